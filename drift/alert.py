@@ -1,0 +1,157 @@
+"""The life of an alert: one pure decision that returns its reason; time is passed in."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from drift.verdict import Verdict
+
+
+class State(StrEnum):
+    """Alertmanager's words."""
+
+    OK = "ok"
+    PENDING = "pending"
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fingerprint:
+    """What an alert is about. `column` is empty for what concerns the whole window."""
+
+    monitor: str
+    column: str
+    segment: str
+    rule: str
+
+    @property
+    def digest(self) -> str:
+        """A stable short key of this fingerprint, for receivers that deduplicate by text."""
+        parts = "\x1f".join((self.monitor, self.column, self.segment, self.rule))
+        return hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertState:
+    """Where an alert stands.
+
+    Parameters
+    ----------
+    state : State
+        Its state.
+    since : datetime or None
+        When it entered that state.
+    bad, calm : int
+        Windows in a row that spoke for and against it.
+    last_window : datetime or None
+        Start of the newest window that was decided on; older ones never turn the state.
+    """
+
+    state: State = State.OK
+    since: datetime | None = None
+    bad: int = 0
+    calm: int = 0
+    last_window: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """Which verdicts fire and clear an alert, and how many windows in a row it takes.
+
+    Parameters
+    ----------
+    name : str
+        `drift`, `schema`, `no_data` or `error`.
+    fires_on, clears_on : frozenset of Verdict
+        Verdicts in neither leave the alert as it is: what could not be told is no news.
+    for_windows : int
+        Bad windows in a row before it fires.
+    keep_firing_for : int
+        Calm windows in a row that it goes on firing.
+    """
+
+    name: str
+    fires_on: frozenset[Verdict]
+    clears_on: frozenset[Verdict]
+    for_windows: int = 1
+    keep_firing_for: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The next state of an alert, and why."""
+
+    state: AlertState
+    reason: str
+
+
+TOLD: Final = frozenset({Verdict.OK, Verdict.WARN, Verdict.DRIFT})
+
+
+def decide(previous: AlertState, verdict: Verdict, rule: AlertRule, now: datetime) -> Decision:
+    """The next state of an alert after one more window.
+
+    Parameters
+    ----------
+    previous : AlertState
+        Where it stood; a new alert stands at `ok`.
+    verdict : Verdict
+        What the window said.
+    rule : AlertRule
+        What fires, what clears, after how many windows.
+    now : datetime
+        The time of the decision.
+    """
+    if verdict in rule.fires_on:
+        return _bad(replace(previous, bad=previous.bad + 1, calm=0), verdict, rule, now)
+    if verdict in rule.clears_on:
+        return _calm(replace(previous, bad=0, calm=previous.calm + 1), verdict, rule, now)
+    return Decision(previous, f"{verdict.value} tells nothing about {rule.name}: stays {previous.state.value}")
+
+
+def _bad(counted: AlertState, verdict: Verdict, rule: AlertRule, now: datetime) -> Decision:
+    if counted.state is State.FIRING:
+        return Decision(counted, f"{verdict.value} again, {counted.bad} windows in a row: still firing")
+    if counted.bad >= rule.for_windows:
+        told = "in this window" if counted.bad == 1 else f"in {counted.bad} windows in a row"
+        return Decision(replace(counted, state=State.FIRING, since=now), f"{verdict.value} {told}: firing")
+    told = f"{verdict.value} in {counted.bad} of {rule.for_windows} windows: pending"
+    if counted.state is State.PENDING:
+        return Decision(counted, told)
+    return Decision(replace(counted, state=State.PENDING, since=now), told)
+
+
+def _calm(counted: AlertState, verdict: Verdict, rule: AlertRule, now: datetime) -> Decision:
+    if counted.state is State.FIRING:
+        if counted.calm <= rule.keep_firing_for:
+            left = rule.keep_firing_for - counted.calm + 1
+            return Decision(counted, f"{verdict.value}, kept firing until {left} more calm windows: still firing")
+        told = f"{verdict.value} in {counted.calm} windows in a row: resolved"
+        return Decision(replace(counted, state=State.RESOLVED, since=now), told)
+    if counted.state is State.PENDING:
+        return Decision(replace(counted, state=State.OK, since=now), f"{verdict.value} before it fired: ok")
+    return Decision(counted, f"{verdict.value}: stays {counted.state.value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One alert before and after a window. Where the state differs, it becomes an event row."""
+
+    fingerprint: Fingerprint
+    before: AlertState
+    after: AlertState
+    verdict: Verdict
+    reason: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether the state itself turned."""
+        return self.before.state is not self.after.state
+
+    @property
+    def notifies(self) -> bool:
+        """Whether somebody is to be told: it began to fire, or it is resolved."""
+        return self.changed and self.after.state in {State.FIRING, State.RESOLVED}

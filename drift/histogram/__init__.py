@@ -1,0 +1,32 @@
+"""The values everything speaks: axes, histograms, profiles."""
+
+from drift.histogram.axis import (
+    MAX_KNOWN,
+    Axis,
+    CategoricalAxis,
+    Category,
+    Edge,
+    NumericAxis,
+    axis_from_dict,
+    category_order,
+)
+from drift.histogram.counts import Counts, Histogram
+from drift.histogram.kinds import Kind
+from drift.histogram.profile import Fault, Profile, Uncounted
+
+__all__ = [
+    "MAX_KNOWN",
+    "Axis",
+    "CategoricalAxis",
+    "Category",
+    "Counts",
+    "Edge",
+    "Fault",
+    "Histogram",
+    "Kind",
+    "NumericAxis",
+    "Profile",
+    "Uncounted",
+    "axis_from_dict",
+    "category_order",
+]

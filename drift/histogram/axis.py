@@ -1,0 +1,277 @@
+"""Axes: how one column's values are cut into bins. Immutable values, chosen once, from the reference."""
+
+import itertools
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from drift.errors import AxisError
+from drift.histogram.kinds import Kind
+
+Edge = int | float | Decimal
+"""A bin edge: a number, or nanoseconds (since 1970-01-01T00:00Z for instants)."""
+
+Category = str | int | bool
+"""A category's key; 1, True and "1" are three categories."""
+
+VERSION: Final = 1
+MAX_KNOWN: Final = 10_000
+BELOW, ABOVE, MISSING = "below", "above", "missing"
+RARE, UNSEEN, OTHER = "rare", "unseen", "other"
+_SPECIAL = frozenset({BELOW, ABOVE, MISSING, RARE, UNSEEN, OTHER})
+
+
+@dataclass(frozen=True, slots=True)
+class NumericAxis:
+    """Right-open bins between strictly increasing finite edges, and the special bins around them.
+
+    ``below (x < e0) | [e0, e1) ... [e(k-1), ek) | above (x >= ek) | missing``. With no edge at all
+    (a reference that holds nothing but missing values) there is one bin for any value, and `missing`.
+
+    Parameters
+    ----------
+    edges : iterable of int, float or Decimal
+        Strictly increasing, finite. Instants and durations in nanoseconds.
+    kind : Kind
+        NUMBER, DATETIME, DURATION or EMPTY.
+
+    Raises
+    ------
+    AxisError
+        Where the edges are not finite and strictly increasing, or the kind is not an ordered one.
+
+    Examples
+    --------
+    >>> NumericAxis((0, 10, 20)).labels
+    ('below', '[0, 10)', '[10, 20)', 'above', 'missing')
+    """
+
+    edges: tuple[Edge, ...]
+    kind: Kind = Kind.NUMBER
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "edges", tuple(self.edges))
+        if not self.kind.ordered:
+            raise AxisError(f"a numeric axis cuts ordered values; kind {self.kind.value!r} is not ordered")
+        for edge in self.edges:
+            if isinstance(edge, bool) or not isinstance(edge, int | float | Decimal):
+                raise AxisError(f"edges are int, float or Decimal; {edge!r} is {type(edge).__name__}")
+            if self.kind is not Kind.NUMBER and not isinstance(edge, int):
+                raise AxisError(f"edges of kind {self.kind.value!r} are whole nanoseconds; got {edge!r}")
+            if not math.isfinite(edge):
+                raise AxisError(f"edges are finite; got {edge!r} (the bins below and above are always there)")
+        for low, high in itertools.pairwise(self.edges):
+            if not low < high:
+                raise AxisError(f"edges increase strictly; {low!r} is followed by {high!r}")
+
+    @property
+    def n_bins(self) -> int:
+        """Number of bins, special ones included."""
+        return len(self.edges) + 2
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """One readable name for each bin, in order."""
+        if not self.edges:
+            return ("any value", MISSING)
+        names = _edge_names(self.edges, self.kind)
+        inner = [f"[{a}, {b})" for a, b in itertools.pairwise(names)]
+        if inner and (largest := _rounder_predecessor(self.edges[-1])) is not None:
+            inner[-1] = f"[{names[-2]}, {largest:.6g}]"
+        return (BELOW, *inner, ABOVE, MISSING)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Versioned form that JSON can hold; decimals as ``{"decimal": "1.10"}``."""
+        edges = [{"decimal": str(e)} if isinstance(e, Decimal) else e for e in self.edges]
+        return {"version": VERSION, "type": "numeric", "kind": self.kind.value, "edges": edges}
+
+    def __repr__(self) -> str:
+        return f"NumericAxis({self.kind.value}, {' '.join(self.labels)})"
+
+
+@dataclass(frozen=True, slots=True)
+class CategoricalAxis:
+    """Known categories, then ``rare | unseen | missing`` (or ``other | missing``).
+
+    `rare` is known to the reference but beyond the listed categories; `unseen` never occurred in it.
+    Where the reference had more than 10,000 names, rare and unseen cannot be told apart: both are `other`.
+
+    Parameters
+    ----------
+    categories : iterable of str, int or bool
+        The listed categories, each with a bin of its own.
+    rare : iterable, or None
+        The other names the reference knew; None merges rare and unseen into `other`.
+    kind : Kind
+        STRING or BOOLEAN.
+
+    Raises
+    ------
+    AxisError
+        Where a category stands twice, or more than 10,000 names are to be remembered.
+
+    Examples
+    --------
+    >>> CategoricalAxis(("a", "b"), rare=("z",)).labels
+    ('a', 'b', 'rare', 'unseen', 'missing')
+    """
+
+    categories: tuple[Category, ...]
+    rare: frozenset[Category] | None = frozenset()
+    kind: Kind = Kind.STRING
+    _index: Mapping[tuple[type, Category], int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        categories = tuple(self.categories)
+        rare = None if self.rare is None else frozenset(self.rare)
+        object.__setattr__(self, "categories", categories)
+        object.__setattr__(self, "rare", rare)
+        index = {(type(c), c): i for i, c in enumerate(categories)}
+        if len(index) != len(categories):
+            raise AxisError("a category stands twice in a categorical axis")
+        for name in rare or ():
+            if (type(name), name) in index:
+                raise AxisError(f"category {name!r} is listed and rare at once")
+            index[type(name), name] = len(categories)
+        if len(index) > MAX_KNOWN:
+            raise AxisError(
+                f"an axis remembers up to {MAX_KNOWN} names, got {len(index)}; "
+                "pass rare=None to merge rare and unseen into `other`"
+            )
+        object.__setattr__(self, "_index", index)
+
+    def __eq__(self, other: object) -> bool:
+        # Keys keep their type: (1,) and (True,) are equal tuples but not equal axes.
+        if not isinstance(other, CategoricalAxis):
+            return NotImplemented
+        return self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[object, ...]:
+        listed = tuple((type(c), c) for c in self.categories)
+        known = None if self.rare is None else frozenset((type(c), c) for c in self.rare)
+        return self.kind, listed, known
+
+    @property
+    def n_bins(self) -> int:
+        """Number of bins, special ones included."""
+        return len(self.categories) + (2 if self.rare is None else 3)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """One readable name for each bin, in order; names that could be mistaken stand in quotes."""
+        special = (OTHER, MISSING) if self.rare is None else (RARE, UNSEEN, MISSING)
+        return (*(_category_name(c) for c in self.categories), *special)
+
+    def bin_of(self, key: Category) -> int:
+        """Index of the bin that a (not missing) key falls into."""
+        return self._index.get((type(key), key), self.n_bins - 2)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Versioned form that JSON can hold."""
+        rare = None if self.rare is None else sorted(self.rare, key=category_order)
+        return {
+            "version": VERSION,
+            "type": "categorical",
+            "kind": self.kind.value,
+            "categories": list(self.categories),
+            "rare": rare,
+        }
+
+    def __repr__(self) -> str:
+        known = "" if not self.rare else f" ({len(self.rare)} rare names)"
+        return f"CategoricalAxis({self.kind.value}, {' | '.join(self.labels)}{known})"
+
+
+Axis = NumericAxis | CategoricalAxis
+
+
+def axis_from_dict(document: Mapping[str, Any]) -> Axis:
+    """Rebuild an axis from its dict form, of this version or an older one.
+
+    Raises
+    ------
+    AxisError
+        Where the document is of an unknown version or type, or malformed.
+    """
+    if document.get("version") != VERSION:
+        raise AxisError(f"axis document of version {document.get('version')!r}; this drift reads {VERSION}")
+    try:
+        kind = Kind(document["kind"])
+        if document["type"] == "numeric":
+            return NumericAxis(tuple(_edge_from(e) for e in document["edges"]), kind)
+        if document["type"] == "categorical":
+            rare = document["rare"]
+            return CategoricalAxis(tuple(document["categories"]), None if rare is None else frozenset(rare), kind)
+    except (KeyError, TypeError, ValueError) as error:
+        raise AxisError(f"malformed axis document: {error}") from error
+    raise AxisError(f"axis document of type {document['type']!r}; known are numeric and categorical")
+
+
+def category_order(key: Category) -> tuple[str, Category]:
+    """Sort key that orders categories of one type by value and never compares two types."""
+    return type(key).__name__, key
+
+
+def _edge_from(value: Any) -> Edge:
+    return Decimal(value["decimal"]) if isinstance(value, Mapping) else value
+
+
+def _category_name(key: Category) -> str:
+    if isinstance(key, str) and (key in _SPECIAL or key.strip() != key or not key or _looks_typed(key)):
+        return json.dumps(key, ensure_ascii=False)
+    return str(key)
+
+
+def _looks_typed(text: str) -> bool:
+    return text in {"True", "False"} or text.lstrip("-").isdigit()
+
+
+def _edge_names(edges: Iterable[Edge], kind: Kind) -> list[str]:
+    if kind is Kind.DATETIME:
+        return [_instant_name(int(e)) for e in edges]
+    if kind is Kind.DURATION:
+        return [_duration_name(int(e)) for e in edges]
+    edges = list(edges)
+    for digits in (6, 9, 12, 17):
+        names = [_number_name(e, digits) for e in edges]
+        if len(set(names)) == len(names):
+            return names
+    return [str(e) for e in edges]
+
+
+def _number_name(edge: Edge, digits: int) -> str:
+    return str(edge) if isinstance(edge, int | Decimal) else f"{edge:.{digits}g}"
+
+
+def _rounder_predecessor(edge: Edge) -> float | None:
+    """The largest value of a last bin whose edge is merely its successor: 30 for 30.000000000000004."""
+    if not isinstance(edge, float):
+        return None
+    largest = math.nextafter(edge, -math.inf)
+    return largest if len(repr(largest)) < len(repr(edge)) else None
+
+
+def _instant_name(nanoseconds: int) -> str:
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return f"{nanoseconds} ns"  # outside the years 1 to 9999
+    text = moment.strftime("%Y-%m-%dT%H:%M:%S") if moment.time() != moment.min.time() or rest else ""
+    text = text or moment.strftime("%Y-%m-%d")
+    return text + (f".{rest:09d}".rstrip("0") if rest else "") + ("Z" if "T" in text else "")
+
+
+def _duration_name(nanoseconds: int) -> str:
+    micros, rest = divmod(nanoseconds, 1000)
+    try:
+        return str(timedelta(microseconds=micros)) + (f"+{rest}ns" if rest else "")
+    except OverflowError:
+        return f"{nanoseconds} ns"

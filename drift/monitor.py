@@ -1,0 +1,161 @@
+"""What is watched: a named source + columns + reference + window + schedule + rules. Values only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from drift.binning import Bins
+from drift.scoring import Method
+from drift.verdict import Threshold, Verdict, customary_threshold
+from drift.window import Period, Window
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRule:
+    """How one column is cut, scored and judged.
+
+    Parameters
+    ----------
+    bins : Bins
+        How its axis is chosen from the reference.
+    method : Method
+        Metric, smoothing, base.
+    limit : Threshold or None
+        The user's threshold; None is `auto`.
+    """
+
+    bins: Bins = field(default_factory=Bins)
+    method: Method = field(default_factory=Method)
+    limit: Threshold | None = None
+
+    @property
+    def threshold(self) -> Threshold:
+        """The threshold that judges: the user's, or the metric's customary one."""
+        return self.limit or customary_threshold(self.method.metric)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns are watched, and by which rule each.
+
+    Parameters
+    ----------
+    default : ColumnRule
+        The rule of every column without one of its own.
+    overrides : mapping of str to ColumnRule
+        Rules of single columns.
+    include : tuple of str, or None
+        Only these columns; None is every one.
+    exclude : tuple of str
+        Never these.
+    """
+
+    default: ColumnRule = field(default_factory=ColumnRule)
+    overrides: Mapping[str, ColumnRule] = field(default_factory=dict)
+    include: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] = ()
+
+    def rule(self, column: str) -> ColumnRule:
+        """The rule of one column."""
+        return self.overrides.get(column, self.default)
+
+    def watched(self, available: list[str]) -> list[str]:
+        """The columns to watch out of those available, in their order; named ones always, even if gone."""
+        named = list(self.include) if self.include is not None else available
+        named = [*named, *(c for c in self.overrides if c not in named)]
+        return [c for c in named if c not in self.exclude]
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """Files by path or glob; relative ones from the configuration's folder."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The distribution held against: a stretch of the monitor's own source, or a file of its own."""
+
+    window: Window | None = None
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alerting:
+    """What becomes of bad verdicts.
+
+    Parameters
+    ----------
+    for_windows, keep_firing_for : int
+        See `drift.alert.AlertRule`.
+    notify : tuple of str
+        Names of channels.
+    verdicts : frozenset of Verdict
+        Which verdicts alert at all.
+    labels : mapping of str to str
+        Sent along.
+    runbook : str or None
+        A link sent along.
+    """
+
+    for_windows: int = 1
+    keep_firing_for: int = 0
+    notify: tuple[str, ...] = ()
+    verdicts: frozenset[Verdict] = frozenset({Verdict.DRIFT, Verdict.SCHEMA_ERROR, Verdict.NO_DATA, Verdict.ERROR})
+    labels: Mapping[str, str] = field(default_factory=dict)
+    runbook: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """One monitor, as configured.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the configuration.
+    source : FileSource
+        Where the rows are.
+    timestamp : str
+        The column that places a row in a window. Instants without a time zone are wall-clock time of
+        `timezone`.
+    timezone : ZoneInfo
+        Of calendar days and of the schedule.
+    period : Period
+        Length of a window.
+    schedule : str or None
+        A cron line; None checks a window as soon as it is ready.
+    delay : timedelta
+        How long late rows are waited for.
+    reference : Reference
+        What is held against.
+    columns : Columns
+        Which columns, by which rules.
+    segments : tuple of str
+        Columns whose values split the rows.
+    alerting : Alerting
+        What becomes of bad verdicts.
+    start, end : datetime or None
+        The first window watched holds `start` (default: the reference's end, else the source's first
+        row); windows that end after `end` are not watched.
+    document : mapping
+        The monitor as written, secrets not filled in: what the store keeps as its definition.
+    """
+
+    name: str
+    source: FileSource
+    timestamp: str
+    reference: Reference
+    timezone: ZoneInfo
+    period: Period
+    schedule: str | None = None
+    delay: timedelta = timedelta(0)
+    columns: Columns = field(default_factory=Columns)
+    segments: tuple[str, ...] = ()
+    alerting: Alerting = field(default_factory=Alerting)
+    start: datetime | None = None
+    end: datetime | None = None
+    document: Mapping[str, Any] = field(default_factory=dict)

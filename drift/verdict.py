@@ -1,0 +1,133 @@
+"""Verdicts: what a score means under a threshold. Pure; says why."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from drift.errors import InputError
+from drift.inference import SIGNIFICANCE
+from drift.scoring import Score
+
+
+class Verdict(StrEnum):
+    """What became of one column of one window."""
+
+    OK = "ok"
+    WARN = "warn"
+    DRIFT = "drift"
+    INSUFFICIENT = "insufficient"  # too few rows to tell this threshold from noise
+    NO_DATA = "no_data"  # the window holds no rows
+    NOT_COMPARABLE = "not_comparable"  # of a kind that cannot be binned, or not in the reference
+    SCHEMA_ERROR = "schema_error"  # gone, or of another type than in the reference
+    ERROR = "error"  # reading or counting failed
+
+    @property
+    def told(self) -> bool:
+        """Whether the column could be checked."""
+        return self in {Verdict.OK, Verdict.WARN, Verdict.DRIFT}
+
+
+# The order in which a monitor's verdict is its worst column's, and tables are sorted.
+_BADNESS: Final = {
+    Verdict.DRIFT: 7,
+    Verdict.ERROR: 6,
+    Verdict.SCHEMA_ERROR: 5,
+    Verdict.NO_DATA: 4,
+    Verdict.WARN: 3,
+    Verdict.NOT_COMPARABLE: 2,
+    Verdict.INSUFFICIENT: 1,
+    Verdict.OK: 0,
+}
+
+# Numbers in wide use, each for its metric's customary base. Not derived; docs/architecture.md.
+CUSTOMARY: Final = {"js_distance": 0.1, "js": 0.01, "psi": 0.2, "kl": 0.05}
+
+
+def badness(verdict: Verdict) -> int:
+    """Rank of a verdict; the worst is the largest."""
+    return _BADNESS[verdict]
+
+
+def worst(verdicts: "list[Verdict]") -> Verdict:
+    """The worst of some verdicts; `ok` of none."""
+    return max(verdicts, key=badness, default=Verdict.OK)
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Limits on a score, in the score's own unit.
+
+    Parameters
+    ----------
+    drift : float
+        A score at or above it is drift.
+    warn : float or None
+        A score at or above it is a warning.
+    customary : bool
+        The number is the metric's customary one, not the user's.
+
+    Raises
+    ------
+    InputError
+        Where a limit is not a number above zero, or warn lies above drift.
+    """
+
+    drift: float
+    warn: float | None = None
+    customary: bool = False
+
+    def __post_init__(self) -> None:
+        for name, limit in (("drift", self.drift), ("warn", self.warn)):
+            if limit is not None and not 0 < limit < float("inf"):
+                raise InputError(f"threshold {name} is a finite number above 0; got {limit!r}")
+        if self.warn is not None and self.warn > self.drift:
+            raise InputError(f"threshold warn ({self.warn}) lies above drift ({self.drift})")
+
+
+def customary_threshold(metric: str) -> Threshold:
+    """The number in wide use for a metric.
+
+    Raises
+    ------
+    InputError
+        Where no number is in wide use for it: the user must name one.
+    """
+    if metric not in CUSTOMARY:
+        raise InputError(
+            f"no threshold is customary for {metric}; name one (threshold: 0.1), or use one of {', '.join(CUSTOMARY)}"
+        )
+    return Threshold(CUSTOMARY[metric], customary=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict and its reason."""
+
+    verdict: Verdict
+    reason: str
+
+
+def judge(score: Score, threshold: Threshold) -> Judgement:
+    """Hold a score against a threshold, guarded by the noise.
+
+    A score over the limit is believed where it stands out from what unchanged data would give
+    (p < 0.001). Where it does not, and the limit lies within the noise, the window is too small to tell
+    and the verdict is `insufficient`: never an alarm, and never a silent `ok`.
+    """
+    limit = threshold.drift
+    told = f"{score.method.metric} {score.value:.3g}"
+    kind = "customary threshold" if threshold.customary else "threshold"
+    noise = f"noise {score.noise_floor:.2g}"
+    reached = Verdict.DRIFT if score.value >= limit else Verdict.OK
+    if reached is Verdict.OK and threshold.warn is not None and score.value >= threshold.warn:
+        reached, limit = Verdict.WARN, threshold.warn
+    if reached is Verdict.OK:
+        return Judgement(Verdict.OK, f"{told} is under the {kind} {limit:g} ({noise})")
+    if score.p_value >= SIGNIFICANCE:
+        return Judgement(
+            Verdict.INSUFFICIENT,
+            f"{told} over {kind} {limit:g}, but {score.live_rows} live and {score.reference_rows} reference rows "
+            f"vary this much by chance (p = {score.p_value:.2g}, {noise}); "
+            f"only {score.detectable:.2g} or more would stand out",
+        )
+    return Judgement(reached, f"{told} over {kind} {limit:g} ({noise}, p = {score.p_value:.1g})")
