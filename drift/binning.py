@@ -119,12 +119,11 @@ def _choose_categories(values: CategoryCounts, top: int) -> CategoricalAxis:
 
 def _starts(ordered: Ordered, bins: Bins) -> list[Any]:
     """The left edges of the bins, in the data's own units; the first is the smallest value."""
-    if bins.method == "distinct":
+    if bins.method in {"distinct", "quantile"}:
+        # Quantiles of a few distinct values would merge the rare ones into their neighbours.
         distinct = np.unique(ordered)
-        if len(distinct) <= MAX_BINS:
+        if len(distinct) <= (MAX_BINS if bins.method == "distinct" else bins.count):
             return list(distinct.tolist())
-        return _quantile_starts(ordered, bins.count)  # not a discrete column after all
-    if bins.method == "quantile":
         return _quantile_starts(ordered, bins.count)
     if bins.method == "uniform":
         return _uniform_starts(ordered, bins.count)

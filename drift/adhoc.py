@@ -1,0 +1,270 @@
+"""Two data sets and a question: `drift.compare` and `drift.profile`. No configuration, no store."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from drift.binning import Bins, lookalikes
+from drift.comparison import ColumnResult, compare_profiles
+from drift.errors import InputError, SourceError
+from drift.histogram import Axis, Fault, Profile, Uncounted
+from drift.monitor import ColumnRule, Columns
+from drift.scoring import Method
+from drift.smoothing import Smoothing
+from drift.sources.files import read_files
+from drift.sources.frames import read_frame
+from drift.sources.table import Table
+from drift.verdict import Threshold, Verdict, worst
+from drift.window import Window
+
+if TYPE_CHECKING:
+    from drift.report import Page
+
+Data = Any
+"""A frame that Narwhals takes, a path or glob of files, or a Profile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Mapping[str, ColumnResult]):
+    """What `compare` found: one result for each column of either side, what matters most first.
+
+    Parameters
+    ----------
+    metric : str
+        The metric of columns without a rule of their own.
+    reference, live : Profile
+        Both sides.
+    columns : tuple of ColumnResult
+        By importance.
+    labels : tuple of str
+        What to call the reference and the live side.
+    warnings : tuple of str
+        What a careful reader should know.
+    """
+
+    metric: str
+    reference: Profile
+    live: Profile
+    columns: tuple[ColumnResult, ...]
+    labels: tuple[str, str] = ("reference", "live")
+    warnings: tuple[str, ...] = ()
+
+    def __getitem__(self, column: str) -> ColumnResult:
+        for result in self.columns:
+            if result.column == column:
+                return result
+        raise KeyError(f"no column {column!r}; there are {', '.join(self)}")
+
+    def __iter__(self) -> Iterator[str]:
+        return (result.column for result in self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst column's."""
+        return worst([result.verdict for result in self.columns])
+
+    @property
+    def drifted(self) -> tuple[str, ...]:
+        """Names of the columns that drifted."""
+        return tuple(result.column for result in self.columns if result.verdict is Verdict.DRIFT)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document that ``drift compare --json -`` prints: strict JSON, stable keys."""
+        from drift.report import comparison_document  # noqa: PLC0415 - quick `import drift`
+
+        return comparison_document(self.metric, self.reference.rows, self.live.rows, self.columns, self.labels)
+
+    def to_frame(self) -> Any:
+        """One row for each column, as a pandas data frame (or Polars, or PyArrow, as installed)."""
+        rows = [_row(result) for result in self.columns]
+        table = {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
+        return _frame(table)
+
+    def page(self) -> "Page":
+        """The report's view of this comparison."""
+        from drift.report import Page  # noqa: PLC0415 - charts load when first used
+
+        return Page.from_results(
+            self.columns,
+            metric=self.metric,
+            reference=(self.labels[0], self.reference.rows),
+            live=(self.labels[1], self.live.rows),
+            notes=self.warnings,
+        )
+
+    def save(self, path: str | Path) -> Path:
+        """Write a report: .html (self-contained), .json, .md or .csv by the path's suffix."""
+        from drift.report import save  # noqa: PLC0415 - charts load when first used
+
+        return save(self.page(), Path(path))
+
+    def _repr_html_(self) -> str:
+        from drift.report import render_fragment  # noqa: PLC0415 - charts load when first used
+
+        return render_fragment(self.page())
+
+    def __repr__(self) -> str:
+        head = f"Comparison by {self.metric}: {len(self.drifted)} of {len(self)} columns drifted"
+        lines = [f"  {c.verdict.value:<14} {c.column}: {c.message}" for c in self.columns]
+        return "\n".join([head, *lines])
+
+
+def compare(
+    reference: Data,
+    live: Data,
+    *,
+    metric: str = "js_distance",
+    threshold: float | Threshold | None = None,
+    smoothing: Smoothing | None = None,
+    base: float | None = None,
+    bins: Bins | None = None,
+    include: list[str] | None = None,
+    exclude: list[str] | None = None,
+    overrides: Mapping[str, ColumnRule] | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """Has `live` left the distribution of `reference`? Column by column.
+
+    Parameters
+    ----------
+    reference, live : data frame, path or Profile
+        Frames of pandas, Polars, PyArrow, ...; a path or glob of Parquet or CSV files; or a profile (the
+        live one counted on the reference's axes).
+    metric : str
+        A name in `drift.divergence.DIVERGENCES`; live is held against reference, KL(live || reference).
+    threshold : float, Threshold or None
+        At or above it is drift; None takes the metric's customary number. Either is guarded by the noise.
+    smoothing, base : optional
+        See `drift.scoring.Method`; None takes the metric's customary ones.
+    bins : Bins or None
+        How axes are chosen from the reference; None is ten quantile bins, fifty categories.
+    include, exclude : list of str
+        Only these columns; all but these.
+    overrides : mapping of str to ColumnRule
+        Rules of single columns.
+    seed : int
+        Of what is drawn at random: intervals, and the noise of metrics that have no formula for it.
+
+    Returns
+    -------
+    Comparison
+        A mapping from column to result, the most important first.
+
+    Raises
+    ------
+    SourceError
+        Where a side cannot be read.
+    InputError
+        For an unknown metric, smoothing or threshold.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> reference = pl.DataFrame({"age": [20, 30, 40, 50] * 50, "plan": ["free", "free", "free", "pro"] * 50})
+    >>> live = pl.DataFrame({"age": [20, 30, 40, 50] * 20, "plan": ["pro", "pro", "free", "team"] * 20})
+    >>> report = compare(reference, live)
+    >>> report.drifted
+    ('plan',)
+    >>> round(report["plan"].score, 3)
+    0.555
+    """
+    if isinstance(threshold, int | float):
+        threshold = Threshold(float(threshold))
+    rule = ColumnRule(bins or Bins(), Method(metric, smoothing, base), threshold)
+    _ = rule.threshold  # a metric without a customary number is refused here, not column by column
+    columns = Columns(rule, overrides or {}, tuple(include) if include is not None else None, tuple(exclude or ()))
+    then = _profile(reference, None, columns)
+    now = _profile(live, then, columns)
+    return Comparison(
+        metric=metric,
+        reference=then,
+        live=now,
+        columns=compare_profiles(now, then, columns, np.random.default_rng(seed)),
+        labels=(_label(reference, "reference"), _label(live, "live")),
+        warnings=tuple(f"{name}: {w}" for name, axis in then.axes.items() for w in lookalikes(axis)),
+    )
+
+
+def profile(data: Data, *, axes: Profile | Mapping[str, Axis] | None = None, bins: Bins | None = None) -> Profile:
+    """Count a data set: on axes chosen from it, or on those of another profile.
+
+    Parameters
+    ----------
+    data : data frame or path
+        What to count.
+    axes : Profile, mapping of str to axis, or None
+        The axes to count on; None chooses them from the data.
+    bins : Bins or None
+        How to choose them.
+
+    Raises
+    ------
+    SourceError
+        Where the data cannot be read.
+    """
+    table = _table(data)
+    if axes is None:
+        return table.learn(list(table.columns), Columns(ColumnRule(bins or Bins())))
+    if bins is not None:
+        raise InputError("bins choose axes, and axes are given: pass one of the two")
+    return table.count(axes.axes if isinstance(axes, Profile) else axes)
+
+
+def _profile(data: Data, reference: Profile | None, columns: Columns) -> Profile:
+    if isinstance(data, Profile):
+        kept = columns.watched([*data, *data.uncounted])
+        histograms = {name: h for name, h in data.items() if name in kept}
+        return replace(data, histograms=histograms, uncounted={n: u for n, u in data.uncounted.items() if n in kept})
+    table = _table(data)
+    if reference is None:
+        return table.learn(columns.watched(list(table.columns)), columns)
+    counted = table.count(reference.axes)
+    new = [n for n in columns.watched(list(table.columns)) if n not in reference and n not in reference.uncounted]
+    told = {n: Uncounted(Fault.NOT_COMPARABLE, f"column {n!r} is new: the reference does not have it") for n in new}
+    return replace(counted, uncounted={**counted.uncounted, **told})
+
+
+def _table(data: Data) -> Table:
+    if isinstance(data, str | Path):
+        return read_files(str(data))
+    return read_frame(data)
+
+
+def _label(data: Data, otherwise: str) -> str:
+    return str(data) if isinstance(data, str | Path) else otherwise
+
+
+def _row(result: ColumnResult) -> dict[str, Any]:
+    low, high = result.interval or (None, None)
+    return {
+        "column": result.column,
+        "kind": None if result.kind is None else result.kind.value,
+        "verdict": result.verdict.value,
+        "score": result.score,
+        "noise_floor": result.noise_floor,
+        "p_value": result.p_value,
+        "interval_low": low,
+        "interval_high": high,
+        "threshold": None if result.threshold is None else result.threshold.drift,
+        "message": result.message,
+    }
+
+
+def _frame(table: dict[str, list[Any]]) -> Any:
+    import importlib  # noqa: PLC0415
+
+    for name, build in (("pandas", "DataFrame"), ("polars", "DataFrame")):
+        try:
+            return getattr(importlib.import_module(name), build)(table)
+        except ModuleNotFoundError:
+            continue
+    import pyarrow as pa  # noqa: PLC0415
+
+    return pa.table(table)
