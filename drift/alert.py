@@ -1,11 +1,12 @@
 """The life of an alert: one pure decision that returns its reason; time is passed in."""
 
 import hashlib
+import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
 
+from drift.errors import InputError
 from drift.verdict import Verdict
 
 
@@ -20,7 +21,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fingerprint:
-    """What an alert is about. `column` is empty for what concerns the whole window."""
+    """What an alert is about. `column` is empty for what concerns the whole window, `segment` for all rows."""
 
     monitor: str
     column: str
@@ -30,7 +31,8 @@ class Fingerprint:
     @property
     def digest(self) -> str:
         """A stable short key of this fingerprint, for receivers that deduplicate by text."""
-        parts = "\x1f".join((self.monitor, self.column, self.segment, self.rule))
+        # As JSON: names may hold any separator, and lone surrogates that UTF-8 refuses.
+        parts = json.dumps([self.monitor, self.column, self.segment, self.rule])
         return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
@@ -70,7 +72,12 @@ class AlertRule:
     for_windows : int
         Bad windows in a row before it fires.
     keep_firing_for : int
-        Calm windows in a row that it goes on firing.
+        Calm windows in a row that it goes on firing; the next one resolves it.
+
+    Raises
+    ------
+    InputError
+        Where a verdict both fires and clears, or a number of windows is out of range.
     """
 
     name: str
@@ -78,6 +85,16 @@ class AlertRule:
     clears_on: frozenset[Verdict]
     for_windows: int = 1
     keep_firing_for: int = 0
+
+    def __post_init__(self) -> None:
+        if both := self.fires_on & self.clears_on:
+            raise InputError(f"rule {self.name!r}: {', '.join(sorted(both))} cannot both fire and clear it")
+        if self.for_windows < 1:
+            raise InputError(f"rule {self.name!r}: `for` is a number of windows from 1; got {self.for_windows}")
+        if self.keep_firing_for < 0:
+            raise InputError(
+                f"rule {self.name!r}: `keep_firing_for` is a number of windows from 0; got {self.keep_firing_for}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +105,11 @@ class Decision:
     reason: str
 
 
-TOLD: Final = frozenset({Verdict.OK, Verdict.WARN, Verdict.DRIFT})
-
-
 def decide(previous: AlertState, verdict: Verdict, rule: AlertRule, now: datetime) -> Decision:
     """The next state of an alert after one more window.
+
+    ok -> pending -> firing -> resolved, and from resolved anew. Every verdict counts once: a bad one
+    ends a row of calm ones and the reverse; one that tells nothing ends neither.
 
     Parameters
     ----------
@@ -114,11 +131,10 @@ def decide(previous: AlertState, verdict: Verdict, rule: AlertRule, now: datetim
 
 def _bad(counted: AlertState, verdict: Verdict, rule: AlertRule, now: datetime) -> Decision:
     if counted.state is State.FIRING:
-        return Decision(counted, f"{verdict.value} again, {counted.bad} windows in a row: still firing")
+        return Decision(counted, f"{verdict.value}{_in_a_row(counted.bad)}: still firing")
     if counted.bad >= rule.for_windows:
-        told = "in this window" if counted.bad == 1 else f"in {counted.bad} windows in a row"
-        return Decision(replace(counted, state=State.FIRING, since=now), f"{verdict.value} {told}: firing")
-    told = f"{verdict.value} in {counted.bad} of {rule.for_windows} windows: pending"
+        return Decision(replace(counted, state=State.FIRING, since=now), f"{verdict.value}{_in_a_row(counted.bad)}")
+    told = f"{verdict.value} in {counted.bad} of the {rule.for_windows} windows it takes: pending"
     if counted.state is State.PENDING:
         return Decision(counted, told)
     return Decision(replace(counted, state=State.PENDING, since=now), told)
@@ -127,13 +143,17 @@ def _bad(counted: AlertState, verdict: Verdict, rule: AlertRule, now: datetime) 
 def _calm(counted: AlertState, verdict: Verdict, rule: AlertRule, now: datetime) -> Decision:
     if counted.state is State.FIRING:
         if counted.calm <= rule.keep_firing_for:
-            left = rule.keep_firing_for - counted.calm + 1
-            return Decision(counted, f"{verdict.value}, kept firing until {left} more calm windows: still firing")
-        told = f"{verdict.value} in {counted.calm} windows in a row: resolved"
-        return Decision(replace(counted, state=State.RESOLVED, since=now), told)
+            told = f"{counted.calm} of the {rule.keep_firing_for + 1} windows it takes to resolve"
+            return Decision(counted, f"{verdict.value} in {told}: still firing")
+        resolved = replace(counted, state=State.RESOLVED, since=now)
+        return Decision(resolved, f"{verdict.value}{_in_a_row(counted.calm)}")
     if counted.state is State.PENDING:
         return Decision(replace(counted, state=State.OK, since=now), f"{verdict.value} before it fired: ok")
     return Decision(counted, f"{verdict.value}: stays {counted.state.value}")
+
+
+def _in_a_row(windows: int) -> str:
+    return "" if windows == 1 else f" in {windows} windows in a row"
 
 
 @dataclass(frozen=True, slots=True)
