@@ -1,0 +1,272 @@
+"""The way of the data, on one screen: plan, claim, count, compare, decide, and one transaction a window.
+
+    source --count on axes--> profile --compare with reference--> scores --judge--> verdicts
+           --one transaction--> store (profile, scores, verdicts, alert events)
+
+Kill it anywhere: what is planned stays planned, what was not finished is claimed again.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import numpy as np
+
+from drift.alert import AlertState, Fingerprint
+from drift.alerting import transitions
+from drift.comparison import SegmentResult, compare_profiles
+from drift.errors import SourceError
+from drift.histogram import Fault, Profile, Uncounted
+from drift.monitor import Monitor
+from drift.notification import make_events, make_notification
+from drift.sources import Source, open_reference, open_source
+from drift.store import AlertsMoved, Baseline, Claim, Definition, Outcome, Store
+from drift.verdict import Verdict, worst
+from drift.window import Window, due_at
+
+DECISIONS: Final = 5
+LEASE: Final = timedelta(minutes=10)
+RETRIES: Final = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120))
+"""How long after each failed attempt a window is tried again; then its `error` verdict stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of one window."""
+
+    monitor: str
+    window: Window
+    revision: int
+    outcome: Outcome
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """The verdict of each column of each segment; the window's own where there are none."""
+        found = [column.verdict for part in self.outcome.segments for column in part.columns]
+        return found or [self.outcome.verdict]
+
+
+def plan(store: Store, monitor: Monitor, source: Source, now: datetime) -> Definition:
+    """Insert the windows that have closed since the last one planned; nothing is planned twice."""
+    definition = store.define(monitor.name, monitor.document, now)
+    store.plan(definition, list(_new_windows(store, monitor, definition, source, now)), now)
+    return definition
+
+
+def _new_windows(
+    store: Store, monitor: Monitor, definition: Definition, source: Source, now: datetime
+) -> Iterator[tuple[Window, datetime]]:
+    since = store.last_planned_end(definition.monitor_id) or _first(monitor, source)
+    if since is not None:
+        yield from windows_between(monitor, since, now)
+
+
+def windows_between(monitor: Monitor, since: datetime, until: datetime) -> Iterator[tuple[Window, datetime]]:
+    """The monitor's windows that closed in a stretch of time, each with the moment it is to be checked."""
+    until = until if monitor.end is None else min(until, monitor.end)
+    for window in monitor.period.windows(since, until, monitor.timezone):
+        yield window, due_at(window, monitor.delay, monitor.schedule, monitor.timezone)
+
+
+def _first(monitor: Monitor, source: Source) -> datetime | None:
+    """Where watching begins: as configured, else after the reference, else with the data."""
+    if monitor.start is not None:
+        return monitor.start
+    if monitor.reference.window is not None:
+        return monitor.reference.window.end
+    span = source.span()
+    return None if span is None else span[0]
+
+
+def freeze_reference(store: Store, monitor: Monitor, definition: Definition, now: datetime) -> Baseline:
+    """The monitor's frozen reference: from the store, or counted now, once.
+
+    Raises
+    ------
+    SourceError
+        Where the reference cannot be read, or holds no rows.
+    """
+    digest = reference_digest(monitor)
+    if (known := store.baseline(definition.monitor_id, digest)) is not None:
+        return known
+    source, window = open_reference(monitor), monitor.reference.window
+    names = monitor.columns.watched([n for n in source.columns() if n != monitor.timestamp])
+    profiles = source.learn(names, monitor.columns, window, monitor.segments)
+    if profiles[""].rows == 0:
+        stretch = str(window) if window else str(monitor.reference.path)
+        raise SourceError(f"the reference ({stretch}) holds no rows; the data spans {_told(source.span())}")
+    note = {
+        "window": [window.start.isoformat(), window.end.isoformat()] if window else None,
+        "path": monitor.reference.path,
+        "rows": profiles[""].rows,
+        "source": source.provenance(),
+    }
+    return store.freeze(definition.monitor_id, digest, profiles, note, now)
+
+
+def _told(span: tuple[datetime, datetime] | None) -> str:
+    return "no time at all" if span is None else f"{span[0].isoformat()} to {span[1].isoformat()}"
+
+
+def reference_digest(monitor: Monitor) -> str:
+    """What of a definition decides the frozen reference: a new threshold keeps it, new bins do not."""
+    document = monitor.document
+    columns = document.get("columns") or {}
+    overrides = columns.get("overrides") or {}
+    parts: dict[str, Any] = {
+        key: document.get(key) for key in ("source", "timestamp", "timezone", "reference", "bins", "segments")
+    }
+    parts["columns"] = [columns.get("include"), columns.get("exclude")]
+    parts["overrides"] = {name: (rule or {}).get("bins") for name, rule in overrides.items()}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def run_monitor(
+    store: Store,
+    monitor: Monitor,
+    *,
+    owner: str,
+    now: Callable[[], datetime],
+    limit: int | None = None,
+) -> Iterator[Checked]:
+    """Check every due window of a monitor once, oldest first; yields each as soon as it is stored.
+
+    Raises
+    ------
+    DriftError
+        Where no window of this monitor can be checked: the reference cannot be read, the store is gone.
+    """
+    source = open_source(monitor)
+    definition = plan(store, monitor, source, now())
+    due = store.due(definition, now(), limit)
+    if not due:
+        return
+    baseline = freeze_reference(store, monitor, definition, now())
+    for planned in due:
+        claim = store.claim(planned.id, definition, owner, now(), LEASE)
+        if claim is not None:  # else another replica has it
+            yield check_window(store, monitor, source, baseline, claim, now)
+
+
+def check_window(
+    store: Store, monitor: Monitor, source: Source, baseline: Baseline, claim: Claim, now: Callable[[], datetime]
+) -> Checked:
+    """Count, compare, decide and store one claimed window."""
+    try:
+        results = _results(monitor, source, baseline, claim.window)
+        message = ""
+    except SourceError as error:
+        results, message = (), str(error)
+    except BaseException:
+        store.release(claim)  # interrupted, or a defect: the window is due again at once
+        raise
+    outcome = _finish(store, monitor, baseline, claim, _Found(results, message, _provenance(source)), now)
+    return Checked(monitor.name, claim.window, claim.revision, outcome)
+
+
+def _finish(
+    store: Store, monitor: Monitor, baseline: Baseline, claim: Claim, found: "_Found", now: Callable[[], datetime]
+) -> Outcome:
+    """Decide on the alerts as they stand and write it all; decide again where another window moved them."""
+    for _ in range(DECISIONS):
+        outcome = _outcome(monitor, baseline, claim, found, store.alert_states(claim.monitor_id), now())
+        try:
+            store.finish(claim, outcome, now())
+        except AlertsMoved as error:
+            moved = error
+        else:
+            return outcome
+    raise moved
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What counting and comparing gave: results, or the message of what went wrong."""
+
+    results: tuple[SegmentResult, ...]
+    error: str
+    source: Mapping[str, Any]
+
+    @property
+    def verdict(self) -> Verdict:
+        return Verdict.ERROR if self.error else worst([part.verdict for part in self.results])
+
+
+def _results(monitor: Monitor, source: Source, baseline: Baseline, window: Window) -> tuple[SegmentResult, ...]:
+    reference = baseline.profiles
+    counted = source.count(reference[""].axes, window, monitor.segments, reference)
+    rng = _stream(monitor.name, window)
+    return tuple(
+        SegmentResult(
+            key, live, compare_profiles(live, reference.get(key, _unknown(reference[""])), monitor.columns, rng)
+        )
+        for key, live in counted.items()
+    )
+
+
+def _unknown(whole: Profile) -> Profile:
+    """The reference of a segment that it does not have: no column of it can be compared."""
+    told = Uncounted(Fault.NOT_COMPARABLE, "no row of the reference is of this segment")
+    return Profile({}, 0, dict.fromkeys([*whole, *whole.uncounted], told))
+
+
+def _stream(monitor: str, window: Window) -> np.random.Generator:
+    """The same draws for the same window, whoever checks it and when."""
+    seed = hashlib.sha256(f"{monitor}\x1f{window.start.isoformat()}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(seed[:8], "little"))
+
+
+def _outcome(
+    monitor: Monitor,
+    baseline: Baseline,
+    claim: Claim,
+    found: _Found,
+    states: Mapping[Fingerprint, AlertState],
+    now: datetime,
+) -> Outcome:
+    turned = transitions(monitor, claim.window, found.results or Verdict.ERROR, states, now)
+    by_column = {(part.segment, c.column): c for part in found.results for c in part.columns}
+    events = make_events(turned, by_column, monitor.name, claim.window, claim.revision)
+    rules = monitor.alerting
+    retry = bool(found.error) and claim.attempt <= len(RETRIES)
+    return Outcome(
+        rows=found.results[0].live.rows if found.results else 0,
+        verdict=found.verdict,
+        message=found.error or _summary(found.results),
+        source=found.source,
+        baseline_id=baseline.id,
+        segments=found.results,
+        transitions=turned,
+        events=events,
+        notification=make_notification(
+            monitor.name, claim.window, claim.revision, events, labels=rules.labels, runbook=rules.runbook
+        ),
+        channels=rules.notify,
+        retry_at=now + RETRIES[claim.attempt - 1] if retry else None,
+    )
+
+
+def _provenance(source: Source) -> dict[str, Any]:
+    try:
+        return source.provenance()
+    except SourceError as error:
+        return {"error": str(error)}
+
+
+def _summary(results: tuple[SegmentResult, ...]) -> str:
+    """One line for a person: how many columns, how many drifted, the worst of them."""
+    columns = [column for part in results for column in part.columns]
+    drifted = [column.column for column in columns if column.verdict is Verdict.DRIFT]
+    untold = sum(not column.verdict.told for column in columns)
+    told = f"{len(drifted)} of {len(columns)} columns drifted" + (f", most: {drifted[0]}" if drifted else "")
+    return told + (f"; {untold} could not be told" if untold else "")
+
+
+def backfill(store: Store, monitor: Monitor, since: datetime, until: datetime, now: datetime) -> int:
+    """Make all windows of a past stretch due (again); `run_monitor` then checks them. Returns how many."""
+    definition = store.define(monitor.name, monitor.document, now)
+    wanted = [(window, now) for window, _ in windows_between(monitor, since, min(until, now))]
+    return store.plan_again(definition, wanted, now)
