@@ -1,0 +1,210 @@
+"""One Altair specification for each kind of chart; the data is put in by report.js, or by png.py."""
+
+from functools import cache
+from typing import Any, Final
+
+import altair as alt
+
+from drift.report.words import NAMES
+from drift.verdict import Verdict
+
+# What is coloured, by what. In the page report.js replaces each by the CSS variable of the same name, so
+# that light, dark and print are one matter of CSS; these are the values of a PNG.
+COLOURS: Final = {
+    "ink": "#1f2933",
+    "soft": "#5b6770",
+    "line": "#d9dee2",
+    "paper": "#ffffff",
+    "reference": "#c3ccd4",
+    "live": "#2f6f9f",
+    "drift": "#b5401d",
+    "warn": "#946200",
+    "noise": "#e8ecef",
+    "heat0": "#eef2f5",
+    "heat1": "#d3dfe8",
+    "heat2": "#a9c1d3",
+    "heat3": "#f2b48f",
+    "heat4": "#dd7345",
+    "heat5": "#b5401d",
+    "heatless": "#ffffff",
+}
+_STEPS: Final = (0.4, 0.7, 1, 1.5, 2.5)  # score / threshold where the colour of a cell changes
+_FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
+_UNJUDGED: Final = [v.value for v in Verdict if not v.told]
+
+
+@cache
+def specifications() -> dict[str, dict[str, Any]]:
+    """The specifications by name, without data: ``bins``, ``history``, ``heatmap``."""
+    return {"bins": _finished(_bins()), "history": _finished(_history()), "heatmap": _finished(_heatmap())}
+
+
+def _colour(name: str) -> Any:
+    return alt.expr(name)
+
+
+def _finished(chart: alt.LayerChart) -> dict[str, Any]:
+    """The dict of a chart, with its parameters; without data and the address of the schema."""
+    parameters = [alt.param(name=name, value=value) for name, value in COLOURS.items()]
+    # Bin and column names may take this much of the width, px.
+    parameters.append(alt.param(name="names", value=190))
+    styled = (
+        chart.add_params(*parameters)
+        .properties(width="container", autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
+        .configure(font=_FONT, background="transparent", padding=0)
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor=_colour("soft"),
+            titleColor=_colour("soft"),
+            gridColor=_colour("line"),
+            domainColor=_colour("line"),
+            tickColor=_colour("line"),
+            labelFontSize=12,
+            titleFontSize=12,
+            titleFontWeight="normal",
+        )
+    )
+    spec: dict[str, Any] = styled.to_dict(validate=True)
+    spec.pop("data", None)
+    spec.pop("datasets", None)
+    spec.pop("$schema")
+    return spec
+
+
+def _bins() -> alt.LayerChart:
+    """Live shares as narrow bars over the reference's wide ones; the part of the score beside what moved.
+
+    Rows: ``label, reference, live`` (shares), ``moved`` (bool), ``part`` (text), in the order of the bins.
+    A row without shares is a gap: it sets the special bins apart.
+    """
+    y = alt.Y(
+        "label:N",
+        sort=None,
+        title=None,
+        scale=alt.Scale(paddingInner=0.25),
+        axis=alt.Axis(ticks=False, domain=False, labelLimit=alt.expr("names"), labelColor=_colour("ink"), labelPadding=8),
+    )
+    share = alt.Axis(format=".0%", tickCount=5, domain=False, ticks=False, title="share of rows")
+    tooltip = [
+        alt.Tooltip("label:N", title="bin"),
+        alt.Tooltip("reference:Q", title="reference", format=".2%"),
+        alt.Tooltip("live:Q", title="live", format=".2%"),
+        alt.Tooltip("part:N", title="of the score"),
+    ]
+    base = alt.Chart(alt.NamedData("rows")).encode(y=y, tooltip=tooltip)
+    wide = base.mark_bar(height={"band": 1}, color=_colour("reference"), cornerRadiusEnd=2).encode(
+        x=alt.X("reference:Q", axis=share)
+    )
+    narrow = base.mark_bar(height={"band": 0.42}, cornerRadiusEnd=1).encode(
+        x="live:Q",
+        color=alt.when("datum.moved").then(alt.value(_colour("drift"))).otherwise(alt.value(_colour("live"))),
+    )
+    part = (
+        base.mark_text(align="left", dx=6, fontSize=12, fontWeight=600, color=_colour("drift"))
+        .encode(x=alt.X("end:Q"), text="told:N")
+        .transform_calculate(end="max(datum.live, datum.reference)", told="datum.moved ? '◆ ' + datum.part : ''")
+    )
+    return alt.layer(wide, narrow, part).properties(height=alt.Step(24))
+
+
+def _history() -> alt.LayerChart:
+    """Score over time, with its noise as a band, the threshold as a dashed line, verdicts as marks.
+
+    Rows: ``start, end`` (ms), ``middle``, ``score``, ``noise``, ``threshold``, ``verdict``, ``window`` (text).
+    """
+    tooltip = [
+        alt.Tooltip("window:N", title="window"),
+        alt.Tooltip("said:N", title="verdict"),
+        alt.Tooltip("score:Q", title="score", format=".3~g"),
+        alt.Tooltip("threshold:Q", title="threshold", format=".3~g"),
+        alt.Tooltip("noise:Q", title="noise", format=".2~g"),
+    ]
+    time = alt.X(
+        "middle:T",
+        scale=alt.Scale(type="utc", nice=False),
+        axis=alt.Axis(title=None, grid=False, tickCount=6, labelOverlap=True, labelFlush=True),
+    )
+    score = alt.Y("score:Q", title=None, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=4, domain=False, ticks=False))
+    base = alt.Chart(alt.NamedData("rows")).encode(x=time)
+    noise = base.mark_area(color=_colour("noise"), interpolate="step").encode(y=alt.Y("noise:Q", title=None))
+    line = base.mark_line(color=_colour("live"), strokeWidth=1.5).encode(y=score)
+    limit = base.mark_line(color=_colour("drift"), strokeDash=[5, 4], strokeWidth=1.2, interpolate="step").encode(
+        y=alt.Y("threshold:Q", title=None)
+    )
+    marked = base.mark_point(filled=True, opacity=1, stroke=_colour("paper"), strokeWidth=0.8).encode(
+        y=score, shape=_shape(), size=_size(), color=_verdict_colour(), tooltip=tooltip
+    )
+    return alt.layer(noise, limit, line, marked).properties(height=150)
+
+
+def _heatmap() -> alt.LayerChart:
+    """Columns by windows: colour is the score over its threshold, a mark is a verdict other than ok.
+
+    Rows: ``column``, ``start, end, middle`` (ms), ``ratio``, ``verdict``, ``window`` (text), ``score``.
+    """
+    tooltip = [
+        alt.Tooltip("column:N", title="column"),
+        alt.Tooltip("window:N", title="window"),
+        alt.Tooltip("said:N", title="verdict"),
+        alt.Tooltip("ratio:Q", title="score / threshold", format=".2f"),
+        alt.Tooltip("score:Q", title="score", format=".3~g"),
+    ]
+    time = alt.Scale(type="utc", nice=False)
+    y = alt.Y(
+        "column:N",
+        sort=None,
+        title=None,
+        scale=alt.Scale(paddingInner=0.12),
+        axis=alt.Axis(ticks=False, domain=False, labelLimit=alt.expr("names"), labelColor=_colour("ink"), labelPadding=8),
+    )
+    base = alt.Chart(alt.NamedData("rows")).encode(y=y, tooltip=tooltip)
+    cells = base.mark_rect(stroke=_colour("paper"), strokeWidth=0.6).encode(
+        x=alt.X(
+            "start:T", scale=time, axis=alt.Axis(title=None, grid=False, tickCount=6, labelOverlap=True, labelFlush=True)
+        ),
+        x2="end:T",
+        color=alt.Color(
+            "ratio:Q",
+            legend=None,
+            scale=alt.Scale(
+                type="threshold", domain=list(_STEPS), range=[_colour(f"heat{i}") for i in range(len(_STEPS) + 1)]
+            ),
+        ),
+    )
+    marks = (
+        base.mark_point(filled=True, opacity=1, size=14)
+        .encode(x="middle:T", shape=_shape(), color=_mark_colour())
+        .transform_filter("datum.verdict != 'ok'")
+    )
+    return alt.layer(cells, marks).properties(height=alt.Step(20))
+
+
+def _shape() -> Any:
+    shapes = {Verdict.DRIFT: "diamond", Verdict.WARN: "triangle-up", Verdict.OK: "circle"}
+    return alt.Shape(
+        "verdict:N",
+        legend=None,
+        scale=alt.Scale(domain=[v.value for v in Verdict], range=[shapes.get(v, "cross") for v in Verdict]),
+    )
+
+
+def _size() -> Any:
+    return alt.when("datum.verdict == 'ok'").then(alt.value(12)).otherwise(alt.value(55))
+
+
+def _verdict_colour() -> Any:
+    colours = {Verdict.DRIFT: "drift", Verdict.WARN: "warn", Verdict.OK: "live"}
+    return alt.Color(
+        "verdict:N",
+        legend=None,
+        scale=alt.Scale(
+            domain=[v.value for v in Verdict], range=[_colour(colours.get(v, "soft")) for v in Verdict]
+        ),
+    )
+
+
+def _mark_colour() -> Any:
+    return alt.when("datum.verdict == 'drift'").then(alt.value(_colour("paper"))).otherwise(alt.value(_colour("ink")))
+
+
+assert set(NAMES) == set(Verdict)  # noqa: S101 - every verdict has a name

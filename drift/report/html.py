@@ -1,0 +1,109 @@
+"""The report as one HTML file that needs no network: styles, scripts, charts and data inside."""
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import altair as alt
+import vl_convert
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from drift.report import payload, words
+from drift.report.charts import specifications
+from drift.report.model import Page
+
+_HERE: Final = Path(__file__).parent
+OPEN_AT_MOST: Final = 8  # column stories that stand open at first
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """Where a server serves the parts that a self-contained page holds inside: addresses."""
+
+    style: str
+    charts: str
+    script: str
+
+
+def render_html(page: Page, linked: Linked | None = None) -> str:
+    """The page.
+
+    Parameters
+    ----------
+    page : Page
+        What to show.
+    linked : Linked, optional
+        Addresses of style and scripts; without them all of it stands in the page, which then forbids itself
+        the network and every script but its own (Content-Security-Policy, by hashes).
+    """
+    inline = None if linked else {"style": asset("report.css"), "charts": bundle(), "script": asset("report.js")}
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            page=page,
+            columns=[_story(page, i) for i in range(len(page.columns))],
+            linked=linked,
+            inline=inline and {name: Markup(text) for name, text in inline.items()},  # noqa: S704 - our own files
+            policy=inline and _policy(inline),
+            specifications=specifications(),
+            timeline=payload.timeline(page) if page.timeline else None,
+            w=words,
+        )
+    )
+
+
+def asset(name: str) -> str:
+    """The text of `report.css` or `report.js`."""
+    return (_HERE / "static" / name).read_text(encoding="utf-8")
+
+
+@cache
+def bundle() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script (0.9 MB), of the version that Altair writes for."""
+    major, minor, *_ = alt.SCHEMA_VERSION.lstrip("v").split(".")
+    return str(vl_convert.javascript_bundle(vl_version=f"{major}.{minor}"))
+
+
+def _story(page: Page, index: int) -> dict[str, Any]:
+    column = page.columns[index]
+    shown = {"bins": payload.bins(column), "history": payload.history(column, page)}
+    return {
+        "column": column,
+        "id": f"c{index}",
+        "open": index < OPEN_AT_MOST and column.verdict.value == "drift" or len(page.columns) == 1,
+        "data": {name: value for name, value in shown.items() if value is not None},
+    }
+
+
+def _policy(inline: dict[str, str]) -> str:
+    scripts = " ".join(_hash(inline[name]) for name in ("charts", "script"))
+    return f"default-src 'none'; script-src {scripts}; style-src {_hash(inline['style'])}; img-src data:; base-uri 'none'"
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _block(value: Any) -> Markup:
+    """JSON for a script block: no name in it can end the block."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - the only sign that could leave a script block is gone
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(block=_block, number=words.number, percent=words.percent, p_value=words.p_value)
+    return environment

@@ -1,0 +1,100 @@
+"""The report as strict JSON: what scripts hold on to."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from drift.comparison import ColumnResult
+from drift.report.model import Column, Page, Point
+from drift.window import format_instant
+
+VERSION: Final = 1
+
+
+def comparison_document(
+    results: Sequence[ColumnResult], *, metric: str, reference: Mapping[str, Any], live: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The contract of ``drift compare --json``: every value a JSON value, nothing NaN.
+
+    Parameters
+    ----------
+    results : sequence of ColumnResult
+        In the order they shall have.
+    metric : str
+        The divergence asked for; single columns may have been scored by another.
+    reference, live : mapping
+        What is to be said of either side; `rows` at least.
+    """
+    return {
+        "version": VERSION,
+        "metric": metric,
+        "reference": dict(reference),
+        "live": dict(live),
+        "columns": [column_document(Column.from_result(r)) for r in results],
+    }
+
+
+def column_document(column: Column) -> dict[str, Any]:
+    """One column: `missing` in shares (0 to 1), `reference` and `live` of a bin in rows."""
+    return {
+        "column": column.name,
+        "kind": column.kind,
+        "verdict": column.verdict.value,
+        "score": column.score,
+        "noise_floor": column.noise_floor,
+        "p_value": column.p_value,
+        "interval": None if column.interval is None else list(column.interval),
+        "threshold": None if column.threshold is None else column.threshold.drift,
+        "missing": {"reference": column.missing_reference, "live": column.missing_live},
+        "bins": [
+            {"label": b.label, "reference": b.reference, "live": b.live, "contribution": b.contribution}
+            for b in column.bins
+        ],
+        "message": column.message,
+    }
+
+
+def page_document(page: Page) -> dict[str, Any]:
+    """A page: the keys of `comparison_document`, and what a page knows beyond them."""
+    return {
+        "version": VERSION,
+        "title": page.title,
+        "generated_at": format_instant(page.generated_at),
+        "metric": page.metric,
+        "verdict": page.verdict.value,
+        "window": None if page.window is None else _ends(page.window.start, page.window.end),
+        "reference": {"rows": page.reference.rows, "label": page.reference.label},
+        "live": {"rows": page.live.rows, "label": page.live.label},
+        "notes": list(page.notes),
+        "alerts": [dict(alert) for alert in page.alerts],
+        "columns": [
+            {**column_document(c), "segment": c.segment, "metric": c.metric, "history": [_point(p) for p in c.history]}
+            for c in page.columns
+        ],
+    }
+
+
+def _ends(start: Any, end: Any) -> dict[str, str]:
+    return {"start": format_instant(start), "end": format_instant(end)}
+
+
+def _point(point: Point) -> dict[str, Any]:
+    return {
+        "window_start": format_instant(point.start),
+        "window_end": format_instant(point.end),
+        "score": point.score,
+        "noise_floor": point.noise_floor,
+        "threshold": point.threshold,
+        "verdict": point.verdict.value,
+    }
+
+
+def render_json(page: Page) -> str:
+    """The page as indented JSON.
+
+    Raises
+    ------
+    ValueError
+        Where a value is NaN or infinite: no part of drift makes one.
+    """
+    return json.dumps(page_document(page), indent=2, allow_nan=False) + "\n"

@@ -1,0 +1,49 @@
+"""The report as Markdown: for a pull request, a chat, a wiki."""
+
+import re
+from typing import Final
+
+from drift.report.model import Column, Page
+from drift.report.words import NAMES, SIGNS, number, p_value, sentence, unit
+from drift.window import format_instant
+
+# Whatever Markdown or the HTML inside it could take as markup. Names come from data.
+_MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$@:-])")
+
+
+def render_markdown(page: Page) -> str:
+    """The verdict in one sentence, then a table of all columns, the most important first."""
+    sides = f"Reference: {_side(page.reference.label, page.reference.rows)}. "
+    sides += f"Live: {_side(page.live.label, page.live.rows)}."
+    lines = [f"# {_plain(page.title)}", "", f"**{_plain(sentence(page))}**", "", sides, ""]
+    lines += [f"> {_plain(note)}\n" for note in page.notes]
+    for alert in page.alerts:
+        what = _plain(str(alert["column"] or "the whole window"))
+        lines.append(f"- firing: {what} since {_plain(str(alert['since']))}: {_plain(str(alert['reason']))}")
+    lines += ["", "| verdict | column | score | threshold | noise | p | what moved |", "|---|---|--:|--:|--:|--:|---|"]
+    lines += [_row(c) for c in page.columns]
+    lines += ["", f"Made by drift, {format_instant(page.generated_at)}.", *([_plain(page.credit)] if page.credit else [])]
+    return "\n".join(lines) + "\n"
+
+
+def _side(label: str, rows: int) -> str:
+    return f"{_plain(label)}, {rows:,} rows"
+
+
+def _row(column: Column) -> str:
+    told = column.explanation if column.verdict.told else column.message
+    cells = [
+        f"{SIGNS[column.verdict]} {NAMES[column.verdict]}",
+        _plain(column.label),
+        f"{number(column.score)} {unit(column.metric, column.base)}".strip(),
+        number(column.threshold.drift if column.threshold else None),
+        number(column.noise_floor),
+        p_value(column.p_value).replace("<", "&lt;"),
+        _plain(told),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _plain(text: str) -> str:
+    """Text that stays text: markup escaped, on one line."""
+    return _MARKUP.sub(r"\\\1", " ".join(text.split()))

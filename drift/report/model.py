@@ -1,0 +1,253 @@
+"""What every format is rendered from: one page, its columns, their bins and their scores over time."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from drift.comparison import Bin, ColumnResult
+from drift.errors import InputError
+from drift.histogram import Histogram
+from drift.verdict import Threshold, Verdict, badness, worst
+from drift.window import Window
+
+MOST_MOVED: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The reference or the live data: what it is called, and its rows."""
+
+    label: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One window of a column's history; scores in the unit of the column's metric."""
+
+    start: datetime
+    end: datetime
+    score: float | None
+    noise_floor: float | None
+    threshold: float | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column (of one segment) as the report tells it.
+
+    Parameters
+    ----------
+    name, segment : str
+        Its name; the segment's, "" for all rows.
+    verdict : Verdict
+        What became of it; `message` says why.
+    message : str
+        One line for a person.
+    kind : str or None
+        `number`, `string`, ...; None where it could not be counted.
+    metric : str or None
+        The divergence; None where there is no score.
+    base : float or None
+        Base of its logarithm: with the metric it says the unit.
+    score, noise_floor, p_value : float or None
+        The divergence, what unchanged data would give, and how often that is as large.
+    interval : tuple of float, or None
+        95 % interval of the divergence, noise taken out.
+    threshold : Threshold or None
+        What the score was held against.
+    missing_reference, missing_live : float or None
+        Share of rows without a value, 0 to 1; None where it is not known.
+    bins : tuple of Bin
+        Counts of both sides, special bins included.
+    explanation : str
+        Which bins moved.
+    history : tuple of Point
+        Its newest windows, oldest first.
+    """
+
+    name: str
+    verdict: Verdict
+    message: str
+    segment: str = ""
+    kind: str | None = None
+    metric: str | None = None
+    base: float | None = None
+    score: float | None = None
+    noise_floor: float | None = None
+    p_value: float | None = None
+    interval: tuple[float, float] | None = None
+    threshold: Threshold | None = None
+    missing_reference: float | None = None
+    missing_live: float | None = None
+    bins: tuple[Bin, ...] = ()
+    explanation: str = ""
+    history: tuple[Point, ...] = ()
+
+    @classmethod
+    def from_result(cls, result: ColumnResult, segment: str = "", history: Sequence[Point] = ()) -> "Column":
+        """The view of one result of `drift.comparison`."""
+        scored = result.scored
+        return cls(
+            name=result.column,
+            segment=segment,
+            verdict=result.verdict,
+            message=result.message,
+            kind=None if result.kind is None else result.kind.value,
+            metric=None if scored is None else scored.method.metric,
+            base=None if scored is None else scored.method.log_base,
+            score=result.score,
+            noise_floor=result.noise_floor,
+            p_value=result.p_value,
+            interval=result.interval,
+            threshold=result.threshold,
+            missing_reference=_missing(result.reference),
+            missing_live=_missing(result.live),
+            bins=result.bins,
+            explanation=result.explanation,
+            history=tuple(history),
+        )
+
+    @property
+    def label(self) -> str:
+        """The name, with the segment where there is one."""
+        return f"{self.name} ({self.segment})" if self.segment else self.name
+
+    @property
+    def ratio(self) -> float | None:
+        """The score in units of its drift threshold: 1 is the limit."""
+        return None if self.score is None or self.threshold is None else self.score / self.threshold.drift
+
+    @property
+    def moved(self) -> tuple[int, ...]:
+        """Indices of the bins that carry most of a score that was too high, the largest part first."""
+        if self.verdict not in {Verdict.DRIFT, Verdict.WARN}:
+            return ()
+        parts = [(b.contribution, -i) for i, b in enumerate(self.bins) if b.contribution and b.contribution > 0]
+        return tuple(-i for _, i in sorted(parts, reverse=True)[:MOST_MOVED])
+
+
+def importance(column: Column) -> tuple[int, float, str, str]:
+    """Sort key of `drift.comparison.by_importance`, with the segment last."""
+    return -badness(column.verdict), -(column.ratio or 0.0), column.name, column.segment
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A report: everything that is rendered, and nothing of how.
+
+    Parameters
+    ----------
+    title, subtitle : str
+        What it is about.
+    generated_at : datetime
+        When, with a time zone.
+    metric : str
+        The divergence of most columns.
+    reference, live : Side
+        What was compared.
+    columns : tuple of Column
+        Sorted by importance, whatever order they came in.
+    timeline : tuple of Window
+        The windows of the columns' histories, oldest first; empty for an ad-hoc comparison.
+    window : Window or None
+        The window that the verdicts are about.
+    timezone : ZoneInfo
+        In which days are named.
+    alerts : tuple of mapping
+        Those firing, as `Store.alerts` gives them.
+    notes : tuple of str
+        Warnings to the reader.
+    credit : str or None
+        Where the data comes from, if its licence wants that said.
+
+    Raises
+    ------
+    InputError
+        Where `generated_at` is without time zone.
+    """
+
+    title: str
+    generated_at: datetime
+    metric: str
+    reference: Side
+    live: Side
+    columns: tuple[Column, ...]
+    subtitle: str = ""
+    timeline: tuple[Window, ...] = ()
+    window: Window | None = None
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    alerts: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+    credit: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.generated_at.tzinfo is None:
+            raise InputError(f"a report is made at an instant with a time zone; got {self.generated_at}")
+        object.__setattr__(self, "generated_at", self.generated_at.astimezone(UTC))
+        object.__setattr__(self, "columns", tuple(sorted(self.columns, key=importance)))
+
+    @classmethod
+    def from_results(
+        cls,
+        results: Sequence[ColumnResult],
+        *,
+        generated_at: datetime,
+        reference: Side,
+        live: Side,
+        metric: str = "js_distance",
+        title: str = "Drift report",
+        subtitle: str = "",
+        notes: Sequence[str] = (),
+        credit: str | None = None,
+    ) -> "Page":
+        """The page of an ad-hoc comparison, from the results of `drift.comparison.compare_profiles`."""
+        return cls(
+            title=title,
+            subtitle=subtitle,
+            generated_at=generated_at,
+            metric=metric,
+            reference=reference,
+            live=live,
+            columns=tuple(Column.from_result(r) for r in results),
+            notes=tuple(notes),
+            credit=credit,
+        )
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst column's."""
+        return worst([c.verdict for c in self.columns])
+
+    @property
+    def counts(self) -> Mapping[Verdict, int]:
+        """Columns by verdict, the worst first; verdicts that none has are left out."""
+        found = Counter(c.verdict for c in self.columns)
+        return {v: found[v] for v in sorted(found, key=badness, reverse=True)}
+
+    def column(self, name: str, segment: str = "") -> Column:
+        """The column of that name.
+
+        Raises
+        ------
+        InputError
+            Where the page holds none such.
+        """
+        return _one(self.columns, lambda c: c.name == name and c.segment == segment, name, segment)
+
+
+def _one(columns: Sequence[Column], wanted: Callable[[Column], bool], name: str, segment: str) -> Column:
+    if found := next((c for c in columns if wanted(c)), None):
+        return found
+    known = ", ".join(sorted(map(attrgetter("label"), columns))[:10])
+    where = f" in segment {segment!r}" if segment else ""
+    raise InputError(f"the report holds no column {name!r}{where}; it holds {known or 'none'}")
+
+
+def _missing(side: Histogram | None) -> float | None:
+    return side.missing / side.rows if side is not None and side.rows else None

@@ -1,0 +1,101 @@
+"""The numbers behind the charts, as compact as the page needs: one small JSON document for each column."""
+
+from datetime import UTC
+from typing import Any, Final
+
+from drift.histogram.axis import ABOVE, BELOW, MISSING, OTHER, RARE, UNSEEN
+from drift.report.model import Column, Page, Point
+from drift.report.words import NAMES, SIGNS, calendar_zone, period
+from drift.verdict import Verdict
+
+# Categories with these very names stand in quotes on their axis, so a bare label is the special bin.
+SPECIAL: Final = frozenset({BELOW, ABOVE, MISSING, RARE, UNSEEN, OTHER})
+MOST_BARS: Final = 24
+VERDICTS: Final = tuple(Verdict)
+
+
+def bins(column: Column) -> dict[str, Any] | None:
+    """Labels, counts of both sides, parts of the score (shares of it) and which bins are drawn apart."""
+    if not column.bins:
+        return None
+    return {
+        "labels": [b.label for b in column.bins],
+        "reference": [b.reference for b in column.bins],
+        "live": [b.live for b in column.bins],
+        "parts": [_part(b.contribution, column.score) for b in column.bins],
+        "moved": list(column.moved),
+        "special": [i for i, b in enumerate(column.bins) if b.label in SPECIAL],
+        "drawn": drawn(column),
+    }
+
+
+def _part(contribution: float | None, score: float | None) -> float | None:
+    return round(contribution / score, 4) if contribution is not None and score else None
+
+
+def drawn(column: Column) -> list[int]:
+    """Indices of the bins that get a bar of their own, in the bins' order.
+
+    All of them, unless there are too many to read: then those that moved most and hold most rows on either
+    side, and the special ones that hold rows; the others are summed in one bar (and are all in the table).
+    """
+    every = range(len(column.bins))
+    if len(column.bins) <= MOST_BARS:
+        return list(every)
+    special = [i for i in every if column.bins[i].label in SPECIAL]
+    plain = [i for i in every if column.bins[i].label not in SPECIAL]
+    reference = sum(b.reference for b in column.bins) or 1
+    live = sum(b.live for b in column.bins) or 1
+
+    def weight(index: int) -> tuple[float, float]:
+        one = column.bins[index]
+        return one.contribution or 0.0, max(one.reference / reference, one.live / live)
+
+    kept = sorted(plain, key=weight, reverse=True)[: MOST_BARS - len(special) - 1]
+    return sorted([*kept, *special])
+
+
+def history(column: Column, page: Page) -> dict[str, Any] | None:
+    """The column's scores aligned with the page's timeline: null where a window holds none."""
+    if not page.timeline or not column.history:
+        return None
+    known = {p.start: p for p in column.history}
+    points = [known.get(w.start) for w in page.timeline]
+    return {
+        "score": [_short(p and p.score) for p in points],
+        "noise": [_short(p and p.noise_floor) for p in points],
+        "threshold": _same([_short(p and p.threshold) for p in points]),
+        "verdict": [_verdict(p) for p in points],
+    }
+
+
+def _verdict(point: Point | None) -> int | None:
+    return None if point is None else VERDICTS.index(point.verdict)
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.3g}")
+
+
+def _same(values: list[float | None]) -> list[float | None] | float | None:
+    """One number instead of a list of equal ones."""
+    told = {v for v in values if v is not None}
+    return told.pop() if len(told) == 1 else values
+
+
+def timeline(page: Page) -> dict[str, Any]:
+    """What the histories share: the windows (clock time of the calendar, as if UTC) and the verdicts' names."""
+    return {
+        "windows": [
+            [*(_clock(moment, page, i) for moment in (w.start, w.end)), period(w, page.timezone)]
+            for i, w in enumerate(page.timeline)
+        ],
+        "verdicts": [[v.value, f"{SIGNS[v]} {NAMES[v]}"] for v in VERDICTS],
+        "columns": [c.label for c in page.columns],
+    }
+
+
+def _clock(moment: Any, page: Page, index: int) -> int:
+    """Milliseconds since 1970 of the local clock: axes then break at local midnights."""
+    zone = calendar_zone(page.timeline[index], page.timezone)
+    return int(moment.astimezone(zone).replace(tzinfo=UTC).timestamp() * 1000)

@@ -1,0 +1,194 @@
+"use strict";
+(() => {
+  const ROWS_AT_FIRST = 30;
+  const byId = (id) => document.getElementById(id);
+  const read = (element) => JSON.parse(element.textContent);
+  const specifications = read(byId("specifications"));
+  const timeline = byId("timeline") ? read(byId("timeline")) : null;
+  const stories = [...document.querySelectorAll(".story")];
+  const dataOf = new Map();
+
+  const data = (story) => {
+    if (!dataOf.has(story)) {
+      const block = story.querySelector('script[type="application/json"]');
+      dataOf.set(story, block ? read(block) : {});
+    }
+    return dataOf.get(story);
+  };
+
+  const sum = (counts) => counts.reduce((a, b) => a + b, 0);
+  const percent = (share, digits = 1) => (share === null ? "–" : `${(100 * share).toFixed(digits)} %`);
+  const short = (value) => (value === null ? "–" : Number(value.toPrecision(3)).toString());
+
+  // Rows of the charts. Blank labels of different lengths are the gaps that set special bins apart.
+  const binRows = ({ labels, reference, live, parts, moved, special, drawn }) => {
+    const n = [sum(reference) || 1, sum(live) || 1];
+    const apart = new Set(special);
+    const most = new Set(moved);
+    const rows = [];
+    const gap = () => rows.push({ label: " ".repeat(1 + rows.length) });
+    drawn.forEach((i, at) => {
+      if (at > 0 && apart.has(i) !== apart.has(drawn[at - 1])) gap();
+      rows.push({
+        label: labels[i], reference: reference[i] / n[0], live: live[i] / n[1],
+        moved: most.has(i), part: parts[i] === null ? "–" : percent(parts[i], 0),
+      });
+    });
+    const kept = new Set(drawn);
+    const rest = labels.map((_, i) => i).filter((i) => !kept.has(i));
+    if (rest.length) {
+      const total = (side, rows) => sum(rest.map((i) => side[i])) / rows;
+      const part = sum(rest.map((i) => parts[i] || 0));
+      const at = rows.findIndex((row) => row.reference === undefined);
+      rows.splice(at < 0 ? rows.length : at, 0, {
+        label: `${rest.length} others`, reference: total(reference, n[0]), live: total(live, n[1]),
+        moved: false, part: percent(part, 0),
+      });
+    }
+    return rows;
+  };
+
+  const at = (values, i) => (Array.isArray(values) ? values[i] : values);
+
+  const historyRows = (history) => timeline.windows.map(([start, end, words], i) => {
+    const code = history.verdict[i];
+    return {
+      start, end, middle: (start + end) / 2, window: words,
+      score: history.score[i], noise: history.noise[i], threshold: at(history.threshold, i),
+      verdict: code === null ? null : timeline.verdicts[code][0],
+      said: code === null ? "not checked" : timeline.verdicts[code][1],
+    };
+  });
+
+  const heatRows = (shown) => shown.flatMap((story) => {
+    const { history } = data(story);
+    const column = timeline.columns[stories.indexOf(story)];
+    return history ? historyRows(history).filter((row) => row.verdict !== null).map((row) => ({
+      ...row, column, ratio: row.score !== null && row.threshold ? row.score / row.threshold : null,
+    })) : [];
+  });
+
+  // Colours are CSS variables: light, dark and print need no redrawing.
+  const embed = (place, kind, rows) => {
+    const spec = structuredClone(specifications[kind]);
+    spec.datasets = { rows };
+    for (const param of spec.params) {
+      param.value = param.name === "names" ? Math.round(Math.min(210, place.clientWidth * 0.34)) : `var(--${param.name})`;
+    }
+    return window.vegaEmbed(place, spec, {
+      mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false,
+      tooltip: { disableDefaultStyle: true },
+    }).catch((error) => {
+      place.textContent = `This chart could not be drawn (${error.message}); its numbers follow.`;
+      throw error;
+    });
+  };
+
+  const cell = (row, tag, text, kind) => {
+    const element = document.createElement(tag);
+    element.textContent = text;
+    if (tag === "th") element.scope = kind || "row";
+    else if (kind) element.className = kind;
+    row.append(element);
+  };
+
+  const table = (head, lines) => {
+    const element = document.createElement("table");
+    const first = element.createTHead().insertRow();
+    head.forEach((text) => cell(first, "th", text, "col"));
+    const body = element.createTBody();
+    lines.forEach(({ name, values, className }) => {
+      const row = body.insertRow();
+      if (className) row.className = className;
+      cell(row, "th", name);
+      values.forEach((text) => cell(row, "td", text, "n"));
+    });
+    return element;
+  };
+
+  const tables = {
+    bins: ({ bins }) => {
+      const n = [sum(bins.reference), sum(bins.live)];
+      const share = (count, rows) => (rows ? percent(count / rows) : "–");
+      return table(["Bin", "Reference", "", "Live", "", "Part of the score"], bins.labels.map((label, i) => ({
+        name: label,
+        values: [
+          bins.reference[i].toLocaleString("en"), share(bins.reference[i], n[0]),
+          bins.live[i].toLocaleString("en"), share(bins.live[i], n[1]), percent(bins.parts[i], 0),
+        ],
+        className: bins.moved.includes(i) ? "moved-most" : bins.special.includes(i) ? "special" : "",
+      })));
+    },
+    history: ({ history }) => table(
+      ["Window", "Verdict", "Score", "Threshold", "Noise"],
+      historyRows(history).reverse().filter((row) => row.verdict !== null).map((row) => ({
+        name: row.window, values: [row.said, short(row.score), short(row.threshold), short(row.noise)],
+      })),
+    ),
+  };
+
+  const fill = (details, make) => details.addEventListener("toggle", () => {
+    if (details.open && !details.querySelector("table")) details.append(make());
+  });
+
+  const drawn = new WeakSet();
+  const draw = (place) => {
+    const story = place.closest(".story");
+    if (drawn.has(place) || !story.open) return;
+    drawn.add(place);
+    const kind = place.dataset.chart;
+    embed(place, kind, kind === "bins" ? binRows(data(story).bins) : historyRows(data(story).history));
+  };
+
+  const charts = [...document.querySelectorAll(".story .chart")];
+  const watcher = new IntersectionObserver(
+    (seen) => seen.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)),
+    { rootMargin: "400px" },
+  );
+  charts.forEach((place) => watcher.observe(place));
+  document.querySelectorAll(".story .numbers").forEach((details) => {
+    fill(details, () => tables[details.dataset.table](data(details.closest(".story"))));
+  });
+
+  const drawHeatmap = (shown) => embed(byId("heatmap"), "heatmap", heatRows(shown));
+  if (timeline) {
+    const told = stories.filter((story) => data(story).history);
+    drawHeatmap(told.slice(0, ROWS_AT_FIRST));
+    const button = byId("all-rows");
+    button.hidden = told.length <= ROWS_AT_FIRST;
+    button.addEventListener("click", () => {
+      button.hidden = true;
+      drawHeatmap(told);
+    });
+    fill(byId("heatmap-numbers"), () => table(["Column", "Windows", "Drifted", "Last"], told.map((story) => {
+      const rows = historyRows(data(story).history).filter((row) => row.verdict !== null);
+      const bad = rows.filter((row) => row.verdict === "drift");
+      return {
+        name: timeline.columns[stories.indexOf(story)],
+        values: [rows.length, bad.length, bad.length ? bad[bad.length - 1].window : "–"],
+      };
+    })));
+  }
+
+  const openTarget = () => {
+    const story = byId(location.hash.slice(1));
+    if (story && story.matches(".story")) {
+      story.open = true;
+      story.scrollIntoView();
+      story.querySelector("summary").focus({ preventScroll: true });
+    }
+  };
+  addEventListener("hashchange", openTarget);
+  openTarget();
+  for (const [id, open] of [["open-all", true], ["close-all", false]]) {
+    byId(id).hidden = stories.length < 2;
+    byId(id).addEventListener("click", () => stories.forEach((story) => { story.open = open; }));
+  }
+
+  // Paper shows what stands open, in light colours.
+  addEventListener("beforeprint", () => {
+    document.documentElement.dataset.print = "";
+    charts.forEach(draw);
+  });
+  addEventListener("afterprint", () => delete document.documentElement.dataset.print);
+})();
