@@ -1,0 +1,60 @@
+"""A channel that appends notifications to a file, one JSON document a line."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from drift.channels.options import check_keys, text_option
+from drift.errors import ConfigError, DeliveryError
+
+
+class FileChannel:
+    """Appends one line of JSON, in a single write, and has it on disk before it returns.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the configuration.
+    path : Path
+        The file; made where it is not there.
+    """
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name = name
+        self.path = path
+
+    @classmethod
+    def from_options(cls, name: str, options: Mapping[str, object]) -> "FileChannel":
+        """Option: `path`.
+
+        Raises
+        ------
+        ConfigError
+            Without a path.
+        """
+        check_keys(name, options, ("path",))
+        if not (path := text_option(name, options, "path")):
+            raise ConfigError(f"channel {name!r} of type file needs a path, such as path: alerts.jsonl")
+        return cls(name, Path(path))
+
+    def send(self, payload: Mapping[str, Any], *, deadline: float) -> None:  # noqa: ARG002 (a local write)
+        """Append one notification; see `drift.channels.Channel`."""
+        line = json.dumps(payload, allow_nan=False).encode() + b"\n"
+        try:
+            self._append(line)
+        except OSError as error:
+            raise DeliveryError(f"file {self.path}: {error.strerror or type(error).__name__}") from error
+
+    def _append(self, line: bytes) -> None:
+        file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
+        try:
+            size = os.fstat(file).st_size
+            torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"  # a full disk cut an earlier line short
+            whole = b"\n" + line if torn else line
+            if os.write(file, whole) != len(whole):
+                raise DeliveryError(f"file {self.path}: only part of a line could be written; is the disk full?")
+            os.fsync(file)
+        finally:
+            os.close(file)

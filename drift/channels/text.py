@@ -1,0 +1,35 @@
+"""The plain-text form of a notification, for consoles, logs and e-mail."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from drift.notification import one_line
+
+MOST_LINES: Final = 20
+
+
+def to_text(payload: Mapping[str, Any], *, most: int = MOST_LINES) -> str:
+    """The title, then one line for each event (the worst first, as they come), then labels and the link.
+
+    Parameters
+    ----------
+    payload : mapping
+        The dict form of a notification.
+    most : int
+        Events shown; the rest is counted in one line.
+    """
+    events = payload["events"]
+    # Names come from data: nothing may reach a terminal that moves its cursor or forges a line.
+    lines = [one_line(f"[{payload['status'].upper()}] {payload['title']}")]
+    lines += [one_line(f"  {_mark(e)} {e['message']}", longest=1000) for e in events[:most]]
+    if len(events) > most:
+        lines.append(f"... and {len(events) - most} more")
+    if payload["labels"]:
+        lines.append(one_line("labels: " + ", ".join(f"{k}={v}" for k, v in payload["labels"].items())))
+    if payload["runbook"]:
+        lines.append(one_line(f"runbook: {payload['runbook']}", longest=2000))
+    return "\n".join(lines)
+
+
+def _mark(event: Mapping[str, Any]) -> str:
+    return "*" if event["state"] == "firing" else "-"

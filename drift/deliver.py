@@ -1,0 +1,258 @@
+"""Deliveries: take what the outbox holds to its channels. At least once, in order, each channel in its own time."""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from drift.channels import Channel
+from drift.errors import DeliveryError
+
+FIRST_WAIT: Final = 30.0  # seconds until the second attempt
+LONGEST_WAIT: Final = 3600.0  # seconds
+LONGEST_ASKED: Final = 86_400.0  # seconds; a Retry-After beyond a day is taken for a day
+GRACE: Final = 2.0  # seconds that a channel may overrun its deadline before it is left behind
+_AT_ONCE: Final = 5000
+
+log = logging.getLogger("drift.deliver")
+
+
+class Due(Protocol):
+    """One sending of one notification to one channel; `attempts` counts those that failed."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def notification_id(self) -> str: ...
+    @property
+    def channel(self) -> str: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def payload(self) -> Mapping[str, Any]: ...
+
+
+class Outbox(Protocol):
+    """Where deliveries are kept. Used from the calling thread only: SQLite would mind another."""
+
+    def deliveries_due(self, now: datetime, limit: int = 1000) -> Sequence[Due]:
+        """The pending ones whose next attempt is due by `now`, oldest first."""
+        ...
+
+    def delivered(self, delivery_id: int, now: datetime) -> None:
+        """It was taken."""
+        ...
+
+    def delivery_failed(self, delivery_id: int, error: str, retry_at: datetime | None, now: datetime) -> None:
+        """It was not; None gives it up."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What became of the deliveries that were due.
+
+    Parameters
+    ----------
+    sent : int
+        Taken by their receivers.
+    retried : int
+        Failed, to be tried again.
+    dead : int
+        Given up: refused for good, out of attempts, or without a channel.
+    waiting : int
+        Not tried: behind an older one of their channel, or out of time.
+    """
+
+    sent: int = 0
+    retried: int = 0
+    dead: int = 0
+    waiting: int = 0
+
+
+def drain(
+    outbox: Outbox,
+    channels: Mapping[str, Channel],
+    now: Callable[[], datetime],
+    *,
+    rng: np.random.Generator,
+    deadline: float = 30.0,
+    attempts: int = 12,
+) -> Drained:
+    """Send what is due, oldest first on each channel, all channels at once.
+
+    A delivery that failed and may be tried again holds back the later ones of its channel, now and in later
+    runs, so that no `resolved` overtakes its `firing`; one refused for good holds back nothing. Whatever a
+    receiver or a channel does, nothing is raised here; a channel's own fault also shows its traceback.
+
+    Parameters
+    ----------
+    outbox : Outbox
+        The store.
+    channels : mapping of str to Channel
+        Those configured, by name.
+    now : callable
+        The time.
+    rng : numpy.random.Generator
+        Spreads retries.
+    deadline : float
+        Seconds for each channel, all its deliveries together.
+    attempts : int
+        Tries of one delivery until it is given up.
+    """
+    due = outbox.deliveries_due(now(), limit=_AT_ONCE)
+    desk = _Desk(outbox, now, rng, attempts)
+    lines: list[_Line] = []
+    for name, deliveries in _by_channel(due):
+        if name in channels:
+            lines.append(_Line(name, channels[name], deliveries, deadline))
+            continue
+        for delivery in deliveries:
+            desk.give_up(delivery, f"channel {name!r} is no longer configured; put it back, or take it out of `notify`")
+    if lines:
+        _run(_unblocked(lines, outbox, now()), desk, deadline)
+    return Drained(desk.sent, desk.retried, desk.dead, len(due) - desk.sent - desk.retried - desk.dead)
+
+
+def backoff(failures: int, rng: np.random.Generator) -> float:
+    """Seconds to wait after so many failures: doubled each time up to an hour, less up to a half by chance."""
+    longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failures - 1, 20))
+    return longest * float(rng.uniform(0.5, 1.0))
+
+
+def _by_channel(due: Sequence[Due]) -> Iterator[tuple[str, list[Due]]]:
+    ordered = sorted(due, key=attrgetter("channel"))  # stable: oldest first remains
+    return ((name, list(group)) for name, group in groupby(ordered, key=attrgetter("channel")))
+
+
+@dataclass(eq=False, slots=True)
+class _Line:
+    """One channel's deliveries, sent one after the other in a thread of their own."""
+
+    name: str
+    channel: Channel
+    deliveries: list[Due]
+    seconds: float
+    stop: threading.Event = field(default_factory=threading.Event)
+    current: Due | None = None  # being sent
+
+    def send_all(self, told: "queue.SimpleQueue[_Told]") -> None:
+        try:
+            self._send_each(told)
+        finally:  # whatever happened: a fault of the channel's own shows as `current` still set
+            told.put(_Told(self))
+
+    def _send_each(self, told: "queue.SimpleQueue[_Told]") -> None:
+        until = time.monotonic() + self.seconds
+        for delivery in self.deliveries:
+            left = until - time.monotonic()
+            # A sending cut short for what its predecessors took would count as the receiver's failure.
+            if self.stop.is_set() or left < self.seconds / 2:
+                return
+            self.current, failure = delivery, None
+            try:
+                self.channel.send(delivery.payload, deadline=left)
+            except DeliveryError as error:
+                failure = error
+            self.current = None
+            told.put(_Told(self, delivery, failure))
+            if failure is not None and failure.retryable:
+                return
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """News from a line: what became of one delivery, or (without one) that the line has ended."""
+
+    line: _Line
+    delivery: Due | None = None
+    failure: DeliveryError | None = None
+
+
+@dataclass(slots=True)
+class _Desk:
+    """Marks the outbox, in the calling thread."""
+
+    outbox: Outbox
+    now: Callable[[], datetime]
+    rng: np.random.Generator
+    attempts: int
+    sent: int = 0
+    retried: int = 0
+    dead: int = 0
+
+    def mark(self, delivery: Due, error: DeliveryError | None) -> None:
+        if error is None:
+            self.outbox.delivered(delivery.id, self.now())
+            self.sent += 1
+            return
+        failures = delivery.attempts + 1
+        if not error.retryable:
+            self.give_up(delivery, f"{error} (refused for good)")
+        elif failures >= self.attempts:
+            self.give_up(delivery, f"{error} (failed {failures} times)")
+        else:
+            wait = max(backoff(failures, self.rng), min(error.retry_after or 0.0, LONGEST_ASKED))
+            told = "channel %r did not take notification %s (attempt %d of %d); again in %.0f s: %s"
+            log.warning(told, delivery.channel, delivery.notification_id, failures, self.attempts, wait, error)
+            moment = self.now()
+            self.outbox.delivery_failed(delivery.id, str(error), moment + timedelta(seconds=wait), moment)
+            self.retried += 1
+
+    def give_up(self, delivery: Due, why: str) -> None:
+        log.error(
+            "NOT DELIVERED: notification %s to channel %r is given up: %s; %s",
+            delivery.notification_id,
+            delivery.channel,
+            why,
+            delivery.payload.get("title", ""),
+        )
+        self.outbox.delivery_failed(delivery.id, why, None, self.now())
+        self.dead += 1
+
+
+def _unblocked(lines: list[_Line], outbox: Outbox, now: datetime) -> list[_Line]:
+    """The lines whose oldest pending delivery is due; the others wait for theirs.
+
+    Looking further ahead than any retry can lie shows what is pending, due or not.
+    """
+    oldest: dict[str, int] = {}
+    ahead = timedelta(seconds=LONGEST_ASKED) * 2
+    for delivery in outbox.deliveries_due(now + ahead, limit=_AT_ONCE):
+        oldest.setdefault(delivery.channel, delivery.id)
+    return [line for line in lines if oldest.get(line.name) == line.deliveries[0].id]
+
+
+def _run(lines: list[_Line], desk: _Desk, deadline: float) -> None:
+    told: queue.SimpleQueue[_Told] = queue.SimpleQueue()
+    until = time.monotonic() + deadline + GRACE
+    running = set(lines)
+    try:
+        for line in lines:
+            # Daemons: what holds a thread (a dead network file system, say) cannot keep the process from ending.
+            threading.Thread(target=line.send_all, args=(told,), name=f"drift-{line.name}", daemon=True).start()
+        while running:
+            try:
+                news = told.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                break
+            if news.delivery is not None:
+                desk.mark(news.delivery, news.failure)
+                continue
+            running.remove(news.line)
+            if news.line.current is not None:
+                desk.mark(news.line.current, DeliveryError(f"channel {news.line.name!r} failed by a fault of its own"))
+        for line in running:
+            if line.current is not None:
+                desk.mark(line.current, DeliveryError(f"channel {line.name!r} overran its {deadline:g} s; left behind"))
+    finally:
+        for line in lines:
+            line.stop.set()
