@@ -30,7 +30,7 @@ _TOLERANCE: Final = 1e-9
 def entropy(p: npt.ArrayLike, base: float = 2) -> Vector:
     """Shannon entropy H(P) = -sum p log p, from 0 to log k. [CT 2.1]"""
     (p,) = _validated(p)
-    return np.asarray(-_xlogx(p).sum(axis=-1) / math.log(base))
+    return np.asarray(np.maximum(-_xlogx(p).sum(axis=-1), 0.0) / _log(base))  # maximum: 0, not -0
 
 
 def cross_entropy(p: npt.ArrayLike, q: npt.ArrayLike, base: float = 2) -> Vector:
@@ -38,7 +38,7 @@ def cross_entropy(p: npt.ArrayLike, q: npt.ArrayLike, base: float = 2) -> Vector
     p, q = _validated(p, q)
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(p > 0, -p * np.log(q), 0.0)
-    return np.asarray(terms.sum(axis=-1) / math.log(base))
+    return np.asarray(terms.sum(axis=-1) / _log(base))
 
 
 def kl(p: npt.ArrayLike, q: npt.ArrayLike, base: float = 2) -> Vector:
@@ -187,6 +187,9 @@ class Divergence:
     curvature : float or None
         c, where sum of terms ~ c * chi2 near p = q, in nats: 1/2 for KL, 1/8 for JS. None where the
         divergence is not locally quadratic: its noise is then simulated.
+    enough : int
+        Expected rows in each bin from which its scores under no change follow the chi-squared law: p = 0.001
+        is then right within a factor of 2 (measured: 5 to 54 bins, either side 50 times the other).
     """
 
     terms: Callable[[Vector, Vector], Vector]
@@ -196,6 +199,7 @@ class Divergence:
     smoothing: str = "none"
     ordered: bool = False
     curvature: float | None = None
+    enough: int = 25
 
 
 DIVERGENCES: Final[dict[str, Divergence]] = {
@@ -210,7 +214,7 @@ DIVERGENCES: Final[dict[str, Divergence]] = {
     "linf": Divergence(_terms_linf, logarithmic=False),
     "ks": Divergence(_terms_ks, logarithmic=False, ordered=True),
     "wasserstein": Divergence(_terms_wasserstein, logarithmic=False, ordered=True),
-    "chi2": Divergence(_terms_chi2, logarithmic=False, smoothing="jeffreys", curvature=1),
+    "chi2": Divergence(_terms_chi2, logarithmic=False, smoothing="jeffreys", curvature=1, enough=200),
 }
 
 
@@ -255,8 +259,10 @@ def _total(metric: str, p: npt.ArrayLike, q: npt.ArrayLike, base: float) -> Vect
 
 
 def _unit(known: Divergence, base: float) -> float:
-    if not known.logarithmic:
-        return 1.0
+    return _log(base) if known.logarithmic else 1.0
+
+
+def _log(base: float) -> float:
     if not (math.isfinite(base) and base > 1):
         raise InputError(f"the base of a logarithm is a finite number > 1; got {base!r}")
     return math.log(base)
@@ -270,7 +276,8 @@ def _validated(*sides: npt.ArrayLike) -> tuple[Vector, ...]:
         if vector.shape[-1] != vectors[0].shape[-1]:
             raise InputError(f"both sides have the same bins; got {vectors[0].shape[-1]} and {vector.shape[-1]}")
         if not np.isfinite(vector).all() or (vector < 0).any():
-            raise InputError("shares are finite and not negative; make them from counts by smoothing.smooth")
+            wrong = vector[~(np.isfinite(vector) & (vector >= 0))].flat[0]
+            raise InputError(f"shares are finite and not negative; got {wrong}; make them by smoothing.smooth")
         off = np.abs(vector.sum(axis=-1) - 1).max(initial=0.0)
         if off > _TOLERANCE * vector.shape[-1]:
             raise InputError(f"shares sum to 1, these are off by {off:.3g}; use smoothing.smooth on counts")

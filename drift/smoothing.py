@@ -74,7 +74,8 @@ def smooth(counts: npt.ArrayLike, smoothing: Smoothing = "none") -> Probabilitie
     if values.ndim == 0 or values.shape[-1] == 0:
         raise InputError(f"counts have one entry for each bin along the last axis; got shape {values.shape}")
     if not np.isfinite(values).all() or (values < 0).any():
-        raise InputError("counts are finite and not negative")
+        wrong = values[~(np.isfinite(values) & (values >= 0))].flat[0]
+        raise InputError(f"counts are finite and not negative; got {wrong}")
     padded = values + pseudo_count(smoothing, values.shape[-1])
     total = padded.sum(axis=-1, keepdims=True)
     if (total == 0).any():

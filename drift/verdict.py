@@ -130,4 +130,5 @@ def judge(score: Score, threshold: Threshold) -> Judgement:
             f"vary this much by chance (p = {score.p_value:.2g}, {noise}); "
             f"only {score.detectable:.2g} or more would stand out",
         )
-    return Judgement(reached, f"{told} over {kind} {limit:g} ({noise}, p = {score.p_value:.1g})")
+    rarity = f"p = {score.p_value:.1g}" if score.p_value >= 1e-16 else "p < 1e-16"
+    return Judgement(reached, f"{told} over {kind} {limit:g} ({noise}, {rarity})")

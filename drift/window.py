@@ -14,6 +14,7 @@ from drift.errors import InputError
 _PERIOD: Final = re.compile(r"([1-9]\d*)\s*([mhdw])")
 _DURATION: Final = re.compile(r"(\d+)\s*([smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_LONGEST: Final = timedelta(days=3660)
 _MONDAY: Final = date(1970, 1, 5).toordinal()  # weeks start on Mondays, days are counted from one
 
 
@@ -60,7 +61,17 @@ def parse_duration(text: str) -> timedelta:
     """
     if not (match := _DURATION.fullmatch(text.strip())):
         raise InputError(f"a length of time is a number and s, m, h, d or w, such as 2h; got {text!r}")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    return _length(int(match[1]), match[2])
+
+
+def _length(count: int, unit: str) -> timedelta:
+    try:
+        length = timedelta(**{_UNITS[unit]: count})
+    except OverflowError:
+        length = timedelta.max
+    if length > _LONGEST:
+        raise InputError(f"a length of time is at most {_LONGEST.days} days; got {count}{unit}")
+    return length
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +91,11 @@ class Period:
     count: int
     unit: str
 
+    def __post_init__(self) -> None:
+        if self.unit not in {"m", "h", "d", "w"} or self.count < 1:
+            raise InputError(f"a window is a number and m, h, d or w, such as 1h, 1d, 1w; got {self}")
+        _length(self.count, self.unit)
+
     @classmethod
     def parse(cls, text: str) -> "Period":
         """``15m``, ``1h``, ``1d``, ``1w``.
@@ -97,7 +113,15 @@ class Period:
         return f"{self.count}{self.unit}"
 
     def window_at(self, moment: datetime, timezone: ZoneInfo) -> Window:
-        """The window that holds an instant."""
+        """The window that holds an instant.
+
+        Raises
+        ------
+        InputError
+            Where the instant is without time zone.
+        """
+        if moment.tzinfo is None:
+            raise InputError(f"windows are made of instants with a time zone; got {moment}")
         if self.unit in "mh":
             length = timedelta(**{_UNITS[self.unit]: self.count})
             epoch = datetime(1970, 1, 1, tzinfo=UTC)
@@ -106,7 +130,10 @@ class Period:
         days = self.count * (7 if self.unit == "w" else 1)
         today = moment.astimezone(timezone).date().toordinal()
         first = _MONDAY + (today - _MONDAY) // days * days
-        return Window(_midnight(first, timezone), _midnight(first + days, timezone))
+        start, end = _midnight(first, timezone), _midnight(first + days, timezone)
+        if moment >= end:  # clocks went back over midnight: the end of this day came again after the next began
+            start, end = end, _midnight(first + 2 * days, timezone)
+        return Window(start, end)
 
     def windows(self, since: datetime, until: datetime, timezone: ZoneInfo) -> Iterator[Window]:
         """All windows that begin at or after the window of `since` and end by `until`, oldest first."""
@@ -118,7 +145,17 @@ class Period:
 
 def _midnight(ordinal: int, timezone: ZoneInfo) -> datetime:
     """The first instant of a local day; where midnight itself is skipped, the instant clocks jump."""
-    return datetime.combine(date.fromordinal(ordinal), time.min, timezone).astimezone(UTC)
+    local = datetime.combine(date.fromordinal(ordinal), time.min, timezone)
+    first, other = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
+    if first <= other:  # once or, the first of them, twice
+        return first
+    # Skipped: the clocks jump between the two (PEP 495), at a whole second.
+    before, after = other, first
+    while (gap := (after - before) // timedelta(seconds=1)) > 1:
+        middle = before + timedelta(seconds=gap // 2)
+        reached = middle.astimezone(timezone).date().toordinal() >= ordinal
+        before, after = (before, middle) if reached else (middle, after)
+    return after
 
 
 def due_at(window: Window, delay: timedelta, schedule: str | None, timezone: ZoneInfo) -> datetime:
@@ -138,9 +175,10 @@ def due_at(window: Window, delay: timedelta, schedule: str | None, timezone: Zon
     ready = window.end + delay
     if schedule is None:
         return ready
-    # cronsim looks strictly after its start: one second earlier lets a tick at `ready` itself count.
-    ticks = CronSim(schedule, (ready - timedelta(seconds=1)).astimezone(timezone))
-    return next(ticks).astimezone(UTC)
+    # cronsim looks strictly after its start: just before lets a tick at `ready` itself count.
+    ticks = CronSim(schedule, (ready - timedelta(microseconds=1)).astimezone(timezone))
+    # In the hour that clocks repeat, cronsim may look back to its first pass.
+    return next(utc for tick in ticks if (utc := tick.astimezone(UTC)) >= ready)
 
 
 def check_schedule(schedule: str) -> str:
@@ -151,6 +189,8 @@ def check_schedule(schedule: str) -> str:
     InputError
         Where it is not five fields that cron understands, or names a moment that never comes.
     """
+    if len(schedule.split()) == 6:
+        raise InputError(f"a cron line has five fields, without seconds; got six: {schedule!r}")
     try:
         next(CronSim(schedule, datetime(2020, 1, 1, tzinfo=UTC)))
     except CronSimError as error:

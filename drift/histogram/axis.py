@@ -54,16 +54,9 @@ class NumericAxis:
     kind: Kind = Kind.NUMBER
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "edges", tuple(self.edges))
         if not self.kind.ordered:
             raise AxisError(f"a numeric axis cuts ordered values; kind {self.kind.value!r} is not ordered")
-        for edge in self.edges:
-            if isinstance(edge, bool) or not isinstance(edge, int | float | Decimal):
-                raise AxisError(f"edges are int, float or Decimal; {edge!r} is {type(edge).__name__}")
-            if self.kind is not Kind.NUMBER and not isinstance(edge, int):
-                raise AxisError(f"edges of kind {self.kind.value!r} are whole nanoseconds; got {edge!r}")
-            if not math.isfinite(edge):
-                raise AxisError(f"edges are finite; got {edge!r} (the bins below and above are always there)")
+        object.__setattr__(self, "edges", tuple(_checked_edge(edge, self.kind) for edge in self.edges))
         for low, high in itertools.pairwise(self.edges):
             if not low < high:
                 raise AxisError(f"edges increase strictly; {low!r} is followed by {high!r}")
@@ -78,10 +71,11 @@ class NumericAxis:
         """One readable name for each bin, in order."""
         if not self.edges:
             return ("any value", MISSING)
-        names = _edge_names(self.edges, self.kind)
-        inner = [f"[{a}, {b})" for a, b in itertools.pairwise(names)]
-        if inner and (largest := _rounder_predecessor(self.edges[-1])) is not None:
-            inner[-1] = f"[{names[-2]}, {largest:.6g}]"
+        largest = _rounder_predecessor(self.edges[-1]) if len(self.edges) > 1 else None
+        shown = self.edges if largest is None else (*self.edges[:-1], largest)
+        inner = [f"[{a}, {b})" for a, b in itertools.pairwise(_edge_names(shown, self.kind))]
+        if largest is not None:
+            inner[-1] = f"{inner[-1][:-1]}]"
         return (BELOW, *inner, ABOVE, MISSING)
 
     def to_dict(self) -> dict[str, Any]:
@@ -105,14 +99,14 @@ class CategoricalAxis:
     categories : iterable of str, int or bool
         The listed categories, each with a bin of its own.
     rare : iterable, or None
-        The other names the reference knew; None merges rare and unseen into `other`.
-    kind : Kind
+    XX : Kind
         STRING or BOOLEAN.
 
     Raises
     ------
     AxisError
-        Where a category stands twice, or more than 10,000 names are to be remembered.
+        Where a category stands twice or is no str, int or bool, the kind is an ordered one, or more than 10,000
+        names are to be remembered.
 
     Examples
     --------
@@ -126,13 +120,16 @@ class CategoricalAxis:
     _index: Mapping[tuple[type, Category], int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        categories = tuple(self.categories)
-        rare = None if self.rare is None else frozenset(self.rare)
+        if self.kind.ordered:
+            raise AxisError(f"a categorical axis lists names; kind {self.kind.value!r} is cut by edges")
+        categories = tuple(_plain_key(c) for c in self.categories)
+        rare = None if self.rare is None else frozenset(_plain_key(c) for c in self.rare)
         object.__setattr__(self, "categories", categories)
         object.__setattr__(self, "rare", rare)
         index = {(type(c), c): i for i, c in enumerate(categories)}
         if len(index) != len(categories):
-            raise AxisError("a category stands twice in a categorical axis")
+            twice = next(c for i, c in enumerate(categories) if index[type(c), c] != i)
+            raise AxisError(f"category {twice!r} stands twice in a categorical axis")
         for name in rare or ():
             if (type(name), name) in index:
                 raise AxisError(f"category {name!r} is listed and rare at once")
@@ -171,7 +168,11 @@ class CategoricalAxis:
 
     def bin_of(self, key: Category) -> int:
         """Index of the bin that a (not missing) key falls into."""
-        return self._index.get((type(key), key), self.n_bins - 2)
+        found = self._index.get((type(key), key))
+        if found is None and type(key) not in {str, int, bool}:
+            key = _plain_key(key)
+            found = self._index.get((type(key), key))
+        return self.n_bins - 2 if found is None else found
 
     def to_dict(self) -> dict[str, Any]:
         """Versioned form that JSON can hold."""
@@ -209,8 +210,8 @@ def axis_from_dict(document: Mapping[str, Any]) -> Axis:
         if document["type"] == "categorical":
             rare = document["rare"]
             return CategoricalAxis(tuple(document["categories"]), None if rare is None else frozenset(rare), kind)
-    except (KeyError, TypeError, ValueError) as error:
-        raise AxisError(f"malformed axis document: {error}") from error
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise AxisError(f"malformed axis document: {error!r}") from error
     raise AxisError(f"axis document of type {document['type']!r}; known are numeric and categorical")
 
 
@@ -223,14 +224,38 @@ def _edge_from(value: Any) -> Edge:
     return Decimal(value["decimal"]) if isinstance(value, Mapping) else value
 
 
+def _checked_edge(edge: object, kind: Kind) -> Edge:
+    if isinstance(edge, bool) or not isinstance(edge, int | float | Decimal):
+        raise AxisError(f"edges are int, float or Decimal; {edge!r} is {type(edge).__name__}")
+    if kind is not Kind.NUMBER and not isinstance(edge, int):
+        raise AxisError(f"edges of kind {kind.value!r} are whole nanoseconds; got {edge!r}")
+    # Each type by its own test: a large int or Decimal is finite even where no float can hold it.
+    if not (edge.is_finite() if isinstance(edge, Decimal) else isinstance(edge, int) or math.isfinite(edge)):
+        raise AxisError(f"edges are finite; got {edge!r} (the bins below and above are always there)")
+    return float(edge) if isinstance(edge, float) else edge  # float64 scalars become plain, for repr and JSON
+
+
+def _plain_key(key: object) -> Category:
+    """The key as str, int or bool itself: subclasses (NumPy's str_, enumerations) are not other categories."""
+    if isinstance(key, bool):
+        return key
+    if isinstance(key, str):
+        return str.__str__(key)
+    if isinstance(key, int):
+        return int(key)
+    raise AxisError(f"categories are str, int or bool; {key!r} is {type(key).__name__}")
+
+
 def _category_name(key: Category) -> str:
-    if isinstance(key, str) and (key in _SPECIAL or key.strip() != key or not key or _looks_typed(key)):
+    if isinstance(key, str) and (key in _SPECIAL or _easily_mistaken(key)):
         return json.dumps(key, ensure_ascii=False)
     return str(key)
 
 
-def _looks_typed(text: str) -> bool:
-    return text in {"True", "False"} or text.lstrip("-").isdigit()
+def _easily_mistaken(text: str) -> bool:
+    """For another type, for another text, or for one already in quotes."""
+    typed = text in {"True", "False"} or text.lstrip("-").isdigit()
+    return typed or not text or text.strip() != text or not text.isprintable() or text.startswith('"')
 
 
 def _edge_names(edges: Iterable[Edge], kind: Kind) -> list[str]:
@@ -241,7 +266,7 @@ def _edge_names(edges: Iterable[Edge], kind: Kind) -> list[str]:
     edges = list(edges)
     for digits in (6, 9, 12, 17):
         names = [_number_name(e, digits) for e in edges]
-        if len(set(names)) == len(names):
+        if len(set(names)) == len(set(edges)):
             return names
     return [str(e) for e in edges]
 

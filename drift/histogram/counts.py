@@ -12,6 +12,7 @@ from drift.histogram.axis import Axis, CategoricalAxis, Category, Edge, NumericA
 
 Counts = npt.NDArray[np.int64]
 VERSION: Final = 1
+_MOST: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -28,7 +29,7 @@ class Histogram:
     Raises
     ------
     InputError
-        Where counts are negative, not integers, or not one for each bin.
+        Where counts are negative, not integers, not one for each bin, or too many for 64 bits in sum.
 
     Examples
     --------
@@ -48,9 +49,12 @@ class Histogram:
             raise InputError(f"counts are integers; got {given.dtype} (round or cast them where you know why)")
         if given.shape != (axis.n_bins,):
             raise InputError(f"expected {axis.n_bins} counts, one for each bin of {axis!r}; got {given.shape}")
+        if (given < 0).any():
+            raise InputError(f"counts are not negative; got {given.min()}")
+        # Summed as Python integers, which do not wrap, but only where floats (exact to 1 in 2**52) say it is close.
+        if given.sum(dtype=np.float64) > _MOST / 2 and (total := sum(given.tolist())) > _MOST:
+            raise InputError(f"counts add up to at most 2**63 - 1 rows; got {total}")
         own = given.astype(np.int64)  # always a copy: a histogram never shares memory with its maker
-        if (own < 0).any():
-            raise InputError(f"counts are not negative; got {own.min()}")
         own.flags.writeable = False
         object.__setattr__(self, "axis", axis)
         object.__setattr__(self, "counts", own)
@@ -75,7 +79,8 @@ class Histogram:
             return NotImplemented
         if self.axis != other.axis:
             raise AxisError(f"histograms add on equal axes only; left has {self.axis!r}, right {other.axis!r}")
-        return Histogram(self.axis, self.counts + other.counts)
+        # Two int64 counts always fit uint64: what is too much for int64 is seen, and refused, not wrapped.
+        return Histogram(self.axis, self.counts.astype(np.uint64) + other.counts.astype(np.uint64))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Histogram):
@@ -101,7 +106,7 @@ class Histogram:
         Raises
         ------
         AxisError
-            Where something to keep is not on the axis.
+            Where something to keep is not on the axis, or 1 and True would both become rare.
         """
         if isinstance(self.axis, NumericAxis):
             return _merge_edges(self.axis, self.counts, list(keep))
@@ -113,11 +118,25 @@ class Histogram:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "Histogram":
-        """Rebuild from the dict form, of this version or an older one."""
+        """Rebuild from the dict form, of this version or an older one.
+
+        Raises
+        ------
+        InputError
+            Where the document is of an unknown version, or malformed.
+        """
         if document.get("version") != VERSION:
             found = document.get("version")
             raise InputError(f"histogram document of version {found!r}; this drift reads {VERSION}")
-        return cls(axis_from_dict(document["axis"]), np.asarray(document["counts"], dtype=np.int64))
+        try:
+            axis, counts = document["axis"], list(document["counts"])
+        except (KeyError, TypeError) as error:
+            raise InputError(f"malformed histogram document: {error!r}") from error
+        if wrong := [n for n in counts if type(n) is not int or not 0 <= n <= _MOST]:
+            raise InputError(
+                f"malformed histogram document: counts are whole numbers from 0 to 2**63 - 1; got {wrong[0]!r}"
+            )
+        return cls(axis_from_dict(axis), np.array(counts, dtype=np.int64))
 
 
 def _merge_edges(axis: NumericAxis, counts: Counts, keep: list[Any]) -> Histogram:
@@ -137,6 +156,8 @@ def _merge_categories(axis: CategoricalAxis, counts: Counts, keep: list[Any]) ->
     kept = [(c, i) for (t, c), i in listed.items() if (t, c) in wanted]
     moved = [(c, i) for (t, c), i in listed.items() if (t, c) not in wanted]
     rare = None if axis.rare is None else axis.rare | {c for c, _ in moved}
+    if rare is not None and axis.rare is not None and len(rare) != len(axis.rare) + len(moved):
+        raise AxisError(f"1 and True (or 0 and False) cannot both be rare; keep one of them apart in {axis!r}")
     merged = counts[[*(i for _, i in kept), *range(len(axis.categories), axis.n_bins)]]
     merged[len(kept)] += counts[[i for _, i in moved]].sum()
     return Histogram(CategoricalAxis(tuple(c for c, _ in kept), rare, axis.kind), merged)

@@ -1,5 +1,6 @@
 """A profile: the histograms of all columns of one window (and one segment)."""
 
+import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -48,7 +49,8 @@ class Profile(Mapping[str, Histogram]):
     Raises
     ------
     InputError
-        Where a histogram does not add up to `rows`: something was lost on the way.
+        Where a histogram does not add up to `rows` (something was lost on the way), rows are negative, or a
+        column is counted and uncounted at once.
     """
 
     histograms: Mapping[str, Histogram]
@@ -58,6 +60,10 @@ class Profile(Mapping[str, Histogram]):
     def __post_init__(self) -> None:
         object.__setattr__(self, "histograms", MappingProxyType(dict(self.histograms)))
         object.__setattr__(self, "uncounted", MappingProxyType(dict(self.uncounted)))
+        if self.rows < 0:
+            raise InputError(f"a profile has 0 rows or more; got {self.rows}")
+        if both := sorted(self.histograms.keys() & self.uncounted.keys()):
+            raise InputError(f"a column is counted or it is not; {both} are both")
         for name, histogram in self.histograms.items():
             if histogram.rows != self.rows:
                 raise InputError(f"column {name!r} counts {histogram.rows} rows, the profile {self.rows}")
@@ -102,12 +108,19 @@ class Profile(Mapping[str, Histogram]):
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "Profile":
-        """Rebuild from the dict form, of this version or an older one."""
+        """Rebuild from the dict form, of this version or an older one.
+
+        Raises
+        ------
+        InputError
+            Where the document is of an unknown version, or malformed.
+        """
         if document.get("version") != VERSION:
             found = document.get("version")
             raise InputError(f"profile document of version {found!r}; this drift reads {VERSION}")
-        return cls(
-            {name: Histogram.from_dict(h) for name, h in document["columns"].items()},
-            document["rows"],
-            {n: Uncounted(Fault(u["fault"]), u["message"]) for n, u in document["uncounted"].items()},
-        )
+        try:
+            columns, rows = document["columns"].items(), operator.index(document["rows"])
+            uncounted = {n: Uncounted(Fault(u["fault"]), u["message"]) for n, u in document["uncounted"].items()}
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(f"malformed profile document: {error!r}") from error
+        return cls({name: Histogram.from_dict(h) for name, h in columns}, rows, uncounted)
