@@ -8,7 +8,8 @@ Kill it anywhere: what is planned stays planned, what was not finished is claime
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,7 +19,7 @@ import numpy as np
 from drift.alert import AlertState, Fingerprint
 from drift.alerting import transitions
 from drift.comparison import SegmentResult, compare_profiles
-from drift.errors import SourceError
+from drift.errors import DriftError, SourceError
 from drift.histogram import Fault, Profile, Uncounted
 from drift.monitor import Monitor
 from drift.notification import make_events, make_notification
@@ -26,6 +27,8 @@ from drift.sources import Source, open_reference, open_source
 from drift.store import AlertsMoved, Baseline, Claim, Definition, Outcome, Store
 from drift.verdict import Verdict, worst
 from drift.window import Window, due_at
+
+log = logging.getLogger(__name__)
 
 DECISIONS: Final = 5
 LEASE: Final = timedelta(minutes=10)
@@ -49,19 +52,32 @@ class Checked:
         return found or [self.outcome.verdict]
 
 
-def plan(store: Store, monitor: Monitor, source: Source, now: datetime) -> Definition:
-    """Insert the windows that have closed since the last one planned; nothing is planned twice."""
-    definition = store.define(monitor.name, monitor.document, now)
-    store.plan(definition, list(_new_windows(store, monitor, definition, source, now)), now)
-    return definition
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A monitor of which no window could be checked, and why."""
+
+    monitor: str
+    message: str
 
 
-def _new_windows(
-    store: Store, monitor: Monitor, definition: Definition, source: Source, now: datetime
-) -> Iterator[tuple[Window, datetime]]:
-    since = store.last_planned_end(definition.monitor_id) or _first(monitor, source)
-    if since is not None:
-        yield from windows_between(monitor, since, now)
+def run_all(
+    store: Store, monitors: Iterable[Monitor], *, owner: str, now: Callable[[], datetime]
+) -> Iterator[Checked | Failed]:
+    """Check the due windows of every monitor once; one that fails never stops the next."""
+    for monitor in monitors:
+        try:
+            yield from run_monitor(store, monitor, owner=owner, now=now)
+        except DriftError as error:
+            log.error("monitor %s: %s", monitor.name, error, extra={"fields": {"monitor": monitor.name}})
+            yield Failed(monitor.name, str(error))
+
+
+def new_windows(
+    monitor: Monitor, source: Source, last_planned_end: datetime | None, now: datetime
+) -> list[tuple[Window, datetime]]:
+    """The windows that have closed since the last one planned, each with the moment it is to be checked."""
+    since = last_planned_end or _first(monitor, source)
+    return [] if since is None else list(windows_between(monitor, since, now))
 
 
 def windows_between(monitor: Monitor, since: datetime, until: datetime) -> Iterator[tuple[Window, datetime]]:
@@ -140,7 +156,9 @@ def run_monitor(
         Where no window of this monitor can be checked: the reference cannot be read, the store is gone.
     """
     source = open_source(monitor)
-    definition = plan(store, monitor, source, now())
+    definition = store.define(monitor.name, monitor.document, now())
+    planned_until = store.last_planned_end(definition.monitor_id)
+    store.plan(definition, new_windows(monitor, source, planned_until, now()), now())
     due = store.due(definition, now(), limit)
     if not due:
         return
@@ -164,7 +182,14 @@ def check_window(
         store.release(claim)  # interrupted, or a defect: the window is due again at once
         raise
     outcome = _finish(store, monitor, baseline, claim, _Found(results, message, _provenance(source)), now)
+    _log(monitor.name, claim.window, outcome)
     return Checked(monitor.name, claim.window, claim.revision, outcome)
+
+
+def _log(monitor: str, window: Window, outcome: Outcome) -> None:
+    """One line a window."""
+    fields = {"monitor": monitor, "window": str(window), "verdict": outcome.verdict.value, "rows": outcome.rows}
+    log.info("%s %s: %s, %s", monitor, window, outcome.verdict.value, outcome.message, extra={"fields": fields})
 
 
 def _finish(

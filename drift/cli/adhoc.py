@@ -1,0 +1,128 @@
+"""Commands for a question: compare, init, demo."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from drift.cli.options import DEFAULT_CONFIG, ConfigFile, Fail, FailOn
+from drift.cli.output import exit_status, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from drift.adhoc import Comparison
+    from drift.comparison import ColumnResult
+
+
+def compare(
+    reference: Annotated[str, typer.Argument(help="Parquet or CSV: a path, or a glob in quotes.")],
+    live: Annotated[str, typer.Argument(help="What is held against it.")],
+    metric: Annotated[str, typer.Option(help="The divergence.")] = "js_distance",
+    threshold: Annotated[
+        float | None, typer.Option(help="At or above it is drift; default: the customary one.")
+    ] = None,
+    smoothing: Annotated[str | None, typer.Option(help="none, jeffreys, laplace, perks, or a pseudo-count.")] = None,
+    bins: Annotated[str, typer.Option(help="quantile, uniform, fd, doane or distinct.")] = "quantile",
+    count: Annotated[int, typer.Option(help="Number of quantile or uniform bins.")] = 10,
+    columns: Annotated[list[str] | None, typer.Option("--column", help="Only this column (repeatable).")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Not this column (repeatable).")] = None,
+    json_to: Annotated[
+        Path | None, typer.Option("--json", help="Write JSON to a file, or - for standard output.")
+    ] = None,
+    html_to: Annotated[Path | None, typer.Option("--html", help="Write a self-contained report.")] = None,
+    fail_on: Fail = FailOn.DRIFT,
+) -> None:
+    """Compare two files, column by column. No configuration, no store."""
+    from drift.adhoc import compare as compare_data
+    from drift.binning import Bins
+
+    found = compare_data(
+        reference,
+        live,
+        metric=metric,
+        threshold=threshold,
+        smoothing=_smoothing(smoothing),
+        bins=Bins(bins, count),
+        include=columns or None,
+        exclude=exclude,
+    )
+    if json_to is not None and str(json_to) == "-":
+        print_json(found.to_dict())
+    else:
+        _print_comparison(found)
+        if json_to is not None:
+            found.save(json_to if json_to.suffix == ".json" else json_to.with_name(json_to.name + ".json"))
+    if html_to is not None:
+        written = found.save(html_to)
+        sys.stderr.write(f"report: {written}\n")
+    raise typer.Exit(exit_status((result.verdict for result in found.columns), fail_on))
+
+
+def _smoothing(text: str | None) -> str | float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text
+
+
+def _print_comparison(found: "Comparison") -> None:
+    title = f"{found.labels[1]} ({found.live.rows:,} rows) against {found.labels[0]} ({found.reference.rows:,} rows)"
+    rows = [
+        (
+            result.verdict.value,
+            result.column,
+            result.score,
+            None if result.threshold is None else result.threshold.drift,
+            result.noise_floor,
+            None if result.p_value is None else f"{result.p_value:.1g}",
+            result.explanation if result.scored and result.verdict.value in {"drift", "warn"} else _untold(result),
+        )
+        for result in found.columns
+    ]
+    heads = ("verdict", "column", found.metric, "threshold", "noise", "p", "what moved, or why not")
+    print_table(title, heads, rows, numeric=heads[2:6])
+    for warning in found.warnings:
+        say(f"note: {warning}")
+    told = sum(result.verdict.told for result in found.columns)
+    say(
+        f"{len(found.drifted)} of {told} columns drifted"
+        + ("" if told == len(found) else f"; {len(found) - told} could not be told")
+    )
+
+
+def _untold(result: "ColumnResult") -> str:
+    return "" if result.verdict.value == "ok" else result.message
+
+
+def init(
+    data: Annotated[str, typer.Argument(help="Parquet or CSV: a path, or a glob in quotes.")],
+    timestamp: Annotated[str | None, typer.Option(help="The column that places a row in a window.")] = None,
+    timezone: Annotated[str, typer.Option(help="Of calendar days.")] = "UTC",
+    config: ConfigFile = DEFAULT_CONFIG,
+    force: Annotated[bool, typer.Option("--force", help="Replace a configuration that is there.")] = False,
+) -> None:
+    """Write a commented starting configuration, from the data."""
+    from datetime import UTC, datetime
+
+    from drift.starting import start_configuration
+
+    written = start_configuration(
+        data, config, timestamp=timestamp, timezone=timezone, now=datetime.now(UTC), force=force
+    )
+    say(f"wrote {written}")
+    say(f"next:  drift validate -c {written}\n       drift plan -c {written}\n       drift run -c {written}")
+
+
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where to put it.")] = Path("drift-demo"),
+) -> None:
+    """Real drift in real data: two years of bike rentals, week by week, against the spring of 2011."""
+    from drift.cli.demo import run_demo
+
+    run_demo(folder)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    for command in (demo, compare, init):
+        app.command()(command)

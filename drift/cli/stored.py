@@ -1,0 +1,203 @@
+"""Commands that read the store: scores, windows, report, baseline, alerts."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from drift.cli.context import chosen, instant, load_config, open_store
+from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, MonitorName, Revisions, Since, Until
+from drift.cli.output import print_json, print_table, say
+from drift.errors import ConfigError
+
+if TYPE_CHECKING:
+    from drift.config import Config
+
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")]
+
+
+def scores(
+    config: ConfigFile = DEFAULT_CONFIG,
+    monitor: MonitorName = None,
+    column: Annotated[str | None, typer.Option(help="Only this column.")] = None,
+    segment: Annotated[str | None, typer.Option(help="Only this segment.")] = None,
+    since: Since = None,
+    until: Until = None,
+    revisions: Annotated[Revisions, typer.Option(help="The newest check of each window, or all.")] = Revisions.NEWEST,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """What was found: a score for each column of each window."""
+    loaded = load_config(config)
+    filters = _filters(loaded, monitor, since, until)
+    with open_store(loaded) as store:
+        found = store.scores(**filters, column=column, segment=segment, revisions=revisions.value)
+    keys = (
+        "monitor",
+        "column",
+        "segment",
+        "window_start",
+        "metric",
+        "score",
+        "threshold",
+        "noise_floor",
+        "p_value",
+        "verdict",
+    )
+    _print("scores", found, keys, ("score", "threshold", "noise_floor", "p_value"), as_json=as_json, as_csv=as_csv)
+
+
+def windows(
+    config: ConfigFile = DEFAULT_CONFIG,
+    monitor: MonitorName = None,
+    since: Since = None,
+    until: Until = None,
+    revisions: Annotated[Revisions, typer.Option(help="The newest check of each window, or all.")] = Revisions.NEWEST,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """The windows planned and checked, with what became of them."""
+    loaded = load_config(config)
+    with open_store(loaded) as store:
+        found = store.windows(**_filters(loaded, monitor, since, until), revisions=revisions.value)
+    keys = (
+        "monitor",
+        "window_start",
+        "window_end",
+        "revision",
+        "status",
+        "verdict",
+        "rows",
+        "drifted",
+        "columns",
+        "message",
+    )
+    _print("windows", found, keys, ("rows", "drifted", "columns"), as_json=as_json, as_csv=as_csv)
+
+
+def _filters(config: "Config", monitor: str | None, since: datetime | None, until: datetime | None) -> dict[str, Any]:
+    if monitor is not None and (since or until):
+        one = chosen(config, monitor)[0]
+        since, until = instant(since, one), instant(until, one)
+    aware = [
+        None if moment is None else moment if moment.tzinfo else moment.replace(tzinfo=UTC) for moment in (since, until)
+    ]
+    return {"monitor": monitor, "since": aware[0], "until": aware[1]}
+
+
+def _print(
+    name: str,
+    found: Sequence[dict[str, Any]],
+    keys: Sequence[str],
+    numeric: Sequence[str],
+    *,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    if as_json:
+        print_json({"version": 1, name: list(found)})
+    elif as_csv:
+        import csv
+        import sys
+
+        writer = csv.DictWriter(sys.stdout, fieldnames=list(found[0]) if found else list(keys), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found)
+    else:
+        print_table("", keys, ([row.get(key) for key in keys] for row in found), numeric=numeric)
+        say(f"{len(found)} {name}")
+
+
+def report(
+    config: ConfigFile = DEFAULT_CONFIG,
+    monitor: MonitorName = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to write it; - is standard output.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="html, json, md or csv.")] = "html",
+) -> None:
+    """A self-contained report of what is stored."""
+    import sys
+
+    from drift.report import page_from_store, render, save
+
+    loaded = load_config(config)
+    one = _single(loaded, monitor)
+    with open_store(loaded) as store:
+        page = page_from_store(store, one, now=datetime.now(UTC))
+    if output is not None and str(output) == "-":
+        sys.stdout.write(render(page, form))
+        return
+    say(f"wrote {save(page, output or Path(f'{one}-report.{form}'))}")
+
+
+def _single(config: "Config", monitor: str | None) -> str:
+    found = chosen(config, monitor)
+    if len(found) != 1:
+        raise ConfigError(f"name one monitor with --monitor; there are {', '.join(m.name for m in found) or 'none'}")
+    return found[0].name
+
+
+def baseline_show(config: ConfigFile = DEFAULT_CONFIG, monitor: MonitorName = None, as_json: AsJson = False) -> None:
+    """The frozen reference of each monitor: what it was made from, when, on which bins."""
+    from drift.check import reference_digest
+
+    loaded = load_config(config)
+    shown = []
+    with open_store(loaded) as store:
+        for one in chosen(loaded, monitor):
+            definition = store.define(one.name, one.document, datetime.now(UTC))
+            known = store.baseline(definition.monitor_id, reference_digest(one))
+            if known is None:
+                say(f"{one.name}: no reference is frozen yet; `drift run` does it")
+                continue
+            whole = known.profiles[""]
+            shown.append(
+                {
+                    "monitor": one.name,
+                    "created_at": known.created_at.isoformat(),
+                    "note": dict(known.note),
+                    "profile": whole,
+                }
+            )
+    if as_json:
+        print_json({"version": 1, "baselines": [{**s, "profile": s["profile"].to_dict()} for s in shown]})
+        return
+    for entry in shown:
+        whole = entry["profile"]
+        say(
+            f"{entry['monitor']}: {whole.rows:,} rows, frozen {entry['created_at']}, from {entry['note'].get('window') or entry['note'].get('path')}"
+        )
+        rows = [(name, h.axis.kind.value, h.axis.n_bins, h.missing, "  ".join(h.labels)) for name, h in whole.items()]
+        rows += [(name, "", None, None, lost.message) for name, lost in whole.uncounted.items()]
+        print_table("", ("column", "kind", "bins", "missing", "labels"), rows, numeric=("bins", "missing"))
+
+
+def alerts_list(
+    config: ConfigFile = DEFAULT_CONFIG,
+    monitor: MonitorName = None,
+    state: Annotated[str | None, typer.Option(help="ok, pending, firing or resolved.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The alerts and where they stand."""
+    loaded = load_config(config)
+    with open_store(loaded) as store:
+        found = store.alerts(monitor=monitor, state=state)
+    if not as_json and state is None:
+        found = [row for row in found if row["state"] != "ok"]
+    keys = ("monitor", "column", "segment", "rule", "state", "since", "last_window", "reason")
+    _print("alerts", found, keys, (), as_json=as_json, as_csv=False)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    for command in (scores, windows, report):
+        app.command()(command)
+    baseline = typer.Typer(help="The frozen reference.", no_args_is_help=True)
+    baseline.command("show")(baseline_show)
+    app.add_typer(baseline, name="baseline")
+    alerts = typer.Typer(help="Alerts and their states.", no_args_is_help=True)
+    alerts.command("list")(alerts_list)
+    app.add_typer(alerts, name="alerts")
