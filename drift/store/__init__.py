@@ -1,0 +1,25 @@
+"""The store: what was planned, counted, scored, decided and sent, in SQLite or PostgreSQL."""
+
+from drift.store.records import (
+    AlertsMoved,
+    Baseline,
+    Claim,
+    Definition,
+    Delivery,
+    LeaseLost,
+    Outcome,
+    PlannedWindow,
+)
+from drift.store.store import Store
+
+__all__ = [
+    "AlertsMoved",
+    "Baseline",
+    "Claim",
+    "Definition",
+    "Delivery",
+    "LeaseLost",
+    "Outcome",
+    "PlannedWindow",
+    "Store",
+]

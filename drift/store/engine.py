@@ -1,0 +1,124 @@
+"""Connections to SQLite and PostgreSQL, and their errors in words that hold no secret."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from drift.errors import StoreError
+
+BUSY_TIMEOUT: Final = 30.0
+"""Seconds that a SQLite connection waits for another one's transaction."""
+
+_CONNECT_TIMEOUT: Final = 10
+_EXPECTED: Final = "expected sqlite:///drift.db or postgresql://user:password@host/database"
+
+
+def parse_url(url: str) -> URL:
+    """The address of a store, its driver filled in.
+
+    Raises
+    ------
+    StoreError
+        Where it is no URL of a SQLite file or a PostgreSQL database.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # Not chained: the text of the cause could hold the password.
+        raise StoreError(f"the store's address is no database URL; {_EXPECTED}") from None
+    if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername not in {"sqlite", "sqlite+pysqlite"}:
+        raise StoreError(f"a store is SQLite or PostgreSQL (through psycopg); got {parsed.drivername}; {_EXPECTED}")
+    if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
+        raise StoreError(f"a SQLite store is a file named by its path; got {parsed.database!r}; {_EXPECTED}")
+    return parsed.set(drivername="sqlite+pysqlite")
+
+
+def describe(url: URL) -> str:
+    """The address without user, password and options."""
+    if url.get_backend_name() == "sqlite":
+        return f"sqlite:///{url.database}"
+    port = f":{url.port}" if url.port else ""
+    return f"postgresql://{url.host or ''}{port}/{url.database or ''}"
+
+
+def sqlite_path(url: URL) -> Path | None:
+    """The file of a SQLite store; None for a server."""
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
+def make_engine(url: URL, *, foreign_keys: bool = True) -> Engine:
+    """An engine whose transactions are what they look like, on both databases.
+
+    Parameters
+    ----------
+    url : sqlalchemy.URL
+        From `parse_url`.
+    foreign_keys : bool
+        False only for migrations, which SQLite does by copying tables.
+
+    Raises
+    ------
+    StoreError
+        Where the driver for PostgreSQL is not installed.
+    """
+    if url.get_backend_name() == "sqlite":
+        return _sqlite_engine(url, foreign_keys=foreign_keys)
+    query = {"connect_timeout": str(_CONNECT_TIMEOUT), "application_name": "drift", **url.query}
+    try:
+        return create_engine(url.set(query=query), pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise StoreError("PostgreSQL needs psycopg: pip install 'driftgauge[postgres]'") from error
+
+
+def _sqlite_engine(url: URL, *, foreign_keys: bool) -> Engine:
+    # isolation_level=None: the driver begins nothing by itself, on every Python version, so that the hook
+    # below decides and DDL is part of a transaction like everything else.
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT, "isolation_level": None})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+        cursor.execute("PRAGMA journal_mode = WAL")  # readers and the writer do not wait for each other
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A reader that turns into a writer may find its snapshot outdated and fail at once: writers say so first.
+        writes = connection.get_execution_options().get("drift_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
+    """One transaction: committed at the end, rolled back whatever is raised.
+
+    Raises
+    ------
+    StoreError
+        For every error of the database, without statement, parameters and secrets.
+    """
+    bound = engine.execution_options(drift_writes=True) if writes else engine
+    try:
+        with bound.begin() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise StoreError(f"store {describe(engine.url)}: {reason(error, engine.url)}") from error
+
+
+def reason(error: SQLAlchemyError, url: URL) -> str:
+    """The database's own words, on one line, any secret of the URL taken out."""
+    text = " ".join(str(getattr(error, "orig", None) or error).split())
+    secrets = [str(url.password)] if url.password else []
+    secrets += [value for key, value in url.query.items() if "password" in key and isinstance(value, str)]
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text

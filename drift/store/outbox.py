@@ -1,0 +1,47 @@
+"""The outbox: what is still to be sent, in order."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select, update
+
+from drift.errors import StoreError
+from drift.store.records import Delivery
+from drift.store.tables import delivery, notification
+
+
+def due(connection: Connection, now: datetime, limit: int) -> list[Delivery]:
+    """Deliveries to try, oldest first."""
+    query = (
+        select(delivery, notification.c.payload)
+        .join(notification, notification.c.id == delivery.c.notification_id)
+        .where(delivery.c.status == "pending", delivery.c.next_attempt_at <= now)
+        .order_by(delivery.c.id)
+        .limit(limit)
+    )
+    return [
+        Delivery(row.id, row.notification_id, row.channel, row.attempts, row.payload)
+        for row in connection.execute(query)
+    ]
+
+
+def mark(connection: Connection, delivery_id: int, status: str, **values: object) -> None:
+    """Write down how one attempt went.
+
+    Raises
+    ------
+    StoreError
+        Where there is no such delivery, or it is over already.
+    """
+    marked = connection.execute(
+        update(delivery)
+        .where(delivery.c.id == delivery_id, delivery.c.status == "pending")
+        .values(status=status, attempts=delivery.c.attempts + 1, **values)
+    )
+    if marked.rowcount != 1:
+        raise StoreError(f"delivery {delivery_id} is not pending: it was sent or given up already")
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """Number of deliveries by status."""
+    rows = connection.execute(select(delivery.c.status, func.count()).group_by(delivery.c.status))
+    return dict(rows.tuples().all())

@@ -1,0 +1,144 @@
+"""Windows from planned to done: truth is these rows, not timers."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
+
+from drift.store.interning import insert_new
+from drift.store.records import Claim, Definition, LeaseLost, PlannedWindow
+from drift.store.tables import monitor, window
+from drift.window import Window
+
+Planned = Sequence[tuple[Window, datetime]]
+CHECK = "check"
+
+
+def plan(connection: Connection, definition: Definition, windows: Planned, kind: str) -> int:
+    """Insert the windows that are not there yet; gives their number."""
+    rows = [
+        {
+            "monitor_id": definition.monitor_id,
+            "definition_id": definition.id,
+            "start_at": interval.start,
+            "end_at": interval.end,
+            "kind": kind,
+            "status": "due",
+            "due_at": due_at,
+            "next_attempt_at": due_at,
+            "attempts": 0,
+            "token": 0,
+            "revision": 0,
+        }
+        for interval, due_at in windows
+    ]
+    if not rows:
+        return 0
+    return len(connection.execute(insert_new(connection, window).returning(window.c.id), rows).all())
+
+
+def plan_again(connection: Connection, definition: Definition, windows: Planned) -> int:
+    """Insert the missing ones and make finished and failed ones due again; gives the number of both."""
+    again = 0
+    for interval, due_at in windows:
+        again += connection.execute(
+            update(window)
+            .where(
+                window.c.monitor_id == definition.monitor_id,
+                window.c.start_at == interval.start,
+                window.c.end_at == interval.end,
+                window.c.kind == CHECK,
+                window.c.status.in_(["done", "failed"]),
+            )
+            .values(status="due", due_at=due_at, next_attempt_at=due_at, attempts=0, last_error=None)
+        ).rowcount
+    return again + plan(connection, definition, windows, CHECK)
+
+
+def last_planned_end(connection: Connection, monitor_id: int) -> datetime | None:
+    """The end of the newest window that any definition of the monitor planned."""
+    newest = select(func.max(window.c.end_at)).where(window.c.monitor_id == monitor_id)
+    found: datetime | None = connection.execute(newest).scalar_one()
+    return found
+
+
+def _ready(now: datetime) -> ColumnElement[bool]:
+    """Due, or claimed by a worker whose lease ran out."""
+    return or_(
+        and_(window.c.status == "due", window.c.next_attempt_at <= now),
+        and_(window.c.status == "claimed", window.c.lease_until <= now),
+    )
+
+
+def due(connection: Connection, monitor_id: int, now: datetime, limit: int | None) -> list[PlannedWindow]:
+    """Windows to check, oldest first."""
+    query = (
+        select(window)
+        .where(window.c.monitor_id == monitor_id, _ready(now))
+        .order_by(window.c.start_at, window.c.end_at, window.c.id)
+        .limit(limit)
+    )
+    return [
+        PlannedWindow(row.id, Window(row.start_at, row.end_at), row.kind, row.due_at, row.attempts)
+        for row in connection.execute(query)
+    ]
+
+
+def claim(
+    connection: Connection, window_id: int, definition: Definition, owner: str, now: datetime, lease: timedelta
+) -> Claim | None:
+    """Take a window, unless another worker was first."""
+    taken = connection.execute(
+        update(window)
+        .where(window.c.id == window_id, window.c.monitor_id == definition.monitor_id, _ready(now))
+        .values(
+            status="claimed",
+            lease_owner=owner,
+            lease_until=now + lease,
+            token=window.c.token + 1,
+            attempts=window.c.attempts + 1,
+        )
+        .returning(window)
+    ).one_or_none()
+    return None if taken is None else _claim(connection, taken, definition)
+
+
+def _claim(connection: Connection, row: Row[tuple[object, ...]], definition: Definition) -> Claim:
+    name = connection.execute(select(monitor.c.name).where(monitor.c.id == definition.monitor_id)).scalar_one()
+    return Claim(
+        window_id=row.id,
+        monitor_id=definition.monitor_id,
+        monitor=name,
+        definition_id=definition.id,
+        window=Window(row.start_at, row.end_at),
+        kind=row.kind,
+        token=row.token,
+        attempt=row.attempts,
+        revision=row.revision + 1,
+    )
+
+
+def let_go(connection: Connection, held: Claim, status: str, **values: object) -> None:
+    """End a claim: the compare-and-swap that a worker without a lease fails.
+
+    Raises
+    ------
+    LeaseLost
+        Where another worker claimed the window since, or somebody ended this claim before.
+    """
+    ended = connection.execute(
+        update(window)
+        .where(window.c.id == held.window_id, window.c.token == held.token, window.c.status == "claimed")
+        .values(status=status, lease_owner=None, lease_until=None, **values)
+    )
+    if ended.rowcount != 1:
+        raise LeaseLost(
+            f"window {held.window} of {held.monitor} is no longer held with token {held.token}: "
+            "another worker took it after the lease ran out, and this result is dropped"
+        )
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """Number of windows by status."""
+    rows = connection.execute(select(window.c.status, func.count()).group_by(window.c.status))
+    return dict(rows.tuples().all())

@@ -1,0 +1,211 @@
+"""What goes into the store and comes out of it, as plain values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from drift.alert import Transition
+from drift.comparison import SegmentResult
+from drift.errors import StoreError
+from drift.histogram import Profile
+from drift.verdict import Verdict
+from drift.window import Window
+
+
+class LeaseLost(StoreError):  # noqa: N818 - reads as what happened
+    """Another worker has this window by now: whatever this one found is not written."""
+
+
+class AlertsMoved(StoreError):  # noqa: N818 - reads as what happened
+    """Alerts stand otherwise than they did when they were decided on: read them again and decide again."""
+
+
+class Event(Protocol):
+    """What the store asks of an event; `drift.notification.Event` is one."""
+
+    @property
+    def id(self) -> str:
+        """Stable over retries."""
+
+    @property
+    def transition(self) -> Transition:
+        """The turn of the alert."""
+
+    def to_dict(self) -> Mapping[str, Any]:
+        """Strict JSON."""
+
+
+class Notification(Protocol):
+    """What the store asks of a notification; `drift.notification.Notification` is one."""
+
+    @property
+    def id(self) -> str:
+        """Stable over retries."""
+
+    def to_dict(self) -> Mapping[str, Any]:
+        """Strict JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A monitor as it was configured at some time.
+
+    Parameters
+    ----------
+    id : int
+        Of the definition.
+    monitor_id : int
+        Of the monitor.
+    digest : str
+        SHA-256 of the document as canonical JSON.
+    """
+
+    id: int
+    monitor_id: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A frozen reference.
+
+    Parameters
+    ----------
+    id : int
+        Its key.
+    profiles : mapping of str to Profile
+        By segment; "" is all rows.
+    note : mapping
+        How it came about.
+    created_at : datetime
+        When it was frozen.
+    """
+
+    id: int
+    profiles: Mapping[str, Profile]
+    note: Mapping[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWindow:
+    """A window that waits to be checked.
+
+    Parameters
+    ----------
+    id : int
+        Its key.
+    window : Window
+        The interval.
+    kind : str
+        What is to be done with it: `check`.
+    due_at : datetime
+        When it became due.
+    attempts : int
+        How often it was begun.
+    """
+
+    id: int
+    window: Window
+    kind: str
+    due_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to write the outcome of one window.
+
+    Parameters
+    ----------
+    window_id, monitor_id, definition_id : int
+        Keys.
+    monitor : str
+        The monitor's name.
+    window : Window
+        The interval.
+    kind : str
+        What is to be done with it: `check`.
+    token : int
+        Fencing token: the newest claim has the largest.
+    attempt : int
+        1 for the first.
+    revision : int
+        Number of the revision that finishing this claim makes.
+    """
+
+    window_id: int
+    monitor_id: int
+    monitor: str
+    definition_id: int
+    window: Window
+    kind: str
+    token: int
+    attempt: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything that one check of one window leaves behind.
+
+    Parameters
+    ----------
+    rows : int
+        Rows of the window.
+    verdict : Verdict
+        Of the window.
+    message : str
+        One line for a person.
+    source : mapping
+        Fingerprint of what was read; strict JSON.
+    baseline_id : int or None
+        What it was held against.
+    segments : tuple of SegmentResult
+        Profiles and results.
+    transitions : tuple of Transition
+        Every alert decided on, turned or not.
+    events : tuple of Event
+        One for each alert that turned.
+    notification : Notification or None
+        What is to be sent.
+    channels : tuple of str
+        To whom.
+    """
+
+    rows: int
+    verdict: Verdict
+    message: str
+    source: Mapping[str, Any]
+    baseline_id: int | None
+    segments: tuple[SegmentResult, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+    events: tuple[Event, ...] = ()
+    notification: Notification | None = None
+    channels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One sending of a notification to a channel that is due.
+
+    Parameters
+    ----------
+    id : int
+        Its key.
+    notification_id : str
+        Stable over retries: receivers may use it to discard repeats.
+    channel : str
+        Name of the channel.
+    attempts : int
+        How often it was tried.
+    payload : mapping
+        The notification.
+    """
+
+    id: int
+    notification_id: str
+    channel: str
+    attempts: int
+    payload: Mapping[str, Any]

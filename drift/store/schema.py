@@ -1,0 +1,55 @@
+"""Which schema a database has, found without loading Alembic (0.25 s)."""
+
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from drift.errors import StoreError
+
+REVISIONS: Final = ("0001",)
+"""All migrations this drift knows, oldest first; a test holds it against the scripts."""
+
+REMEDY: Final = "run `drift db upgrade`"
+
+
+def current(connection: Connection) -> str | None:
+    """The schema's revision; None before the first migration."""
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def is_blank(connection: Connection) -> bool:
+    """Whether a SQLite database holds nothing at all yet."""
+    return not connection.execute(text("SELECT name FROM sqlite_master LIMIT 1")).all()
+
+
+def refuse_newer(found: str | None, store: str) -> None:
+    """Let pass what this drift knows.
+
+    Raises
+    ------
+    StoreError
+        Where the schema was made by a newer drift.
+    """
+    if found is not None and found not in REVISIONS:
+        raise StoreError(
+            f"store {store} has schema {found}, newer than this drift knows ({REVISIONS[-1]}); "
+            "install the newer drift (pip install --upgrade driftgauge): `drift db upgrade` of this one cannot help"
+        )
+
+
+def require_newest(connection: Connection, store: str) -> None:
+    """Let pass the newest schema only.
+
+    Raises
+    ------
+    StoreError
+        Where the schema is older (naming the remedy), newer, or not there.
+    """
+    found = current(connection)
+    refuse_newer(found, store)
+    if found is None:
+        raise StoreError(f"{store} holds no drift store yet; {REMEDY} to make one there")
+    if found != REVISIONS[-1]:
+        raise StoreError(f"store {store} has schema {found}, this drift needs {REVISIONS[-1]}; {REMEDY}")

@@ -1,0 +1,327 @@
+"""The store: one method for each thing the rest of drift asks of it, each a transaction of its own."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from sqlalchemy import Connection, Engine
+
+from drift.alert import AlertState, Fingerprint
+from drift.comparison import SegmentResult
+from drift.errors import StoreError
+from drift.histogram import Profile
+from drift.store import identity, outbox, planning, reading, results, schema, writing
+from drift.store.engine import describe, make_engine, parse_url, sqlite_path, transaction
+from drift.store.interning import AxisBook, sha256
+from drift.store.records import Baseline, Claim, Definition, Delivery, Outcome, PlannedWindow
+from drift.window import Window
+
+Revisions = Literal["newest", "all"]
+
+
+class Store:
+    """Monitors, windows, profiles, scores, alerts and the outbox in SQLite or PostgreSQL.
+
+    Safe to share between threads. Every method that takes an instant raises `StoreError` for one without a
+    time zone, and every method raises it where the database fails.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._axes = AxisBook()
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = True) -> "Store":
+        """Open a store at the newest schema.
+
+        Parameters
+        ----------
+        url : str
+            ``sqlite:///drift.db`` (relative to the working directory) or ``postgresql://...``.
+        create : bool
+            Make a SQLite file that is not there (or holds nothing yet). A server's schema, and one that
+            is older, is only ever made by `drift db upgrade`.
+
+        Raises
+        ------
+        StoreError
+            Where the store is unreachable, not there, not migrated, or newer than this program. The
+            message holds no password.
+        """
+        parsed = parse_url(url)
+        shown = describe(parsed)
+        path = sqlite_path(parsed)
+        if path is not None:
+            if not path.parent.is_dir():
+                raise StoreError(f"{shown}: there is no folder {path.parent}; make it, or name another file")
+            if not path.exists() and not create:
+                raise StoreError(f"{shown}: there is no such store; `drift run` or `drift db upgrade` makes it")
+        engine = make_engine(parsed)
+        try:
+            with transaction(engine, writes=False) as connection:
+                blank = path is not None and schema.is_blank(connection)
+                if not (blank and create):
+                    _require_drift(connection, shown, blank=blank)
+            if blank:
+                from drift.store.migrate import upgrade  # noqa: PLC0415 - loads Alembic, 0.25 s
+
+                upgrade(url)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine)
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Store({describe(self._engine.url)})"
+
+    def _read(self) -> AbstractContextManager[Connection]:
+        return transaction(self._engine, writes=False)
+
+    def _write(self) -> AbstractContextManager[Connection]:
+        return transaction(self._engine, writes=True)
+
+    # Monitors and their references
+
+    def define(self, name: str, document: Mapping[str, Any], now: datetime) -> Definition:
+        """Make a monitor's definition known; a document that is the newest already writes nothing."""
+        with self._read() as connection:
+            newest = identity.newest_definition(connection, name)
+        if newest is not None and newest.digest == sha256(dict(document)):
+            return newest
+        with self._write() as connection:
+            return identity.define(connection, name, document, now)
+
+    def baseline(self, monitor_id: int, digest: str) -> Baseline | None:
+        """The frozen reference that was made as `digest` says, if there is one."""
+        with self._read() as connection:
+            return identity.read_baseline(connection, self._axes, monitor_id, digest)
+
+    def freeze(
+        self, monitor_id: int, digest: str, profiles: Mapping[str, Profile], note: Mapping[str, Any], now: datetime
+    ) -> Baseline:
+        """Keep a reference for ever; where another process froze the same digest first, theirs is given back."""
+        with self._write() as connection:
+            return identity.freeze(connection, self._axes, monitor_id, digest, profiles, note, now)
+
+    def monitors(self) -> list[str]:
+        """Names of all monitors."""
+        with self._read() as connection:
+            return reading.names(connection)
+
+    def document(self, monitor: str) -> dict[str, Any]:
+        """A monitor's newest definition.
+
+        Raises
+        ------
+        StoreError
+            Where no monitor is called so.
+        """
+        with self._read() as connection:
+            return reading.document(connection, monitor)
+
+    # Windows from planned to done
+
+    def plan(
+        self,
+        definition: Definition,
+        windows: Sequence[tuple[Window, datetime]],
+        now: datetime,  # noqa: ARG002 - of the interface: nothing here depends on it yet
+        kind: str = planning.CHECK,
+    ) -> int:
+        """Plan windows, each with the instant it is due; those planned before stay as they are.
+
+        Returns
+        -------
+        int
+            How many were not planned yet, by any definition of the monitor.
+        """
+        with self._write() as connection:
+            return planning.plan(connection, definition, windows, kind)
+
+    def plan_again(
+        self,
+        definition: Definition,
+        windows: Sequence[tuple[Window, datetime]],
+        now: datetime,  # noqa: ARG002 - of the interface: nothing here depends on it yet
+    ) -> int:
+        """Plan windows, and make finished and failed ones due again: they get a new revision.
+
+        Returns
+        -------
+        int
+            How many windows became due by this.
+        """
+        with self._write() as connection:
+            return planning.plan_again(connection, definition, windows)
+
+    def last_planned_end(self, monitor_id: int) -> datetime | None:
+        """Where planning goes on: the end of the newest window, whichever definition planned it."""
+        with self._read() as connection:
+            return planning.last_planned_end(connection, monitor_id)
+
+    def due(self, definition: Definition, now: datetime, limit: int | None = None) -> list[PlannedWindow]:
+        """Windows of the monitor to check now, oldest first: due, or left by a worker whose lease ran out."""
+        with self._read() as connection:
+            return planning.due(connection, definition.monitor_id, now, limit)
+
+    def claim(
+        self, window_id: int, definition: Definition, owner: str, now: datetime, lease: timedelta
+    ) -> Claim | None:
+        """Take a window for `lease`, to be checked as `definition` says; None where another worker has it."""
+        with self._write() as connection:
+            return planning.claim(connection, window_id, definition, owner, now, lease)
+
+    def finish(self, claim: Claim, outcome: Outcome, now: datetime) -> None:
+        """Write everything a check found and end the claim, in one transaction.
+
+        Raises
+        ------
+        LeaseLost
+            Where another worker claimed the window since; nothing is written.
+        AlertsMoved
+            Where the monitor's alerts were decided on meanwhile; nothing is written, the claim stands.
+        """
+        with self._write() as connection:
+            writing.finish(connection, self._axes, claim, outcome, now)
+
+    def fail(self, claim: Claim, message: str, retry_at: datetime | None, now: datetime) -> None:  # noqa: ARG002
+        """End a claim that came to nothing: try again at `retry_at`, or (None) not until somebody asks.
+
+        Raises
+        ------
+        LeaseLost
+            Where another worker claimed the window since.
+        """
+        with self._write() as connection:
+            if retry_at is None:
+                planning.let_go(connection, claim, "failed", last_error=message)
+            else:
+                planning.let_go(connection, claim, "due", last_error=message, next_attempt_at=retry_at)
+
+    def release(self, claim: Claim) -> None:
+        """Give an interrupted window back at once; the attempt does not count.
+
+        Raises
+        ------
+        LeaseLost
+            Where another worker claimed the window since.
+        """
+        with self._write() as connection:
+            planning.let_go(connection, claim, "due", attempts=claim.attempt - 1)
+
+    # Alerts and the outbox
+
+    def alert_states(self, monitor_id: int) -> dict[Fingerprint, AlertState]:
+        """Where the monitor's alerts stand; one that is not here stands at `ok`."""
+        with self._read() as connection:
+            return writing.alert_states(connection, monitor_id)
+
+    def deliveries_due(self, now: datetime, limit: int = 1000) -> list[Delivery]:
+        """What is to be sent now, oldest first."""
+        with self._read() as connection:
+            return outbox.due(connection, now, limit)
+
+    def delivered(self, delivery_id: int, now: datetime) -> None:
+        """A delivery was taken by its channel.
+
+        Raises
+        ------
+        StoreError
+            Where it is not pending.
+        """
+        with self._write() as connection:
+            outbox.mark(connection, delivery_id, "sent", sent_at=now, last_error=None)
+
+    def delivery_failed(self, delivery_id: int, error: str, retry_at: datetime | None, now: datetime) -> None:  # noqa: ARG002
+        """A delivery was not taken: try again at `retry_at`, or (None) give it up.
+
+        Raises
+        ------
+        StoreError
+            Where it is not pending.
+        """
+        with self._write() as connection:
+            if retry_at is None:
+                outbox.mark(connection, delivery_id, "dead", last_error=error)
+            else:
+                outbox.mark(connection, delivery_id, "pending", last_error=error, next_attempt_at=retry_at)
+
+    # Reading
+
+    def scores(
+        self,
+        monitor: str | None = None,
+        column: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        segment: str | None = None,
+        revisions: Revisions = "newest",
+    ) -> list[dict[str, Any]]:
+        """Scores in the form of `drift scores --json`, oldest window first; windows that start in [since, until)."""
+        with self._read() as connection:
+            return reading.scores(
+                connection,
+                monitor_name=monitor,
+                column=column,
+                since=since,
+                until=until,
+                segment=segment,
+                revisions=revisions,
+            )
+
+    def windows(
+        self,
+        monitor: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        revisions: Revisions = "newest",
+    ) -> list[dict[str, Any]]:
+        """Windows in the form of `drift windows --json`, checked or not, oldest first; starts in [since, until)."""
+        with self._read() as connection:
+            return reading.windows(connection, monitor_name=monitor, since=since, until=until, revisions=revisions)
+
+    def alerts(self, monitor: str | None = None, state: str | None = None) -> list[dict[str, Any]]:
+        """Alerts in the form of `drift alerts list --json`, those that fire first."""
+        with self._read() as connection:
+            return reading.alerts(connection, monitor_name=monitor, state=state)
+
+    def profile(
+        self, monitor: str, window_start: datetime, revision: int | None = None, segment: str = ""
+    ) -> Profile | None:
+        """The histograms of a checked window, by default its newest revision; None where there are none."""
+        with self._read() as connection:
+            return results.stored_profile(connection, self._axes, monitor, window_start, revision, segment)
+
+    def results(self, monitor: str, window_start: datetime, revision: int | None = None) -> tuple[SegmentResult, ...]:
+        """What the check of a window found, as `finish` got it; empty where there is nothing."""
+        with self._read() as connection:
+            return results.stored_results(connection, self._axes, monitor, window_start, revision)
+
+    def counts_by_status(self) -> dict[str, dict[str, int]]:
+        """Numbers of windows and deliveries by status and of alerts by state."""
+        with self._read() as connection:
+            return {
+                "windows": planning.counts(connection),
+                "deliveries": outbox.counts(connection),
+                "alerts": reading.alert_counts(connection),
+            }
+
+
+def _require_drift(connection: Connection, shown: str, *, blank: bool) -> None:
+    if connection.dialect.name == "sqlite" and not blank and schema.current(connection) is None:
+        raise StoreError(f"{shown} is a SQLite database, but not a drift store; name another file")
+    schema.require_newest(connection, shown)

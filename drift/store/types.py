@@ -1,0 +1,123 @@
+"""Column types that let nothing into the store which would not come out as it went in."""
+
+# ruff: noqa: ARG002 - the signatures are SQLAlchemy's
+
+import json
+import math
+import operator
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, Double, Text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DontWrapMixin
+from sqlalchemy.types import TypeDecorator
+
+from drift.errors import StoreError
+
+
+class ValueRefused(StoreError, DontWrapMixin):  # noqa: N818 - reads as what happened
+    """A value that the store does not take: a naive datetime, NaN, something JSON cannot hold."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """An instant: aware datetimes in, aware UTC datetimes out, on every database."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> datetime | None:
+        """To UTC; SQLite keeps it as text, which must not name a zone if it is to sort."""
+        if value is None:
+            return None
+        if not isinstance(value, datetime) or value.tzinfo is None:
+            raise ValueRefused(f"the store keeps instants with a time zone; got {value!r}; attach one (UTC, say)")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Always UTC, whatever zone the database session is in."""
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class Finite(TypeDecorator[float]):
+    """A float that is a number; NumPy's become plain ones."""
+
+    impl = Double
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> float | None:
+        """Refuses NaN and infinities, which SQLite would turn into NULL."""
+        if value is None:
+            return None
+        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+            raise ValueRefused(f"the store keeps finite numbers; got {value!r} ({type(value).__name__})")
+        return float(value)
+
+
+class Whole(TypeDecorator[int]):
+    """A 64-bit integer; NumPy's become plain ones (SQLite would keep them as bytes)."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> int | None:
+        """Refuses what is not an integer."""
+        if value is None:
+            return None
+        try:
+            return int(operator.index(value))
+        except TypeError:
+            raise ValueRefused(f"the store expected an integer; got {value!r} ({type(value).__name__})") from None
+
+
+class Words(TypeDecorator[str]):
+    r"""Text; NUL and lone surrogates, which databases refuse, are written as ``\x00`` and ``\udc80``."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Plain `str`, of enumerations too."""
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise ValueRefused(f"the store expected text; got {value!r} ({type(value).__name__})")
+        return storable(value)
+
+
+class Document(TypeDecorator[Any]):
+    """A JSON document as text. ASCII, so that whatever a name holds survives; strict, so that any reader reads it."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Strict JSON."""
+        return None if value is None else dump(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """Parsed."""
+        return None if value is None else json.loads(value)
+
+
+def dump(document: Any, *, sort_keys: bool = False) -> str:
+    """Compact strict JSON.
+
+    Raises
+    ------
+    ValueRefused
+        For NaN, infinities, NumPy scalars and whatever else JSON cannot hold.
+    """
+    try:
+        return json.dumps(document, allow_nan=False, separators=(",", ":"), sort_keys=sort_keys)
+    except (TypeError, ValueError) as error:
+        raise ValueRefused(f"the store keeps strict JSON: {error}") from error
+
+
+def storable(text: str) -> str:
+    """The text as `Words` keeps it."""
+    return str(text).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
