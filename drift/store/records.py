@@ -172,6 +172,8 @@ class Outcome:
         What is to be sent.
     channels : tuple of str
         To whom.
+    retry_at : datetime or None
+        When to check the window again, as one more revision; None: it is done.
     """
 
     rows: int
@@ -184,6 +186,7 @@ class Outcome:
     events: tuple[Event, ...] = ()
     notification: Notification | None = None
     channels: tuple[str, ...] = ()
+    retry_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

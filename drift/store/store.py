@@ -98,12 +98,16 @@ class Store:
 
     def define(self, name: str, document: Mapping[str, Any], now: datetime) -> Definition:
         """Make a monitor's definition known; a document that is the newest already writes nothing."""
-        with self._read() as connection:
-            newest = identity.newest_definition(connection, name)
+        newest = self.find(name)
         if newest is not None and newest.digest == sha256(dict(document)):
             return newest
         with self._write() as connection:
             return identity.define(connection, name, document, now)
+
+    def find(self, name: str) -> Definition | None:
+        """A monitor's newest definition; None where the store does not know the monitor."""
+        with self._read() as connection:
+            return identity.newest_definition(connection, name)
 
     def baseline(self, monitor_id: int, digest: str) -> Baseline | None:
         """The frozen reference that was made as `digest` says, if there is one."""

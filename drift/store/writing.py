@@ -28,7 +28,11 @@ def finish(connection: Connection, book: AxisBook, claim: Claim, outcome: Outcom
     AlertsMoved
         Where another check of this monitor decided on its alerts meanwhile.
     """
-    let_go(connection, claim, "done", revision=claim.revision, last_error=None)
+    ended: dict[str, Any] = {"revision": claim.revision, "last_error": None}
+    if outcome.retry_at is None:
+        let_go(connection, claim, "done", **ended)
+    else:
+        let_go(connection, claim, "due", next_attempt_at=outcome.retry_at, **ended)
     # One outcome of a monitor at a time (SQLite has one writer anyway): alerts and names are then ours alone.
     # KEY SHARE is left to others: planning new windows of this monitor need not wait.
     connection.execute(select(monitor.c.id).where(monitor.c.id == claim.monitor_id).with_for_update(key_share=True))

