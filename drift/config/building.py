@@ -1,0 +1,243 @@
+"""One monitor: its section checked, and made into the value the core takes."""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from drift.binning import Bins
+from drift.config import values
+from drift.config.environment import fill
+from drift.config.explain import explain
+from drift.config.problems import KeyPath, Problem
+from drift.config.sections import AlertSection, BinsSection, MonitorSection, RuleSection, section_at
+from drift.config.tree import Tree
+from drift.divergence import DIVERGENCES
+from drift.errors import InputError
+from drift.monitor import Alerting, ColumnRule, Columns, FileSource, Monitor, Reference
+from drift.scoring import Method
+from drift.verdict import customary_threshold
+from drift.window import Window
+
+_METRIC: Final = Method().metric
+
+
+def monitor(
+    tree: Tree, name: str, environ: Mapping[str, str], folder: Path, channels: Collection[str]
+) -> tuple[Monitor | None, list[Problem], list[Problem]]:
+    """One monitor (None where it has problems), its problems, and its warnings."""
+    prefix: KeyPath = ("monitors", name)
+    problems: list[Problem] = []
+    try:
+        values.name(name)
+    except ValueError as error:
+        problems.append(tree.problem(prefix, str(error)))
+    filled = fill(tree, prefix, environ, problems)
+    try:
+        section = MonitorSection.model_validate(filled, context={"channels": channels})
+    except ValidationError as error:
+        section = None
+        problems += explain(error, tree, prefix, section_at, problems)
+    if isinstance(filled, dict):
+        problems += _without_customary(filled, tree, prefix)
+    if section is None or problems:
+        return None, problems, []
+    told = _Places(tree, prefix)
+    built = _monitor(section, name, folder, tree.at(prefix), told)
+    return (None if told.problems else built), told.problems, told.warnings
+
+
+class _Places:
+    """Problems and warnings about one monitor, each at its key."""
+
+    def __init__(self, tree: Tree, prefix: KeyPath) -> None:
+        self._tree, self._prefix = tree, prefix
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+
+    def refuse(self, path: KeyPath, message: str) -> None:
+        self.problems.append(self._tree.problem((*self._prefix, *path), message))
+
+    def warn(self, path: KeyPath, message: str) -> None:
+        self.warnings.append(self._tree.problem((*self._prefix, *path), message))
+
+
+def _monitor(section: MonitorSection, name: str, folder: Path, written: Mapping[str, Any], told: _Places) -> Monitor:
+    start, end = (_instant(section, key, told) for key in ("start", "end"))
+    reference = _reference(section, folder, told)
+    _check_span(reference, start, end, told)
+    _check_columns(section, told)
+    if section.false_alarms is not None:
+        judge = "the metric's customary number" if section.threshold is None else "the threshold given"
+        told.warn(
+            ("false_alarms",), f"calibrated budgets are not in this release; {judge} judges, guarded by the noise"
+        )
+    return Monitor(
+        name=name,
+        source=FileSource(_absolute(section.source.path, folder)),
+        timestamp=section.timestamp,
+        reference=reference,
+        timezone=section.timezone,
+        period=section.window,
+        schedule=section.schedule,
+        delay=section.delay,
+        columns=_columns(section),
+        segments=section.segments,
+        alerting=_alerting(section.alert),
+        start=start,
+        end=end,
+        document=_document(written),
+    )
+
+
+def _absolute(path: str, folder: Path) -> str:
+    return path if "://" in path else str(folder / path)
+
+
+def _instant(section: MonitorSection, key: str, told: _Places) -> datetime | None:
+    moment: datetime | None = getattr(section, key)
+    return None if moment is None else _utc(moment, section.timezone, (key,), told)
+
+
+def _utc(moment: datetime, timezone: ZoneInfo, path: KeyPath, told: _Places) -> datetime | None:
+    """An instant; a naive one is read on the monitor's clocks."""
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone)).astimezone(UTC)
+    except OverflowError:
+        told.refuse(path, "outside the years 1 to 9999 in UTC; give a later or an earlier date")
+        return None
+
+
+def _reference(section: MonitorSection, folder: Path, told: _Places) -> Reference:
+    given = section.reference
+    if given.path is not None:
+        return Reference(path=_absolute(given.path, folder))
+    since, until = (
+        _utc(moment, section.timezone, ("reference", key), told)
+        for key, moment in (("from", given.since), ("to", given.until))
+        if moment is not None
+    )
+    if since is None or until is None:
+        return Reference()
+    try:
+        return Reference(Window(since, until))
+    except InputError:
+        told.refuse(("reference", "to"), "from comes before to; the reference is [from, to): move one of them")
+        return Reference()
+
+
+def _check_span(reference: Reference, start: datetime | None, end: datetime | None, told: _Places) -> None:
+    stretch = reference.window
+    if start is not None and end is not None and start >= end:
+        told.refuse(("end",), "start comes before end; nothing would be watched: move one of them")
+    elif start is None and end is not None and stretch is not None and end <= stretch.end:
+        told.warn(("end",), "nothing is watched: windows begin where the reference ends; give a later end, or a start")
+    if start is not None and stretch is not None and stretch.start <= start < stretch.end:
+        told.warn(("start",), "lies inside the reference: those windows are held against data that holds them too")
+
+
+def _check_columns(section: MonitorSection, told: _Places) -> None:
+    excluded = set(section.columns.exclude)
+    for i, column in enumerate(section.columns.include or ()):
+        if column in excluded:
+            told.warn(("columns", "include", i), f"{column!r} is excluded too, and so not watched")
+    for column in section.columns.overrides:
+        if column in excluded:
+            told.warn(("columns", "overrides", column), "the column is excluded, and so not watched")
+
+
+def _columns(section: MonitorSection) -> Columns:
+    given = section.columns
+    return Columns(
+        default=_rule(section, section),
+        overrides={column: _rule(rule, section) for column, rule in given.overrides.items()},
+        include=given.include,
+        exclude=given.exclude,
+    )
+
+
+def _rule(rule: RuleSection, base: RuleSection) -> ColumnRule:
+    """A rule, with what it leaves open taken from the monitor's.
+
+    A rule that names another metric takes that metric's customary smoothing, base and threshold: the
+    monitor's numbers were given for its own.
+    """
+    metric = rule.metric or base.metric or _METRIC
+    heir = metric == (base.metric or _METRIC)
+    limit = base.threshold if heir and "threshold" not in rule.model_fields_set else rule.threshold
+    return ColumnRule(
+        bins=_bins(rule.bins, base.bins),
+        method=Method(
+            metric=metric,
+            smoothing=base.smoothing if heir and rule.smoothing is None else rule.smoothing,
+            base=base.base if heir and rule.base is None else rule.base,
+        ),
+        limit=None if limit is None else limit.threshold(),
+    )
+
+
+def _bins(own: BinsSection, base: BinsSection) -> Bins:
+    usual = Bins()
+    numeric = own.numeric or base.numeric or usual.method
+    return Bins(
+        method=numeric if isinstance(numeric, str) else "edges",
+        count=own.count or base.count or usual.count,
+        edges=None if isinstance(numeric, str) else numeric,
+        top=own.top or base.top or usual.top,
+    )
+
+
+def _alerting(section: AlertSection) -> Alerting:
+    usual = Alerting()
+    return Alerting(
+        for_windows=section.for_windows,
+        keep_firing_for=section.keep_firing_for,
+        notify=tuple(dict.fromkeys(section.notify)),
+        verdicts=usual.verdicts if section.verdicts is None else frozenset(section.verdicts),
+        labels=section.labels,
+        runbook=section.runbook,
+    )
+
+
+def _without_customary(filled: Mapping[str, Any], tree: Tree, prefix: KeyPath) -> list[Problem]:
+    """Metrics that are judged by a customary number and have none.
+
+    Read from the values as they came, so that it is told about together with whatever else is wrong.
+    """
+    columns = filled.get("columns")
+    overrides = columns.get("overrides") if isinstance(columns, dict) else None
+    base = filled.get("metric") or _METRIC
+    found = _judged(filled, base, base, None, tree, prefix)
+    for column, rule in (overrides if isinstance(overrides, dict) else {}).items():
+        if isinstance(rule, dict):
+            path = (*prefix, "columns", "overrides", column)
+            found += _judged(rule, rule.get("metric") or base, base, filled.get("threshold"), tree, path)
+    return found
+
+
+def _judged(
+    rule: Mapping[str, Any], metric: object, base: object, inherited: object, tree: Tree, path: KeyPath
+) -> list[Problem]:
+    limit = rule.get("threshold")
+    if limit is None and metric == base:
+        limit = inherited
+    if not isinstance(metric, str) or metric not in DIVERGENCES or (limit is not None and limit != "auto"):
+        return []
+    try:
+        customary_threshold(metric)
+    except InputError as error:
+        key = next((key for key in ("metric", "threshold") if rule.get(key) is not None), None)
+        return [tree.problem((*path, key), str(error))] if key else []
+    return []
+
+
+def _document(written: Any) -> Any:
+    """As written, dates as ISO text, so that JSON can hold it; variables not filled in."""
+    if isinstance(written, dict):
+        return {key: _document(value) for key, value in written.items()}
+    if isinstance(written, list):
+        return [_document(value) for value in written]
+    return written.isoformat() if isinstance(written, date) else written

@@ -1,0 +1,51 @@
+"""``${NAME}`` in text, from the environment; ``$$`` is a literal dollar."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from drift.config.problems import KeyPath, Problem
+from drift.config.tree import Tree
+
+_REFERENCE: Final = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<odd>\{))")
+
+
+def fill(tree: Tree, path: KeyPath, environ: Mapping[str, str], problems: list[Problem]) -> Any:
+    """The value at a path with every variable filled in; what is missing becomes a problem."""
+    return _filled(tree.at(path), path, tree, environ, problems)
+
+
+def mentioned(value: Any) -> tuple[str, ...]:
+    """Names of the variables in a value, as written."""
+    if isinstance(value, dict):
+        return tuple(name for child in value.values() for name in mentioned(child))
+    if isinstance(value, list):
+        return tuple(name for child in value for name in mentioned(child))
+    if isinstance(value, str):
+        return tuple(match["name"] for match in _REFERENCE.finditer(value) if match["name"])
+    return ()
+
+
+def _filled(value: Any, path: KeyPath, tree: Tree, environ: Mapping[str, str], problems: list[Problem]) -> Any:
+    if isinstance(value, dict):
+        return {k: _filled(v, (*path, k), tree, environ, problems) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_filled(v, (*path, i), tree, environ, problems) for i, v in enumerate(value)]
+    if not isinstance(value, str) or "$" not in value:
+        return value
+
+    def replace(match: re.Match[str]) -> str:
+        if match["dollar"]:
+            return "$"
+        name = match["name"]
+        if name is None:
+            told = "${ begins a variable, as in ${NAME} (letters, digits, _); write $$ for a dollar sign"
+            problems.append(tree.problem(path, told))
+        elif name not in environ:
+            told = f"the environment variable {name} is not set; set it, or write $${{{name}}} for that text itself"
+            problems.append(tree.problem(path, told))
+        else:
+            return environ[name]
+        return match[0]
+
+    return _REFERENCE.sub(replace, value)

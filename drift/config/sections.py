@@ -1,0 +1,238 @@
+"""The shape of a configuration, section by section. Field names are the keys a user writes."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, ClassVar, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo
+from pydantic import model_validator as check
+
+from drift.binning import Bins
+from drift.config import values
+from drift.errors import InputError
+from drift.smoothing import Smoothing
+from drift.verdict import Threshold, Verdict
+from drift.window import Period
+
+Text = Annotated[str, PlainValidator(values.text)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(values.listed)]
+Moment = Annotated[datetime, PlainValidator(values.moment)]
+
+
+class Section(BaseModel):
+    """A mapping of the configuration: unknown keys are errors, a key without a value is not given."""
+
+    # hide_input: whatever raises, a value never stands in a traceback.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    later: ClassVar[tuple[str, ...]] = ()  # keys of the design that this release does not have
+    files: ClassVar[tuple[str, ...]] = ()  # keys that KEY_file may give instead
+
+    @classmethod
+    def allowed(cls) -> list[str]:
+        """The keys a user may write."""
+        named = [field.alias or key for key, field in cls.model_fields.items()]
+        return [*named, *(f"{key}_file" for key in cls.files)]
+
+    @check(mode="before")
+    @classmethod
+    def _given(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            keys = ", ".join(cls.allowed())
+            raise InputError(f"expected a mapping with the keys {keys}; got {values.told(data)}")
+        return {key: value for key, value in data.items() if value is not None}
+
+
+def _version(value: object) -> int:
+    if isinstance(value, bool) or value != 1:
+        raise InputError("this drift reads version 1; write version: 1, or use the drift that the file was written for")
+    return 1
+
+
+def _store(value: object) -> str:
+    """Never repeats the value: it may hold a password."""
+    url = values.text(value)
+    scheme, mark, _ = url.partition("://")
+    if not mark or not scheme.replace("+", "").replace("_", "").isalnum():
+        raise InputError("expected a database URL, such as sqlite:///drift.db or postgresql://user:${PASSWORD}@host/db")
+    if scheme == "postgres":
+        raise InputError("expected postgresql://, the name SQLAlchemy knows; got postgres://")
+    return url
+
+
+class TopSection(Section):
+    """The top of a file."""
+
+    version: Annotated[int, PlainValidator(_version)]
+    store: Annotated[str, PlainValidator(_store)] | None = None
+    monitors: Annotated[dict[str, Any], PlainValidator(values.mapping)] = Field(default_factory=dict)
+    channels: Annotated[dict[str, Any], PlainValidator(values.mapping)] = Field(default_factory=dict)
+
+
+class SourceSection(Section):
+    """Where the rows are."""
+
+    later = ("url", "table", "query", "spark", "storage")
+
+    path: Text
+
+
+class ReferenceSection(Section):
+    """What is held against: a stretch of the source, or a file."""
+
+    later = ("rolling", "seasonal", "windows")
+
+    since: Moment | None = Field(default=None, alias="from")
+    until: Moment | None = Field(default=None, alias="to")
+    path: Text | None = None
+
+    @check(mode="after")
+    def _either(self) -> Self:
+        stretch = (self.since is not None, self.until is not None)
+        if all(stretch) and self.path is None:
+            return self
+        if not any(stretch) and self.path is not None:
+            return self
+        raise InputError("give from and to (a stretch of the source), or path (a file of its own), and not both")
+
+
+def _bin_count(value: object) -> int:
+    return Bins(count=values.whole(value)).count
+
+
+def _bin_top(value: object) -> int:
+    return Bins(top=values.whole(value)).top
+
+
+def _edges(value: object) -> tuple[int | float, ...] | str:
+    chosen = values.bin_method(value)
+    if not isinstance(chosen, str):
+        Bins(method="edges", edges=chosen)
+    return chosen
+
+
+class BinsSection(Section):
+    """How axes are chosen."""
+
+    numeric: Annotated[str | tuple[int | float, ...], PlainValidator(_edges)] | None = None
+    count: Annotated[int, PlainValidator(_bin_count)] | None = None
+    top: Annotated[int, PlainValidator(_bin_top)] | None = None
+
+
+def _limit(value: object) -> float:
+    return Threshold(values.number(value)).drift
+
+
+class ThresholdSection(Section):
+    """Limits of the user's own."""
+
+    drift: Annotated[float, PlainValidator(_limit)]
+    warn: Annotated[float, PlainValidator(_limit)] | None = None
+
+    @check(mode="after")
+    def _ordered(self) -> Self:
+        self.threshold()
+        return self
+
+    def threshold(self) -> Threshold:
+        """As the core takes it."""
+        return Threshold(self.drift, self.warn)
+
+
+def _bins_form(value: object) -> object:
+    return {"numeric": value} if isinstance(value, str | list) else value
+
+
+def _threshold_form(value: object) -> object:
+    if value == "auto":
+        return None
+    if isinstance(value, dict):
+        return value
+    try:
+        return {"drift": values.number(value)}
+    except ValueError:
+        raise InputError(f"expected auto, a number, or {{warn: 0.05, drift: 0.1}}; got {values.told(value)}") from None
+
+
+class RuleSection(Section):
+    """How columns are cut, scored and judged."""
+
+    metric: Annotated[str, PlainValidator(values.metric)] | None = None
+    smoothing: Annotated[Smoothing, PlainValidator(values.smoothing)] | None = None
+    base: Annotated[float, PlainValidator(values.log_base)] | None = None
+    bins: Annotated[BinsSection, BeforeValidator(_bins_form)] = BinsSection()
+    threshold: Annotated[ThresholdSection | None, BeforeValidator(_threshold_form)] = None
+
+
+class ColumnsSection(Section):
+    """Which columns are watched."""
+
+    include: Texts | None = None
+    exclude: Texts = ()
+    overrides: Annotated[dict[str, RuleSection], BeforeValidator(values.mapping)] = Field(default_factory=dict)
+
+
+def _count(value: object, least: int) -> int:
+    count = values.whole(value)
+    if not least <= count <= 10_000:
+        raise InputError(f"expected a number of windows, {least} to 10000; got {count}")
+    return count
+
+
+def _channel(channel: str, info: ValidationInfo) -> str:
+    known = (info.context or {}).get("channels", ())
+    if not known:
+        raise InputError(f"no channel {channel!r}: none is defined; add it under channels")
+    return values.one_of(channel, known, "channel")
+
+
+class AlertSection(Section):
+    """What becomes of bad verdicts."""
+
+    for_windows: Annotated[int, PlainValidator(lambda v: _count(v, 1))] = Field(default=1, alias="for")
+    keep_firing_for: Annotated[int, PlainValidator(lambda v: _count(v, 0))] = 0
+    notify: Annotated[tuple[Annotated[Text, AfterValidator(_channel)], ...], BeforeValidator(values.listed)] = ()
+    verdicts: (
+        Annotated[
+            tuple[Annotated[Verdict, PlainValidator(values.bad_verdict)], ...],
+            BeforeValidator(values.listed),
+        ]
+        | None
+    ) = None
+    labels: Annotated[dict[str, Text], BeforeValidator(values.mapping)] = Field(default_factory=dict)
+    runbook: Text | None = None
+
+
+class MonitorSection(RuleSection):
+    """One monitor."""
+
+    source: SourceSection
+    timestamp: Text
+    reference: ReferenceSection
+    timezone: Annotated[ZoneInfo, PlainValidator(values.zone)] = ZoneInfo("UTC")
+    window: Annotated[Period, PlainValidator(values.period)] = Period(1, "d")
+    schedule: Annotated[str, PlainValidator(values.schedule)] | None = None
+    delay: Annotated[timedelta, PlainValidator(values.duration)] = timedelta(0)
+    columns: ColumnsSection = ColumnsSection()
+    segments: Texts = ()
+    false_alarms: Annotated[tuple[float, timedelta], PlainValidator(values.false_alarms)] | None = None
+    alert: AlertSection = AlertSection()
+    start: Moment | None = None
+    end: Moment | None = None
+
+
+def section_at(path: tuple[str | int, ...]) -> type[Section]:
+    """The section of a monitor that a path inside it (the monitor's own name left out) leads to."""
+    if not path:
+        return MonitorSection
+    if len(path) == 3 and path[:2] == ("columns", "overrides"):
+        return RuleSection
+    sections: dict[str | int, type[Section]] = {
+        "source": SourceSection,
+        "reference": ReferenceSection,
+        "bins": BinsSection,
+        "threshold": ThresholdSection,
+        "columns": ColumnsSection,
+        "alert": AlertSection,
+    }
+    return sections[path[-1]]

@@ -1,0 +1,204 @@
+"""Single values of a configuration: checked, converted, and told about without being shown.
+
+Each function takes what YAML gave and returns what the core takes, or raises InputError (a ValueError,
+which pydantic collects and gives its place). Messages of text that may be a secret never repeat it.
+"""
+
+import math
+import re
+from collections.abc import Collection
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from drift.binning import METHODS
+from drift.config.problems import did_you_mean
+from drift.divergence import DIVERGENCES
+from drift.errors import InputError
+from drift.scoring import Method
+from drift.smoothing import NAMED, Smoothing, pseudo_count
+from drift.verdict import Verdict
+from drift.window import Period, check_schedule, parse_duration
+
+LONGEST: Final = timedelta(days=3660)
+_ALARMS: Final = re.compile(r"(\d+(?:\.\d+)?)\s+per\s+(\S+)", re.ASCII)
+
+
+def told(value: object) -> str:
+    """What sort of value came, without the value."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true or false (YAML reads yes, no, on and off so)"
+    sorts = ((int | float, "a number"), (date, "a date"), (str, "text"), (list, "a list"), (dict, "a mapping"))
+    return next((name for sort, name in sorts if isinstance(value, sort)), type(value).__name__)
+
+
+def text(value: object) -> str:
+    """Text that is not empty."""
+    if not isinstance(value, str):
+        quotes = "" if isinstance(value, list | dict) else "; put it in quotes if it is meant as text"
+        raise InputError(f"expected text; got {told(value)}{quotes}")
+    if not value:
+        raise InputError("expected text; got none: delete the key, or give it a value")
+    return value
+
+
+def name(value: str) -> str:
+    """A name of a monitor or channel."""
+    if not value or value.strip() != value or not value.isprintable() or len(value) > 100:
+        raise InputError("a name is 1 to 100 printable characters without spaces around them; rename it")
+    return value
+
+
+def listed(value: object) -> list[Any]:
+    """A list."""
+    if not isinstance(value, list):
+        raise InputError(f"expected a list, such as [a, b]; got {told(value)}")
+    return value
+
+
+def mapping(value: object) -> dict[str, Any]:
+    """A mapping."""
+    if not isinstance(value, dict):
+        raise InputError(f"expected a mapping of keys to values; got {told(value)}")
+    return value
+
+
+def number(value: object) -> float:
+    """A finite number; one in text (``1e-3``, or from the environment) too."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise InputError(f"expected a number; got {told(value)}")
+    try:
+        result = float(value)
+    except (ValueError, OverflowError):
+        result = math.nan
+    if not math.isfinite(result):
+        raise InputError("expected a finite number, such as 0.1; got something else")
+    return result
+
+
+def whole(value: object) -> int:
+    """A whole number; one in text (from the environment) too."""
+    if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InputError(f"expected a whole number; got {told(value)}")
+    return value
+
+
+def one_of(value: object, known: Collection[str], what: str) -> str:
+    """One of some names."""
+    value = text(value)
+    if value not in known:
+        raise InputError(f"unknown {what} {value!r}; known are {', '.join(known)}{did_you_mean(value, known)}")
+    return value
+
+
+def period(value: object) -> Period:
+    """``1d``, at most ten years."""
+    result = Period.parse(text(value))
+    _short(f"{result.count}{result.unit}")
+    return result
+
+
+def duration(value: object) -> timedelta:
+    """``2h``, at most ten years."""
+    return _short(text(value))
+
+
+def _short(written: str) -> timedelta:
+    try:
+        length = parse_duration(written)
+    except OverflowError:
+        length = timedelta.max
+    if length > LONGEST:
+        raise InputError("longer than ten years; give a shorter one, such as 1d")
+    return length
+
+
+def schedule(value: object) -> str:
+    """A cron line."""
+    return check_schedule(text(value))
+
+
+def zone(value: object) -> ZoneInfo:
+    """A time zone by its IANA name."""
+    key = text(value)
+    try:
+        return ZoneInfo(key)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "America" is a folder of the database
+        near = did_you_mean(key, available_timezones())
+        raise InputError(
+            f"unknown time zone {key!r}; expected an IANA name such as Europe/Paris or UTC{near}"
+        ) from None
+
+
+def moment(value: object) -> datetime:
+    """A date (its first instant), or a date and time; naive where it names no time zone."""
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, date):
+        return datetime.combine(value, time.min)
+    if not isinstance(value, str):
+        raise InputError(f"expected a date, such as 2011-04-01; got {told(value)}")
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        raise InputError(
+            f"not a date: {value!r}; expected one such as 2011-04-01, or a time such as 2011-04-01T06:00Z"
+        ) from None
+
+
+def metric(value: object) -> str:
+    """A divergence by name."""
+    return one_of(value, DIVERGENCES, "metric")
+
+
+def smoothing(value: object) -> Smoothing:
+    """A smoothing by name, or its pseudo-count."""
+    named = (*NAMED, "perks")
+    if isinstance(value, str) and value in named:
+        return value
+    try:
+        alpha = number(value)
+    except ValueError:
+        near = did_you_mean(value, named) if isinstance(value, str) else ""
+        raise InputError(f"unknown smoothing; known are {', '.join(named)}, or a number >= 0{near}") from None
+    return pseudo_count(alpha, 2)
+
+
+def log_base(value: object) -> float:
+    """The base of a logarithm: a number above 1, or ``e``."""
+    base = math.e if value == "e" else number(value)
+    Method(base=base)
+    return base
+
+
+def bin_method(value: object) -> str | tuple[int | float, ...]:
+    """A way to choose bins, or the edges themselves."""
+    if isinstance(value, list):
+        for edge in value:
+            if isinstance(edge, bool) or not isinstance(edge, int | float):
+                raise InputError(f"edges are numbers, such as [0, 10, 20]; one of them is {told(edge)}")
+        if not value:
+            raise InputError("edges are at least one number, such as [0, 10, 20]; got an empty list")
+        return tuple(value)
+    return one_of(value, [m for m in METHODS if m != "edges"], "way to choose bins (or a list of edges)")
+
+
+def bad_verdict(value: object) -> Verdict:
+    """A verdict that can alert."""
+    return Verdict(one_of(value, [v.value for v in Verdict if v is not Verdict.OK], "verdict to alert on"))
+
+
+def false_alarms(value: object) -> tuple[float, timedelta]:
+    """``1 per 90d``: how many, in how long."""
+    written = text(value)
+    match = _ALARMS.fullmatch(written.strip())
+    if not match or float(match[1]) <= 0:
+        raise InputError(f"expected a number above 0 and a length of time, such as 1 per 90d; got {written!r}")
+    length = _short(match[2])
+    if not length:
+        raise InputError(f"false alarms are counted over some time, such as 1 per 90d; got {written!r}")
+    return float(match[1]), length
