@@ -46,12 +46,12 @@ def _colour(name: str) -> Any:
 def _finished(chart: alt.LayerChart) -> dict[str, Any]:
     """The dict of a chart, with its parameters; without data and the address of the schema."""
     parameters = [alt.param(name=name, value=value) for name, value in COLOURS.items()]
-    # Bin and column names may take this much of the width, px.
-    parameters.append(alt.param(name="names", value=190))
+    # Bin and column names may take this much of the width, px; the axis of shares ends at `longest`.
+    parameters += [alt.param(name="names", value=190), alt.param(name="longest", value=1)]
     styled = (
         chart.add_params(*parameters)
-        .properties(width="container", autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
-        .configure(font=_FONT, background="transparent", padding=0)
+        .properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
+        .configure(font=_FONT, background="transparent", padding={"left": 0, "right": 2, "top": 2, "bottom": 6})
         .configure_view(stroke=None)
         .configure_axis(
             labelColor=_colour("soft"),
@@ -82,9 +82,20 @@ def _bins() -> alt.LayerChart:
         sort=None,
         title=None,
         scale=alt.Scale(paddingInner=0.25),
-        axis=alt.Axis(ticks=False, domain=False, labelLimit=alt.expr("names"), labelColor=_colour("ink"), labelPadding=8),
+        axis=alt.Axis(
+            ticks=False, domain=False, labelLimit=alt.expr("names"), labelColor=_colour("ink"), labelPadding=8
+        ),
     )
-    share = alt.Axis(format=".0%", tickCount=5, domain=False, ticks=False, title="share of rows")
+    # The axis runs beyond 100 % where the words beside a bar need the room.
+    share = alt.Axis(
+        format=".0%",
+        tickCount=5,
+        domain=False,
+        ticks=False,
+        title="share of rows",
+        labelExpr="datum.value > 1 ? '' : datum.label",
+        gridOpacity=alt.condition("datum.value > 1", alt.value(0), alt.value(1)),
+    )
     tooltip = [
         alt.Tooltip("label:N", title="bin"),
         alt.Tooltip("reference:Q", title="reference", format=".2%"),
@@ -93,7 +104,7 @@ def _bins() -> alt.LayerChart:
     ]
     base = alt.Chart(alt.NamedData("rows")).encode(y=y, tooltip=tooltip)
     wide = base.mark_bar(height={"band": 1}, color=_colour("reference"), cornerRadiusEnd=2).encode(
-        x=alt.X("reference:Q", axis=share)
+        x=alt.X("reference:Q", axis=share, scale=alt.Scale(domainMin=0, domainMax=alt.expr("longest"), nice=False))
     )
     narrow = base.mark_bar(height={"band": 0.42}, cornerRadiusEnd=1).encode(
         x="live:Q",
@@ -104,7 +115,7 @@ def _bins() -> alt.LayerChart:
         .encode(x=alt.X("end:Q"), text="told:N")
         .transform_calculate(end="max(datum.live, datum.reference)", told="datum.moved ? '◆ ' + datum.part : ''")
     )
-    return alt.layer(wide, narrow, part).properties(height=alt.Step(24))
+    return alt.layer(wide, narrow, part)
 
 
 def _history() -> alt.LayerChart:
@@ -124,7 +135,9 @@ def _history() -> alt.LayerChart:
         scale=alt.Scale(type="utc", nice=False),
         axis=alt.Axis(title=None, grid=False, tickCount=6, labelOverlap=True, labelFlush=True),
     )
-    score = alt.Y("score:Q", title=None, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=4, domain=False, ticks=False))
+    score = alt.Y(
+        "score:Q", title=None, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=4, domain=False, ticks=False)
+    )
     base = alt.Chart(alt.NamedData("rows")).encode(x=time)
     noise = base.mark_area(color=_colour("noise"), interpolate="step").encode(y=alt.Y("noise:Q", title=None))
     line = base.mark_line(color=_colour("live"), strokeWidth=1.5).encode(y=score)
@@ -134,16 +147,16 @@ def _history() -> alt.LayerChart:
     marked = base.mark_point(filled=True, opacity=1, stroke=_colour("paper"), strokeWidth=0.8).encode(
         y=score, shape=_shape(), size=_size(), color=_verdict_colour(), tooltip=tooltip
     )
-    return alt.layer(noise, limit, line, marked).properties(height=150)
+    return alt.layer(noise, limit, line, marked)
 
 
 def _heatmap() -> alt.LayerChart:
     """Columns by windows: colour is the score over its threshold, a mark is a verdict other than ok.
 
-    Rows: ``column``, ``start, end, middle`` (ms), ``ratio``, ``verdict``, ``window`` (text), ``score``.
+    Rows: ``label``, ``start, end, middle`` (ms), ``ratio``, ``verdict``, ``window`` (text), ``score``.
     """
     tooltip = [
-        alt.Tooltip("column:N", title="column"),
+        alt.Tooltip("label:N", title="column"),
         alt.Tooltip("window:N", title="window"),
         alt.Tooltip("said:N", title="verdict"),
         alt.Tooltip("ratio:Q", title="score / threshold", format=".2f"),
@@ -151,16 +164,20 @@ def _heatmap() -> alt.LayerChart:
     ]
     time = alt.Scale(type="utc", nice=False)
     y = alt.Y(
-        "column:N",
+        "label:N",
         sort=None,
         title=None,
         scale=alt.Scale(paddingInner=0.12),
-        axis=alt.Axis(ticks=False, domain=False, labelLimit=alt.expr("names"), labelColor=_colour("ink"), labelPadding=8),
+        axis=alt.Axis(
+            ticks=False, domain=False, labelLimit=alt.expr("names"), labelColor=_colour("ink"), labelPadding=8
+        ),
     )
     base = alt.Chart(alt.NamedData("rows")).encode(y=y, tooltip=tooltip)
     cells = base.mark_rect(stroke=_colour("paper"), strokeWidth=0.6).encode(
         x=alt.X(
-            "start:T", scale=time, axis=alt.Axis(title=None, grid=False, tickCount=6, labelOverlap=True, labelFlush=True)
+            "start:T",
+            scale=time,
+            axis=alt.Axis(title=None, grid=False, tickCount=6, labelOverlap=True, labelFlush=True),
         ),
         x2="end:T",
         color=alt.Color(
@@ -176,7 +193,7 @@ def _heatmap() -> alt.LayerChart:
         .encode(x="middle:T", shape=_shape(), color=_mark_colour())
         .transform_filter("datum.verdict != 'ok'")
     )
-    return alt.layer(cells, marks).properties(height=alt.Step(20))
+    return alt.layer(cells, marks)
 
 
 def _shape() -> Any:
@@ -197,9 +214,7 @@ def _verdict_colour() -> Any:
     return alt.Color(
         "verdict:N",
         legend=None,
-        scale=alt.Scale(
-            domain=[v.value for v in Verdict], range=[_colour(colours.get(v, "soft")) for v in Verdict]
-        ),
+        scale=alt.Scale(domain=[v.value for v in Verdict], range=[_colour(colours.get(v, "soft")) for v in Verdict]),
     )
 
 

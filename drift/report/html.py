@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,12 +9,12 @@ from typing import Any, Final
 
 import altair as alt
 import vl_convert
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from drift.report import payload, words
 from drift.report.charts import specifications
 from drift.report.model import Page
+from drift.report.templating import environment
 
 _HERE: Final = Path(__file__).parent
 OPEN_AT_MOST: Final = 8  # column stories that stand open at first
@@ -43,7 +42,7 @@ def render_html(page: Page, linked: Linked | None = None) -> str:
     """
     inline = None if linked else {"style": asset("report.css"), "charts": bundle(), "script": asset("report.js")}
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             page=page,
@@ -83,27 +82,10 @@ def _story(page: Page, index: int) -> dict[str, Any]:
 
 def _policy(inline: dict[str, str]) -> str:
     scripts = " ".join(_hash(inline[name]) for name in ("charts", "script"))
-    return f"default-src 'none'; script-src {scripts}; style-src {_hash(inline['style'])}; img-src data:; base-uri 'none'"
+    return (
+        f"default-src 'none'; script-src {scripts}; style-src {_hash(inline['style'])}; img-src data:; base-uri 'none'"
+    )
 
 
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _block(value: Any) -> Markup:
-    """JSON for a script block: no name in it can end the block."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - the only sign that could leave a script block is gone
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(block=_block, number=words.number, percent=words.percent, p_value=words.p_value)
-    return environment

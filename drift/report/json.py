@@ -1,7 +1,8 @@
 """The report as strict JSON: what scripts hold on to."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from drift.comparison import ColumnResult
@@ -12,24 +13,30 @@ VERSION: Final = 1
 
 
 def comparison_document(
-    results: Sequence[ColumnResult], *, metric: str, reference: Mapping[str, Any], live: Mapping[str, Any]
+    metric: str,
+    reference_rows: int,
+    live_rows: int,
+    results: Sequence[ColumnResult],
+    labels: tuple[str, str] = ("reference", "live"),
 ) -> dict[str, Any]:
     """The contract of ``drift compare --json``: every value a JSON value, nothing NaN.
 
     Parameters
     ----------
-    results : sequence of ColumnResult
-        In the order they shall have.
     metric : str
         The divergence asked for; single columns may have been scored by another.
-    reference, live : mapping
-        What is to be said of either side; `rows` at least.
+    reference_rows, live_rows : int
+        Rows of either side.
+    results : sequence of ColumnResult
+        In the order they shall have.
+    labels : tuple of str
+        What to call the reference and the live side.
     """
     return {
         "version": VERSION,
         "metric": metric,
-        "reference": dict(reference),
-        "live": dict(live),
+        "reference": {"rows": reference_rows, "label": labels[0]},
+        "live": {"rows": live_rows, "label": labels[1]},
         "columns": [column_document(Column.from_result(r)) for r in results],
     }
 
@@ -59,7 +66,7 @@ def page_document(page: Page) -> dict[str, Any]:
     return {
         "version": VERSION,
         "title": page.title,
-        "generated_at": format_instant(page.generated_at),
+        "generated_at": None if page.generated_at is None else format_instant(page.generated_at),
         "metric": page.metric,
         "verdict": page.verdict.value,
         "window": None if page.window is None else _ends(page.window.start, page.window.end),
@@ -74,7 +81,7 @@ def page_document(page: Page) -> dict[str, Any]:
     }
 
 
-def _ends(start: Any, end: Any) -> dict[str, str]:
+def _ends(start: datetime, end: datetime) -> dict[str, str]:
     return {"start": format_instant(start), "end": format_instant(end)}
 
 

@@ -22,7 +22,8 @@ def render_markdown(page: Page) -> str:
         lines.append(f"- firing: {what} since {_plain(str(alert['since']))}: {_plain(str(alert['reason']))}")
     lines += ["", "| verdict | column | score | threshold | noise | p | what moved |", "|---|---|--:|--:|--:|--:|---|"]
     lines += [_row(c) for c in page.columns]
-    lines += ["", f"Made by drift, {format_instant(page.generated_at)}.", *([_plain(page.credit)] if page.credit else [])]
+    made = f", {format_instant(page.generated_at)}" if page.generated_at else ""
+    lines += ["", f"Made by drift{made}.", *([_plain(page.credit)] if page.credit else [])]
     return "\n".join(lines) + "\n"
 
 

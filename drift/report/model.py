@@ -1,11 +1,10 @@
 """What every format is rendered from: one page, its columns, their bins and their scores over time."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from drift.comparison import Bin, ColumnResult
@@ -17,8 +16,7 @@ from drift.window import Window
 MOST_MOVED: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(NamedTuple):
     """The reference or the live data: what it is called, and its rows."""
 
     label: str
@@ -145,14 +143,14 @@ class Page:
     ----------
     title, subtitle : str
         What it is about.
-    generated_at : datetime
-        When, with a time zone.
     metric : str
         The divergence of most columns.
     reference, live : Side
         What was compared.
     columns : tuple of Column
         Sorted by importance, whatever order they came in.
+    generated_at : datetime or None
+        When, with a time zone; None leaves it unsaid.
     timeline : tuple of Window
         The windows of the columns' histories, oldest first; empty for an ad-hoc comparison.
     window : Window or None
@@ -173,12 +171,12 @@ class Page:
     """
 
     title: str
-    generated_at: datetime
     metric: str
     reference: Side
     live: Side
     columns: tuple[Column, ...]
     subtitle: str = ""
+    generated_at: datetime | None = None
     timeline: tuple[Window, ...] = ()
     window: Window | None = None
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
@@ -187,9 +185,10 @@ class Page:
     credit: str | None = None
 
     def __post_init__(self) -> None:
-        if self.generated_at.tzinfo is None:
-            raise InputError(f"a report is made at an instant with a time zone; got {self.generated_at}")
-        object.__setattr__(self, "generated_at", self.generated_at.astimezone(UTC))
+        if self.generated_at is not None:
+            if self.generated_at.tzinfo is None:
+                raise InputError(f"a report is made at an instant with a time zone; got {self.generated_at}")
+            object.__setattr__(self, "generated_at", self.generated_at.astimezone(UTC))
         object.__setattr__(self, "columns", tuple(sorted(self.columns, key=importance)))
 
     @classmethod
@@ -197,23 +196,26 @@ class Page:
         cls,
         results: Sequence[ColumnResult],
         *,
-        generated_at: datetime,
-        reference: Side,
-        live: Side,
+        reference: tuple[str, int],
+        live: tuple[str, int],
         metric: str = "js_distance",
+        generated_at: datetime | None = None,
         title: str = "Drift report",
         subtitle: str = "",
         notes: Sequence[str] = (),
         credit: str | None = None,
     ) -> "Page":
-        """The page of an ad-hoc comparison, from the results of `drift.comparison.compare_profiles`."""
+        """The page of an ad-hoc comparison, from the results of `drift.comparison.compare_profiles`.
+
+        `reference` and `live` are what to call either side, and its rows.
+        """
         return cls(
             title=title,
             subtitle=subtitle,
             generated_at=generated_at,
             metric=metric,
-            reference=reference,
-            live=live,
+            reference=Side(*reference),
+            live=Side(*live),
             columns=tuple(Column.from_result(r) for r in results),
             notes=tuple(notes),
             credit=credit,
@@ -238,15 +240,12 @@ class Page:
         InputError
             Where the page holds none such.
         """
-        return _one(self.columns, lambda c: c.name == name and c.segment == segment, name, segment)
-
-
-def _one(columns: Sequence[Column], wanted: Callable[[Column], bool], name: str, segment: str) -> Column:
-    if found := next((c for c in columns if wanted(c)), None):
-        return found
-    known = ", ".join(sorted(map(attrgetter("label"), columns))[:10])
-    where = f" in segment {segment!r}" if segment else ""
-    raise InputError(f"the report holds no column {name!r}{where}; it holds {known or 'none'}")
+        for column in self.columns:
+            if (column.name, column.segment) == (name, segment):
+                return column
+        known = ", ".join(c.label for c in self.columns[:10])
+        where = f" in segment {segment!r}" if segment else ""
+        raise InputError(f"the report holds no column {name!r}{where}; it holds {known or 'none'}")
 
 
 def _missing(side: Histogram | None) -> float | None:

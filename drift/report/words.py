@@ -149,7 +149,10 @@ def history_words(column: Column) -> str:
 
 
 def moved(column: Column) -> str:
-    """What moved, or why nothing can be said: the last cell of a column's line."""
+    """What moved most, or why nothing can be said: the last cell of a column's line."""
     if not column.verdict.told:
         return column.message
-    return column.explanation if column.verdict in {Verdict.DRIFT, Verdict.WARN} else ""
+    reference = sum(b.reference for b in column.bins) or 1
+    live = sum(b.live for b in column.bins) or 1
+    told = [column.bins[i] for i in column.moved[:2]]
+    return "; ".join(f"{b.label} {percent(b.reference / reference)} → {percent(b.live / live)}" for b in told)

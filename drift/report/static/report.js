@@ -1,6 +1,8 @@
 "use strict";
 (() => {
   const ROWS_AT_FIRST = 30;
+  const CELL = 6; // pixels, at least
+  const ROW = { bins: 24, heatmap: 20 }; // pixels
   const byId = (id) => document.getElementById(id);
   const read = (element) => JSON.parse(element.textContent);
   const specifications = read(byId("specifications"));
@@ -21,14 +23,16 @@
   const short = (value) => (value === null ? "–" : Number(value.toPrecision(3)).toString());
 
   // Rows of the charts. Blank labels of different lengths are the gaps that set special bins apart.
+  // Special bins without rows on either side are left to the table.
   const binRows = ({ labels, reference, live, parts, moved, special, drawn }) => {
     const n = [sum(reference) || 1, sum(live) || 1];
     const apart = new Set(special);
     const most = new Set(moved);
     const rows = [];
-    const gap = () => rows.push({ label: " ".repeat(1 + rows.length) });
-    drawn.forEach((i, at) => {
-      if (at > 0 && apart.has(i) !== apart.has(drawn[at - 1])) gap();
+    const gap = () => rows.push({ label: " ".repeat(1 + rows.length), reference: 0, live: 0, gap: true });
+    const shown = drawn.filter((i) => !apart.has(i) || reference[i] || live[i]);
+    shown.forEach((i, at) => {
+      if (at > 0 && apart.has(i) !== apart.has(shown[at - 1])) gap();
       rows.push({
         label: labels[i], reference: reference[i] / n[0], live: live[i] / n[1],
         moved: most.has(i), part: parts[i] === null ? "–" : percent(parts[i], 0),
@@ -39,7 +43,7 @@
     if (rest.length) {
       const total = (side, rows) => sum(rest.map((i) => side[i])) / rows;
       const part = sum(rest.map((i) => parts[i] || 0));
-      const at = rows.findIndex((row) => row.reference === undefined);
+      const at = rows.findLastIndex((row) => row.gap);
       rows.splice(at < 0 ? rows.length : at, 0, {
         label: `${rest.length} others`, reference: total(reference, n[0]), live: total(live, n[1]),
         moved: false, part: percent(part, 0),
@@ -60,29 +64,45 @@
     };
   });
 
-  const heatRows = (shown) => shown.flatMap((story) => {
-    const { history } = data(story);
-    const column = timeline.columns[stories.indexOf(story)];
-    return history ? historyRows(history).filter((row) => row.verdict !== null).map((row) => ({
-      ...row, column, ratio: row.score !== null && row.threshold ? row.score / row.threshold : null,
-    })) : [];
+  const heatRows = (shown, windows) => shown.flatMap((story) => {
+    const label = timeline.columns[stories.indexOf(story)];
+    const rows = historyRows(data(story).history).slice(-windows).filter((row) => row.verdict !== null);
+    return rows.map((row) => ({
+      ...row, label, ratio: row.score !== null && row.threshold ? row.score / row.threshold : null,
+    }));
   });
 
-  // Colours are CSS variables: light, dark and print need no redrawing.
-  const embed = (place, kind, rows) => {
+  // Colours are CSS variables: light, dark and print need no redrawing. Names and the words beside bars
+  // need room in pixels.
+  const embed = async (place, kind, rows) => {
+    const width = place.clientWidth;
+    const names = Math.round(Math.min(210, width * 0.34));
+    const longest = Math.max(0, ...rows.map((row) => Math.max(row.reference || 0, row.live || 0)));
+    const values = { names, longest: longest / Math.max(0.5, 1 - 62 / Math.max(width - names, 1)) };
     const spec = structuredClone(specifications[kind]);
-    spec.datasets = { rows };
+    const height = kind === "history" ? 180 : ROW[kind] * new Set(rows.map((row) => row.label)).size;
+    Object.assign(spec, { data: { values: rows }, width, height });
     for (const param of spec.params) {
-      param.value = param.name === "names" ? Math.round(Math.min(210, place.clientWidth * 0.34)) : `var(--${param.name})`;
+      param.value = param.name in values ? values[param.name] : `var(--${param.name})`;
     }
-    return window.vegaEmbed(place, spec, {
-      mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false,
-      tooltip: { disableDefaultStyle: true },
-    }).catch((error) => {
+    try {
+      const { view } = await window.vegaEmbed(place, spec, {
+        mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false,
+        tooltip: { disableDefaultStyle: true },
+      });
+      resizer.observe(place);
+      views.set(place, view);
+    } catch (error) {
       place.textContent = `This chart could not be drawn (${error.message}); its numbers follow.`;
       throw error;
-    });
+    }
   };
+
+  const views = new WeakMap();
+  const resizer = new ResizeObserver((changed) => changed.forEach(({ target }) => {
+    const view = views.get(target);
+    if (view && target.clientWidth && view.width() !== target.clientWidth) view.width(target.clientWidth).runAsync();
+  }));
 
   const cell = (row, tag, text, kind) => {
     const element = document.createElement(tag);
@@ -150,7 +170,14 @@
     fill(details, () => tables[details.dataset.table](data(details.closest(".story"))));
   });
 
-  const drawHeatmap = (shown) => embed(byId("heatmap"), "heatmap", heatRows(shown));
+  // A cell too narrow for its mark would leave the verdict to colour: where room is short, older windows go.
+  const drawHeatmap = (shown) => {
+    const place = byId("heatmap");
+    const all = timeline.windows.length;
+    const windows = Math.min(all, Math.floor((place.clientWidth * 0.66) / CELL));
+    byId("heatmap-part").textContent = windows < all ? `The newest ${windows} of ${all} windows; a wider page shows more.` : "";
+    return embed(place, "heatmap", heatRows(shown, windows));
+  };
   if (timeline) {
     const told = stories.filter((story) => data(story).history);
     drawHeatmap(told.slice(0, ROWS_AT_FIRST));
