@@ -1,0 +1,269 @@
+"""Windows: planned once, claimed by one, ended by who holds the newest token."""
+
+import threading
+from datetime import datetime, timedelta
+
+import pytest
+
+from drift.errors import StoreError
+from drift.store import LeaseLost, Outcome, Store
+from drift.verdict import Verdict
+from drift.window import Window
+
+from .building import DAY, FIRST, MINUTE, NOW, claimed, day, defined
+
+WEEK = [(day(n), day(n).end) for n in range(7)]
+NOTHING = Outcome(rows=0, verdict=Verdict.NO_DATA, message="no rows", source={}, baseline_id=None)
+
+
+def test_a_window_is_planned_once(store: Store) -> None:
+    definition = defined(store)
+    assert store.plan(definition, WEEK[:5], NOW) == 5
+    assert store.plan(definition, WEEK, NOW) == 2
+    assert [w.window for w in store.due(definition, NOW)] == [day(n) for n in range(7)]
+
+
+def test_a_window_planned_twice_in_one_call_is_planned_once(store: Store) -> None:
+    assert store.plan(defined(store), [WEEK[0], WEEK[0]], NOW) == 1
+
+
+def test_two_definitions_of_a_monitor_do_not_plan_a_window_twice(store: Store) -> None:
+    old, new = defined(store), defined(store, metric="psi")
+    assert store.plan(old, WEEK, NOW) == 7
+    assert store.plan(new, WEEK, NOW) == 0
+
+
+def test_windows_of_another_length_may_start_at_the_same_instant(store: Store) -> None:
+    old, new = defined(store), defined(store, window="1h")
+    hour = Window(FIRST, FIRST + timedelta(hours=1))
+    store.plan(old, WEEK[:1], NOW)
+    assert store.plan(new, [(hour, hour.end)], NOW) == 1
+    for planned in store.due(new, NOW):
+        assert store.claim(planned.id, new, "me", NOW, MINUTE) is not None
+
+
+def test_one_definition_has_one_window_at_an_instant_even_where_its_end_moved(store: Store) -> None:
+    definition = defined(store)
+    store.plan(definition, WEEK[:1], NOW)
+    longer = Window(FIRST, FIRST + timedelta(hours=25))  # a new time zone database, say
+    assert store.plan(definition, [(longer, longer.end)], NOW) == 0
+
+
+def test_planning_goes_on_where_any_definition_ended(store: Store) -> None:
+    old = defined(store)
+    assert store.last_planned_end(old.monitor_id) is None
+    store.plan(old, WEEK, NOW)
+    new = defined(store, metric="psi")
+    assert new.monitor_id == old.monitor_id
+    assert store.last_planned_end(new.monitor_id) == day(6).end
+
+
+def test_monitors_do_not_see_each_others_windows(store: Store) -> None:
+    bikes, taxis = defined(store), defined(store, "taxis")
+    store.plan(bikes, WEEK, NOW)
+    assert store.due(taxis, NOW) == []
+    assert store.plan(taxis, WEEK[:1], NOW) == 1
+    foreign = store.due(bikes, NOW)[0].id
+    assert store.claim(foreign, taxis, "me", NOW, MINUTE) is None
+
+
+def test_only_windows_whose_time_has_come_are_due_oldest_first_and_limited(store: Store) -> None:
+    definition = defined(store)
+    store.plan(definition, WEEK[::-1], NOW)
+    noon = day(3).end
+    assert [w.window for w in store.due(definition, noon)] == [day(n) for n in range(4)]
+    assert [w.window for w in store.due(definition, noon, limit=2)] == [day(0), day(1)]
+    first = store.due(definition, noon)[0]
+    assert (first.kind, first.due_at, first.attempts) == ("check", day(0).end, 0)
+
+
+def test_a_definition_is_the_same_whatever_the_order_of_its_keys(store: Store) -> None:
+    first = store.define("bikes", {"a": 1, "b": [1, 2]}, NOW)
+    assert store.define("bikes", {"b": [1, 2], "a": 1}, NOW + DAY) == first
+    other = store.define("bikes", {"a": 1, "b": [2, 1]}, NOW + DAY)
+    assert other.id != first.id
+    assert other.monitor_id == first.monitor_id
+
+
+def test_the_newest_definition_is_the_one_used_last(store: Store) -> None:
+    old = store.define("bikes", {"n": 1}, NOW)
+    store.define("bikes", {"n": 2}, NOW + DAY)
+    assert store.document("bikes") == {"n": 2}
+    assert store.define("bikes", {"n": 1}, NOW + 2 * DAY) == old
+    assert store.document("bikes") == {"n": 1}
+    assert store.find("bikes") == old
+    assert store.find("taxis") is None
+    assert store.monitors() == ["bikes"]
+
+
+def test_an_unknown_monitor_is_an_error_that_lists_the_known_ones(store: Store) -> None:
+    defined(store)
+    with pytest.raises(StoreError, match=r"'taxis'; it has: bikes"):
+        store.document("taxis")
+
+
+def test_a_claim_tells_what_to_check(store: Store) -> None:
+    old = defined(store)
+    store.plan(old, WEEK[:1], NOW)
+    new = defined(store, metric="psi")
+    (planned,) = store.due(new, NOW)
+    claim = store.claim(planned.id, new, "me", NOW, MINUTE)
+    assert claim is not None
+    assert (claim.monitor, claim.monitor_id, claim.definition_id) == ("bikes", new.monitor_id, new.id)
+    assert (claim.window, claim.kind, claim.attempt, claim.revision) == (day(0), "check", 1, 1)
+    assert store.due(new, NOW) == []
+    assert store.claim(planned.id, new, "other", NOW, MINUTE) is None
+
+
+def test_a_window_that_is_not_due_yet_cannot_be_claimed(store: Store) -> None:
+    definition = defined(store)
+    store.plan(definition, WEEK[:1], NOW)
+    (planned,) = store.due(definition, NOW)
+    assert store.claim(planned.id, definition, "me", day(0).start, MINUTE) is None
+
+
+def test_of_claimers_at_once_one_wins(store_url: str) -> None:
+    stores = [Store.open(store_url) for _ in range(4)]
+    definition = defined(stores[0])
+    stores[0].plan(definition, WEEK, NOW)
+    planned = stores[0].due(definition, NOW)
+    won: list[int] = []
+    start = threading.Barrier(len(stores))
+
+    def work(store: Store) -> None:
+        start.wait()
+        won.extend(w.id for w in planned if store.claim(w.id, definition, "me", NOW, MINUTE) is not None)
+
+    workers = [threading.Thread(target=work, args=(store,)) for store in stores]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(won) == sorted(w.id for w in planned)
+    for store in stores:
+        store.close()
+
+
+def test_of_planners_at_once_each_window_comes_from_one(store_url: str) -> None:
+    stores = [Store.open(store_url) for _ in range(4)]
+    definitions = [defined(store, metric=str(n)) for n, store in enumerate(stores)]
+    windows = [(day(n), day(n).end) for n in range(100)]
+    planned: list[int] = []
+
+    def work(number: int) -> None:
+        planned.append(stores[number].plan(definitions[number], windows, NOW))
+
+    workers = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sum(planned) == 100
+    assert len(stores[0].windows()) == 100
+    for store in stores:
+        store.close()
+
+
+def test_a_lease_that_ran_out_can_be_taken_and_its_holder_writes_no_more(store: Store) -> None:
+    definition = defined(store)
+    slow = claimed(store, definition)
+    assert store.due(definition, NOW + MINUTE / 2) == []
+    (left,) = store.due(definition, NOW + MINUTE)
+    quick = store.claim(left.id, definition, "other", NOW + MINUTE, MINUTE)
+    assert quick is not None
+    assert quick.token > slow.token
+    assert quick.attempt == 2
+    for late in (
+        lambda: store.finish(slow, NOTHING, NOW),
+        lambda: store.fail(slow, "late", None, NOW),
+        lambda: store.release(slow),
+    ):
+        with pytest.raises(LeaseLost, match="2011-03-01T00:00Z to 2011-03-02T00:00Z of bikes"):
+            late()
+    store.finish(quick, NOTHING, NOW)
+    assert [(w["status"], w["verdict"]) for w in store.windows()] == [("done", "no_data")]
+
+
+def test_a_claim_ends_once(store: Store) -> None:
+    claim = claimed(store, defined(store))
+    store.finish(claim, NOTHING, NOW)
+    with pytest.raises(LeaseLost):
+        store.finish(claim, NOTHING, NOW)
+
+
+def test_a_failed_window_is_due_again_at_its_time(store: Store) -> None:
+    definition = defined(store)
+    claim = claimed(store, definition)
+    store.fail(claim, "disk gone", NOW + MINUTE, NOW)
+    assert store.due(definition, NOW) == []
+    (again,) = store.due(definition, NOW + MINUTE)
+    assert again.attempts == 1
+    (row,) = store.windows()
+    assert (row["status"], row["message"]) == ("due", "disk gone")
+
+
+def test_a_window_given_up_is_not_due_until_asked_for(store: Store) -> None:
+    definition = defined(store)
+    store.fail(claimed(store, definition), "disk gone", None, NOW)
+    assert store.due(definition, NOW + DAY) == []
+    assert store.windows()[0]["status"] == "failed"
+    assert store.plan_again(definition, WEEK[:1], NOW) == 1
+    (again,) = store.due(definition, NOW)
+    assert again.attempts == 0
+    assert store.windows()[0]["message"] == ""
+
+
+def test_an_interrupted_window_is_due_at_once_and_its_attempt_does_not_count(store: Store) -> None:
+    definition = defined(store)
+    store.release(claimed(store, definition))
+    (again,) = store.due(definition, NOW)
+    assert again.attempts == 0
+
+
+def test_planning_again_makes_finished_windows_due_and_inserts_missing_ones(store: Store) -> None:
+    old = defined(store)
+    store.finish(claimed(store, old, 1), NOTHING, NOW)
+    new = defined(store, metric="psi")
+    assert store.plan_again(new, WEEK[:3], NOW) == 3
+    assert [w.window for w in store.due(new, NOW)] == [day(0), day(1), day(2)]
+    assert store.plan_again(new, WEEK[:3], NOW) == 0
+    claim = store.claim(store.due(new, NOW)[1].id, new, "me", NOW, MINUTE)
+    assert claim is not None
+    assert claim.revision == 2
+    assert claim.definition_id == new.id
+
+
+def test_planning_again_leaves_a_claimed_window_to_its_worker(store: Store) -> None:
+    definition = defined(store)
+    claim = claimed(store, definition)
+    assert store.plan_again(definition, WEEK[:1], NOW) == 0
+    store.finish(claim, NOTHING, NOW)
+
+
+def test_an_outcome_may_ask_for_another_check(store: Store) -> None:
+    definition = defined(store)
+    claim = claimed(store, definition)
+    broken = Outcome(0, Verdict.ERROR, "unreadable", {}, None, retry_at=NOW + MINUTE)
+    store.finish(claim, broken, NOW)
+    (row,) = store.windows()
+    assert (row["status"], row["verdict"], row["message"]) == ("due", "error", "unreadable")
+    (again,) = store.due(definition, NOW + MINUTE)
+    second = store.claim(again.id, definition, "me", NOW + MINUTE, MINUTE)
+    assert second is not None
+    assert (second.attempt, second.revision) == (2, 2)
+
+
+@pytest.mark.parametrize("naive", [datetime(2011, 6, 1), "2011-06-01"])  # noqa: DTZ001 - that is the point
+def test_a_time_without_zone_is_refused(store: Store, naive: datetime) -> None:
+    definition = defined(store)
+    claim = claimed(store, definition)
+    for use in (
+        lambda: store.define("other", {}, naive),
+        lambda: store.due(definition, naive),
+        lambda: store.plan(definition, [(day(1), naive)], NOW),
+        lambda: store.fail(claim, "", naive, NOW),
+        lambda: store.scores(since=naive),
+        lambda: store.deliveries_due(naive),
+    ):
+        with pytest.raises(StoreError, match="instants with a time zone; got .*2011"):
+            use()
