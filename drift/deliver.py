@@ -234,7 +234,7 @@ def _unblocked(lines: list[_Line], outbox: Outbox, now: datetime) -> list[_Line]
 def _run(lines: list[_Line], desk: _Desk, deadline: float) -> None:
     told: queue.SimpleQueue[_Told] = queue.SimpleQueue()
     until = time.monotonic() + deadline + GRACE
-    running = set(lines)
+    running = list(lines)
     try:
         for line in lines:
             # Daemons: what holds a thread (a dead network file system, say) cannot keep the process from ending.

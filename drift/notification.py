@@ -45,11 +45,14 @@ class Event:
         What turned, and why.
     result : ColumnResult or None
         The column's result; None where the event is about the window as a whole.
+    note : str
+        What became of the window as a whole, for an event about that.
     """
 
     id: str
     transition: Transition
     result: ColumnResult | None
+    note: str = ""
 
     @property
     def firing(self) -> bool:
@@ -73,10 +76,11 @@ class Event:
             parts.append(f"{turn.after.state.value}, {turn.reason}")
         elif turn.after.bad > 1:
             parts.append(turn.reason)
-        if self.result is not None:
-            parts.append(self.result.message)
-        elif self.firing and turn.after.bad == 1:
-            parts.append(turn.verdict.value.replace("_", " "))
+        told = self.result.message if self.result else self.note
+        if not told and self.firing and turn.after.bad == 1:
+            told = turn.verdict.value.replace("_", " ")
+        if told:
+            parts.append(told)
         return one_line(": ".join(parts))
 
     def to_dict(self) -> dict[str, Any]:
@@ -178,6 +182,7 @@ def make_events(
     monitor: str,
     window: Window,
     revision: int,
+    note: str = "",
 ) -> tuple[Event, ...]:
     """One event for each alert that turned, in the order of the transitions.
 
@@ -186,21 +191,23 @@ def make_events(
     transitions : iterable of Transition
         What `drift.alerting.transitions` gave.
     results : mapping of (segment, column) to ColumnResult
-        What became of each column. A result under ``("", "")`` may say what became of the whole window.
+        What became of each column.
     monitor : str
         The monitor's name.
     window : Window
         The window that was checked.
     revision : int
         Which check of that window.
+    note : str
+        What became of the window as a whole, such as why it could not be read: told by events about that.
     """
+    named = {(segment, column or UNNAMED): result for (segment, column), result in results.items()}
     found = []
     for turn in transitions:
         if turn.changed:
             about = turn.fingerprint
-            column = "" if about.column == UNNAMED and (about.segment, UNNAMED) not in results else about.column
-            key = (monitor, window, revision, about.digest, turn.after.state.value)
-            found.append(Event(_stable_id("event", *key), turn, results.get((about.segment, column))))
+            name = _stable_id("event", monitor, window, revision, about.digest, turn.after.state.value)
+            found.append(Event(name, turn, named.get((about.segment, about.column)), "" if about.column else note))
     return tuple(found)
 
 

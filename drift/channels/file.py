@@ -2,12 +2,18 @@
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from drift.channels.options import check_keys, text_option
 from drift.errors import ConfigError, DeliveryError
+
+if sys.platform != "win32":
+    import fcntl
+
+_FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
 
 class FileChannel:
@@ -48,13 +54,27 @@ class FileChannel:
             raise DeliveryError(f"file {self.path}: {error.strerror or type(error).__name__}") from error
 
     def _append(self, line: bytes) -> None:
-        file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
+        file = os.open(self.path, _FLAGS, 0o640)
         try:
-            size = os.fstat(file).st_size
-            torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"  # a full disk cut an earlier line short
-            whole = b"\n" + line if torn else line
-            if os.write(file, whole) != len(whole):
+            _lock(file)
+            if _torn(file):
+                line = b"\n" + line
+            if os.write(file, line) != len(line):
                 raise DeliveryError(f"file {self.path}: only part of a line could be written; is the disk full?")
             os.fsync(file)
         finally:
             os.close(file)
+
+
+def _torn(file: int) -> bool:
+    """Whether the last line has no end: a full disk or a crash cut it short."""
+    if os.fstat(file).st_size == 0:
+        return False
+    os.lseek(file, -1, os.SEEK_END)
+    return os.read(file, 1) != b"\n"
+
+
+def _lock(file: int) -> None:
+    """Until the file is closed. Another writer's line is seen half written otherwise, and taken for torn."""
+    if sys.platform != "win32":  # which has no flock: there a line may be preceded by an empty one
+        fcntl.flock(file, fcntl.LOCK_EX)

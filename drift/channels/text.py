@@ -21,7 +21,7 @@ def to_text(payload: Mapping[str, Any], *, most: int = MOST_LINES) -> str:
     events = payload["events"]
     # Names come from data: nothing may reach a terminal that moves its cursor or forges a line.
     lines = [one_line(f"[{payload['status'].upper()}] {payload['title']}")]
-    lines += [one_line(f"  {_mark(e)} {e['message']}", longest=1000) for e in events[:most]]
+    lines += [f"  {_mark(e)} {one_line(e['message'])}" for e in events[:most]]
     if len(events) > most:
         lines.append(f"... and {len(events) - most} more")
     if payload["labels"]:
