@@ -11,9 +11,21 @@ from drift.report.csv import render_csv
 from drift.report.json import comparison_document, render_json
 from drift.report.markdown import render_markdown
 from drift.report.model import Column, Page, Point, Side
+from drift.report.stored import page_from_store
 from drift.report.templating import render_fragment
 
-__all__ = ["FORMATS", "Column", "Page", "Point", "Side", "comparison_document", "render", "render_fragment", "save"]
+__all__ = [
+    "FORMATS",
+    "Column",
+    "Page",
+    "Point",
+    "Side",
+    "comparison_document",
+    "page_from_store",
+    "render",
+    "render_fragment",
+    "save",
+]
 
 
 def _html(page: Page) -> str:

@@ -115,7 +115,7 @@ def _bins() -> alt.LayerChart:
         .encode(x=alt.X("end:Q"), text="told:N")
         .transform_calculate(end="max(datum.live, datum.reference)", told="datum.moved ? '◆ ' + datum.part : ''")
     )
-    return alt.layer(wide, narrow, part)
+    return alt.LayerChart(layer=[wide, narrow, part])
 
 
 def _history() -> alt.LayerChart:
@@ -147,7 +147,7 @@ def _history() -> alt.LayerChart:
     marked = base.mark_point(filled=True, opacity=1, stroke=_colour("paper"), strokeWidth=0.8).encode(
         y=score, shape=_shape(), size=_size(), color=_verdict_colour(), tooltip=tooltip
     )
-    return alt.layer(noise, limit, line, marked)
+    return alt.LayerChart(layer=[noise, limit, line, marked])
 
 
 def _heatmap() -> alt.LayerChart:
@@ -193,7 +193,7 @@ def _heatmap() -> alt.LayerChart:
         .encode(x="middle:T", shape=_shape(), color=_mark_colour())
         .transform_filter("datum.verdict != 'ok'")
     )
-    return alt.layer(cells, marks)
+    return alt.LayerChart(layer=[cells, marks])
 
 
 def _shape() -> Any:

@@ -15,6 +15,7 @@ from drift.report import payload, words
 from drift.report.charts import specifications
 from drift.report.model import Page
 from drift.report.templating import environment
+from drift.verdict import Verdict
 
 _HERE: Final = Path(__file__).parent
 OPEN_AT_MOST: Final = 8  # column stories that stand open at first
@@ -66,7 +67,7 @@ def asset(name: str) -> str:
 def bundle() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script (0.9 MB), of the version that Altair writes for."""
     major, minor, *_ = alt.SCHEMA_VERSION.lstrip("v").split(".")
-    return str(vl_convert.javascript_bundle(vl_version=f"{major}.{minor}"))
+    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=f"{major}.{minor}"))
 
 
 def _story(page: Page, index: int) -> dict[str, Any]:
@@ -75,7 +76,7 @@ def _story(page: Page, index: int) -> dict[str, Any]:
     return {
         "column": column,
         "id": f"c{index}",
-        "open": index < OPEN_AT_MOST and column.verdict.value == "drift" or len(page.columns) == 1,
+        "open": len(page.columns) == 1 or (index < OPEN_AT_MOST and column.verdict is Verdict.DRIFT),
         "data": {name: value for name, value in shown.items() if value is not None},
     }
 

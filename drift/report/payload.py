@@ -2,22 +2,25 @@
 
 from datetime import UTC
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from drift.histogram.axis import ABOVE, BELOW, MISSING, OTHER, RARE, UNSEEN
-from drift.report.model import Column, Page, Point
+from drift.report.model import Column, Page
 from drift.report.words import NAMES, SIGNS, calendar_zone, period
 from drift.verdict import Verdict
+from drift.window import Window
 
 # Categories with these very names stand in quotes on their axis, so a bare label is the special bin.
 SPECIAL: Final = frozenset({BELOW, ABOVE, MISSING, RARE, UNSEEN, OTHER})
 MOST_BARS: Final = 24
-VERDICTS: Final = tuple(Verdict)
+VERDICTS: Final = tuple(Verdict)  # one digit each
 
 
 def bins(column: Column) -> dict[str, Any] | None:
-    """Labels, counts of both sides, parts of the score (shares of it) and which bins are drawn apart."""
+    """Labels, counts of both sides, parts of the score (shares of it) and which bins get a bar, if not all."""
     if not column.bins:
         return None
+    bars = drawn(column)
     return {
         "labels": [b.label for b in column.bins],
         "reference": [b.reference for b in column.bins],
@@ -25,8 +28,7 @@ def bins(column: Column) -> dict[str, Any] | None:
         "parts": [_part(b.contribution, column.score) for b in column.bins],
         "moved": list(column.moved),
         "special": [i for i, b in enumerate(column.bins) if b.label in SPECIAL],
-        "drawn": drawn(column),
-    }
+    } | ({} if len(bars) == len(column.bins) else {"drawn": bars})
 
 
 def _part(contribution: float | None, score: float | None) -> float | None:
@@ -56,25 +58,24 @@ def drawn(column: Column) -> list[int]:
 
 
 def history(column: Column, page: Page) -> dict[str, Any] | None:
-    """The column's scores aligned with the page's timeline: null where a window holds none."""
+    """The column's scores aligned with the page's timeline: null where a window holds none.
+
+    Verdicts are digits, indices into those of `timeline`, and ``-`` where a window holds none.
+    """
     if not page.timeline or not column.history:
         return None
     known = {p.start: p for p in column.history}
     points = [known.get(w.start) for w in page.timeline]
     return {
-        "score": [_short(p and p.score) for p in points],
-        "noise": [_short(p and p.noise_floor) for p in points],
-        "threshold": _same([_short(p and p.threshold) for p in points]),
-        "verdict": [_verdict(p) for p in points],
+        "score": [_short(p.score, 3) if p else None for p in points],
+        "noise": _same([_short(p.noise_floor, 2) if p else None for p in points]),
+        "threshold": _same([_short(p.threshold, 3) if p else None for p in points]),
+        "verdict": "".join(str(VERDICTS.index(p.verdict)) if p else "-" for p in points),
     }
 
 
-def _verdict(point: Point | None) -> int | None:
-    return None if point is None else VERDICTS.index(point.verdict)
-
-
-def _short(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.3g}")
+def _short(value: float | None, digits: int) -> float | None:
+    return None if value is None else float(f"{value:.{digits}g}")
 
 
 def _same(values: list[float | None]) -> list[float | None] | float | None:
@@ -86,16 +87,14 @@ def _same(values: list[float | None]) -> list[float | None] | float | None:
 def timeline(page: Page) -> dict[str, Any]:
     """What the histories share: the windows (clock time of the calendar, as if UTC) and the verdicts' names."""
     return {
-        "windows": [
-            [*(_clock(moment, page, i) for moment in (w.start, w.end)), period(w, page.timezone)]
-            for i, w in enumerate(page.timeline)
-        ],
+        "windows": [[*_clock(window, page.timezone), period(window, page.timezone)] for window in page.timeline],
         "verdicts": [[v.value, f"{SIGNS[v]} {NAMES[v]}"] for v in VERDICTS],
         "columns": [c.label for c in page.columns],
     }
 
 
-def _clock(moment: Any, page: Page, index: int) -> int:
-    """Milliseconds since 1970 of the local clock: axes then break at local midnights."""
-    zone = calendar_zone(page.timeline[index], page.timezone)
-    return int(moment.astimezone(zone).replace(tzinfo=UTC).timestamp() * 1000)
+def _clock(window: Window, timezone: ZoneInfo) -> tuple[int, int]:
+    """Both ends in milliseconds since 1970 of the local clock: axes then break at local midnights."""
+    zone = calendar_zone(window, timezone)
+    start, end = (moment.astimezone(zone).replace(tzinfo=UTC) for moment in (window.start, window.end))
+    return int(start.timestamp() * 1000), int(end.timestamp() * 1000)

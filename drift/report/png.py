@@ -30,6 +30,7 @@ def column_png(page: Page, name: str, segment: str = "") -> bytes:
     spec = copy.deepcopy(specifications()["bins"])
     longest = max(max(row["reference"], row["live"]) for row in rows)
     _set(spec, "longest", 1.15 * longest)
+    spec["config"] |= {"font": "sans-serif"}  # the picture is drawn here, by whatever fonts are here
     spec |= {
         "data": {"values": rows},
         "width": WIDTH,

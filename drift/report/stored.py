@@ -3,24 +3,26 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from drift.comparison import SegmentResult
 from drift.report.model import Column, Page, Point, Side
 from drift.report.words import period
-from drift.store import Store
 from drift.verdict import Verdict
 from drift.window import Window
+
+if TYPE_CHECKING:
+    from drift.store import Store
 
 MOST_WINDOWS: Final = 100
 
 
-def from_store(
-    store: Store,
+def page_from_store(
+    store: "Store",
     monitor: str,
     *,
-    generated_at: datetime,
+    now: datetime,
     since: datetime | None = None,
     until: datetime | None = None,
     most: int = MOST_WINDOWS,
@@ -34,8 +36,8 @@ def from_store(
         Where it is kept.
     monitor : str
         The monitor's name.
-    generated_at : datetime
-        When, with a time zone.
+    now : datetime
+        When the page is made, with a time zone.
     since, until : datetime, optional
         Only windows that begin in [since, until).
     most : int
@@ -60,7 +62,7 @@ def from_store(
     reference = next((c.reference for part in results for c in part.columns if c.reference is not None), None)
     return Page(
         title=monitor,
-        generated_at=generated_at,
+        generated_at=now,
         metric=document.get("metric") or "js_distance",
         reference=Side(_reference(document), reference.rows if reference else 0),
         live=Side(str(window) if window else "no window", results[0].live.rows if results else 0),
@@ -74,9 +76,7 @@ def from_store(
     )
 
 
-def _newest_told(
-    store: Store, monitor: str, timeline: Sequence[Window]
-) -> tuple[int, tuple[SegmentResult, ...]]:
+def _newest_told(store: "Store", monitor: str, timeline: Sequence[Window]) -> tuple[int, tuple[SegmentResult, ...]]:
     """The newest window that has results, by its place (-1 if none has), and the results."""
     for place in reversed(range(len(timeline))):
         if results := store.results(monitor, timeline[place].start):
@@ -85,7 +85,7 @@ def _newest_told(
 
 
 def _columns(
-    store: Store, monitor: str, results: Sequence[SegmentResult], timeline: Sequence[Window]
+    store: "Store", monitor: str, results: Sequence[SegmentResult], timeline: Sequence[Window]
 ) -> tuple[Column, ...]:
     if not results:
         return ()

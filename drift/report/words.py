@@ -135,8 +135,7 @@ def _others(page: Page) -> str:
 
 def chart_words(column: Column) -> str:
     """What a chart of shares shows, for those who cannot see it."""
-    moved = f" Moved most: {column.explanation}." if column.explanation else ""
-    return f"Share of rows in each bin of {column.label}, reference and live.{moved} The numbers follow as a table."
+    return f"Share of rows in each bin of {column.label}, reference and live. The numbers follow as a table."
 
 
 def history_words(column: Column) -> str:

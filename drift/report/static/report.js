@@ -24,7 +24,7 @@
 
   // Rows of the charts. Blank labels of different lengths are the gaps that set special bins apart.
   // Special bins without rows on either side are left to the table.
-  const binRows = ({ labels, reference, live, parts, moved, special, drawn }) => {
+  const binRows = ({ labels, reference, live, parts, moved, special, drawn = labels.map((_, i) => i) }) => {
     const n = [sum(reference) || 1, sum(live) || 1];
     const apart = new Set(special);
     const most = new Set(moved);
@@ -58,9 +58,9 @@
     const code = history.verdict[i];
     return {
       start, end, middle: (start + end) / 2, window: words,
-      score: history.score[i], noise: history.noise[i], threshold: at(history.threshold, i),
-      verdict: code === null ? null : timeline.verdicts[code][0],
-      said: code === null ? "not checked" : timeline.verdicts[code][1],
+      score: history.score[i], noise: at(history.noise, i), threshold: at(history.threshold, i),
+      verdict: code === "-" ? null : timeline.verdicts[code][0],
+      said: code === "-" ? "not checked" : timeline.verdicts[code][1],
     };
   });
 
@@ -157,6 +157,9 @@
     if (drawn.has(place) || !story.open) return;
     drawn.add(place);
     const kind = place.dataset.chart;
+    const legend = byId(`legend-${kind}`).content.cloneNode(true);
+    if (kind === "bins" && !data(story).bins.moved.length) legend.querySelector(".if-moved").remove();
+    place.before(legend);
     embed(place, kind, kind === "bins" ? binRows(data(story).bins) : historyRows(data(story).history));
   };
 
