@@ -68,11 +68,11 @@ def column_ids(connection: Connection, monitor_id: int, names: Iterable[str]) ->
     """Keys of column names, new ones made."""
     wanted = {storable(name): name for name in names}
     query = select(watched_column.c.name, watched_column.c.id).where(watched_column.c.monitor_id == monitor_id)
-    known: dict[str, int] = dict(connection.execute(query).tuples().all())
+    known: dict[str, int] = dict(connection.execute(query).all())
     if new := [name for name in wanted if name not in known]:
         rows = [{"monitor_id": monitor_id, "name": name} for name in new]
         connection.execute(insert_new(connection, watched_column), rows)
-        known = dict(connection.execute(query).tuples().all())
+        known = dict(connection.execute(query).all())
     return {name: known[kept] for kept, name in wanted.items()}
 
 
@@ -91,7 +91,7 @@ def _axes_by_digest(connection: Connection, digests: Sequence[str]) -> dict[str,
     found: dict[str, int] = {}
     for some in _chunks(digests):
         query = select(axis.c.digest, axis.c.id).where(axis.c.digest.in_(some))
-        found |= dict(connection.execute(query).tuples().all())
+        found |= dict(connection.execute(query).all())
     return found
 
 

@@ -44,4 +44,4 @@ def mark(connection: Connection, delivery_id: int, status: str, **values: object
 def counts(connection: Connection) -> dict[str, int]:
     """Number of deliveries by status."""
     rows = connection.execute(select(delivery.c.status, func.count()).group_by(delivery.c.status))
-    return dict(rows.tuples().all())
+    return dict(rows.all())

@@ -141,4 +141,4 @@ def let_go(connection: Connection, held: Claim, status: str, **values: object) -
 def counts(connection: Connection) -> dict[str, int]:
     """Number of windows by status."""
     rows = connection.execute(select(window.c.status, func.count()).group_by(window.c.status))
-    return dict(rows.tuples().all())
+    return dict(rows.all())

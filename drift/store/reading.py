@@ -172,7 +172,7 @@ def alerts(connection: Connection, *, monitor_name: str | None, state: str | Non
 def alert_counts(connection: Connection) -> dict[str, int]:
     """Number of alerts by state."""
     rows = connection.execute(select(alert.c.state, func.count()).group_by(alert.c.state))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def names(connection: Connection) -> list[str]:

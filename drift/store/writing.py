@@ -143,7 +143,7 @@ def _write_alerts(connection: Connection, monitor_id: int, transitions: Sequence
     ids = {digest: key for digest, (key, _) in known.items()}
     if new:
         made = connection.execute(alert.insert().returning(alert.c.fingerprint, alert.c.id), new)
-        ids |= dict(made.tuples().all())
+        ids |= dict(made.all())
     return ids
 
 

@@ -1,0 +1,158 @@
+"""What the store tells: rows of the JSON contract (docs: `drift scores --json` and its kin)."""
+
+import json
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from drift.store import Store
+from drift.store.engine import parse_url
+
+from .building import AXES, MINUTE, NOW, checked, claimed, day, defined, profile, segments
+
+REFERENCE = profile(5000, seed=1)
+OTHER = profile(4000, seed=2)
+
+SCORE_KEYS = [
+    "monitor",
+    "segment",
+    "column",
+    "window_start",
+    "window_end",
+    "revision",
+    "metric",
+    "score",
+    "noise_floor",
+    "p_value",
+    "threshold",
+    "verdict",
+    "message",
+]
+WINDOW_KEYS = [
+    "monitor",
+    "window_start",
+    "window_end",
+    "revision",
+    "status",
+    "verdict",
+    "rows",
+    "attempts",
+    "due_at",
+    "message",
+    "columns",
+    "drifted",
+]
+ALERT_KEYS = ["monitor", "column", "segment", "rule", "state", "since", "last_window", "reason", "fingerprint"]
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    """Three days of bikes, of which the second drifted, and one of taxis."""
+    bikes = defined(store)
+    checked(store, bikes, 0, REFERENCE, REFERENCE)
+    checked(store, bikes, 1, OTHER, REFERENCE)
+    checked(store, bikes, 2, REFERENCE, REFERENCE)
+    checked(store, defined(store, "taxis"), 0, REFERENCE, REFERENCE)
+    store.plan(bikes, [(day(3), day(3).end)], NOW)
+    return store
+
+
+def test_scores_are_rows_of_the_contract(filled: Store) -> None:
+    found = filled.scores("bikes", since=day(1).start, until=day(2).start)
+    assert [list(row) for row in found] == [SCORE_KEYS] * (len(AXES) + 1)
+    by_column = {row["column"]: row for row in found}
+    (part,) = segments(OTHER, REFERENCE)
+    for result in part.columns:
+        assert by_column[result.column] == {
+            "monitor": "bikes",
+            "segment": "",
+            "column": result.column,
+            "window_start": "2011-03-02T00:00Z",
+            "window_end": "2011-03-03T00:00Z",
+            "revision": 1,
+            "metric": None if result.scored is None else "js_distance",
+            "score": result.score,
+            "noise_floor": result.noise_floor,
+            "p_value": result.p_value,
+            "threshold": None if result.threshold is None else 0.1,
+            "verdict": result.verdict.value,
+            "message": result.message,
+        }
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_scores_are_narrowed(filled: Store) -> None:
+    assert [row["window_start"] for row in filled.scores("bikes", column="temp")] == [
+        "2011-03-01T00:00Z",
+        "2011-03-02T00:00Z",
+        "2011-03-03T00:00Z",
+    ]
+    assert {row["monitor"] for row in filled.scores()} == {"bikes", "taxis"}
+    assert filled.scores(segment="summer") == []
+    assert {row["window_start"] for row in filled.scores(since=day(2).start)} == {"2011-03-03T00:00Z"}
+    assert len(filled.scores(until=day(1).start)) == 2 * (len(AXES) + 1)
+
+
+def test_windows_are_rows_of_the_contract_checked_or_not(filled: Store) -> None:
+    found = filled.windows("bikes")
+    assert [list(row) for row in found] == [WINDOW_KEYS] * 4
+    (part,) = segments(OTHER, REFERENCE)
+    assert found[1] == {
+        "monitor": "bikes",
+        "window_start": "2011-03-02T00:00Z",
+        "window_end": "2011-03-03T00:00Z",
+        "revision": 1,
+        "status": "done",
+        "verdict": "drift",
+        "rows": 4000,
+        "attempts": 1,
+        "due_at": "2011-03-03T00:00Z",
+        "message": "9 columns",
+        "columns": 9,
+        "drifted": sum(c.verdict == "drift" for c in part.columns),
+    }
+    assert found[3] | {"message": ""} == found[3]
+    assert [found[3][key] for key in ("revision", "status", "verdict", "rows")] == [None, "due", None, None]
+    assert [row["window_start"] for row in filled.windows(since=day(1).start, until=day(3).start)] == [
+        "2011-03-02T00:00Z",
+        "2011-03-03T00:00Z",
+    ]
+
+
+def test_alerts_are_rows_of_the_contract_those_that_fire_first(filled: Store) -> None:
+    claim = claimed(filled, defined(filled, "zebras"))
+    filled.release(claim)
+    checked(filled, defined(filled, "zebras"), 0, OTHER, REFERENCE)
+    found = filled.alerts()
+    assert all(list(row) == ALERT_KEYS for row in found)
+    states = [row["state"] for row in found]
+    assert states == sorted(states, key=["firing", "pending", "resolved", "ok"].index)
+    assert {row["monitor"] for row in found if row["state"] == "firing"} == {"zebras"}
+    assert {row["monitor"] for row in filled.alerts(state="resolved")} == {"bikes"}
+    resolved = filled.alerts("bikes", state="resolved")[0]
+    assert resolved["since"] == "2011-06-01T12:00Z"
+    assert resolved["rule"] == "drift"
+
+
+def test_counts_by_status_say_how_much_is_left(filled: Store) -> None:
+    told = filled.counts_by_status()
+    assert told["windows"] == {"done": 4, "due": 1}
+    assert told["deliveries"] == {"pending": 4}  # fired and resolved, to two channels each
+    assert set(told["alerts"]) == {"ok", "resolved"}
+
+
+@pytest.mark.postgres
+def test_times_come_back_in_utc_whatever_zone_the_server_is_in(postgres_url: str) -> None:
+    """SQLite has no zone of its own."""
+    url = parse_url(postgres_url)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(f"ALTER DATABASE \"{url.database}\" SET timezone TO 'Asia/Kolkata'"))
+    engine.dispose()
+    with Store.open(postgres_url) as store:
+        definition = defined(store)
+        claim = claimed(store, definition)
+        assert claim.window == day(0)
+        assert claim.window.start.tzname() == "UTC"
+        assert store.windows()[0]["window_start"] == "2011-03-01T00:00Z"
+        assert store.claim(claim.window_id, definition, "x", NOW + MINUTE, MINUTE) is not None
