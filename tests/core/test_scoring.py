@@ -1,0 +1,113 @@
+"""Scores: a divergence with its provenance."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drift.divergence import DIVERGENCES, divergence
+from drift.errors import AxisError, InputError
+from drift.histogram import CategoricalAxis, Histogram, NumericAxis
+from drift.scoring import Method, score
+from drift.smoothing import smooth
+
+AXIS = NumericAxis((0, 10, 20))
+LIVE, REFERENCE = Histogram(AXIS, [5, 30, 45, 10, 10]), Histogram(AXIS, [40, 400, 400, 100, 60])
+every = pytest.mark.parametrize("metric", sorted(DIVERGENCES))
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(17)
+
+
+@every
+def test_the_value_is_the_divergence_of_live_from_reference(metric: str) -> None:
+    method = Method(metric)
+    scored = score(LIVE, REFERENCE, method, rng())
+    p, q = (smooth(side.counts, DIVERGENCES[metric].smoothing) for side in (LIVE, REFERENCE))
+    assert scored.value == float(divergence(metric, p, q))
+    assert sum(scored.contributions) == pytest.approx(scored.value, rel=1e-12)
+    assert (scored.live_rows, scored.reference_rows) == (100, 1000)
+    assert scored.excess == max(0.0, scored.value - scored.noise_floor)
+    assert scored.method.base == DIVERGENCES[metric].base
+    assert scored.method.smoothing == DIVERGENCES[metric].smoothing
+
+
+@every
+def test_the_same_seed_gives_the_same_score(metric: str) -> None:
+    assert score(LIVE, REFERENCE, Method(metric), rng()) == score(LIVE, REFERENCE, Method(metric), rng())
+
+
+@every
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_odd_counts_never_give_a_number_that_is_none(metric: str, data: st.DataObject) -> None:
+    counts = st.lists(st.sampled_from([0, 0, 1, 7, 500, 2**40]), min_size=5, max_size=5).filter(any)
+    live, reference = Histogram(AXIS, data.draw(counts)), Histogram(AXIS, data.draw(counts))
+    scored = score(live, reference, Method(metric), rng())
+    low, high = scored.interval
+    assert 0 <= scored.value < math.inf
+    assert 0 <= scored.noise_floor < math.inf
+    assert 0 <= scored.detectable < math.inf
+    assert 0 <= low <= high < math.inf
+    assert 0 <= scored.p_value <= 1
+    assert {type(x) for x in (scored.value, low, high, *scored.contributions)} == {float}
+
+
+def test_counts_beyond_32_bits() -> None:
+    big = Histogram(AXIS, (REFERENCE.counts * 10**12).tolist())
+    scored = score(big, REFERENCE, Method("js_distance"), rng())
+    assert scored.value == pytest.approx(0, abs=1e-7)
+    assert scored.reference_rows == 1000
+    assert scored.live_rows == 10**15
+
+
+def test_axes_that_differ_are_both_named() -> None:
+    other = Histogram(NumericAxis((0, 10, 21)), [1] * 5)
+    with pytest.raises(AxisError, match=r"live is on .*\[10, 21\).*, reference on .*\[10, 20\)"):
+        score(other, REFERENCE, Method(), rng())
+
+
+@pytest.mark.parametrize("metric", ["ks", "wasserstein"])
+def test_metrics_of_ordered_bins_refuse_categories(metric: str) -> None:
+    names = Histogram(CategoricalAxis(("a", "b")), [1] * 5)
+    with pytest.raises(AxisError, match=f"{metric} needs ordered bins and this column is string; use js_distance"):
+        score(names, names, Method(metric), rng())
+
+
+def test_a_side_without_rows_is_named() -> None:
+    nothing = Histogram(AXIS, [0] * 5)
+    with pytest.raises(InputError, match="the live side has no rows"):
+        score(nothing, REFERENCE, Method(), rng())
+    with pytest.raises(InputError, match="the reference side has no rows"):
+        score(LIVE, nothing, Method("kl"), rng())
+
+
+@pytest.mark.parametrize("metric", ["kl", "psi", "chi2"])
+def test_an_infinite_score_is_refused_with_its_remedy(metric: str) -> None:
+    lacking = Histogram(AXIS, [1000, 0, 0, 0, 0])
+    with pytest.raises(InputError, match=f"{metric} is infinite.*use smoothing: jeffreys"):
+        score(LIVE, lacking, Method(metric, smoothing="none"), rng())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"metric": "jsd"}, "'jsd'; known are"),
+        ({"smoothing": "eps"}, "'eps'; known are"),
+        ({"smoothing": -1}, "got -1"),
+        ({"base": 1}, "got 1"),
+        ({"base": math.nan}, "got nan"),
+    ],
+)
+def test_a_method_that_is_none_is_named(arguments: dict[str, str | float], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        Method(**arguments)  # type: ignore[arg-type]
+
+
+def test_a_method_fills_in_what_is_customary() -> None:
+    assert Method("psi") == Method("psi", smoothing="jeffreys", base=math.e)
+    assert Method() == Method("js_distance", smoothing="none", base=2)
+    assert Method("kl", smoothing=0, base=10).pseudo == 0

@@ -1,0 +1,108 @@
+"""Verdicts: a score held against a threshold, guarded by the noise."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from drift.errors import InputError
+from drift.histogram import Histogram, NumericAxis
+from drift.scoring import Method, Score, score
+from drift.verdict import CUSTOMARY, Threshold, Verdict, badness, customary_threshold, judge, worst
+
+AXIS = NumericAxis((0, 10, 20))
+BOTH = Threshold(0.2, warn=0.1)
+
+
+def scored(value: float, p_value: float, metric: str = "js_distance") -> Score:
+    return Score(Method(metric), value, 0.03, p_value, (0.0, value), 0.07, 500, 9000, (value,))
+
+
+def of_counts(live: list[int], reference: list[int], metric: str = "js_distance") -> Score:
+    return score(Histogram(AXIS, live), Histogram(AXIS, reference), Method(metric), np.random.default_rng(3))
+
+
+@pytest.mark.parametrize(
+    ("value", "p_value", "threshold", "verdict"),
+    [
+        (0.0, 1.0, BOTH, Verdict.OK),
+        (0.0999, 0.0, BOTH, Verdict.OK),
+        (0.1, 0.0, BOTH, Verdict.WARN),
+        (0.1999, 0.00099, BOTH, Verdict.WARN),
+        (0.2, 0.0, BOTH, Verdict.DRIFT),
+        (0.9, 0.00099, BOTH, Verdict.DRIFT),
+        (0.9, 0.001, BOTH, Verdict.INSUFFICIENT),
+        (0.15, 0.001, BOTH, Verdict.INSUFFICIENT),
+        (0.15, 0.0, Threshold(0.2), Verdict.OK),
+        (0.15, 0.9, Threshold(0.2), Verdict.OK),
+        (0.2, 0.0, Threshold(0.2, warn=0.2), Verdict.DRIFT),
+    ],
+)
+def test_verdict_of_a_score(value: float, p_value: float, threshold: Threshold, verdict: Verdict) -> None:
+    assert judge(scored(value, p_value), threshold).verdict is verdict
+
+
+def test_a_threshold_under_the_noise_gives_insufficient_and_never_an_alarm() -> None:
+    rng, shares = np.random.default_rng(1), [0.05, 0.3, 0.4, 0.2, 0.05]
+    told = [
+        judge(of_counts(rng.multinomial(40, shares).tolist(), [500, 3000, 4000, 2000, 500]), Threshold(0.005)).verdict
+        for _ in range(200)
+    ]
+    assert told.count(Verdict.INSUFFICIENT) > 190
+    assert Verdict.DRIFT not in told
+
+
+@pytest.mark.parametrize("metric", sorted(CUSTOMARY))
+def test_clear_drift_in_a_small_window_is_still_drift(metric: str) -> None:
+    clear = of_counts([0, 0, 0, 0, 20], [500, 3000, 4000, 2000, 500], metric)
+    assert judge(clear, customary_threshold(metric)).verdict is Verdict.DRIFT
+
+
+@pytest.mark.parametrize("metric", sorted(CUSTOMARY))
+def test_a_single_row_is_never_an_alarm_where_the_reference_knows_its_bin(metric: str) -> None:
+    for at in range(5):
+        live = [int(i == at) for i in range(5)]
+        judged = judge(of_counts(live, [500, 3000, 4000, 2000, 500], metric), customary_threshold(metric))
+        assert judged.verdict in {Verdict.OK, Verdict.INSUFFICIENT}
+
+
+def test_reasons_name_the_numbers() -> None:
+    assert judge(scored(0.05, 0.5), BOTH).reason == "js_distance 0.05 is under the threshold 0.2 (noise 0.03)"
+    assert judge(scored(0.15, 2e-5), BOTH).reason == "js_distance 0.15 over threshold 0.1 (noise 0.03, p = 2e-05)"
+    assert judge(scored(0.25, 0.0), customary_threshold("js_distance")).reason == (
+        "js_distance 0.25 over customary threshold 0.1 (noise 0.03, p < 1e-16)"
+    )
+    reason = judge(scored(0.25, 0.04), BOTH).reason
+    for part in ("500 live and 9000 reference rows", "p = 0.04", "only 0.07 or more would stand out"):
+        assert part in reason
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"drift": 0}, "drift is a finite number above 0; got 0"),
+        ({"drift": -0.1}, "got -0.1"),
+        ({"drift": math.nan}, "got nan"),
+        ({"drift": math.inf}, "got inf"),
+        ({"drift": 0.1, "warn": 0.0}, "warn is a finite number above 0; got 0.0"),
+        ({"drift": 0.1, "warn": 0.2}, r"warn \(0.2\) lies above drift \(0.1\)"),
+    ],
+)
+def test_a_threshold_that_is_none_is_named(arguments: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        Threshold(**arguments)
+
+
+def test_a_metric_without_a_customary_number_asks_for_one() -> None:
+    with pytest.raises(InputError, match=r"no threshold is customary for ks; name one.*js_distance, js, psi, kl"):
+        customary_threshold("ks")
+    assert customary_threshold("psi") == Threshold(0.2, customary=True)
+
+
+def test_the_worst_of_some_verdicts() -> None:
+    assert worst([]) is Verdict.OK
+    assert worst([Verdict.OK, Verdict.INSUFFICIENT]) is Verdict.INSUFFICIENT
+    assert worst([Verdict.WARN, Verdict.DRIFT, Verdict.ERROR]) is Verdict.DRIFT
+    assert len({badness(verdict) for verdict in Verdict}) == len(Verdict)
+    assert [v for v in Verdict if v.told] == [Verdict.OK, Verdict.WARN, Verdict.DRIFT]
