@@ -4,13 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from drift.binning import Bins, lookalikes
 from drift.comparison import ColumnResult, compare_profiles
-from drift.errors import InputError, SourceError
+from drift.errors import InputError
 from drift.histogram import Axis, Fault, Profile, Uncounted
 from drift.monitor import ColumnRule, Columns
 from drift.scoring import Method
@@ -19,7 +18,6 @@ from drift.sources.files import read_files
 from drift.sources.frames import read_frame
 from drift.sources.table import Table
 from drift.verdict import Threshold, Verdict, worst
-from drift.window import Window
 
 if TYPE_CHECKING:
     from drift.report import Page

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from drift.errors import DriftError
 from drift.histogram import Kind
 from drift.values import CategoryCounts, OrderedValues, Values
 
-Column = pa.ChunkedArray
+Column: TypeAlias = pa.ChunkedArray
 _NANOSECONDS: Final = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _DAY: Final = 86_400 * 10**9
 _INT64_DIGITS: Final = 18  # decimals of up to so many digits fit 64 bits

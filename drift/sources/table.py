@@ -1,9 +1,9 @@
 """Rows in memory, column by column in Arrow's form; one bad column never stops the others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -16,6 +16,9 @@ from drift.histogram import Axis, Fault, Histogram, Profile, Uncounted
 from drift.monitor import Columns
 from drift.sources.arrow import UnbinnableError, values_of
 from drift.window import Window
+
+MAX_SEGMENTS: Final = 20
+OTHER_SEGMENT: Final = "(other)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,42 @@ class Table:
         found = pc.min_max(self.instants(timestamp, timezone)).as_py()
         return None if found["min"] is None else (found["min"], found["max"])
 
+    def split(self, by: Sequence[str], known: Collection[str] | None = None) -> dict[str, "Table"]:
+        """These rows by segment: "" is all of them, ``column=value`` those that share a value.
+
+        Parameters
+        ----------
+        by : sequence of str
+            The columns that split, each apart.
+        known : collection of str, or None
+            The segments there are; rows of any other value are ``column=(other)``. None takes the most
+            frequent values as they are.
+
+        Raises
+        ------
+        SourceError
+            Where a segment column is not there, or cannot be read.
+        """
+        parts = {"": self}
+        for name in by:
+            column = self.columns.get(name)
+            if column is None or isinstance(column, Uncounted):
+                why = "is not in the data" if column is None else column.message
+                raise SourceError(f"segment column {name!r}: {why}")
+            keys = _segment_keys(name, column)
+            found = pc.value_counts(keys.drop_null()).to_pylist()
+            frequent = sorted(found, key=lambda pair: (-pair["counts"], pair["values"]))[:MAX_SEGMENTS]
+            listed = (
+                [f["values"] for f in frequent] if known is None else [k for k in known if k.startswith(f"{name}=")]
+            )
+            other = f"{name}={OTHER_SEGMENT}"
+            placed = pc.if_else(pc.fill_null(pc.is_in(keys, pa.array(listed, pa.string())), False), keys, other)  # noqa: FBT003
+            for key in dict.fromkeys([*listed, other]):
+                part = self.where(pc.equal(placed, key))
+                if part.rows or key in (known or ()):
+                    parts[key] = part
+        return parts
+
     def learn(self, names: Sequence[str], columns: Columns) -> Profile:
         """Choose an axis for each column, by its own rule, and count these rows on them."""
         return self._profile(
@@ -100,6 +139,16 @@ class Table:
                 except (UnbinnableError, InputError) as error:
                     lost[name] = Uncounted(Fault.NOT_COMPARABLE, str(error))
         return Profile(counted, self.rows, lost)
+
+
+def _segment_keys(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    try:
+        text = column.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise SourceError(f"segment column {name!r} holds {column.type} values, which cannot name segments") from error
+    return pc.binary_join_element_wise(f"{name}=", text, "")
 
 
 def _histogram(column: pa.ChunkedArray, axis: Axis) -> Histogram:

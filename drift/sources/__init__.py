@@ -1,0 +1,57 @@
+"""Where rows come from. One file for each engine; all give equal integers for the same rows.
+
+To add one: write `sources/NAME.py` with a class that keeps to `Source`, give it a spec in
+`drift/monitor.py`, and choose it in `open_source`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from drift.histogram import Axis, Profile
+from drift.monitor import Columns, Monitor
+from drift.sources.files import Files
+from drift.window import Window
+
+
+class Source(Protocol):
+    """What every engine can do. Each call raises SourceError where the data cannot be read."""
+
+    def columns(self) -> list[str]:
+        """Names of the columns, the timestamp's excepted."""
+        ...
+
+    def span(self) -> tuple[datetime, datetime] | None:
+        """First and last instant; None where no row has one."""
+        ...
+
+    def learn(
+        self, names: Sequence[str], columns: Columns, window: Window | None, segments: Sequence[str] = ()
+    ) -> dict[str, Profile]:
+        """Choose axes from the rows of a window, and count them; by segment, "" is all rows."""
+        ...
+
+    def count(
+        self, axes: Mapping[str, Axis], window: Window | None, segments: Sequence[str], known: Collection[str]
+    ) -> dict[str, Profile]:
+        """Count the rows of a window on axes chosen before, by the segments known to the reference."""
+        ...
+
+    def provenance(self) -> dict[str, Any]:
+        """What was read, in a form that changes when the data does."""
+        ...
+
+
+def open_source(monitor: Monitor) -> Source:
+    """The source of a monitor's live windows."""
+    return Files(monitor.source.path, monitor.timestamp, monitor.timezone)
+
+
+def open_reference(monitor: Monitor) -> Source:
+    """The source of its reference: a file of its own, all of it, or the same source."""
+    if monitor.reference.path is None:
+        return open_source(monitor)
+    return Files(monitor.reference.path, None, monitor.timezone)
+
+
+__all__ = ["Files", "Source", "open_reference", "open_source"]

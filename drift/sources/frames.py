@@ -1,0 +1,49 @@
+"""Data frames of any library that Narwhals takes: pandas, Polars, PyArrow, Modin, cuDF."""
+
+from typing import Any
+
+import narwhals as nw
+import pyarrow as pa
+
+from drift.errors import SourceError
+from drift.histogram import Fault, Uncounted
+from drift.sources.table import Table
+
+
+def read_frame(frame: Any) -> Table:
+    """A frame's columns in Arrow's form, without a copy where the layout allows.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame, polars.DataFrame, pyarrow.Table, ...
+        An eager frame. NaN in pandas is missing, as is null in any of them.
+
+    Raises
+    ------
+    SourceError
+        Where it is no data frame, or a lazy one.
+    """
+    try:
+        wrapped = nw.from_native(frame, eager_only=True)
+    except TypeError as error:
+        raise SourceError(
+            f"expected a pandas, Polars or PyArrow data frame, a path, or a drift.Profile; got {type(frame).__name__}"
+        ) from error
+    except nw.exceptions.DuplicateError as error:
+        raise SourceError(f"column names stand twice: {error}; rename or drop one of each") from error
+    odd = [name for name in wrapped.columns if not isinstance(name, str)]
+    if odd:
+        raise SourceError(f"column names are text; rename {odd[:5]} (frame.columns = frame.columns.astype(str))")
+    return Table({name: _column(wrapped[name]) for name in wrapped.columns}, len(wrapped))
+
+
+def _column(series: Any) -> pa.ChunkedArray | Uncounted:
+    try:
+        array = series.to_arrow()
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        return Uncounted(
+            Fault.NOT_COMPARABLE,
+            f"values of mixed or unknown types ({what}); make them one type, or exclude the column",
+        )
+    return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
