@@ -3,6 +3,7 @@
 Alembic takes 0.25 s to load: only the functions here import it.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from drift.store.tables import metadata
 if TYPE_CHECKING:
     from alembic.config import Config
 
+_ALEMBIC: Final = threading.Lock()  # its context is one for the whole process
 _LOCK: Final = 0x6472696674  # "drift": the key of PostgreSQL's advisory lock
 
 
@@ -171,7 +173,8 @@ def _command(name: str, connection: Connection, target: str) -> None:
     config = _config()
     config.attributes["connection"] = connection
     run: Any = {"upgrade": command.upgrade, "downgrade": command.downgrade}[name]
-    run(config, target)
+    with _ALEMBIC:
+        run(config, target)
 
 
 def _config() -> "Config":

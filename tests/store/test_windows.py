@@ -265,5 +265,5 @@ def test_a_time_without_zone_is_refused(store: Store, naive: datetime) -> None:
         lambda: store.scores(since=naive),
         lambda: store.deliveries_due(naive),
     ):
-        with pytest.raises(StoreError, match="instants with a time zone; got .*2011"):
+        with pytest.raises(StoreError, match=r"instants with a time zone; got .*2011"):
             use()

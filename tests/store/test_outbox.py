@@ -1,0 +1,82 @@
+"""The outbox: one delivery for each channel, oldest first, retried or given up."""
+
+from dataclasses import replace
+
+import pytest
+
+from drift.errors import StoreError
+from drift.store import Store
+
+from .building import DAY, MINUTE, NOW, checked, claimed, defined, outcome, profile, segments
+
+REFERENCE = profile(5000, seed=1)
+OTHER = profile(4000, seed=2)
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    """Two notifications: something fired, something resolved."""
+    definition = defined(store)
+    checked(store, definition, 0, OTHER, REFERENCE)
+    checked(store, definition, 1, REFERENCE, REFERENCE)
+    return store
+
+
+def test_each_channel_gets_the_notification_oldest_first(filled: Store) -> None:
+    due = filled.deliveries_due(NOW)
+    assert [(d.channel, d.payload["status"], d.attempts) for d in due] == [
+        ("team", "firing", 0),
+        ("hook", "firing", 0),
+        ("team", "resolved", 0),
+        ("hook", "resolved", 0),
+    ]
+    assert filled.deliveries_due(NOW, limit=1) == due[:1]
+    assert filled.deliveries_due(NOW - MINUTE) == []
+
+
+def test_the_payload_is_the_notification_as_it_was_made(store: Store) -> None:
+    claim = claimed(store, defined(store))
+    whole = outcome(claim, segments(OTHER, REFERENCE))
+    store.finish(claim, whole, NOW)
+    assert whole.notification is not None
+    for delivery in store.deliveries_due(NOW):
+        assert delivery.payload == whole.notification.to_dict()
+        assert delivery.notification_id == whole.notification.id
+
+
+def test_a_delivery_that_was_taken_is_over(filled: Store) -> None:
+    first, *rest = filled.deliveries_due(NOW)
+    filled.delivered(first.id, NOW)
+    assert filled.deliveries_due(NOW) == rest
+    assert filled.counts_by_status()["deliveries"] == {"sent": 1, "pending": 3}
+    with pytest.raises(StoreError, match="not pending"):
+        filled.delivered(first.id, NOW)
+
+
+def test_a_failed_delivery_is_due_again_at_its_time_and_keeps_its_place(filled: Store) -> None:
+    due = filled.deliveries_due(NOW)
+    filled.delivery_failed(due[0].id, "HTTP 503", NOW + MINUTE, NOW)
+    assert filled.deliveries_due(NOW) == due[1:]
+    again = filled.deliveries_due(NOW + MINUTE)
+    assert again == [replace(due[0], attempts=1), *due[1:]]
+
+
+def test_a_delivery_given_up_is_dead(filled: Store) -> None:
+    first, *rest = filled.deliveries_due(NOW)
+    filled.delivery_failed(first.id, "HTTP 410", None, NOW)
+    assert filled.deliveries_due(NOW + DAY) == rest
+    assert filled.counts_by_status()["deliveries"] == {"dead": 1, "pending": 3}
+    with pytest.raises(StoreError, match="not pending"):
+        filled.delivery_failed(first.id, "again", NOW, NOW)
+
+
+def test_an_unknown_delivery_is_an_error(store: Store) -> None:
+    with pytest.raises(StoreError, match="delivery 77"):
+        store.delivered(77, NOW)
+
+
+def test_a_notification_without_channels_makes_no_delivery(store: Store) -> None:
+    claim = claimed(store, defined(store))
+    store.finish(claim, outcome(claim, segments(OTHER, REFERENCE), channels=()), NOW)
+    assert store.deliveries_due(NOW) == []
+    assert store.alerts(state="firing") != []
