@@ -68,7 +68,6 @@ def run_all(
         try:
             yield from run_monitor(store, monitor, owner=owner, now=now)
         except DriftError as error:
-            log.error("monitor %s: %s", monitor.name, error, extra={"fields": {"monitor": monitor.name}})
             yield Failed(monitor.name, str(error))
 
 

@@ -25,7 +25,7 @@ def _main(
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="Logs on stderr: text or json.")
     ] = LogFormat.TEXT,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every step.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every window on stderr.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     """Drift detection for models in production."""

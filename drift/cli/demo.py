@@ -26,29 +26,22 @@ def run_demo(folder: Path) -> None:
         for why in failed.values():
             complain(f"drift: {why}")
         found = stories(store.scores(monitor="bikes"), monitor.timezone)
-        notified = store.counts_by_status()["delivery"].get("sent", 0)
-        firing = store.alerts(monitor="bikes", state="firing")
+        sent = store.counts_by_status()["deliveries"].get("sent", 0)
+        firing = [alert["column"] for alert in store.alerts(monitor="bikes", state="firing")]
         written = save(page_from_store(store, "bikes", now=now(), credit=CREDIT), folder / "report.html")
-    again = "" if checked else " (all of them before: nothing is checked twice)"
-    say(
-        f"{max((s.windows for s in found), default=0)} weeks of {len(found)} columns checked{again}. Which columns drifted when:"
-    )
-    print_table(
-        "",
-        ("column", "weeks", "highest", "drifted in the weeks of"),
-        [_row(story) for story in found],
-        numeric=("weeks", "highest"),
-    )
-    say(
-        f"{notified} messages went to {folder / 'alerts.jsonl'}; firing at the end of 2012: {', '.join(a['column'] for a in firing) or 'none'}"
-    )
+    weeks = max((story.windows for story in found), default=0)
+    again = "" if checked else " (before: nothing is checked twice)"
+    say(f"{weeks} weeks of {len(found)} columns checked{again}. Which columns drifted when:")
+    heads = ("column", "weeks", "highest", "drifted in the weeks of")
+    print_table("", heads, [_row(story) for story in found], numeric=heads[1:3])
+    say(f"alerts: {sent} messages in {folder / 'alerts.jsonl'}; still firing at the end: {', '.join(firing) or 'none'}")
     say(f"report: {written}")
     say(CREDIT)
     say(
         "\nNow on your own data:\n"
         "  drift compare train.parquet today.parquet    any two files, no configuration\n"
         "  drift init features.parquet                  a commented configuration to start from\n"
-        f"  drift report -c {config} --format md    what this demonstration found, as text"
+        f"  drift serve -c {config}      this demonstration as a service, with a page"
     )
 
 
@@ -58,5 +51,5 @@ def _row(story: "Story") -> tuple[object, ...]:
         for first, last, count in sorted(story.stretches, key=lambda s: -s[2])[:3]
     ]
     more = len(story.stretches) - len(spans)
-    when = "; ".join(spans) + (f"; and {more} shorter stretches" if more else "")
+    when = "; ".join(spans) + (f"; and {more} shorter" if more else "")
     return story.column, f"{story.drifted} of {story.windows}", story.highest, when or "never"

@@ -36,4 +36,4 @@ def set_up_logs(form: LogFormat, *, verbose: bool) -> None:
     text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S%z")
     handler.setFormatter(_JsonFormatter() if form is LogFormat.JSON else text)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger("drift").setLevel(logging.DEBUG if verbose else logging.INFO)
+    logging.getLogger("drift").setLevel(logging.INFO if verbose else logging.WARNING)

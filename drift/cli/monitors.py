@@ -4,8 +4,7 @@ import os
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -37,9 +36,8 @@ def validate(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> No
     else:
         print_table("", ("monitor", "source", "columns", "timestamp", "window", "problem"), rows)
         sound = sum(not row[5] for row in rows)
-        say(
-            f"{config}: {len(rows)} monitors, {sound} ready; {len(loaded.channels)} channels; store {_shown_url(loaded.store)}"
-        )
+        say(f"{config}: {sound} of {len(rows)} monitors ready; {len(loaded.channels)} channels")
+        say(f"store: {_shown_url(loaded.store)}")
     raise typer.Exit(UNCHECKED if any(row[5] for row in rows) else OK)
 
 

@@ -9,11 +9,12 @@ import typer
 
 from drift.cli.context import chosen, instant, load_config, open_store
 from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, MonitorName, Revisions, Since, Until
-from drift.cli.output import print_json, print_table, say
+from drift.cli.output import complain, print_json, print_table, say
 from drift.errors import ConfigError
 
 if TYPE_CHECKING:
     from drift.config import Config
+    from drift.store import Baseline
 
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")]
 
@@ -145,34 +146,40 @@ def baseline_show(config: ConfigFile = DEFAULT_CONFIG, monitor: MonitorName = No
     from drift.check import reference_digest
 
     loaded = load_config(config)
-    shown = []
+    shown: dict[str, Baseline] = {}
     with open_store(loaded) as store:
         for one in chosen(loaded, monitor):
-            definition = store.define(one.name, one.document, datetime.now(UTC))
-            known = store.baseline(definition.monitor_id, reference_digest(one))
+            definition = store.find(one.name)
+            known = None if definition is None else store.baseline(definition.monitor_id, reference_digest(one))
             if known is None:
-                say(f"{one.name}: no reference is frozen yet; `drift run` does it")
-                continue
-            whole = known.profiles[""]
-            shown.append(
-                {
-                    "monitor": one.name,
-                    "created_at": known.created_at.isoformat(),
-                    "note": dict(known.note),
-                    "profile": whole,
-                }
-            )
+                complain(f"drift: {one.name}: no reference is frozen yet for this configuration; `drift run` does it")
+            else:
+                shown[one.name] = known
     if as_json:
-        print_json({"version": 1, "baselines": [{**s, "profile": s["profile"].to_dict()} for s in shown]})
+        print_json({"version": 1, "baselines": [_baseline_document(name, b) for name, b in shown.items()]})
         return
-    for entry in shown:
-        whole = entry["profile"]
-        say(
-            f"{entry['monitor']}: {whole.rows:,} rows, frozen {entry['created_at']}, from {entry['note'].get('window') or entry['note'].get('path')}"
-        )
-        rows = [(name, h.axis.kind.value, h.axis.n_bins, h.missing, "  ".join(h.labels)) for name, h in whole.items()]
-        rows += [(name, "", None, None, lost.message) for name, lost in whole.uncounted.items()]
-        print_table("", ("column", "kind", "bins", "missing", "labels"), rows, numeric=("bins", "missing"))
+    for name, baseline in shown.items():
+        _print_baseline(name, baseline)
+
+
+def _baseline_document(name: str, known: "Baseline") -> dict[str, Any]:
+    return {
+        "monitor": name,
+        "created_at": known.created_at.isoformat(),
+        "note": dict(known.note),
+        "segments": {key: profile.to_dict() for key, profile in known.profiles.items()},
+    }
+
+
+def _print_baseline(name: str, known: "Baseline") -> None:
+    whole = known.profiles[""]
+    origin = known.note.get("path") or " to ".join(known.note.get("window") or ())
+    say(f"{name}: {whole.rows:,} rows of {origin}, frozen {known.created_at:%Y-%m-%d %H:%M} UTC")
+    rows: list[tuple[object, ...]] = [
+        (column, h.axis.kind.value, h.axis.n_bins, h.missing, "  ".join(h.labels)) for column, h in whole.items()
+    ]
+    rows += [(column, None, None, None, lost.message) for column, lost in whole.uncounted.items()]
+    print_table("", ("column", "kind", "bins", "missing", "labels"), rows, numeric=("bins", "missing"))
 
 
 def alerts_list(
