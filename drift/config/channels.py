@@ -134,6 +134,9 @@ def channel(
         return None, [tree.problem(prefix, str(error))]
     if given.get("type") is None:
         return None, [tree.problem((*prefix, "type"), f"missing; known in this release are {', '.join(TYPES)}")]
+    # Elsewhere a key without a value is not given; here it may be a secret that was lost (`secret: &x`).
+    lost = "no value; give one (in quotes where it begins with & or !), or delete the key"
+    problems += [tree.problem((*prefix, key), lost) for key, value in given.items() if value is None]
     filled = fill(tree, prefix, environ, problems)
     try:
         kind = values.text(filled.pop("type"))

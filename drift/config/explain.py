@@ -72,7 +72,7 @@ def _message(detail: dict[str, Any], tree: Tree, path: KeyPath) -> str:
     raised = detail.get("ctx", {}).get("error")
     message = str(raised) if raised is not None else str(detail["msg"])
     names = mentioned(tree.at(path))
-    if names and path[0] == "monitors":  # messages of the core repeat what came; elsewhere they never do
+    if names and path[:1] == ("monitors",):  # messages of the core repeat what came; elsewhere they never do
         told = ", ".join(f"${{{name}}}" for name in dict.fromkeys(names))
         return f"what {told} holds does not fit here (not shown, it may be a secret); write it out here to see why"
     return message

@@ -104,7 +104,11 @@ def load(path: Path, environ: Mapping[str, str], *, strict: bool = True) -> Conf
         told = "no monitor is defined; add one under monitors, or let `drift init DATA` write a first one"
         problems.append(Problem(str(path), None, ("monitors",), told))
     refuse(p for p in problems if strict or p.monitor is None)
-    broken = {name: report(p for p in problems if p.monitor == name) for name in (p.monitor for p in problems) if name}
+    broken = {
+        name: report(p for p in problems if p.monitor == name)
+        for name in (p.monitor for p in problems)
+        if name is not None
+    }
     return Config(
         store=_resolved(merged.store[0] if merged.store else _DEFAULT_STORE, folder),
         monitors={name: built for name, built in monitors.items() if name not in broken},

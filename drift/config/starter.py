@@ -53,13 +53,16 @@ def starter(
     Raises
     ------
     InputError
-        Where an instant is without time zone, or the span ends before it begins.
+        Where an instant is without time zone, the span ends before it begins, or it reaches the end of time.
     """
     first, last = span
     if any(moment.tzinfo is None for moment in (first, last, now)):
         raise InputError("the span of the data and the present are instants with a time zone")
     if last < first:
         raise InputError(f"the data's last instant lies before its first: {last} before {first}")
+    if first.year < 10 or last.year > 9990:
+        told = f"{format_instant(first)} to {format_instant(last)}"
+        raise InputError(f"the data goes from {told}: dates that far off stand for something else; take those rows out")
     zone = ZoneInfo(timezone)
     period = _period(last - first)
     reference = _reference(first, last, period, zone)
@@ -99,7 +102,7 @@ def _reference(first: datetime, last: datetime, period: Period, zone: ZoneInfo) 
 
 def _moment(moment: datetime, period: Period, zone: ZoneInfo) -> str:
     """A date where windows are days or weeks of the calendar, else an instant."""
-    return f"{moment.astimezone(zone):%Y-%m-%d}" if period.unit in "dw" else f"{moment.astimezone(UTC).isoformat()}"
+    return moment.astimezone(zone).date().isoformat() if period.unit in "dw" else moment.astimezone(UTC).isoformat()
 
 
 def _end(newest: Window, period: Period, zone: ZoneInfo, now: datetime) -> str:
@@ -116,7 +119,7 @@ def _end(newest: Window, period: Period, zone: ZoneInfo, now: datetime) -> str:
 
 
 def _columns(watched: Mapping[str, Kind], left_out: Mapping[str, str]) -> str:
-    lines = [f"    #   {_quoted(name)}: {kind.value}" for name, kind in watched.items()]
+    lines = [f"    #   {_quoted(name)} ({kind.value})" for name, kind in watched.items()]
     if not left_out:
         return "\n".join([*lines, "    # columns:", "    #   exclude: [id]             # never these"])
     lines += ["    columns:", "      exclude:"]

@@ -87,7 +87,7 @@ def parse(text: str, shown: str, problems: list[Problem]) -> Tree | None:
         return _Builder(loader, shown, {left: "{", right: "}"}, problems).tree(node)
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
-        message = f"not YAML: character U+{ord(error.character):04X} is not allowed; delete it, or write it escaped"
+        message = f"not YAML: character U+{error.character:04X} is not allowed; delete it, or write it escaped"
         problems.append(Problem(shown, line, (), message))
     except yaml.MarkedYAMLError as error:
         problems.append(_syntax_problem(error, shown))
@@ -101,9 +101,8 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.depth == MAX_DEPTH:
-            raise yaml.composer.ComposerError(
-                problem=f"nested more than {MAX_DEPTH} deep", problem_mark=self.get_mark()
-            )
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(problem=f"nested more than {MAX_DEPTH} deep", problem_mark=mark)
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1
@@ -210,12 +209,15 @@ def _line(node: yaml.Node) -> int:
 
 def _syntax_problem(error: yaml.MarkedYAMLError, shown: str) -> Problem:
     mark = error.problem_mark or error.context_mark
-    told = error.problem or error.context or "it does not go through"
-    # PyYAML quotes the names of aliases, anchors and tags: they may be pieces of a secret not put in quotes.
-    told = re.sub(r"(alias|anchor|tag handle) .*", r"\1", told, flags=re.DOTALL)
+    told = _unquoted(error.problem or "it does not go through")
     if error.context and error.context_mark:
-        told += f", {error.context} that began on line {error.context_mark.line + 1}"
+        told += f", {_unquoted(error.context)} that began on line {error.context_mark.line + 1}"
     message = f"not YAML: {told}; check indentation, and put text with special characters in quotes"
     if mark is None:
         return Problem(shown, None, (), message)
     return Problem(shown, mark.line + 1, (), message, mark.column + 1)
+
+
+def _unquoted(told: str) -> str:
+    """Without the names of aliases, anchors and tags: they may be pieces of a secret not put in quotes."""
+    return re.sub(r"(alias|anchor|tag handle) ['\"].*", r"\1", told, flags=re.DOTALL)
