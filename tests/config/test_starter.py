@@ -125,3 +125,13 @@ def test_whatever_the_data_is_called_it_loads_back(tmp_path_factory, path, colum
 def test_a_span_that_is_none_is_refused(span, told):
     with pytest.raises(InputError, match=told):
         starter("d.csv", COLUMNS, "ts", span, now=LATER)
+
+
+@pytest.mark.parametrize(
+    "name", ["${HOME}/$$x.csv", "no", "1.0", "2011-01-01", "a: b # c\nd", "é\u2028", "*a", "~", "."]
+)
+def test_names_that_mean_something_to_yaml_or_drift_are_kept(loaded, tmp_path, name):
+    text = starter(name, {name: Kind.NUMBER, "t": Kind.NUMBER}, "t", SPAN, now=LATER, exclude={name: f"{name}\n- x: y"})
+    (m,) = loaded(text).monitors.values()
+    assert m.source.path == str(tmp_path / name)
+    assert m.columns.exclude == (name,)
