@@ -1,0 +1,117 @@
+"""`/api/v1`: what the commands print, over HTTP."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+
+from drift.alert import State
+from drift.monitor import Monitor
+from drift.store import Store
+from drift.web import documents
+from drift.web.overview import Standing
+
+
+class StrictJSON(JSONResponse):
+    """No NaN; pure ASCII, as a name may hold half a character that UTF-8 refuses."""
+
+    def render(self, content: Any) -> bytes:
+        """Make the body."""
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _moment(text: object) -> datetime:
+    """ISO 8601, and nothing else: pydantic would take 2011 for a second of 1970."""
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        told = "expected ISO 8601, such as 2011-04-01 or 2011-04-01T06:00Z (write %2B for a plus sign)"
+        raise ValueError(f"{told}; got {text!r}") from None
+
+
+Moment = Annotated[datetime, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+
+
+class _Filter(BaseModel):
+    # A misspelt filter is refused: to ignore it would answer another question.
+    model_config = ConfigDict(extra="forbid")
+
+    monitor: str | None = None
+
+
+class AlertFilter(_Filter):
+    """Which alerts."""
+
+    state: State | None = None
+
+
+class WindowFilter(_Filter):
+    """Windows that start in [from, to); without a time zone these are on the monitor's clocks, else in UTC."""
+
+    since: Moment | None = Field(None, alias="from")
+    until: Moment | None = Field(None, alias="to")
+    revisions: Literal["newest", "all"] = "newest"
+
+    def arguments(self, monitors: Mapping[str, Monitor]) -> dict[str, Any]:
+        """What the store's methods take."""
+        known = monitors.get(self.monitor or "")
+        zone = UTC if known is None else known.timezone
+        since, until = (_aware(moment, zone) for moment in (self.since, self.until))
+        return {"monitor": self.monitor, "since": since, "until": until, "revisions": self.revisions}
+
+
+class ScoreFilter(WindowFilter):
+    """Which scores."""
+
+    column: str | None = None
+    segment: str | None = None
+
+    def arguments(self, monitors: Mapping[str, Monitor]) -> dict[str, Any]:
+        """What the store's methods take."""
+        return {**super().arguments(monitors), "column": self.column, "segment": self.segment}
+
+
+def _aware(moment: datetime | None, zone: tzinfo) -> datetime | None:
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def api(store: Store, monitors: Mapping[str, Monitor], standings: Callable[[], list[Standing]]) -> APIRouter:
+    """The routes.
+
+    Parameters
+    ----------
+    store : Store
+        What is told.
+    monitors : mapping of str to Monitor
+        For their time zones.
+    standings : callable
+        How every monitor stands.
+    """
+    router = APIRouter(prefix="/api/v1", tags=["stored"], responses={503: {"model": documents.Told}})
+
+    @router.get("/monitors", response_model=documents.Monitors)
+    def read_monitors() -> StrictJSON:
+        """How every monitor stands."""
+        return StrictJSON({"version": 1, "monitors": [one.to_dict() for one in standings()]})
+
+    @router.get("/scores", response_model=documents.Scores)
+    def read_scores(wanted: Annotated[ScoreFilter, Query()]) -> StrictJSON:
+        """A score for each column of each window."""
+        return StrictJSON({"version": 1, "scores": store.scores(**wanted.arguments(monitors))})
+
+    @router.get("/windows", response_model=documents.Windows)
+    def read_windows(wanted: Annotated[WindowFilter, Query()]) -> StrictJSON:
+        """The windows planned and checked, with what became of them."""
+        return StrictJSON({"version": 1, "windows": store.windows(**wanted.arguments(monitors))})
+
+    @router.get("/alerts", response_model=documents.Alerts)
+    def read_alerts(wanted: Annotated[AlertFilter, Query()]) -> StrictJSON:
+        """The alerts and where they stand."""
+        state = None if wanted.state is None else wanted.state.value
+        return StrictJSON({"version": 1, "alerts": store.alerts(wanted.monitor, state)})
+
+    return router

@@ -1,0 +1,137 @@
+"""How every monitor stands, read from the store once: for the page, the API and the metrics."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from drift.monitor import Monitor
+from drift.store import Store
+from drift.window import format_instant
+
+
+class Pulse(Protocol):
+    """What the monitors did last; `drift.schedule.Pulse` is one."""
+
+    @property
+    def succeeded(self) -> Mapping[str, datetime]:
+        """By monitor, when all its due windows could last be checked."""
+        ...
+
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """By monitor, why it could not be, when last tried."""
+        ...
+
+
+class Service(Protocol):
+    """What ticks behind the page; `drift.schedule.Service` is one."""
+
+    @property
+    def pulse(self) -> Pulse:
+        """How it does."""
+        ...
+
+    def age(self) -> timedelta | None:
+        """Time since its last sign of life; None before the first."""
+        ...
+
+    def trouble(self) -> str:
+        """Why it is not to be relied on, in words for anybody; empty where it is."""
+        ...
+
+
+@dataclass(slots=True)
+class Standing:
+    """How one monitor stands.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    monitor : Monitor or None
+        As configured; None where only the store still knows it.
+    stored : bool
+        Whether the store knows it.
+    problem : str
+        Why it is not checked; empty where it is.
+    succeeded : datetime or None
+        When all its due windows could last be checked, by this process.
+    verdicts : mapping of str to int
+        Checked windows by the verdict of their newest revision.
+    waiting : int
+        Windows that are planned and not checked.
+    firing : list of mapping
+        Its alerts that fire, as `Store.alerts` gives them.
+    last : mapping or None
+        The newest checked window, as `Store.windows` gives it.
+    """
+
+    name: str
+    monitor: Monitor | None = None
+    stored: bool = False
+    problem: str = ""
+    succeeded: datetime | None = None
+    verdicts: Counter[str] = field(default_factory=Counter)
+    waiting: int = 0
+    firing: list[Mapping[str, Any]] = field(default_factory=list)
+    last: Mapping[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """A row of `/api/v1/monitors`."""
+        last = self.last or {}
+        return {
+            "monitor": self.name,
+            "configured": self.monitor is not None,
+            "window": None if self.monitor is None else str(self.monitor.period),
+            "timezone": None if self.monitor is None else str(self.monitor.timezone),
+            **{key: last.get(key) for key in LAST},
+            "firing": len(self.firing),
+            "waiting": self.waiting,
+            "last_success": None if self.succeeded is None else format_instant(self.succeeded),
+            "problem": self.problem,
+        }
+
+
+LAST = ("window_start", "window_end", "revision", "verdict", "rows", "columns", "drifted", "message")
+
+
+def overview(store: Store, monitors: Mapping[str, Monitor], broken: Mapping[str, str], pulse: Pulse) -> list[Standing]:
+    """Every monitor that is configured, or that the store knows, by name.
+
+    Parameters
+    ----------
+    store : Store
+        Where it is read.
+    monitors : mapping of str to Monitor
+        Those that are checked.
+    broken : mapping of str to str
+        Those whose configuration cannot be used, and why.
+    pulse : Pulse
+        What they did last.
+
+    Raises
+    ------
+    StoreError
+        Where the store cannot be read.
+    """
+    stored = set(store.monitors())
+    found = {name: Standing(name) for name in sorted({*monitors, *broken, *stored})}
+    for name, one in found.items():
+        one.stored = name in stored
+        one.monitor = monitors.get(name)
+        one.succeeded = pulse.succeeded.get(name)
+        one.problem = broken.get(name) or pulse.failed.get(name, "")
+        if not one.problem and one.monitor is None:
+            one.problem = "no longer configured"
+    for row in store.windows():
+        one = found.setdefault(row["monitor"], Standing(row["monitor"]))
+        if row["verdict"] is not None:
+            one.last = row  # oldest first
+            one.verdicts[row["verdict"]] += 1
+        if row["status"] in {"due", "claimed"}:
+            one.waiting += 1
+    for row in store.alerts(state="firing"):
+        found.setdefault(row["monitor"], Standing(row["monitor"])).firing.append(row)
+    return list(found.values())
