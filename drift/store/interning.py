@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from drift.histogram import Axis, axis_from_dict
 from drift.scoring import Method
 from drift.store.tables import axis, method, watched_column
-from drift.store.types import dump, storable
+from drift.store.types import dump
 
 _CHUNK: Final = 500  # values in one IN (...)
 _MOST: Final = 20_000  # axes remembered by one process
@@ -66,14 +66,14 @@ def insert_new(connection: Connection, table: Table) -> Insert:
 
 def column_ids(connection: Connection, monitor_id: int, names: Iterable[str]) -> dict[str, int]:
     """Keys of column names, new ones made."""
-    wanted = {storable(name): name for name in names}
+    wanted = dict.fromkeys(names)
     query = select(watched_column.c.name, watched_column.c.id).where(watched_column.c.monitor_id == monitor_id)
     known: dict[str, int] = dict(connection.execute(query).all())
     if new := [name for name in wanted if name not in known]:
         rows = [{"monitor_id": monitor_id, "name": name} for name in new]
         connection.execute(insert_new(connection, watched_column), rows)
         known = dict(connection.execute(query).all())
-    return {name: known[kept] for kept, name in wanted.items()}
+    return {name: known[name] for name in wanted}
 
 
 def axis_ids(connection: Connection, book: AxisBook, axes: Iterable[Axis]) -> dict[str, int]:

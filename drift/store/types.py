@@ -5,8 +5,9 @@
 import json
 import math
 import operator
+import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, DateTime, Double, Text
 from sqlalchemy.engine import Dialect
@@ -14,6 +15,9 @@ from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.types import TypeDecorator
 
 from drift.errors import StoreError
+
+_ESCAPED: Final = "\x1b"  # marks text that is kept as JSON
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]|^\x1b")
 
 
 class ValueRefused(StoreError, DontWrapMixin):  # noqa: N818 - reads as what happened
@@ -75,7 +79,7 @@ class Whole(TypeDecorator[int]):
 
 
 class Words(TypeDecorator[str]):
-    r"""Text; NUL and lone surrogates, which databases refuse, are written as ``\x00`` and ``\udc80``."""
+    """Text, whatever it holds: NUL and lone surrogates, which databases refuse, travel within a JSON string."""
 
     impl = Text
     cache_ok = True
@@ -86,7 +90,14 @@ class Words(TypeDecorator[str]):
             return None
         if not isinstance(value, str):
             raise ValueRefused(f"the store expected text; got {value!r} ({type(value).__name__})")
-        return storable(value)
+        return _ESCAPED + json.dumps(value) if _UNSTORABLE.search(value) else str(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        """The text that came in."""
+        if value is None or not value.startswith(_ESCAPED):
+            return value  # type: ignore[no-any-return]
+        text: str = json.loads(value[1:])
+        return text
 
 
 class Document(TypeDecorator[Any]):
@@ -116,8 +127,3 @@ def dump(document: Any, *, sort_keys: bool = False) -> str:
         return json.dumps(document, allow_nan=False, separators=(",", ":"), sort_keys=sort_keys)
     except (TypeError, ValueError) as error:
         raise ValueRefused(f"the store keeps strict JSON: {error}") from error
-
-
-def storable(text: str) -> str:
-    """The text as `Words` keeps it."""
-    return str(text).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")

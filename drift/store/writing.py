@@ -1,9 +1,8 @@
 """The one transaction that ends a check: all of its outcome is written, or nothing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, select, update
 
@@ -116,35 +115,42 @@ def _alerts(connection: Connection, monitor_id: int) -> dict[Fingerprint, tuple[
     }
 
 
-def _write_alerts(connection: Connection, monitor_id: int, transitions: Sequence[Transition]) -> dict[str, int]:
-    """Set each alert to its new state; gives the key of each by the digest of its fingerprint."""
-    found = _alerts(connection, monitor_id)
-    known = {fingerprint.digest: pair for fingerprint, pair in found.items()}
+def _write_alerts(connection: Connection, monitor_id: int, transitions: Sequence[Transition]) -> dict[Fingerprint, int]:
+    """Set each alert to its new state; gives the key of each."""
+    known = _alerts(connection, monitor_id)
     changed: list[dict[str, Any]] = []
     new: list[dict[str, Any]] = []
     for turn in transitions:
-        digest = turn.fingerprint.digest
-        key, stands = known.get(digest, (None, AlertState()))
+        key, stands = known.get(turn.fingerprint, (None, AlertState()))
         if stands != turn.before:
             raise AlertsMoved(
                 f"the alert on {turn.fingerprint} was decided on as {turn.before}, but stands at {stands}: "
                 "another check came between; read the alerts again and decide again"
             )
         if turn.after == turn.before:
-            continue  # nothing was told: most alerts of most windows
+            continue  # nothing was told
         if key is None:
             new.append(_new_alert(monitor_id, turn))
         else:
-            changed.append({"key": key, "reason": turn.reason, **asdict(turn.after)})
+            changed.append({"key": key, "told": turn.reason, **_state(turn.after, prefix="new_")})
     if changed:
-        values: dict[str, Any] = {name: bindparam(name) for name in changed[0] if name != "key"}
-        swap = update(alert).where(alert.c.id == bindparam("key")).values(version=alert.c.version + 1, **values)
+        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _STATE}
+        swap = update(alert).where(alert.c.id == bindparam("key"))
+        swap = swap.values(version=alert.c.version + 1, reason=bindparam("told"), **values)
         connection.execute(swap, changed)
-    ids = {digest: key for digest, (key, _) in known.items()}
+    ids = {fingerprint: key for fingerprint, (key, _) in known.items()}
     if new:
+        about = {turn.fingerprint.digest: turn.fingerprint for turn in transitions}
         made = connection.execute(alert.insert().returning(alert.c.fingerprint, alert.c.id), new)
-        ids |= dict(made.all())
+        ids |= {about[row.fingerprint]: row.id for row in made}
     return ids
+
+
+_STATE: Final = ("state", "since", "bad", "calm", "last_window")
+
+
+def _state(value: AlertState, prefix: str = "") -> dict[str, Any]:
+    return {prefix + name: getattr(value, name) for name in _STATE}
 
 
 def _new_alert(monitor_id: int, turn: Transition) -> dict[str, Any]:
@@ -157,22 +163,26 @@ def _new_alert(monitor_id: int, turn: Transition) -> dict[str, Any]:
         "rule": about.rule,
         "reason": turn.reason,
         "version": 1,
-        **asdict(turn.after),
+        **_state(turn.after),
     }
 
 
 def _write_events(
-    connection: Connection, revision_id: int, alert_ids: Mapping[str, int], events: Sequence[Event], now: datetime
+    connection: Connection,
+    revision_id: int,
+    alert_ids: Mapping[Fingerprint, int],
+    events: Sequence[Event],
+    now: datetime,
 ) -> None:
     rows: list[dict[str, Any]] = []
     for value in events:
         turn = value.transition
-        if turn.fingerprint.digest not in alert_ids:
+        if turn.fingerprint not in alert_ids:
             raise StoreError(f"event {value.id} is about {turn.fingerprint}, which no transition of this outcome set")
         rows.append(
             {
                 "id": value.id,
-                "alert_id": alert_ids[turn.fingerprint.digest],
+                "alert_id": alert_ids[turn.fingerprint],
                 "revision_id": revision_id,
                 "from_state": turn.before.state.value,
                 "to_state": turn.after.state.value,

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, func, select
 from drift.alert import AlertState, Fingerprint, State
 from drift.comparison import SegmentResult
 from drift.errors import StoreError
-from drift.histogram import Profile
+from drift.histogram import Fault, Profile, Uncounted
 from drift.store import AlertsMoved, Outcome, Store
 from drift.store.engine import parse_url
 from drift.store.tables import alert, axis, event, metadata
@@ -199,11 +199,16 @@ def test_a_source_fingerprint_is_strict_json(store: Store, source: dict[str, obj
         store.finish(claim, Outcome(0, Verdict.OK, "", source, None), NOW)
 
 
-def test_text_that_databases_refuse_is_kept_readable(store: Store) -> None:
-    claim = claimed(store, defined(store))
+def test_names_and_messages_that_databases_refuse_come_back(store: Store) -> None:
+    definition = defined(store, "bi\0kes")
+    odd = {"\0": OTHER["temp"], "\ud800": OTHER["count"], "": OTHER["code"], "\x1b": OTHER["holiday"]}
+    live = Profile(odd, OTHER.rows, {"lost\0": Uncounted(Fault.ERROR, "\ud800")})
+    claim = claimed(store, definition)
     message = "bad \0 name \ud800, good ☔"
-    store.finish(claim, Outcome(0, Verdict.ERROR, message, {"path": message}, None), NOW)
-    assert store.windows()[0]["message"] == "bad \\x00 name \\ud800, good ☔"
+    store.finish(claim, Outcome(0, Verdict.ERROR, message, {"\0": "\ud800"}, None, (SegmentResult("\0", live),)), NOW)
+    assert store.profile("bi\0kes", day(0).start, segment="\0") == live
+    assert store.windows()[0]["message"] == message
+    assert store.monitors() == ["bi\0kes"]
 
 
 def test_alerts_come_back_as_they_were_decided(store: Store) -> None:
@@ -315,10 +320,12 @@ def test_a_baseline_gives_its_axes_as_the_same_objects_each_time(store: Store) -
 
 def test_fingerprints_of_names_with_odd_signs_are_found_again(store: Store) -> None:
     definition = defined(store, "b\x1fikes")
-    claim = claimed(store, definition)
-    odd = Profile({"a\x1f☔'\"": OTHER["temp"]}, OTHER.rows)
-    before = Profile({"a\x1f☔'\"": REFERENCE["temp"]}, REFERENCE.rows)
-    store.finish(claim, outcome(claim, segments(odd, before, "s,e\n")), NOW)
-    assert list(store.alert_states(definition.monitor_id)) == [
-        Fingerprint("b\x1fikes", "a\x1f☔'\"", "s,e\n", "drift"),
-    ]
+    name = "a\x1f\0☔'\""
+    odd, before = Profile({name: OTHER["temp"]}, OTHER.rows), Profile({name: REFERENCE["temp"]}, REFERENCE.rows)
+    for number in range(2):
+        claim = claimed(store, definition, number)
+        states = store.alert_states(definition.monitor_id)
+        store.finish(claim, outcome(claim, segments(odd, before, "s,e\n"), states), NOW)
+    ((about, state),) = store.alert_states(definition.monitor_id).items()
+    assert about == Fingerprint("b\x1fikes", name, "s,e\n", "drift")
+    assert state.bad == 2
