@@ -133,7 +133,7 @@ def _history() -> alt.LayerChart:
     time = alt.X(
         "middle:T",
         scale=alt.Scale(type="utc", nice=False),
-        axis=alt.Axis(title=None, grid=False, tickCount=6, labelOverlap=True, labelFlush=True),
+        axis=alt.Axis(title=None, grid=False, tickCount=6, labelOverlap=True, labelSeparation=10, labelFlush=True),
     )
     score = alt.Y(
         "score:Q", title=None, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=4, domain=False, ticks=False)
@@ -177,7 +177,7 @@ def _heatmap() -> alt.LayerChart:
         x=alt.X(
             "start:T",
             scale=time,
-            axis=alt.Axis(title=None, grid=False, tickCount=6, labelOverlap=True, labelFlush=True),
+            axis=alt.Axis(title=None, grid=False, tickCount=6, labelOverlap=True, labelSeparation=10, labelFlush=True),
         ),
         x2="end:T",
         color=alt.Color(

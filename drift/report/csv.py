@@ -32,7 +32,7 @@ def render_csv(page: Page) -> str:
     gets an apostrophe in front: names come from data.
     """
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out)  # lines end as RFC 4180 says: then a name that holds such an end is quoted, too
     writer.writerow(FIELDS)
     writer.writerows(_line(c) for c in page.columns)
     return out.getvalue()

@@ -37,7 +37,7 @@ def column_png(page: Page, name: str, segment: str = "") -> bytes:
         "height": _ROW * len(rows),
         "background": COLOURS["paper"],
         "padding": 12,
-        "title": {"text": column.label, "subtitle": "grey: reference; narrow: live", "anchor": "start"},
+        "title": {"text": _sound(column.label), "subtitle": "grey: reference; narrow: live", "anchor": "start"},
     }
     return bytes(vl_convert.vegalite_to_png(spec, scale=_SCALE))
 
@@ -54,7 +54,7 @@ def _rows(column: Column) -> list[dict[str, Any]]:
     live = sum(b.live for b in column.bins) or 1
     return [
         {
-            "label": bar.label,
+            "label": _sound(bar.label),
             "reference": bar.reference / reference,
             "live": bar.live / live,
             "moved": place in column.moved,
@@ -67,3 +67,8 @@ def _rows(column: Column) -> list[dict[str, Any]]:
 
 def _part(contribution: float | None, score: float | None) -> str:
     return "–" if contribution is None or not score else f"{contribution / score:.0%}"
+
+
+def _sound(text: str) -> str:
+    """Half a character (a lone surrogate) spelled out: no font has it, and UTF-8 cannot hold it."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -127,7 +127,7 @@ def _others(page: Page) -> str:
     untold = sum(n for verdict, n in page.counts.items() if not verdict.told)
     told = []
     if warned:
-        told.append(f"{warned} more {'is' if warned == 1 else 'are'} close to it.")
+        told.append(f"{warned} {'is' if warned == 1 else 'are'} close to it.")
     if untold:
         told.append(f"{untold} could not be judged.")
     return " ".join(told)

@@ -1,8 +1,10 @@
 "use strict";
 (() => {
   const ROWS_AT_FIRST = 30;
-  const CELL = 6; // pixels, at least
-  const ROW = { bins: 24, heatmap: 20 }; // pixels
+  // Pixels: of a cell at least, of a row, of the words beside a bar.
+  const CELL = 6;
+  const ROW = { bins: 24, heatmap: 20 };
+  const WORDS = 62;
   const byId = (id) => document.getElementById(id);
   const read = (element) => JSON.parse(element.textContent);
   const specifications = read(byId("specifications"));
@@ -74,11 +76,15 @@
 
   // Colours are CSS variables: light, dark and print need no redrawing. Names and the words beside bars
   // need room in pixels.
-  const embed = async (place, kind, rows) => {
-    const width = place.clientWidth;
+  const room = (width, rows) => {
     const names = Math.round(Math.min(210, width * 0.34));
     const longest = Math.max(0, ...rows.map((row) => Math.max(row.reference || 0, row.live || 0)));
-    const values = { names, longest: longest / Math.max(0.5, 1 - 62 / Math.max(width - names, 1)) };
+    return { names, longest: longest / Math.max(0.5, 1 - WORDS / Math.max(width - names, 1)) };
+  };
+
+  const embed = async (place, kind, rows) => {
+    const width = place.clientWidth;
+    const values = room(width, rows);
     const spec = structuredClone(specifications[kind]);
     const height = kind === "history" ? 180 : ROW[kind] * new Set(rows.map((row) => row.label)).size;
     Object.assign(spec, { data: { values: rows }, width, height });
@@ -90,8 +96,8 @@
         mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false,
         tooltip: { disableDefaultStyle: true },
       });
+      views.set(place, { view, rows });
       resizer.observe(place);
-      views.set(place, view);
     } catch (error) {
       place.textContent = `This chart could not be drawn (${error.message}); its numbers follow.`;
       throw error;
@@ -100,8 +106,11 @@
 
   const views = new WeakMap();
   const resizer = new ResizeObserver((changed) => changed.forEach(({ target }) => {
-    const view = views.get(target);
-    if (view && target.clientWidth && view.width() !== target.clientWidth) view.width(target.clientWidth).runAsync();
+    const { view, rows } = views.get(target);
+    const width = target.clientWidth;
+    if (!width || view.width() === width) return;
+    for (const [name, value] of Object.entries(room(width, rows))) view.signal(name, value);
+    view.width(width).runAsync();
   }));
 
   const cell = (row, tag, text, kind) => {
