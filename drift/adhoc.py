@@ -176,7 +176,8 @@ def compare(
     if isinstance(threshold, int | float):
         threshold = Threshold(float(threshold))
     rule = ColumnRule(bins or Bins(), Method(metric, smoothing, base), threshold)
-    _ = rule.threshold  # a metric without a customary number is refused here, not column by column
+    for each in (rule, *(overrides or {}).values()):
+        _ = each.threshold  # a metric without a customary number is refused here, not column by column
     columns = Columns(rule, overrides or {}, tuple(include) if include is not None else None, tuple(exclude or ()))
     then = _profile(reference, None, columns)
     now = _profile(live, then, columns)
@@ -218,8 +219,10 @@ def profile(data: Data, *, axes: Profile | Mapping[str, Axis] | None = None, bin
 def _profile(data: Data, reference: Profile | None, columns: Columns) -> Profile:
     if isinstance(data, Profile):
         kept = columns.watched([*data, *data.uncounted])
-        histograms = {name: h for name, h in data.items() if name in kept}
-        return replace(data, histograms=histograms, uncounted={n: u for n, u in data.uncounted.items() if n in kept})
+        absent = Uncounted(Fault.NOT_COMPARABLE if reference is None else Fault.SCHEMA_ERROR, "not in the profile")
+        histograms = {name: data[name] for name in kept if name in data}
+        lost = {name: data.uncounted.get(name, absent) for name in kept if name not in data}
+        return replace(data, histograms=histograms, uncounted=lost)
     table = _table(data)
     if reference is None:
         return table.learn(columns.watched(list(table.columns)), columns)

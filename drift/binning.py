@@ -2,7 +2,9 @@
 
 import math
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
@@ -10,12 +12,13 @@ import numpy.typing as npt
 
 from drift.errors import InputError
 from drift.histogram import MAX_KNOWN, Axis, CategoricalAxis, Edge, Kind, NumericAxis, category_order
-from drift.values import CategoryCounts, Values
+from drift.values import CategoryCounts, OrderedValues, Values
 
 Ordered = npt.NDArray[Any]
 METHODS: Final = ("quantile", "uniform", "fd", "doane", "distinct", "edges")
 MAX_BINS: Final = 1000
 MAX_RULE_BINS: Final = 200  # a rule of thumb meets outliers: without a bound, 'fd' asks for millions
+_ABOVE_ALL_DOUBLES: Final = Decimal("1.7976931348623158E+308")  # the largest ends in ...157
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,9 @@ class Bins:
     Parameters
     ----------
     method : str
-        `quantile`, `uniform`, `fd`, `doane`, `distinct` or `edges`, for ordered columns.
+        For ordered columns. `quantile`: about equally many rows in each bin; a value that fills a bin by itself
+        gets one of its own. `uniform`: equal widths. `fd`, `doane`: equal widths, their number by a rule of
+        thumb (at most 200). `distinct`: a bin for each value, up to 1000 of them, else `quantile`. `edges`.
     count : int
         Bins of `quantile` and `uniform`.
     edges : tuple or None
@@ -77,20 +82,18 @@ def choose_axis(values: Values, bins: Bins) -> Axis:
     InputError
         Only where `edges` are named for a column that they cannot cut; never for odd data.
     """
-    if isinstance(values, CategoryCounts):
-        if bins.method == "edges":
-            raise InputError(f"edges cut ordered values; this column holds {values.kind.value} values")
-        return _choose_categories(values, bins.top)
     if bins.edges is not None:
-        return NumericAxis(bins.edges, values.kind)
-    if values.kind is Kind.EMPTY or len(values.data) == 0:
+        return _named_edges(bins.edges, values)
+    if values.present == 0:
         return NumericAxis((), Kind.EMPTY)
+    if isinstance(values, CategoryCounts):
+        return _choose_categories(values, bins.top)
     finite = values.data[np.isfinite(values.data)] if values.is_float else values.data
     if len(finite) == 0:  # nothing but infinities: tell the two apart
         return NumericAxis((0.0,), values.kind)
     ordered = np.sort(finite)
-    edges = [values.edge(edge) for edge in [*_starts(ordered, bins), _successor(_item(ordered[-1]))]]
-    return NumericAxis(_increasing(edges), values.kind)
+    starts = _increasing(values.edge(start) for start in _starts(ordered, bins))
+    return NumericAxis((*starts, _beyond(values, _item(ordered[-1]))), values.kind)
 
 
 def lookalikes(axis: Axis, most: int = 5) -> list[str]:
@@ -105,6 +108,14 @@ def lookalikes(axis: Axis, most: int = 5) -> list[str]:
             warnings.append(f"{seen[folded]!r} and {name!r} count as two categories but look like one")
         seen.setdefault(folded, name)
     return warnings[:most]
+
+
+def _named_edges(edges: tuple[Edge, ...], values: Values) -> NumericAxis:
+    if values.present == 0:
+        return NumericAxis(edges, values.kind if values.kind in {Kind.DATETIME, Kind.DURATION} else Kind.NUMBER)
+    if isinstance(values, CategoryCounts):
+        raise InputError(f"edges cut ordered values; this column holds {values.kind.value} values")
+    return NumericAxis(edges, values.kind)
 
 
 def _choose_categories(values: CategoryCounts, top: int) -> CategoricalAxis:
@@ -132,49 +143,80 @@ def _starts(ordered: Ordered, bins: Bins) -> list[Any]:
 
 
 def _quantile_starts(ordered: Ordered, count: int) -> list[Any]:
-    """Observed values, so that an edge is as exact as the data: a share i/count lies below the i-th."""
-    return [_item(ordered[len(ordered) * i // count]) for i in range(count)]
+    """Observed values, so that an edge is as exact as the data; each bin takes its share of the rows still left.
+
+    Plain quantiles would put a value that fills several bins together with all up to the next quantile: of
+    a column that is zero in 95 % of its rows, the rest would share the bin of the zeros.
+    """
+    starts: list[Any] = []
+    at, n = 0, len(ordered)
+    for left in range(count, 0, -1):
+        starts.append(_item(ordered[at]))
+        wanted = at + (n - at) // left
+        if wanted <= at:  # fewer rows than bins are left
+            wanted = at + 1
+        if wanted >= n:
+            break
+        first, beyond = (int(np.searchsorted(ordered, ordered[wanted], side)) for side in ("left", "right"))
+        # Ties stay together: the bin ends before or after them, whichever is nearer to its share.
+        at = first if first > at and wanted - first <= beyond - wanted else beyond
+        if at >= n:
+            break
+    return starts
 
 
 def _uniform_starts(ordered: Ordered, count: int) -> list[Any]:
     low, high = _item(ordered[0]), _item(ordered[-1])
     if isinstance(low, int):
-        return [low + (high - low) * i // count for i in range(count)]
-    # low + (high - low) * t would overflow where the range does not fit a double
-    return [low * (1 - i / count) + high * (i / count) for i in range(count)]
+        return [low + (high + 1 - low) * i // count for i in range(count)]
+    # low + (high - low) * t would overflow where the range does not fit a double; rounding may pass the ends
+    return [min(max(low * (1 - i / count) + high * (i / count), low), high) for i in range(count)]
 
 
 def _fd_bins(ordered: Ordered) -> int:
-    """Freedman and Diaconis 1981: bins of width 2 IQR n^(-1/3)."""
-    low, q1, q3, high = (float(ordered[i]) for i in _quartiles(len(ordered)))
-    width = 2 * (q3 - q1) / len(ordered) ** (1 / 3)
-    bins = (high / width - low / width) if width > 0 else 1.0
-    return math.ceil(min(bins, MAX_RULE_BINS))
-
-
-def _quartiles(n: int) -> tuple[int, int, int, int]:
-    return 0, (n - 1) // 4, (n - 1) * 3 // 4, n - 1
+    """Freedman and Diaconis 1981: bins of width 2 IQR n^(-1/3); Doane's number where the quartiles coincide."""
+    distances = _distances(ordered)
+    low, high = np.quantile(distances, (0.25, 0.75))
+    width = 2 * float(high - low) / len(distances) ** (1 / 3)
+    return math.ceil(min(float(distances[-1]) / width, MAX_RULE_BINS)) if width > 0 else _doane_bins(ordered)
 
 
 def _doane_bins(ordered: Ordered) -> int:
     """Doane 1976: Sturges' 1 + log2 n, and more of them the more skewed the data are."""
     n = len(ordered)
-    if n < 3:
-        return 1
-    scaled = ordered.astype(np.float64)
-    scaled = scaled / max(1.0, float(np.abs(scaled).max()))  # cubes must not overflow
-    deviation = scaled - scaled.mean()
+    distances = _distances(ordered)
+    deviation = distances - distances.mean()
     spread = float(np.sqrt(np.mean(deviation**2)))
-    if spread == 0:
+    if n < 3 or spread == 0:
         return 1
     skewness = abs(float(np.mean((deviation / spread) ** 3)))
     of_skewness = math.sqrt(6 * (n - 2) / ((n + 1) * (n + 3)))
     return math.ceil(1 + math.log2(n) + math.log2(1 + skewness / of_skewness))
 
 
-def _successor(largest: Any) -> Any:
+def _distances(ordered: Ordered) -> npt.NDArray[np.float64]:
+    """Distances from the smallest value, in a unit (a power of two) in which none is above 2.
+
+    Rules of thumb look only at the shape; in this unit neither squares nor distances overflow, and large
+    integers that lie close together stay apart.
+    """
+    if ordered.dtype.kind in "iu":  # unsigned integers wrap, and so their differences are right
+        distances = (ordered.astype(np.uint64) - ordered[:1].astype(np.uint64)).astype(np.float64)
+    elif ordered.dtype.kind == "f":
+        unit = math.frexp(max(abs(float(ordered[0])), abs(float(ordered[-1]))))[1]
+        scaled = np.ldexp(ordered, -unit)
+        distances = scaled - scaled[0]
+    else:
+        distances = (ordered - ordered[0]).astype(np.float64)
+    return np.asarray(np.ldexp(distances, -math.frexp(float(distances[-1]))[1]))
+
+
+def _beyond(values: OrderedValues, largest: Any) -> Edge:
     """The next representable value, so that the largest of the reference lies inside the last bin."""
-    return largest + 1 if isinstance(largest, int) else math.nextafter(largest, math.inf)
+    if isinstance(largest, int):
+        return values.edge(largest + 1)
+    following = math.nextafter(largest, math.inf)
+    return following if math.isfinite(following) else _ABOVE_ALL_DOUBLES
 
 
 def _item(value: Any) -> Any:
@@ -182,10 +224,10 @@ def _item(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _increasing(edges: list[Edge]) -> tuple[Edge, ...]:
-    """Duplicates collapse, as those of quantiles in tied data do; what no double can hold falls away."""
+def _increasing(edges: Iterable[Edge]) -> tuple[Edge, ...]:
+    """Each once: in few or tied data, starts coincide."""
     kept: list[Edge] = []
     for edge in edges:
-        if math.isfinite(edge) and (not kept or edge > kept[-1]):
+        if not kept or edge > kept[-1]:
             kept.append(edge)
     return tuple(kept)

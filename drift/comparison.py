@@ -1,7 +1,7 @@
 """Two profiles side by side: each column of either has a result, whatever became of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
 import numpy as np
@@ -100,8 +100,9 @@ class ColumnResult:
             return ""
         n, m = self.live.rows, self.reference.rows
         return "; ".join(
-            f"{b.label} {b.reference / m:.1%} -> {b.live / n:.1%}, {(b.contribution or 0) / self.score:.0%} of the score"
+            f"{b.label} {b.reference / m:.1%} -> {b.live / n:.1%}, {share / self.score:.0%} of the score"
             for b in self.moved()
+            if (share := b.contribution)
         )
 
 
@@ -166,18 +167,13 @@ _FAULTS: Mapping[Fault, Verdict] = {
 
 
 def _compare(name: str, live: Profile, reference: Profile, rule: ColumnRule, rng: np.random.Generator) -> ColumnResult:
-    sides = (live.histograms.get(name), reference.histograms.get(name))
-    for side, profile in (("reference", reference), ("live", live)):
-        if lost := profile.uncounted.get(name):
-            return ColumnResult(name, _FAULTS[lost.fault], f"{side}: {lost.message}", None, None, *sides)
-        if name not in profile:
-            lost = Uncounted(Fault.SCHEMA_ERROR, f"column {name!r} is not in the {side} data")
-            return ColumnResult(name, Verdict.SCHEMA_ERROR, lost.message, None, None, *sides)
-    now, then = live[name], reference[name]
-    if then.rows == 0:
-        return ColumnResult(name, Verdict.NO_DATA, "the reference holds no rows", None, None, now, then)
-    if now.rows == 0:
-        return ColumnResult(name, Verdict.NO_DATA, "the window holds no rows", None, None, now, then)
+    now, then = live.histograms.get(name), reference.histograms.get(name)
+    if now is None or then is None:
+        lost = _why_lost(name, live, reference)
+        return ColumnResult(name, _FAULTS[lost.fault], lost.message, None, None, now, then)
+    if then.rows == 0 or now.rows == 0:
+        side = "reference" if then.rows == 0 else "window"
+        return ColumnResult(name, Verdict.NO_DATA, f"the {side} holds no rows", None, None, now, then)
     try:
         scored = score(now, then, rule.method, rng)
         threshold = rule.threshold
@@ -186,6 +182,15 @@ def _compare(name: str, live: Profile, reference: Profile, rule: ColumnRule, rng
     judged = judge(scored, threshold)
     result = ColumnResult(name, judged.verdict, judged.reason, threshold, scored, now, then)
     if judged.verdict in {Verdict.DRIFT, Verdict.WARN}:
-        told = f"{judged.reason}: {result.explanation}"
-        return ColumnResult(name, judged.verdict, told, threshold, scored, now, then)
+        return replace(result, message=f"{judged.reason}: {result.explanation}")
     return result
+
+
+def _why_lost(name: str, live: Profile, reference: Profile) -> Uncounted:
+    """Why a column has no histogram on one of the sides; the reference's reason first."""
+    for side, profile in (("reference", reference), ("live", live)):
+        if (lost := profile.uncounted.get(name)) is not None:
+            return Uncounted(lost.fault, f"{side}: {lost.message}")
+    if name not in reference:
+        return Uncounted(Fault.NOT_COMPARABLE, f"column {name!r} is new: the reference does not have it")
+    return Uncounted(Fault.SCHEMA_ERROR, f"column {name!r} is not in the live data")

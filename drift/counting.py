@@ -1,6 +1,7 @@
 """Counting values on an axis. c_i, the number of values >= e_i, defines every numeric histogram."""
 
 import math
+import sys
 from fractions import Fraction
 from typing import Any
 
@@ -27,10 +28,11 @@ def count(values: Values, axis: Axis) -> Histogram:
     AxisError
         Where the column is of another kind than the axis was made for.
     """
+    # Engines disagree on the type of a column without a value (object, null, float): it fits every axis.
+    if values.present == 0 or axis.kind is Kind.EMPTY:
+        return _count_presence(values, axis)
     if not axis.kind.accepts(values.kind):
         raise AxisError(f"expected {axis.kind.value} values as in the reference, got {values.kind.value}")
-    if values.kind is Kind.EMPTY or axis.kind is Kind.EMPTY:
-        return _count_presence(values, axis)
     if isinstance(values, OrderedValues) and isinstance(axis, NumericAxis):
         return _count_ordered(values, axis)
     if isinstance(values, CategoryCounts) and isinstance(axis, CategoricalAxis):
@@ -41,7 +43,7 @@ def count(values: Values, axis: Axis) -> Histogram:
 def _count_presence(values: Values, axis: Axis) -> Histogram:
     """Either side knows nothing but whether a value is missing."""
     counts = np.zeros(axis.n_bins, dtype=np.int64)
-    counts[0], counts[-1] = values.rows - values.missing, values.missing
+    counts[0], counts[-1] = values.present, values.missing
     return Histogram(axis, counts)
 
 
@@ -81,5 +83,5 @@ def _ceiling_float(edge: Edge) -> float:
     try:
         nearest = float(edge)
     except OverflowError:  # an integer beyond the largest double
-        return math.inf if edge > 0 else -math.inf
+        return math.inf if edge > 0 else -sys.float_info.max  # -inf itself lies below every edge
     return nearest if nearest >= edge else math.nextafter(nearest, math.inf)

@@ -37,6 +37,11 @@ class OrderedValues:
         return len(self.data) + self.missing
 
     @property
+    def present(self) -> int:
+        """Rows that have a value."""
+        return len(self.data)
+
+    @property
     def is_float(self) -> bool:
         """Whether data are floats, rather than exact integers."""
         return self.data.dtype.kind == "f"
@@ -48,7 +53,7 @@ class OrderedValues:
         if self.step.denominator == 1:
             return int(value) * self.step.numerator
         scale = len(str(self.step.denominator)) - 1
-        return Decimal(int(value)).scaleb(-scale)
+        return Decimal(f"{int(value)}E-{scale}")  # arithmetic would round to 28 digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,12 @@ class CategoryCounts:
     @property
     def rows(self) -> int:
         """Rows seen, missing ones included."""
-        return int(self.counts.sum()) + self.missing
+        return self.present + self.missing
+
+    @property
+    def present(self) -> int:
+        """Rows that have a value."""
+        return int(self.counts.sum())
 
 
 Values = OrderedValues | CategoryCounts

@@ -15,12 +15,12 @@ from drift.values import CategoryCounts, OrderedValues, Values
 
 Column: TypeAlias = pa.ChunkedArray
 _NANOSECONDS: Final = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+TEXT: Final = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 _DAY: Final = 86_400 * 10**9
-_INT64_DIGITS: Final = 18  # decimals of up to so many digits fit 64 bits
 
 
 class UnbinnableError(DriftError):
-    """A column of a kind that has no bins: lists, bytes, structs."""
+    """A column of a kind that has no bins: lists, bytes, structs, text that is not UTF-8."""
 
 
 def values_of(column: Column) -> Values:
@@ -35,12 +35,42 @@ def values_of(column: Column) -> Values:
     ------
     UnbinnableError
         Where values of this type cannot be cut into bins.
+
+    Notes
+    -----
+    Timestamps without a time zone are taken as UTC.
     """
+    column = plain(column)
+    return _converter(column.type)(column)
+
+
+def plain(column: Column) -> Column:
+    """The column without dictionaries and views of texts, which Arrow can neither filter nor count everywhere.
+
+    Raises
+    ------
+    UnbinnableError
+        As `values_of`, before anything is computed.
+    """
+    type_ = column.type
+    if pa.types.is_dictionary(type_):
+        _converter(type_.value_type)
+        chunks = [pc.take(_viewless(c.dictionary), c.indices) for c in column.chunks]
+        return pa.chunked_array(chunks, _viewless(pa.nulls(0, type_.value_type)).type)
+    _converter(type_)
+    return _viewless(column)
+
+
+def _viewless(texts: Any) -> Any:
+    return texts.cast(pa.large_string()) if pa.types.is_string_view(texts.type) else texts
+
+
+def _converter(type_: pa.DataType) -> Callable[[Column], Values]:
     for fits, convert in _CONVERTERS:
-        if fits(column.type):
-            return convert(column)
+        if fits(type_):
+            return convert
     raise UnbinnableError(
-        f"{column.type} values cannot be cut into bins; watch something derived from them "
+        f"{type_} values cannot be cut into bins; watch something derived from them "
         "(a length, a count), or exclude the column"
     )
 
@@ -60,11 +90,11 @@ def _strings(column: Column) -> Values:
 def _categories(column: Column, kind: Kind) -> Values:
     found = pc.value_counts(column.drop_null())
     counts = np.asarray(found.field("counts"), dtype=np.int64)
-    return CategoryCounts(kind, tuple(found.field("values").to_pylist()), counts, column.null_count)
-
-
-def _dictionary(column: Column) -> Values:
-    return values_of(column.cast(column.type.value_type))
+    try:
+        keys = tuple(found.field("values").to_pylist())
+    except UnicodeDecodeError as error:
+        raise UnbinnableError(f"text that is not UTF-8 ({error}); write it anew as UTF-8, or exclude it") from error
+    return CategoryCounts(kind, keys, counts, column.null_count)
 
 
 def _integers(column: Column) -> Values:
@@ -79,20 +109,27 @@ def _floats(column: Column) -> Values:
 
 def _decimals(column: Column) -> Values:
     """Unscaled integers: decimals keep their order and exactness."""
-    scale = column.type.scale
-    present = column.drop_null()
-    if pa.types.is_decimal128(column.type) and column.type.precision <= _INT64_DIGITS:
-        data: npt.NDArray[Any] = np.concatenate([_low_words(c) for c in present.chunks] or [np.empty(0, np.int64)])
-    else:
-        unscaled = [int(value.scaleb(scale)) for value in present.to_pylist()]
-        data = np.array(unscaled, dtype=object)
-    return OrderedValues(Kind.NUMBER, data, Fraction(1, 10) ** scale, column.null_count)
+    chunks = [_unscaled(chunk) for chunk in column.drop_null().chunks]
+    data = np.concatenate(chunks) if chunks else np.empty(0, np.int64)
+    return OrderedValues(Kind.NUMBER, data, Fraction(1, 10) ** column.type.scale, column.null_count)
 
 
-def _low_words(chunk: Any) -> npt.NDArray[np.int64]:
-    """Decimal128 is 16 bytes, little-endian two's complement: up to 18 digits live in the low 8."""
-    words = np.frombuffer(chunk.buffers()[1], dtype="<i8")
-    return words[2 * chunk.offset : 2 * (chunk.offset + len(chunk)) : 2].astype(np.int64)
+def _unscaled(chunk: Any) -> npt.NDArray[Any]:
+    """Decimals are little-endian two's complement of 4, 8, 16 or 32 bytes: int64 where all fit, else Python ints."""
+    width = chunk.type.byte_width
+    held = chunk.buffers()[1]
+    if held is None:  # no rows
+        return np.empty(0, np.int64)
+    size = min(width, 8)
+    start, count = chunk.offset * width, len(chunk) * width // size
+    words = np.frombuffer(held, f"<i{size}", count, start).reshape(-1, width // size).astype(np.int64)
+    low, high = words[:, 0], words[:, 1:]
+    if (high == (low >> 63)[:, np.newaxis]).all():  # nothing but the sign is above 64 bits
+        return low
+    total: npt.NDArray[Any] = words[:, -1].astype(object)
+    for i in range(words.shape[1] - 2, -1, -1):
+        total = total * 2**64 + words[:, i].astype(np.uint64).astype(object)
+    return total
 
 
 def _dates(column: Column) -> Values:
@@ -128,12 +165,9 @@ _CONVERTERS: Final[tuple[tuple[Callable[[pa.DataType], bool], Callable[[Column],
     (pa.types.is_integer, _integers),
     (pa.types.is_floating, _floats),
     (pa.types.is_decimal, _decimals),
-    (pa.types.is_string, _strings),
-    (pa.types.is_large_string, _strings),
-    (pa.types.is_string_view, _strings),
+    *((fits, _strings) for fits in TEXT),
     (pa.types.is_date, _dates),
     (pa.types.is_timestamp, _timestamps),
     (pa.types.is_duration, _durations),
     (pa.types.is_time, _clock_times),
-    (pa.types.is_dictionary, _dictionary),
 )

@@ -6,18 +6,20 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet
 
 from drift.errors import SourceError
 from drift.histogram import Axis, Fault, Profile, Uncounted
 from drift.monitor import Columns
+from drift.sources.csv import csv_names, read_csv
 from drift.sources.table import Table
 from drift.window import Window
+
+Read = TypeVar("Read")
 
 
 def _read_parquet(path: Path, columns: Sequence[str] | None) -> pa.Table:
@@ -25,33 +27,22 @@ def _read_parquet(path: Path, columns: Sequence[str] | None) -> pa.Table:
     return pyarrow.parquet.read_table(path, columns=wanted, page_checksum_verification=True, partitioning=None)
 
 
-def _parquet_schema(path: Path) -> pa.Schema:
-    return pyarrow.parquet.read_schema(path)
-
-
-def _read_csv(path: Path, columns: Sequence[str] | None) -> pa.Table:
-    # Empty text is missing in every column: CSV has no other way to write it.
-    options = pyarrow.csv.ConvertOptions(strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=False)
-    table = pyarrow.csv.read_csv(path, convert_options=options)
-    return table if columns is None else table.select(list(columns))
-
-
-def _csv_schema(path: Path) -> pa.Schema:
-    return _read_csv(path, None).schema
+def _parquet_names(path: Path) -> list[str]:
+    return list(pyarrow.parquet.read_schema(path).names)
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How files of one kind are read."""
+    """How files of one kind are read: some columns or all of them, and only the columns' names."""
 
     read: Callable[[Path, Sequence[str] | None], pa.Table]
-    schema: Callable[[Path], pa.Schema]
+    names: Callable[[Path], list[str]]
 
 
 FORMATS: Final[Mapping[str, Format]] = {
-    ".parquet": Format(_read_parquet, _parquet_schema),
-    ".pq": Format(_read_parquet, _parquet_schema),
-    ".csv": Format(_read_csv, _csv_schema),
+    ".parquet": Format(_read_parquet, _parquet_names),
+    ".pq": Format(_read_parquet, _parquet_names),
+    ".csv": Format(read_csv, csv_names),
 }
 
 
@@ -80,44 +71,60 @@ def read_files(pattern: str, columns: Sequence[str] | None = None) -> Table:
     """All rows of some files, whole or of some columns (those that are there).
 
     A column that is not of one type in all of them, or not in all of them, is named with the files that
-    disagree; the other columns are read all the same.
+    disagree; the other columns are read all the same. Files without rows have no say in this.
 
     Raises
     ------
     SourceError
         Where a file cannot be read; the message names it.
     """
-    paths = expand(pattern)
-    tables = [Table.from_arrow(_read(path, columns)) for path in paths]
-    names = list(dict.fromkeys(name for table in tables for name in table.columns))
-    return Table({name: _joined(name, paths, tables) for name in names}, sum(table.rows for table in tables))
+    return _joined([(path, _read(path, columns)) for path in expand(pattern)])
 
 
-def _joined(name: str, paths: list[Path], tables: list[Table]) -> pa.ChunkedArray | Uncounted:
-    chunks = []
-    for path, table in zip(paths, tables, strict=True):
-        column = table.columns.get(name)
-        if column is None or isinstance(column, Uncounted):
-            return Uncounted(Fault.SCHEMA_ERROR, f"column {name!r} is in {paths[0]} but not in {path}")
-        chunks.append(pa.table({name: column}))
+def _joined(parts: list[tuple[Path, Table]]) -> Table:
+    parts = [part for part in parts if part[1].rows] or parts
+    names = dict.fromkeys(name for _, table in parts for name in table.columns)
+    return Table({name: _column(name, parts) for name in names}, sum(table.rows for _, table in parts))
+
+
+def _column(name: str, parts: list[tuple[Path, Table]]) -> pa.ChunkedArray | Uncounted:
+    there = {path: column for path, table in parts if (column := table.columns.get(name)) is not None}
+    if lacking := [path for path, _ in parts if path not in there]:
+        return Uncounted(Fault.SCHEMA_ERROR, f"column {name!r} is in {next(iter(there))} but not in {lacking[0]}")
+    if lost := [column for column in there.values() if isinstance(column, Uncounted)]:
+        return lost[0]
+    chunks = {path: pa.table({name: column}) for path, column in there.items()}
     try:
-        return pa.concat_tables(chunks, promote_options="permissive").column(0)
+        return pa.concat_tables(list(chunks.values()), promote_options="permissive").column(0)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
-        types = {str(chunk.schema.field(0).type): path for path, chunk in zip(paths, chunks, strict=True)}
+        types: dict[str, Path] = {}
+        for path, chunk in chunks.items():
+            types.setdefault(str(chunk.schema.field(0).type), path)
         told = ", ".join(f"{type_} in {path}" for type_, path in types.items())
         return Uncounted(Fault.SCHEMA_ERROR, f"column {name!r} is of different types: {told}")
 
 
-def _read(path: Path, columns: Sequence[str] | None) -> pa.Table:
+def _names(path: Path) -> list[str]:
+    return _reading(path, FORMATS[path.suffix.lower()].names)
+
+
+def _read(path: Path, columns: Sequence[str] | None) -> Table:
     form = FORMATS[path.suffix.lower()]
+    if columns is not None:
+        present = _names(path)
+        columns = [name for name in dict.fromkeys(columns) if name in present]
+    return _reading(path, lambda path: Table.from_arrow(form.read(path, columns)))
+
+
+def _reading(path: Path, act: Callable[[Path], Read]) -> Read:
+    """What goes wrong with a file names it."""
     try:
-        if columns is not None:
-            present = form.schema(path).names
-            columns = [name for name in columns if name in present]
-        return form.read(path, columns)
+        return act(path)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         hint = "it is empty" if path.exists() and path.stat().st_size == 0 else str(error).strip().splitlines()[0]
         raise SourceError(f"cannot read {path}: {hint}") from error
+    except SourceError as error:
+        raise SourceError(f"{path}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +146,20 @@ class Files:
     timezone: ZoneInfo
 
     def columns(self) -> list[str]:
-        """Names of the columns, the timestamp's excepted."""
-        names = self._open(lambda path: FORMATS[path.suffix.lower()].schema(path).names, expand(self.pattern)[0])
+        """Names of the columns of any of the files, the timestamp's excepted."""
+        names = dict.fromkeys(name for path in expand(self.pattern) for name in _names(path))
         return [name for name in names if name != self.timestamp]
 
     def span(self) -> tuple[datetime, datetime] | None:
         """First and last instant; None where no row has one."""
-        if self.timestamp is None:
+        if (timestamp := self.timestamp) is None:
             return None
-        return read_files(self.pattern, [self.timestamp]).span(self.timestamp, self.timezone)
+        spans = [
+            self._placed(path, _read(path, [timestamp]), lambda table: table.span(timestamp, self.timezone))
+            for path in expand(self.pattern)
+        ]
+        found = [span for span in spans if span is not None]
+        return (min(first for first, _ in found), max(last for _, last in found)) if found else None
 
     def learn(
         self, names: Sequence[str], columns: Columns, window: Window | None, segments: Sequence[str] = ()
@@ -166,19 +178,32 @@ class Files:
 
     def provenance(self) -> dict[str, Any]:
         """The files as they are now: kept with a window's result, to see later that they changed."""
-        stats = [(str(path), path.stat()) for path in expand(self.pattern)]
+        stats = [(str(path), _reading(path, Path.stat)) for path in expand(self.pattern)]
         listed = "\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)
         return {"files": len(stats), "digest": hashlib.sha256(listed.encode()).hexdigest()[:32]}
 
     def _rows(self, names: Sequence[str], window: Window | None) -> Table:
-        if window is None or self.timestamp is None:
-            return read_files(self.pattern, list(dict.fromkeys(names)))
-        return read_files(self.pattern, list(dict.fromkeys([self.timestamp, *names]))).within(
-            window, self.timestamp, self.timezone
+        if window is None or (timestamp := self.timestamp) is None:
+            return read_files(self.pattern, names)
+        # File by file: those without rows in the window need not have its columns, and are let go at once.
+        return _joined(
+            [
+                (
+                    path,
+                    self._placed(
+                        path,
+                        _read(path, [timestamp, *names]),
+                        lambda table: table.within(window, timestamp, self.timezone),
+                    ),
+                )
+                for path in expand(self.pattern)
+            ]
         )
 
-    def _open(self, act: Callable[[Path], list[str]], path: Path) -> list[str]:
+    def _placed(self, path: Path, table: Table, act: Callable[[Table], Read]) -> Read:
+        """What needs the timestamps of a file; where they are amiss, the message lists all that is in it."""
         try:
-            return act(path)
-        except (pa.ArrowException, OSError) as error:
-            raise SourceError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+            return act(table)
+        except SourceError:
+            whole = _read(path, None)
+            return _reading(path, lambda _: act(whole))

@@ -30,7 +30,8 @@ def read_frame(frame: Any) -> Table:
             f"expected a pandas, Polars or PyArrow data frame, a path, or a drift.Profile; got {type(frame).__name__}"
         ) from error
     except nw.exceptions.DuplicateError as error:
-        raise SourceError(f"column names stand twice: {error}; rename or drop one of each") from error
+        told = " ".join(str(error).split())
+        raise SourceError(f"column names stand twice: {told}; rename or drop one of each") from error
     odd = [name for name in wrapped.columns if not isinstance(name, str)]
     if odd:
         raise SourceError(f"column names are text; rename {odd[:5]} (frame.columns = frame.columns.astype(str))")

@@ -1,9 +1,10 @@
 """Rows in memory, column by column in Arrow's form; one bad column never stops the others."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from datetime import UTC, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -14,7 +15,8 @@ from drift.counting import count
 from drift.errors import AxisError, InputError, SourceError
 from drift.histogram import Axis, Fault, Histogram, Profile, Uncounted
 from drift.monitor import Columns
-from drift.sources.arrow import UnbinnableError, values_of
+from drift.sources.arrow import TEXT, UnbinnableError, plain, values_of
+from drift.values import Values
 from drift.window import Window
 
 MAX_SEGMENTS: Final = 20
@@ -23,12 +25,12 @@ OTHER_SEGMENT: Final = "(other)"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns by name, in order; a column that could not be brought into Arrow's form says why.
+    """Columns by name, in order; a column that could not be brought into Arrow's form, or not be cut, says why.
 
     Parameters
     ----------
     columns : mapping of str to pyarrow.ChunkedArray or Uncounted
-        All of `rows` length.
+        All of `rows` length; without dictionaries.
     rows : int
         Number of rows.
     """
@@ -36,11 +38,14 @@ class Table:
     columns: Mapping[str, pa.ChunkedArray | Uncounted]
     rows: int
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", {name: _plain(column) for name, column in self.columns.items()})
+
     @classmethod
     def from_arrow(cls, table: pa.Table) -> "Table":
         """From an Arrow table; names that stand twice are refused."""
         names = table.column_names
-        if twice := sorted({name for name in names if names.count(name) > 1}):
+        if twice := sorted(name for name, times in Counter(names).items() if times > 1):
             raise SourceError(f"column names stand twice: {twice}; rename or drop one of each")
         return cls(dict(zip(names, table.columns, strict=True)), table.num_rows)
 
@@ -55,26 +60,35 @@ class Table:
         Raises
         ------
         SourceError
-            Where it is not there, or does not hold dates or times.
+            Where it is not there, or does not hold dates or times; the message lists what is there.
         """
         column = self.columns.get(timestamp)
         if column is None:
-            raise SourceError(f"no timestamp column {timestamp!r}; there are {', '.join(self.columns)}")
+            raise SourceError(f"no timestamp column {timestamp!r}; there are {', '.join(self.columns) or 'none'}")
         if isinstance(column, Uncounted):
             raise SourceError(f"timestamp column {timestamp!r}: {column.message}")
-        return as_instants(column, timestamp, timezone)
+        try:
+            return as_instants(column, timestamp, timezone)
+        except SourceError as error:
+            times = [n for n, c in self.columns.items() if not isinstance(c, Uncounted) and _holds_times(c.type)]
+            raise SourceError(f"{error}; columns of dates or times: {', '.join(times) or 'none'}") from error
 
     def within(self, window: Window, timestamp: str, timezone: ZoneInfo) -> "Table":
         """The rows of one window; rows without a timestamp belong to none."""
         instants = self.instants(timestamp, timezone)
-        start, end = (pa.scalar(moment, instants.type) for moment in (window.start, window.end))
-        inside = pc.and_(pc.greater_equal(instants, start), pc.less(instants, end))
+        ticks = instants.cast(pa.int64())
+        start, end = (_ticks(moment, instants.type.unit) for moment in (window.start, window.end))
+        inside = pc.and_(pc.greater_equal(ticks, start), pc.less(ticks, end))
         return self.where(pc.fill_null(inside, False))  # noqa: FBT003 - Arrow's signature
 
     def span(self, timestamp: str, timezone: ZoneInfo) -> tuple[datetime, datetime] | None:
         """The first and last instants; None without any."""
-        found = pc.min_max(self.instants(timestamp, timezone)).as_py()
-        return None if found["min"] is None else (found["min"], found["max"])
+        found = pc.min_max(self.instants(timestamp, timezone))
+        try:
+            first, last = (found[end].cast(pa.timestamp("us", "UTC"), safe=False).as_py() for end in ("min", "max"))
+        except (ValueError, OverflowError) as error:
+            raise SourceError(f"timestamp column {timestamp!r} holds instants beyond the year 9999: {error}") from error
+        return None if first is None else (first, last)
 
     def split(self, by: Sequence[str], known: Collection[str] | None = None) -> dict[str, "Table"]:
         """These rows by segment: "" is all of them, ``column=value`` those that share a value.
@@ -91,6 +105,11 @@ class Table:
         ------
         SourceError
             Where a segment column is not there, or cannot be read.
+
+        Notes
+        -----
+        The parts of one column add up to the whole: rows without a value, and rows of any value that is not
+        listed, are ``column=(other)``.
         """
         parts = {"": self}
         for name in by:
@@ -113,27 +132,32 @@ class Table:
         return parts
 
     def learn(self, names: Sequence[str], columns: Columns) -> Profile:
-        """Choose an axis for each column, by its own rule, and count these rows on them."""
-        return self._profile(
-            names, lambda name, column: _histogram(column, choose_axis(values_of(column), columns.rule(name).bins))
-        )
+        """Choose an axis for each column, by its own rule, and count these rows on them.
+
+        A column that is not there is not comparable: there is nothing to hold a live one against.
+        """
+
+        def histogram(name: str, values: Values) -> Histogram:
+            return count(values, choose_axis(values, columns.rule(name).bins))
+
+        return self._profile(names, histogram, Fault.NOT_COMPARABLE)
 
     def count(self, axes: Mapping[str, Axis]) -> Profile:
-        """Count these rows on axes chosen before."""
-        return self._profile(list(axes), lambda name, column: _histogram(column, axes[name]))
+        """Count these rows on axes chosen before; a column that is not there is an error of the schema."""
+        return self._profile(list(axes), lambda name, values: count(values, axes[name]), Fault.SCHEMA_ERROR)
 
-    def _profile(self, names: Sequence[str], histogram: Any) -> Profile:
+    def _profile(self, names: Sequence[str], histogram: Callable[[str, Values], Histogram], absent: Fault) -> Profile:
         counted: dict[str, Histogram] = {}
         lost: dict[str, Uncounted] = {}
         for name in names:
             column = self.columns.get(name)
             if column is None:
-                lost[name] = Uncounted(Fault.SCHEMA_ERROR, f"column {name!r} is not in the data")
+                lost[name] = Uncounted(absent, f"column {name!r} is not in the data")
             elif isinstance(column, Uncounted):
                 lost[name] = column
             else:
                 try:
-                    counted[name] = histogram(name, column)
+                    counted[name] = histogram(name, values_of(column))
                 except AxisError as error:
                     lost[name] = Uncounted(Fault.SCHEMA_ERROR, str(error))
                 except (UnbinnableError, InputError) as error:
@@ -141,9 +165,18 @@ class Table:
         return Profile(counted, self.rows, lost)
 
 
+def _plain(column: pa.ChunkedArray | Uncounted) -> pa.ChunkedArray | Uncounted:
+    if isinstance(column, Uncounted):
+        return column
+    try:
+        return plain(column)
+    except UnbinnableError as error:
+        return Uncounted(Fault.NOT_COMPARABLE, str(error))
+
+
 def _segment_keys(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), None, column)
     try:
         text = column.cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -151,8 +184,15 @@ def _segment_keys(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(f"{name}=", text, "")
 
 
-def _histogram(column: pa.ChunkedArray, axis: Axis) -> Histogram:
-    return count(values_of(column), axis)
+def _holds_times(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_date(type_) or pa.types.is_timestamp(type_))
+
+
+def _ticks(moment: datetime, unit: str) -> int:
+    """An instant counted in microseconds or nanoseconds, as far as 64 bits reach."""
+    microseconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    ticks = microseconds * (1000 if unit == "ns" else 1)
+    return min(max(ticks, -(2**63)), 2**63 - 1)
 
 
 def as_instants(column: pa.ChunkedArray, name: str, timezone: ZoneInfo) -> pa.ChunkedArray:
@@ -166,7 +206,9 @@ def as_instants(column: pa.ChunkedArray, name: str, timezone: ZoneInfo) -> pa.Ch
     SourceError
         Where the column holds neither dates nor times, nor text that is.
     """
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+    if pa.types.is_null(column.type):
+        return column.cast(pa.timestamp("us", "UTC"))
+    if any(is_text(column.type) for is_text in TEXT):
         column = _parsed(column, name)
     if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("s" if pa.types.is_date32(column.type) else "ms"))
@@ -174,13 +216,17 @@ def as_instants(column: pa.ChunkedArray, name: str, timezone: ZoneInfo) -> pa.Ch
         raise SourceError(
             f"timestamp column {name!r} holds {column.type} values; expected dates, times, or text in ISO 8601"
         )
-    if column.type.tz is None:
-        column = pc.assume_timezone(column, str(timezone), ambiguous="earliest", nonexistent="latest")
-    return column.cast(pa.timestamp("us" if column.type.unit in {"s", "ms", "us"} else "ns", "UTC"))
+    unit = "ns" if column.type.unit == "ns" else "us"
+    try:
+        if column.type.tz is None:
+            column = pc.assume_timezone(column, str(timezone), ambiguous="earliest", nonexistent="latest")
+        return column.cast(pa.timestamp(unit, "UTC"))
+    except pa.ArrowInvalid as error:  # more than 290,000 years from now
+        raise SourceError(f"timestamp column {name!r} holds instants out of reach: {error}") from error
 
 
 def _parsed(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
-    for type_ in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
+    for type_ in (pa.timestamp("us"), pa.timestamp("us", "UTC"), pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
         try:
             return column.cast(type_)
         except pa.ArrowInvalid as error:
