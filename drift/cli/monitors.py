@@ -164,6 +164,7 @@ def check_monitors(
     for one in _with_progress(run_all(store, monitors, owner=owner, now=now), visible=visible):
         if isinstance(one, Failed):
             failed[one.monitor] = one.message
+            complain(f"drift: {one.monitor}: {one.message}")
         else:
             checked.append(one)
     return checked, failed
@@ -213,7 +214,7 @@ def finish(
     elif rows:
         print_table("", ROW_KEYS, rows, numeric=("rows",))
     if not as_json:
-        say(f"{len(checked)} windows checked" if checked else "nothing is due")
+        say(f"{len(checked)} windows checked" if checked or problems else "nothing is due")
     status = exit_status((verdict for one in checked for verdict in one.verdicts), fail_on)
     raise typer.Exit(UNCHECKED if problems and status == OK else status)
 

@@ -1,0 +1,301 @@
+"""Commands on monitors: validate, plan, run, backfill, and what they leave in the store."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from .conftest import Run
+
+DAYS = 30
+START = date(2024, 1, 1)
+
+
+def daily(days: int = DAYS, *, moved_from: int | None = None, rows: int = 300) -> pl.DataFrame:
+    """`rows` rows a day; from day `moved_from` on, `x` is shifted by two standard deviations."""
+    rng = np.random.default_rng(5)
+    parts = []
+    for day in range(days):
+        shift = 2.0 if moved_from is not None and day >= moved_from else 0.0
+        start = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day)
+        parts.append(
+            pl.DataFrame(
+                {
+                    "ts": [start + timedelta(minutes=4 * i) for i in range(rows)],
+                    "x": rng.normal(shift, 1, rows),
+                    "kind": rng.choice(["a", "b", "c"], rows),
+                }
+            )
+        )
+    return pl.concat(parts)
+
+
+def configuration(**changes: Any) -> str:
+    """A configuration as text; JSON is YAML."""
+    monitor: dict[str, Any] = {
+        "source": {"path": "data.parquet"},
+        "timestamp": "ts",
+        "reference": {"from": "2024-01-01", "to": "2024-01-11"},
+        "end": "2024-01-31",
+        "threshold": 0.3,
+        "alert": {"notify": ["log"]},
+    }
+    monitor.update(changes)
+    document = {
+        "version": 1,
+        "monitors": {"m": {k: v for k, v in monitor.items() if v is not None}},
+        "channels": {"log": {"type": "file", "path": "alerts.jsonl"}},
+    }
+    return json.dumps(document)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    daily(moved_from=25).write_parquet(tmp_path / "data.parquet")
+    (tmp_path / "drift.yaml").write_text(configuration())
+    return tmp_path
+
+
+def windows(run: Run, *args: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(run("windows", "--json", *args).stdout)["windows"]
+    return found
+
+
+def test_run_checks_every_window_once_and_nothing_the_second_time(drift: Run, data: Path) -> None:
+    planned = json.loads(drift("plan", "--json").stdout)["due"]
+    first = drift("run", "--json")
+    checked = json.loads(first.stdout)["windows"]
+    starts = [f"2024-01-{day:02d}T00:00Z" for day in range(11, 31)]
+    assert [w["window_start"] for w in planned] == starts
+    assert [w["window_start"] for w in checked] == starts, "every window, oldest first"
+    assert [w["verdict"] for w in checked] == ["ok"] * 15 + ["drift"] * 5
+    assert first.returncode == 1
+
+    second = drift("run")
+    assert "nothing is due" in second.stdout
+    assert second.returncode == 0
+    assert len(windows(drift)) == 20
+
+
+def test_an_alert_fires_once_and_its_message_says_what_moved(drift: Run, data: Path) -> None:
+    drift("run")
+    messages = [json.loads(line) for line in (data / "alerts.jsonl").read_text().splitlines()]
+    assert [m["status"] for m in messages] == ["firing"]
+    (event,) = messages[0]["events"]
+    assert (event["column"], event["rule"], event["state"]) == ("x", "drift", "firing")
+    assert event["bins"][0]["contribution"] > 0
+    (alert,) = json.loads(drift("alerts", "list", "--state", "firing", "--json").stdout)["alerts"]
+    assert alert["column"] == "x"
+
+
+def test_scores_are_stored_for_every_column_of_every_window(drift: Run, data: Path) -> None:
+    drift("run")
+    scores = json.loads(drift("scores", "--json").stdout)["scores"]
+    assert len(scores) == 20 * 2
+    keys = {
+        "monitor", "segment", "column", "window_start", "window_end", "revision", "metric", "score", "noise_floor",
+        "p_value", "threshold", "verdict", "message",
+    }  # fmt: skip
+    assert all(row.keys() >= keys for row in scores)
+    assert {row["verdict"] for row in scores if row["column"] == "kind"} == {"ok"}
+    as_csv = drift("scores", "--column", "x", "--csv").stdout.splitlines()
+    assert len(as_csv) == 1 + 20
+
+
+def test_a_missed_week_is_caught_up(drift: Run, data: Path) -> None:
+    (data / "drift.yaml").write_text(configuration(end="2024-01-16"))
+    assert "5 windows checked" in drift("run").stdout
+    (data / "drift.yaml").write_text(configuration(end="2024-01-23"))
+    assert "7 windows checked" in drift("run").stdout
+    starts = [w["window_start"] for w in windows(drift)]
+    assert sorted(starts) == [f"2024-01-{day:02d}T00:00Z" for day in range(11, 23)]
+
+
+def test_backfill_makes_a_new_revision_and_keeps_the_old(drift: Run, data: Path) -> None:
+    drift("run")
+    done = drift("backfill", "--from", "2024-01-12", "--to", "2024-01-14", "--json")
+    assert [(w["window_start"], w["revision"]) for w in json.loads(done.stdout)["windows"]] == [
+        ("2024-01-12T00:00Z", 2),
+        ("2024-01-13T00:00Z", 2),
+    ]
+    assert len(windows(drift)) == 20
+    assert len(windows(drift, "--revisions", "all")) == 22
+
+
+def test_a_run_killed_between_windows_loses_none(drift: Run, data: Path) -> None:
+    daily(400, rows=200).write_parquet(data / "data.parquet")
+    (data / "drift.yaml").write_text(configuration(end=None, window="1h", start="2024-01-11"))
+    running = subprocess.Popen([sys.executable, "-m", "drift", "run"], cwd=data, stdout=subprocess.DEVNULL)
+    try:
+        done = 0
+        deadline = time.monotonic() + 60
+        while done < 5 and running.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+            done = _done(data / "drift.db")
+        assert done >= 5, "the run never got going"
+    finally:
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+    with sqlite3.connect(data / "drift.db") as connection:
+        connection.execute("UPDATE window SET lease_until = '2000-01-01 00:00:00.000000' WHERE status = 'claimed'")
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    left = json.loads(drift("plan", "--json").stdout)["due"]
+    with sqlite3.connect(data / "drift.db") as connection:
+        finished = [row[0] for row in connection.execute("SELECT start_at FROM window WHERE status = 'done'")]
+        twice = connection.execute("SELECT count(*) - count(DISTINCT window_id) FROM revision").fetchone()
+    assert twice == (0,), "a window was checked twice"
+    hours = {datetime.fromisoformat(w["window_start"]).strftime("%Y-%m-%d %H") for w in left}
+    hours |= {start[:13] for start in finished}
+    first = datetime(2024, 1, 11)  # noqa: DTZ001 - only to be formatted
+    expected = {(first + timedelta(hours=h)).strftime("%Y-%m-%d %H") for h in range(24 * 100)}
+    assert expected <= hours, "a window was lost"
+    assert len(left) + len(finished) == len(hours), "a window is planned twice"
+
+
+def _done(store: Path) -> int:
+    if not store.exists():
+        return 0
+    try:
+        with sqlite3.connect(store) as connection:
+            (count,) = connection.execute("SELECT count(*) FROM window WHERE status = 'done'").fetchone()
+            return int(count)
+    except sqlite3.OperationalError:  # no table yet, or locked for a moment
+        return 0
+
+
+def test_one_bad_monitor_never_stops_the_others(drift: Run, data: Path) -> None:
+    document = json.loads(configuration())
+    good = document["monitors"]["m"]
+    document["monitors"] = {
+        "a_gone": {**good, "source": {"path": "gone.parquet"}},
+        "b_cron": {**good, "schedule": "61 2 * * *"},
+        "c_good": good,
+    }
+    (data / "drift.yaml").write_text(json.dumps(document, indent=1))
+    done = drift("run", "--fail-on", "never", "--json")
+    result = json.loads(done.stdout)
+    assert {w["monitor"] for w in result["windows"]} == {"c_good"}
+    assert len(result["windows"]) == 20
+    assert "gone.parquet" in result["failed"]["a_gone"]
+    assert "61 2 * * *" in result["failed"]["b_cron"]
+    assert done.returncode == 3
+    strict = drift("validate")
+    assert strict.returncode == 2
+    assert "schedule" in strict.stderr
+    assert "drift.yaml:" in strict.stderr
+
+
+def test_an_unknown_column_gets_a_verdict_and_the_others_are_checked(drift: Run, data: Path) -> None:
+    (data / "drift.yaml").write_text(configuration(columns={"overrides": {"gone": {"threshold": 0.5}}}))
+    told = drift("validate")
+    assert told.returncode == 3
+    assert "gone" in told.stdout
+    done = drift("run", "--fail-on", "never")
+    assert done.returncode == 3
+    scores = json.loads(drift("scores", "--json").stdout)["scores"]
+    assert {row["verdict"] for row in scores if row["column"] == "gone"} == {"not_comparable"}
+    assert {row["verdict"] for row in scores if row["column"] == "kind"} == {"ok"}
+
+
+def test_a_column_that_changes_its_type_is_a_schema_error_in_those_windows_only(drift: Run, data: Path) -> None:
+    frame = daily()
+    early, late = (
+        frame.filter(pl.col("ts") < datetime(2024, 1, 20, tzinfo=UTC)),
+        frame.filter(pl.col("ts") >= datetime(2024, 1, 20, tzinfo=UTC)),
+    )
+    (data / "data.parquet").unlink()
+    early.write_parquet(data / "part-1.parquet")
+    (data / "drift.yaml").write_text(configuration(source={"path": "part-*.parquet"}))
+    drift("run")
+    late.with_columns(pl.col("x").cast(pl.String)).write_parquet(data / "part-2.parquet")
+    done = drift("backfill", "--from", "2024-01-25", "--to", "2024-01-26", "--fail-on", "never")
+    assert done.returncode == 3
+    scores = json.loads(drift("scores", "--from", "2024-01-25", "--to", "2024-01-26", "--json").stdout)["scores"]
+    by_column = {row["column"]: row for row in scores}
+    assert by_column["x"]["verdict"] == "schema_error"
+    assert "string" in by_column["x"]["message"]
+    assert by_column["kind"]["verdict"] == "ok"
+
+
+def test_a_window_without_rows_is_no_data(drift: Run, data: Path) -> None:
+    frame = daily()
+    gap = (pl.col("ts") < datetime(2024, 1, 15, tzinfo=UTC)) | (pl.col("ts") >= datetime(2024, 1, 16, tzinfo=UTC))
+    frame.filter(gap).write_parquet(data / "data.parquet")
+    done = drift("run", "--json")
+    verdicts = {w["window_start"]: w["verdict"] for w in json.loads(done.stdout)["windows"]}
+    assert [start for start, verdict in verdicts.items() if verdict == "no_data"] == ["2024-01-15T00:00Z"]
+    assert done.returncode == 3
+
+
+def test_an_unreachable_store_is_told_without_its_password(drift: Run, data: Path) -> None:
+    document = json.loads(configuration())
+    document["store"] = "postgresql://someone:hunter2@127.0.0.1:1/drift"
+    (data / "drift.yaml").write_text(json.dumps(document))
+    done = drift("run")
+    assert done.returncode == 3
+    assert "127.0.0.1" in done.stderr
+    assert "hunter2" not in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_or_wrong_configuration_exits_2_and_says_what_to_do(drift: Run, tmp_path: Path) -> None:
+    missing = drift("run")
+    assert missing.returncode == 2
+    assert "drift init" in missing.stderr
+    (tmp_path / "drift.yaml").write_text("version: 1\nmonitors:\n  m: {source: {path: x.parquet}, tymestamp: ts}\n")
+    wrong = drift("validate")
+    assert wrong.returncode == 2
+    assert "drift.yaml:3" in wrong.stderr
+    assert "timestamp" in wrong.stderr
+
+
+def test_a_reference_without_rows_says_where_the_data_lies(drift: Run, data: Path) -> None:
+    (data / "drift.yaml").write_text(
+        configuration(reference={"from": "2020-01-01", "to": "2020-02-01"}, start="2024-01-11")
+    )
+    done = drift("run")
+    assert done.returncode == 3
+    assert "2024-01-01" in done.stderr
+
+
+def test_the_frozen_reference_is_shown_and_stays(drift: Run, data: Path) -> None:
+    drift("run")
+    (shown,) = json.loads(drift("baseline", "show", "--json").stdout)["baselines"]
+    daily(moved_from=0).write_parquet(data / "data.parquet")  # the file changes under it
+    (data / "drift.yaml").write_text(configuration(threshold=0.5))  # and so does the threshold
+    drift("backfill", "--from", "2024-01-12", "--to", "2024-01-13")
+    (again,) = json.loads(drift("baseline", "show", "--json").stdout)["baselines"]
+    assert again == shown
+    assert shown["segments"][""]["rows"] == 3000
+
+
+def test_segments_are_checked_apart(drift: Run, data: Path) -> None:
+    (data / "drift.yaml").write_text(configuration(segments=["kind"], end="2024-01-12"))
+    drift("run")
+    scores = json.loads(drift("scores", "--json").stdout)["scores"]
+    assert {row["segment"] for row in scores} == {"", "kind=a", "kind=b", "kind=c"}
+
+
+def test_a_report_is_written_in_every_format(drift: Run, data: Path) -> None:
+    drift("run")
+    assert "wrote m-report.html" in drift("report").stdout
+    assert json.loads(drift("report", "--format", "json", "-o", "-").stdout)
+    assert "x" in drift("report", "--format", "md", "-o", "-").stdout
+    assert drift("report", "--format", "pdf").returncode == 2
+
+
+def test_init_writes_a_configuration_that_validates_and_runs(drift: Run, data: Path) -> None:
+    (data / "drift.yaml").unlink()
+    assert drift("init", "data.parquet").returncode == 0
+    assert drift("init", "data.parquet").returncode == 2, "what is there is not replaced"
+    assert drift("validate").returncode == 0
+    assert "windows checked" in drift("run").stdout
