@@ -1,0 +1,216 @@
+"""The way of the data, on both databases, with a clock of the test's own."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import polars as pl
+import pytest
+
+from drift.alert import State
+from drift.check import RETRIES, Checked, Failed, backfill, run_all
+from drift.comparison import SegmentResult, compare_profiles
+from drift.histogram import Profile
+from drift.monitor import Alerting, ColumnRule, Columns, FileSource, Monitor, Reference
+from drift.store import Store
+from drift.verdict import Threshold, Verdict
+from drift.window import Period, Window
+
+DAY = timedelta(days=1)
+START = datetime(2024, 3, 1, tzinfo=UTC)
+
+
+def write_days(
+    path: Path, days: int, *, moved: frozenset[int] = frozenset(), without: frozenset[int] = frozenset()
+) -> None:
+    """200 rows a day; `x` shifted by three standard deviations on the days `moved`, no rows `without`."""
+    rng = np.random.default_rng(3)
+    parts = []
+    for day in range(days):
+        drawn = rng.normal(3.0 if day in moved else 0.0, 1, 200)
+        if day not in without:
+            times = [START + day * DAY + timedelta(minutes=7 * i) for i in range(200)]
+            parts.append(pl.DataFrame({"ts": times, "x": drawn, "site": ["a", "b"] * 100}))
+    pl.concat(parts).write_parquet(path)
+
+
+@pytest.fixture
+def monitor(tmp_path: Path) -> Monitor:
+    return Monitor(
+        name="m",
+        source=FileSource(str(tmp_path / "data.parquet")),
+        timestamp="ts",
+        reference=Reference(Window(START, START + 10 * DAY)),
+        timezone=ZoneInfo("UTC"),
+        period=Period.parse("1d"),
+        columns=Columns(ColumnRule(limit=Threshold(0.4)), exclude=("site",)),
+        alerting=Alerting(notify=("hook",)),
+        document={"source": {"path": "data.parquet"}, "timestamp": "ts"},
+    )
+
+
+def check(store: Store, monitor: Monitor, now: datetime) -> list[Checked]:
+    found = list(run_all(store, [monitor], owner="test", now=lambda: now))
+    failed = [one for one in found if isinstance(one, Failed)]
+    assert not failed, failed
+    return [one for one in found if isinstance(one, Checked)]
+
+
+def days_of(checked: list[Checked]) -> list[int]:
+    return [(one.window.start - START) // DAY for one in checked]
+
+
+def test_windows_are_checked_as_they_close_and_late_schedules_are_caught_up(
+    store: Store, monitor: Monitor, tmp_path: Path
+) -> None:
+    write_days(tmp_path / "data.parquet", 30)
+    assert days_of(check(store, monitor, START + 12.5 * DAY)) == [10, 11]
+    assert days_of(check(store, monitor, START + 12.9 * DAY)) == []
+    assert days_of(check(store, monitor, START + 20 * DAY)) == list(range(12, 20)), "oldest first"
+
+
+def test_a_delay_and_a_schedule_hold_a_window_back(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+    write_days(tmp_path / "data.parquet", 30)
+    later = replace(monitor, delay=timedelta(hours=1), schedule="30 2 * * *")
+    assert check(store, later, START + 11 * DAY + timedelta(hours=2)) == []
+    assert days_of(check(store, later, START + 11 * DAY + timedelta(hours=2, minutes=30))) == [10]
+
+
+def test_a_drift_fires_once_and_is_resolved_once(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+    write_days(tmp_path / "data.parquet", 30, moved=frozenset({13, 14, 15}))
+    patient = replace(monitor, alerting=replace(monitor.alerting, for_windows=2, keep_firing_for=1))
+    checked = check(store, patient, START + 20 * DAY)
+    turns = {
+        (one.window.start - START) // DAY: [event.transition.after.state for event in one.outcome.events]
+        for one in checked
+        if one.outcome.events
+    }
+    assert turns == {13: [State.PENDING], 14: [State.FIRING], 17: [State.RESOLVED]}
+    sent = [one.outcome.notification for one in checked if one.outcome.notification]
+    assert [n.status for n in sent] == ["firing", "resolved"]
+    assert len(store.deliveries_due(START + 20 * DAY)) == 2
+
+
+def test_stored_windows_can_be_scored_again_without_the_data(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+    write_days(tmp_path / "data.parquet", 14, moved=frozenset({12}))
+    checked = check(store, monitor, START + 14 * DAY)
+    (tmp_path / "data.parquet").unlink()
+    for one in checked:
+        live = store.profile("m", one.window.start)
+        results = store.results("m", one.window.start)
+        assert live is not None
+        again = compare_profiles(live, reference_of(results), monitor.columns, np.random.default_rng(0))
+        for column in again:
+            (stored,) = store.scores(monitor="m", column=column.column, since=one.window.start, until=one.window.end)
+            assert stored["score"] == pytest.approx(column.score, abs=0)
+            assert stored["verdict"] == column.verdict.value
+
+
+def reference_of(results: tuple[SegmentResult, ...]) -> Profile:
+    sides = {column.column: column.reference for column in results[0].columns if column.reference is not None}
+    return Profile(sides, 10 * 200)
+
+
+def test_the_same_window_gives_the_same_numbers_whoever_checks_it(
+    store: Store, monitor: Monitor, tmp_path: Path
+) -> None:
+    write_days(tmp_path / "data.parquet", 14)
+    first = check(store, monitor, START + 12 * DAY)
+    assert backfill(store, monitor, START + 10 * DAY, START + 12 * DAY, START + 12 * DAY) == 2
+    second = check(store, monitor, START + 12 * DAY)
+    assert [one.revision for one in second] == [2, 2]
+    assert [s.columns for one in first for s in one.outcome.segments] == [
+        s.columns for one in second for s in one.outcome.segments
+    ]
+
+
+def test_a_window_that_cannot_be_read_is_an_error_at_once_and_tried_again(
+    store: Store, monitor: Monitor, tmp_path: Path
+) -> None:
+    data = tmp_path / "data.parquet"
+    write_days(data, 14)
+    check(store, monitor, START + 11 * DAY)
+    good = data.read_bytes()
+    data.write_bytes(good[: len(good) // 2])
+
+    now = START + 12 * DAY
+    (broken,) = check(store, monitor, now)
+    assert broken.verdicts == [Verdict.ERROR]
+    assert "data.parquet" in broken.outcome.message
+    assert [e.transition.after.state for e in broken.outcome.events] == [State.FIRING]
+    assert check(store, monitor, now) == [], "not before the first retry"
+    (again,) = check(store, monitor, now + RETRIES[0])
+    assert (again.revision, again.outcome.events) == (2, ()), "told once"
+
+    data.write_bytes(good)
+    (mended,) = check(store, monitor, now + RETRIES[0] + RETRIES[1])
+    assert mended.verdicts == [Verdict.OK]
+    assert [e.transition.after.state for e in mended.outcome.events] == [State.RESOLVED]
+    assert check(store, monitor, now + 5 * RETRIES[-1]) == []
+
+
+def test_retries_end_and_the_error_stands(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+    data = tmp_path / "data.parquet"
+    write_days(data, 14)
+    check(store, monitor, START + 11 * DAY)
+    data.write_bytes(b"")
+    now, tries = START + 12 * DAY, 0
+    while check(store, monitor, now):
+        tries += 1
+        now += RETRIES[-1]
+        assert tries < 10
+    assert tries == 1 + len(RETRIES)
+
+
+def test_a_window_without_rows_alerts_as_one(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+    write_days(tmp_path / "data.parquet", 14, without=frozenset({11}))
+    checked = check(store, monitor, START + 13 * DAY)
+    assert [one.outcome.verdict for one in checked] == [Verdict.OK, Verdict.NO_DATA, Verdict.OK]
+    turned = [(e.transition.fingerprint.column, e.transition.fingerprint.rule, e.transition.after.state)
+              for one in checked for e in one.outcome.events]  # fmt: skip
+    assert turned == [("", "no_data", State.FIRING), ("", "no_data", State.RESOLVED)]
+
+
+def test_a_changed_definition_does_not_plan_the_past_again(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+    write_days(tmp_path / "data.parquet", 30)
+    check(store, monitor, START + 15 * DAY)
+    changed = replace(monitor, document={**monitor.document, "threshold": 0.5})
+    assert days_of(check(store, changed, START + 16 * DAY)) == [15]
+
+
+def test_an_interrupted_window_is_due_again_at_once(
+    store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_days(tmp_path / "data.parquet", 14)
+    check(store, monitor, START + 11 * DAY)
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("drift.check.compare_profiles", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            check(store, monitor, START + 12 * DAY)
+    assert days_of(check(store, monitor, START + 12 * DAY)) == [11]
+
+
+def test_a_segment_that_the_reference_does_not_know_is_told_apart(
+    store: Store, monitor: Monitor, tmp_path: Path
+) -> None:
+    data = tmp_path / "data.parquet"
+    write_days(data, 14)
+    frame = pl.read_parquet(data)
+    late = pl.col("ts") >= START + 11 * DAY
+    frame.with_columns(
+        pl.when(late & (pl.col("site") == "b")).then(pl.lit("new")).otherwise("site").alias("site")
+    ).write_parquet(data)
+    split = replace(monitor, segments=("site",), document={**monitor.document, "segments": ["site"]})
+    checked = check(store, split, START + 12 * DAY)
+    rows = [{part.segment: part.live.rows for part in one.outcome.segments} for one in checked]
+    assert rows[0] == {"": 200, "site=a": 100, "site=b": 100}
+    assert rows[1] == {"": 200, "site=a": 100, "site=b": 0, "site=(other)": 100}
+    verdicts = {part.segment: part.verdict for part in checked[1].outcome.segments}
+    assert verdicts["site=(other)"] is Verdict.NOT_COMPARABLE
+    assert verdicts["site=b"] is Verdict.NO_DATA
