@@ -26,7 +26,6 @@ COLOURS: Final = {
     "heat3": "#f2b48f",
     "heat4": "#dd7345",
     "heat5": "#b5401d",
-    "heatless": "#ffffff",
 }
 _STEPS: Final = (0.4, 0.7, 1, 1.5, 2.5)  # score / threshold where the colour of a cell changes
 _FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"

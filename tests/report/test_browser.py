@@ -21,10 +21,17 @@ def wait_for_charts(tab, kind: str, count: int) -> None:
 
 
 def scroll_through(tab) -> None:
-    height = tab.evaluate("document.documentElement.scrollHeight")
-    for top in range(0, height, 600):
+    """To the end, however long the page becomes on the way."""
+    top = 0
+    while top < tab.evaluate("document.documentElement.scrollHeight"):
         tab.evaluate("(top) => scrollTo(0, top)", top)
         tab.wait_for_timeout(50)
+        top += 600
+
+
+def see_the_worst_column(tab) -> None:
+    tab.evaluate("document.getElementById('c0').scrollIntoView()")
+    tab.wait_for_selector("#c0 .chart[data-chart=bins] svg")
 
 
 def quiet(tab) -> None:
@@ -77,6 +84,7 @@ def test_the_table_behind_a_chart_holds_the_counts(open_page, monitor_page):
 def test_the_table_behind_the_heat_map_counts_the_drifts(open_page, monitor_page):
     tab = open_page(monitor_page)
     tab.locator("#heatmap-numbers > summary").click()
+    tab.wait_for_selector("#heatmap-numbers tbody tr")
     lines = tab.locator("#heatmap-numbers tbody tr").all()
     told = [line.locator("th, td").all_text_contents()[:3] for line in lines]
     assert told == [
@@ -121,14 +129,15 @@ def test_the_page_stops_a_request_of_its_own(open_page, plain_page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_follows_the_readers_theme(open_page, monitor_page, scheme):
     tab = open_page(monitor_page, scheme=scheme)
-    tab.wait_for_selector("#c0 .chart[data-chart=bins] svg")
+    see_the_worst_column(tab)
     paper, ink = tab.evaluate("[getComputedStyle(document.documentElement).backgroundColor,"
                               " getComputedStyle(document.body).color]")  # fmt: skip
-    label = tab.evaluate("getComputedStyle(document.querySelector('#c0 .role-axis-label text')).fill")
-    assert label == ink
+    labels = tab.locator("#c0 .role-axis-label text").evaluate_all("all => all.map(one => getComputedStyle(one).fill)")
+    assert ink in labels
     bright = {"light": paper, "dark": ink}[scheme]
     dull = {"light": ink, "dark": paper}[scheme]
-    assert min(_channels(bright)) > 200 > 60 > max(_channels(dull)) - 1
+    assert min(_channels(bright)) > 200
+    assert max(_channels(dull)) < 60
     quiet(tab)
 
 
@@ -138,7 +147,7 @@ def _channels(colour: str) -> list[int]:
 
 def test_charts_turn_dark_without_being_drawn_again(open_page, monitor_page):
     tab = open_page(monitor_page)
-    tab.wait_for_selector("#c0 .chart[data-chart=bins] svg")
+    see_the_worst_column(tab)
     fill = "getComputedStyle(document.querySelector('#c0 .role-axis-label text')).fill"
     before = tab.evaluate(fill)
     tab.emulate_media(color_scheme="dark")
@@ -156,7 +165,7 @@ def test_nothing_sticks_out_sideways(open_page, hostile_page, width):
 
 def test_charts_follow_the_width_of_the_window(open_page, monitor_page):
     tab = open_page(monitor_page)
-    tab.wait_for_selector("#c0 .chart[data-chart=bins] svg")
+    see_the_worst_column(tab)
     tab.set_viewport_size({"width": 500, "height": 900})
     tab.wait_for_function(
         "() => { const svg = document.querySelector('#c0 .chart[data-chart=bins] svg');"
@@ -168,7 +177,7 @@ def test_charts_follow_the_width_of_the_window(open_page, monitor_page):
 def test_words_beside_bars_and_names_are_not_cut(open_page, monitor_page):
     for width in (390, 1280):
         tab = open_page(monitor_page, width=width)
-        tab.wait_for_selector("#c0 .chart[data-chart=bins] svg")
+        see_the_worst_column(tab)
         outside = tab.evaluate(
             "() => { const svg = document.querySelector('#c0 .chart[data-chart=bins] svg');"
             " const box = svg.getBoundingClientRect();"
@@ -221,7 +230,7 @@ def test_windows_that_lack_a_column_stay_blank(open_page, monitor_page):
 def test_without_scripts_the_verdicts_can_be_read(open_page, plain_page):
     tab = open_page(plain_page, scripts=False)
     assert tab.locator(".overview tbody tr").count() == len(plain_page.columns)
-    assert tab.get_by_text("Charts and the counts of each bin are drawn by the script").is_visible()
+    assert tab.get_by_text("Charts and the counts of each bin are drawn by").is_visible()
     assert tab.get_by_role("button", name="Open all").count() == 0
 
 

@@ -6,6 +6,7 @@
   const ROW = { bins: 24, heatmap: 20 };
   const WORDS = 62;
   const byId = (id) => document.getElementById(id);
+  byId("unscripted").remove();
   const read = (element) => JSON.parse(element.textContent);
   const specifications = read(byId("specifications"));
   const timeline = byId("timeline") ? read(byId("timeline")) : null;

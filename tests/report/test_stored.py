@@ -1,0 +1,175 @@
+"""A monitor's page, from windows that a real check wrote to a real store."""
+
+import csv
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from drift.check import run_monitor
+from drift.errors import StoreError
+from drift.monitor import FileSource, Monitor, Reference
+from drift.report import Page, page_from_store, render
+from drift.report.words import sentence
+from drift.store import Store
+from drift.verdict import Verdict
+from drift.window import Period, Window
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+DAYS = 30
+NOW = START + timedelta(days=DAYS)
+
+
+def write_rows(path: Path, days: int = DAYS) -> None:
+    """300 rows a day; `temp` drifts from day 15 on, `kind` never; two shops."""
+    rng = np.random.default_rng(3)
+    with path.open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["ts", "temp", "kind", "shop"])
+        for day in range(days):
+            warmer = max(0, day - 14) * 0.2
+            for minute in range(300):
+                moment = START + timedelta(days=day, minutes=minute)
+                out.writerow([moment.isoformat(), rng.normal(warmer), rng.choice(["a", "b"]), rng.choice(["n", "s"])])
+
+
+def monitor_of(path: Path, segments: tuple[str, ...] = ()) -> Monitor:
+    until = START + timedelta(days=10)
+    return Monitor(
+        name="shops",
+        source=FileSource(str(path)),
+        timestamp="ts",
+        reference=Reference(window=Window(START, until)),
+        timezone=ZoneInfo("UTC"),
+        period=Period.parse("1d"),
+        segments=segments,
+        document={
+            "source": {"path": str(path)},
+            "timestamp": "ts",
+            "reference": {"from": "2024-01-01", "to": "2024-01-11"},
+        },
+    )
+
+
+def checked(store: Store, monitor: Monitor) -> int:
+    return len(list(run_monitor(store, monitor, owner="test", now=lambda: NOW)))
+
+
+@pytest.fixture
+def page(sqlite_url: str, tmp_path: Path) -> Page:
+    write_rows(tmp_path / "rows.csv")
+    with Store.open(sqlite_url) as store:
+        assert checked(store, monitor_of(tmp_path / "rows.csv")) == 20
+        return page_from_store(store, "shops", now=NOW, credit="made up")
+
+
+def test_the_page_is_about_the_newest_window(page):
+    assert page.window == Window(NOW - timedelta(days=1), NOW)
+    assert page.live.rows == 300
+    assert page.reference.rows == 3000
+    assert page.reference.label == "2024-01-01 to 2024-01-11"
+    assert page.generated_at == NOW
+    assert page.credit == "made up"
+    assert page.notes == ()
+    assert sentence(page).startswith("1 of 3 columns drifted on 2024-01-30, most: temp.")
+
+
+def test_the_history_holds_what_the_store_holds(page):
+    assert len(page.timeline) == 20
+    temp = page.column("temp")
+    assert [p.start for p in temp.history] == [w.start for w in page.timeline]
+    assert temp.history[-1].score == temp.score
+    assert temp.history[-1].verdict is Verdict.DRIFT
+    drifted = [p.start for p in temp.history if p.verdict is Verdict.DRIFT]
+    assert min(drifted) >= START + timedelta(days=15)
+    assert not [p for p in page.column("kind").history if p.verdict is Verdict.DRIFT]
+
+
+def test_both_sides_of_every_column_add_up_to_its_rows(page):
+    for column in page.columns:
+        assert sum(b.reference for b in column.bins) == 3000
+        assert sum(b.live for b in column.bins) == 300
+
+
+def test_what_fires_is_shown(page):
+    assert [alert["column"] for alert in page.alerts] == ["temp"]
+    assert "Firing now" in render(page)
+
+
+def test_every_format_renders_a_stored_page(page):
+    document = json.loads(render(page, "json"))
+    assert document["window"] == {"start": "2024-01-30T00:00Z", "end": "2024-01-31T00:00Z"}
+    assert len(render(page, "csv").splitlines()) == 4
+    assert "temp" in render(page, "md")
+
+
+def test_segments_stand_as_columns_of_their_own(sqlite_url, tmp_path):
+    write_rows(tmp_path / "rows.csv", days=12)
+    with Store.open(sqlite_url) as store:
+        checked(store, monitor_of(tmp_path / "rows.csv", ("shop",)))
+        page = page_from_store(store, "shops", now=NOW)
+    segments = {c.segment for c in page.columns}
+    assert len(segments) == 3
+    assert "" in segments
+    for column in page.columns:
+        assert [p.score for p in column.history][-1] == column.score
+    assert "counted in each segment" in sentence(page)
+
+
+def test_only_the_windows_asked_for(sqlite_url, tmp_path):
+    write_rows(tmp_path / "rows.csv")
+    with Store.open(sqlite_url) as store:
+        checked(store, monitor_of(tmp_path / "rows.csv"))
+        until = START + timedelta(days=14)
+        earlier = page_from_store(store, "shops", now=NOW, until=until)
+        newest = page_from_store(store, "shops", now=NOW, most=3)
+    assert earlier.window == Window(until - timedelta(days=1), until)
+    assert sentence(earlier).startswith("None of 3")
+    assert len(newest.timeline) == 3
+
+
+def test_a_newer_window_that_could_not_be_read_is_a_note(sqlite_url, tmp_path):
+    path = tmp_path / "rows.csv"
+    write_rows(path, days=12)
+    monitor = monitor_of(path)
+    with Store.open(sqlite_url) as store:
+        first = run_monitor(store, monitor, owner="test", now=lambda: START + timedelta(days=12))
+        assert len(list(first)) == 2
+        before = page_from_store(store, "shops", now=NOW)
+        definition = store.define("shops", monitor.document, NOW)
+        window = Window(START + timedelta(days=12), START + timedelta(days=13))
+        store.plan(definition, [(window, window.end)], NOW)
+        (planned,) = store.due(definition, NOW)
+        claim = store.claim(planned.id, definition, "test", NOW, timedelta(minutes=1))
+        from drift.store import Outcome
+
+        store.finish(
+            claim,
+            Outcome(
+                rows=0, verdict=Verdict.ERROR, message="the disk is gone", source={}, baseline_id=None, segments=(),
+                transitions=(), events=(), notification=None, channels=(),
+            ),
+            NOW,
+        )  # fmt: skip
+        page = page_from_store(store, "shops", now=NOW)
+    assert page.window == before.window
+    assert page.columns == before.columns
+    assert page.notes == ("What the monitor saw on 2024-01-13 could not be checked: the disk is gone",)
+
+
+def test_a_monitor_that_was_never_checked_says_what_to_do(sqlite_url, tmp_path):
+    with Store.open(sqlite_url) as store:
+        store.define("shops", {"reference": {"path": "train.parquet"}}, NOW)
+        page = page_from_store(store, "shops", now=NOW)
+    assert page.columns == ()
+    assert page.reference.label == "train.parquet"
+    assert "drift run" in page.notes[0]
+    assert "Nothing was compared" in render(page)
+
+
+def test_an_unknown_monitor_is_an_error(sqlite_url):
+    with Store.open(sqlite_url) as store, pytest.raises(StoreError, match="no monitor called 'absent'"):
+        page_from_store(store, "absent", now=NOW)
