@@ -5,9 +5,13 @@ import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from drift.errors import InputError
 from drift.verdict import Verdict
+
+UNNAMED: Final = '""'
+"""How alerts call a column whose name is empty: the empty name is the window as a whole."""
 
 
 class State(StrEnum):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from drift.alert import AlertRule, AlertState, Decision, Fingerprint, State, Transition, decide
+from drift.alert import UNNAMED, AlertRule, AlertState, Decision, Fingerprint, State, Transition, decide
 from drift.comparison import SegmentResult
 from drift.monitor import Alerting, Monitor
 from drift.verdict import Verdict
@@ -23,9 +23,6 @@ _COLUMN: Final[Mapping[Verdict, tuple[str, frozenset[Verdict]]]] = {
     Verdict.NOT_COMPARABLE: ("not_comparable", _SEEN),
     Verdict.INSUFFICIENT: ("insufficient", _TOLD),
 }
-
-UNNAMED: Final = '""'
-"""How alerts call a column whose name is empty: the empty name is the window as a whole."""
 
 # Of the window as a whole.
 _WHOLE: Final[Mapping[Verdict, str]] = {

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from drift.channels import Channel
-from drift.errors import DeliveryError
+from drift.errors import DeliveryError, StoreError
 
 FIRST_WAIT: Final = 30.0  # seconds until the second attempt
 LONGEST_WAIT: Final = 3600.0  # seconds
@@ -189,22 +189,23 @@ class _Desk:
     retried: int = 0
     dead: int = 0
 
-    def mark(self, delivery: Due, error: DeliveryError | None) -> None:
-        if error is None:
-            self.outbox.delivered(delivery.id, self.now())
+    def mark(self, delivery: Due, failure: DeliveryError | None) -> None:
+        if failure is None:
+            self._note(delivery, lambda: self.outbox.delivered(delivery.id, self.now()))
             self.sent += 1
             return
         failures = delivery.attempts + 1
-        if not error.retryable:
-            self.give_up(delivery, f"{error} (refused for good)")
+        if not failure.retryable:
+            self.give_up(delivery, f"{failure} (refused for good)")
         elif failures >= self.attempts:
-            self.give_up(delivery, f"{error} (failed {failures} times)")
+            self.give_up(delivery, f"{failure} (failed {failures} times)")
         else:
-            wait = max(backoff(failures, self.rng), min(error.retry_after or 0.0, LONGEST_ASKED))
+            wait = max(backoff(failures, self.rng), min(failure.retry_after or 0.0, LONGEST_ASKED))
             told = "channel %r did not take notification %s (attempt %d of %d); again in %.0f s: %s"
-            log.warning(told, delivery.channel, delivery.notification_id, failures, self.attempts, wait, error)
-            moment = self.now()
-            self.outbox.delivery_failed(delivery.id, str(error), moment + timedelta(seconds=wait), moment)
+            log.warning(told, delivery.channel, delivery.notification_id, failures, self.attempts, wait, failure)
+            at = self.now()
+            again = at + timedelta(seconds=wait)
+            self._note(delivery, lambda: self.outbox.delivery_failed(delivery.id, str(failure), again, at))
             self.retried += 1
 
     def give_up(self, delivery: Due, why: str) -> None:
@@ -215,20 +216,30 @@ class _Desk:
             why,
             delivery.payload.get("title", ""),
         )
-        self.outbox.delivery_failed(delivery.id, why, None, self.now())
+        self._note(delivery, lambda: self.outbox.delivery_failed(delivery.id, why, None, self.now()))
         self.dead += 1
+
+    def _note(self, delivery: Due, write: Callable[[], None]) -> None:
+        """Write to the outbox. Where another replica was faster with this very delivery, that stands."""
+        try:
+            write()
+        except StoreError:
+            if any(d.id == delivery.id for d in _pending(self.outbox, self.now())):
+                raise
+            log.info("notification %s to channel %r was settled elsewhere", delivery.notification_id, delivery.channel)
 
 
 def _unblocked(lines: list[_Line], outbox: Outbox, now: datetime) -> list[_Line]:
-    """The lines whose oldest pending delivery is due; the others wait for theirs.
-
-    Looking further ahead than any retry can lie shows what is pending, due or not.
-    """
+    """The lines whose oldest pending delivery is due; the others wait for theirs."""
     oldest: dict[str, int] = {}
-    ahead = timedelta(seconds=LONGEST_ASKED) * 2
-    for delivery in outbox.deliveries_due(now + ahead, limit=_AT_ONCE):
+    for delivery in _pending(outbox, now):
         oldest.setdefault(delivery.channel, delivery.id)
     return [line for line in lines if oldest.get(line.name) == line.deliveries[0].id]
+
+
+def _pending(outbox: Outbox, now: datetime) -> Sequence[Due]:
+    """What is pending, due or not: the view from a time beyond any retry."""
+    return outbox.deliveries_due(now + timedelta(seconds=2 * LONGEST_ASKED), limit=_AT_ONCE)
 
 
 def _run(lines: list[_Line], desk: _Desk, deadline: float) -> None:

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from drift.alert import State, Transition
-from drift.alerting import UNNAMED
+from drift.alert import UNNAMED, State, Transition
 from drift.comparison import ColumnResult
 from drift.verdict import badness
 from drift.window import Window, format_instant
@@ -251,7 +250,7 @@ def _by_urgency(event: Event) -> tuple[bool, bool, int, float, str, str, str]:
 
 
 def _stable_id(kind: str, monitor: str, window: Window, revision: int, *rest: str) -> str:
-    parts = (kind, monitor, format_instant(window.start), str(revision), *rest)
+    parts = (kind, monitor, str(window), str(revision), *rest)
     # A lone surrogate in a name cannot be UTF-8, which uuid5 asks for; escaped, it can.
     return str(uuid5(_IDS, "\x1f".join(parts).encode("ascii", "backslashreplace").decode()))
 

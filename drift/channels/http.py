@@ -107,8 +107,11 @@ async def _post(
     try:
         # httpx counts its timeouts anew for every read: a receiver that drips one byte a second holds it forever.
         async with asyncio.timeout(deadline):
-            # The time limit is the one above. Encoded answers are not asked for: a refusal is read as it comes.
-            client = httpx.AsyncClient(timeout=None, follow_redirects=False)  # noqa: S113
+            # Connecting and the TLS handshake have less than half of it each: httpcore leaves the socket open
+            # where a handshake is cancelled from outside, and closes it where its own limit ends it.
+            limits = httpx.Timeout(None, connect=0.45 * deadline)
+            client = httpx.AsyncClient(timeout=limits, follow_redirects=False)
+            # Encoded answers are not asked for: a refusal is read as it comes.
             sent = {"Accept-Encoding": "identity", "User-Agent": "drift", **headers}
             async with client, client.stream("POST", url, content=body, headers=sent) as answer:
                 if not answer.is_success:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.alert import AlertState, Fingerprint, State, Transition
-from drift.alerting import UNNAMED, column_rules, transitions, whole_verdict, window_rules
+from drift.alert import UNNAMED, AlertState, Fingerprint, State, Transition
+from drift.alerting import column_rules, transitions, whole_verdict, window_rules
 from drift.monitor import Alerting
 from drift.verdict import Verdict
 

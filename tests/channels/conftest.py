@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
 
+import httpx  # noqa: F401 (slow to import: not within a test's deadline)
 import pytest
 
 

@@ -122,12 +122,12 @@ def test_the_file_gets_one_line_of_json_for_each_notification(payload: Payload, 
 
 def test_lines_of_many_writers_do_not_mix(payload: Payload, tmp_path: Path) -> None:
     path = tmp_path / "alerts.jsonl"
-    names = [f"n-{n}" for n in range(60)]
+    names = [f"n-{n}" for n in range(200)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: FileChannel("f", path).send(payload(n, events=50), deadline=1), names))
+        list(pool.map(lambda n: FileChannel("f", path).send(payload(n, events=300), deadline=1), names))
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert sorted(line["id"] for line in lines) == sorted(names)
-    assert all(line == payload(line["id"], events=50) for line in lines)
+    assert all(line == payload(line["id"], events=300) for line in lines)
 
 
 def test_a_line_that_a_full_disk_cut_short_does_not_spoil_the_next(payload: Payload, tmp_path: Path) -> None:

@@ -166,6 +166,20 @@ def test_a_connection_that_is_not_even_accepted_is_left_at_the_deadline(payload:
             one.close()
 
 
+def test_a_tls_handshake_that_never_ends_is_left_at_the_deadline(payload: Payload) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        begun = time.monotonic()
+        assert refused(f"https://127.0.0.1:{mute.getsockname()[1]}/", payload(), deadline=0.5).retryable
+        assert time.monotonic() - begun < 3
+
+
+def test_a_receiver_without_a_certificate_is_refused(serve: Serve, how: SimpleNamespace, payload: Payload) -> None:
+    receiver = serve(how.answer(200))
+    error = refused(receiver.url.replace("http://", "https://"), payload())
+    assert str(error).startswith("https://127.0.0.1: ConnectError: [SSL")
+    assert receiver.requests == []
+
+
 def test_a_connection_that_is_reset_or_refused_is_tried_again(
     serve: Serve, how: SimpleNamespace, payload: Payload
 ) -> None:

@@ -1,0 +1,137 @@
+"""Deliveries out of the real store, on both databases: from a decided window to a receiver."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from drift.alerting import transitions
+from drift.channels.webhook import WebhookChannel
+from drift.deliver import Drained, drain
+from drift.errors import StoreError
+from drift.monitor import Alerting, FileSource, Monitor, Reference
+from drift.notification import Notification, make_events, make_notification
+from drift.store import Outcome, Store
+from drift.verdict import Verdict
+from drift.window import Period, Window
+
+NOW = datetime(2011, 6, 13, 2, 15, tzinfo=UTC)
+DAY = timedelta(days=1)
+Serve = Callable[..., Any]
+
+
+def decided(store: Store, verdicts: list[Verdict], channels: tuple[str, ...]) -> list[Notification]:
+    """Windows checked by their bare verdicts; the notifications that came of them."""
+    monitor = Monitor(
+        "bikes", FileSource("unread"), "ts", Reference(), ZoneInfo("UTC"), Period(1, "d"),
+        alerting=Alerting(notify=channels, labels={"severity": "page"}),
+    )  # fmt: skip
+    definition = store.define(monitor.name, {"window": "1d"}, NOW)
+    made = []
+    for n, verdict in enumerate(verdicts):
+        window = Window(NOW + n * DAY, NOW + (n + 1) * DAY)
+        store.plan(definition, [(window, NOW)], NOW)
+        (planned,) = store.due(definition, NOW)
+        claim = store.claim(planned.id, definition, "me", NOW, DAY)
+        assert claim is not None
+        turns = transitions(monitor, window, verdict, store.alert_states(claim.monitor_id), NOW)
+        events = make_events(turns, {}, monitor.name, window, claim.revision, note="cannot read it")
+        told = make_notification(monitor.name, window, claim.revision, events, labels=monitor.alerting.labels)
+        store.finish(claim, Outcome(0, verdict, "", {}, None, (), turns, events, told, channels), NOW)
+        made += [told] if told else []
+    return made
+
+
+def run(store: Store, channels: dict[str, WebhookChannel], later: timedelta = timedelta(0), **options: Any) -> Drained:
+    return drain(store, channels, lambda: NOW + later, rng=np.random.default_rng(1), **{"deadline": 5.0, **options})
+
+
+def ids(receiver: Any) -> list[str]:
+    return [r.headers["idempotency-key"] for r in receiver.requests]
+
+
+FIRES_AND_RESOLVES = [Verdict.ERROR, Verdict.ERROR, Verdict.OK, Verdict.ERROR]
+
+
+def test_what_was_decided_arrives_as_it_was_written(store: Store, serve: Serve, how: SimpleNamespace) -> None:
+    told = decided(store, FIRES_AND_RESOLVES, ("hook",))
+    assert [n.status for n in told] == ["firing", "resolved", "firing"]
+    receiver = serve(how.answer(200))
+    hook = {"hook": WebhookChannel("hook", receiver.url)}
+    assert run(store, hook) == Drained(sent=3)
+    assert [json.loads(r.body) for r in receiver.requests] == [n.to_dict() for n in told]
+    assert ids(receiver) == [n.id for n in told]
+    assert run(store, hook, later=DAY) == Drained()
+
+
+def test_a_failing_channel_keeps_its_order_and_delays_no_other(
+    store: Store, serve: Serve, how: SimpleNamespace
+) -> None:
+    told = decided(store, FIRES_AND_RESOLVES, ("bad", "good"))
+    bad, good = serve(how.hang, how.answer(500), how.answer(200)), serve(how.answer(200))
+    hooks = {name: WebhookChannel(name, r.url) for name, r in (("bad", bad), ("good", good))}
+    assert run(store, hooks, deadline=2.5) == Drained(sent=3, retried=1, waiting=2)
+    assert run(store, hooks, later=timedelta(seconds=1)) == Drained(waiting=2)
+    assert run(store, hooks, later=timedelta(hours=1)) == Drained(retried=1, waiting=2)
+    assert run(store, hooks, later=timedelta(hours=3)) == Drained(sent=3)
+    assert ids(good) == [n.id for n in told]
+    assert ids(bad) == [told[0].id] * 2 + [n.id for n in told]
+    assert store.counts_by_status()["deliveries"] == {"sent": 6}
+
+
+def test_what_is_given_up_is_kept_as_dead_with_its_reason(store: Store, serve: Serve, how: SimpleNamespace) -> None:
+    decided(store, [Verdict.ERROR], ("hook", "gone"))
+    receiver = serve(how.answer(410))
+    assert run(store, {"hook": WebhookChannel("hook", receiver.url)}) == Drained(dead=2)
+    assert store.counts_by_status()["deliveries"] == {"dead": 2}
+
+
+def test_replicas_that_drain_at_once_lose_nothing_and_stop_for_nothing(
+    store: Store, serve: Serve, how: SimpleNamespace
+) -> None:
+    told = decided(store, [Verdict.ERROR, Verdict.OK] * 4, ("hook",))
+    receiver = serve(how.answer(200))
+    hook = {"hook": WebhookChannel("hook", receiver.url)}
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda _: run(store, hook), range(3)))
+    assert sum(d.sent for d in done) == len(receiver.requests) >= len(told)
+    assert set(ids(receiver)) == {n.id for n in told}, "repeats bear the id they are discarded by"
+    assert store.counts_by_status()["deliveries"] == {"sent": len(told)}
+
+
+def test_a_process_that_dies_before_it_marks_sends_again_under_the_same_id(
+    store: Store, serve: Serve, how: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (told,) = decided(store, [Verdict.ERROR], ("hook",))
+    receiver = serve(how.answer(200))
+    hook = {"hook": WebhookChannel("hook", receiver.url)}
+
+    def dies(delivery_id: int, now: datetime) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "delivered", dies)
+        with pytest.raises(KeyboardInterrupt):
+            run(store, hook)
+    assert run(store, hook) == Drained(sent=1)
+    assert ids(receiver) == [told.id] * 2
+
+
+def test_a_store_that_refuses_to_write_is_an_error(
+    store: Store, serve: Serve, how: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decided(store, [Verdict.ERROR], ("hook",))
+    receiver = serve(how.answer(200))
+
+    def refuses(delivery_id: int, now: datetime) -> None:
+        raise StoreError("disk full")
+
+    monkeypatch.setattr(store, "delivered", refuses)
+    with pytest.raises(StoreError, match="disk full"):
+        run(store, {"hook": WebhookChannel("hook", receiver.url)})
