@@ -90,13 +90,13 @@ def test_migrations_and_tables_say_the_same(empty_url: str) -> None:
     assert migrate.check(empty_url) == []
 
 
-def test_a_difference_between_schema_and_tables_is_told(store_url: str) -> None:
-    engine = create_engine(parse_url(store_url))
+def test_a_difference_between_schema_and_tables_is_told(own_store_url: str) -> None:
+    engine = create_engine(parse_url(own_store_url))
     with engine.begin() as connection:
         connection.execute(text("DROP INDEX ix_alert_monitor_id"))
         connection.execute(text("CREATE TABLE somebody_elses (id INTEGER)"))
     engine.dispose()
-    (told,) = migrate.check(store_url)
+    (told,) = migrate.check(own_store_url)
     assert "add_index" in told
     assert "ix_alert_monitor_id" in told
 
@@ -129,20 +129,20 @@ def test_an_upgrade_of_a_newest_store_changes_nothing(store_url: str) -> None:
     assert contents(store_url) == before
 
 
-def test_the_next_migration_keeps_what_is_stored(store_url: str, next_scripts: Path) -> None:
+def test_the_next_migration_keeps_what_is_stored(own_store_url: str, next_scripts: Path) -> None:
     """Foreign keys lead to the table it rebuilds: rows behind them must neither break nor go."""
     with pytest.MonkeyPatch.context() as old:
         old.setattr("drift.store.schema.REVISIONS", REVISIONS)
-        fill(store_url)
-    before = contents(store_url)
+        fill(own_store_url)
+    before = contents(own_store_url)
     add(next_scripts, "pass")
-    assert migrate.upgrade(store_url) == (REVISIONS[-1], "9999")
-    assert "novelty" in tables(store_url)
-    after = contents(store_url)
+    assert migrate.upgrade(own_store_url) == (REVISIONS[-1], "9999")
+    assert "novelty" in tables(own_store_url)
+    after = contents(own_store_url)
     assert {name: rows for name, rows in after.items() if name != "monitor"} == {
         name: rows for name, rows in before.items() if name != "monitor"
     }
-    with Store.open(store_url) as store:
+    with Store.open(own_store_url) as store:
         assert store.monitors() == ["bikes (renamed)"]
         assert store.profile("bikes (renamed)", day(0).start) == LIVE
 
@@ -156,18 +156,18 @@ def test_the_next_migration_keeps_what_is_stored(store_url: str, next_scripts: P
     ],
 )
 def test_a_migration_that_fails_changes_nothing(
-    store_url: str, next_scripts: Path, more: str, error: type[Exception]
+    own_store_url: str, next_scripts: Path, more: str, error: type[Exception]
 ) -> None:
     with pytest.MonkeyPatch.context() as old:
         old.setattr("drift.store.schema.REVISIONS", REVISIONS)
-        fill(store_url)
-    before, before_tables = contents(store_url), tables(store_url)
+        fill(own_store_url)
+    before, before_tables = contents(own_store_url), tables(own_store_url)
     add(next_scripts, more)
     with pytest.raises(error):
-        migrate.upgrade(store_url)
-    assert migrate.current(store_url) == REVISIONS[-1]
-    assert contents(store_url) == before
-    assert tables(store_url) == before_tables
+        migrate.upgrade(own_store_url)
+    assert migrate.current(own_store_url) == REVISIONS[-1]
+    assert contents(own_store_url) == before
+    assert tables(own_store_url) == before_tables
 
 
 def test_of_upgrades_at_once_one_does_the_work(empty_url: str) -> None:

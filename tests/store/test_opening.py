@@ -132,12 +132,12 @@ def test_each_way_to_write_a_postgresql_address_works(postgres_url: str, scheme:
         defined(store)
 
 
-def test_a_store_that_is_ahead_is_refused_with_the_remedy(store_url: str) -> None:
-    set_version(store_url, "9999")
-    for use in (lambda: Store.open(store_url), lambda: migrate.upgrade(store_url)):
+def test_a_store_that_is_ahead_is_refused_with_the_remedy(own_store_url: str) -> None:
+    set_version(own_store_url, "9999")
+    for use in (lambda: Store.open(own_store_url), lambda: migrate.upgrade(own_store_url)):
         with pytest.raises(StoreError, match=r"schema 9999, newer than this drift .*; install the newer drift"):
             use()
-    assert migrate.check(store_url) == ["schema 9999 is newer than this drift knows"]
+    assert migrate.check(own_store_url) == ["schema 9999 is newer than this drift knows"]
 
 
 def test_a_store_that_is_behind_is_refused_with_the_remedy(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,14 +142,14 @@ def test_counts_by_status_say_how_much_is_left(filled: Store) -> None:
 
 
 @pytest.mark.postgres
-def test_times_come_back_in_utc_whatever_zone_the_server_is_in(postgres_url: str) -> None:
+def test_times_come_back_in_utc_whatever_zone_the_server_is_in(own_postgres_url: str) -> None:
     """SQLite has no zone of its own."""
-    url = parse_url(postgres_url)
+    url = parse_url(own_postgres_url)
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text(f"ALTER DATABASE \"{url.database}\" SET timezone TO 'Asia/Kolkata'"))
     engine.dispose()
-    with Store.open(postgres_url) as store:
+    with Store.open(own_postgres_url) as store:
         definition = defined(store)
         claim = claimed(store, definition)
         assert claim.window == day(0)

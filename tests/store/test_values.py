@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, create_engine, select
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, select
 
-from drift.store.engine import parse_url
+from drift.store.engine import make_engine, parse_url
 from drift.store.types import Document, Finite, Instant, ValueRefused, Whole, Words
 
 things = Table(
@@ -26,11 +26,11 @@ things = Table(
 
 
 @pytest.fixture
-def connection(empty_url: str) -> Iterator[Connection]:
-    engine = create_engine(parse_url(empty_url))
-    with engine.begin() as opened:
+def connection(store_url: str) -> Iterator[Connection]:
+    engine = make_engine(parse_url(store_url))
+    with engine.connect() as opened:
         things.create(opened)
-        yield opened
+        yield opened  # and rolled back, the table too
     engine.dispose()
 
 
