@@ -253,7 +253,7 @@ def _outcome(
 ) -> Outcome:
     turned = transitions(monitor, claim.window, found.results or Verdict.ERROR, states, now)
     by_column = {(part.segment, c.column): c for part in found.results for c in part.columns}
-    events = make_events(turned, by_column, monitor.name, claim.window, claim.revision)
+    events = make_events(turned, by_column, monitor.name, claim.window, claim.revision, found.error)
     rules = monitor.alerting
     retry = bool(found.error) and claim.attempt <= len(RETRIES)
     return Outcome(

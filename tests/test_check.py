@@ -140,6 +140,7 @@ def test_a_window_that_cannot_be_read_is_an_error_at_once_and_tried_again(
     assert broken.verdicts == [Verdict.ERROR]
     assert "data.parquet" in broken.outcome.message
     assert [e.transition.after.state for e in broken.outcome.events] == [State.FIRING]
+    assert "data.parquet" in broken.outcome.events[0].message
     assert check(store, monitor, now) == [], "not before the first retry"
     (again,) = check(store, monitor, now + RETRIES[0])
     assert (again.revision, again.outcome.events) == (2, ()), "told once"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from drift.cli.options import DEFAULT_CONFIG, ConfigFile, Fail, FailOn
-from drift.cli.output import exit_status, print_json, print_table, say
+from drift.cli.output import exit_status, print_json, print_table, say, shown_p
 
 if TYPE_CHECKING:
     from drift.adhoc import Comparison
@@ -74,7 +74,7 @@ def _print_comparison(found: "Comparison") -> None:
             result.score,
             None if result.threshold is None else result.threshold.drift,
             result.noise_floor,
-            None if result.p_value is None else f"{result.p_value:.1g}",
+            shown_p(result.p_value),
             result.explanation if result.scored and result.verdict.value in {"drift", "warn"} else _untold(result),
         )
         for result in found.columns

@@ -86,6 +86,13 @@ def shown(value: object) -> str:
     return str(value)
 
 
+def shown_p(p_value: float | None) -> str:
+    """A p-value to one digit; what is smaller than anything that was checked is not told to more."""
+    if p_value is None:
+        return ""
+    return "< 1e-9" if p_value < 1e-9 else f"{p_value:.1g}"
+
+
 def exit_status(verdicts: "Iterable[Verdict]", fail_on: FailOn) -> int:
     """As of `diff`: what was found comes first, then what could not be told."""
     from drift.verdict import Verdict
