@@ -4,11 +4,12 @@ import re
 from typing import Final
 
 from drift.report.model import Column, Page
-from drift.report.words import NAMES, SIGNS, number, p_value, sentence, unit
+from drift.report.words import NAMES, SIGNS, moved, number, p_value, sentence, unit
 from drift.window import format_instant
 
-# Whatever Markdown or the HTML inside it could take as markup. Names come from data.
-_MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$@:-])")
+# Whatever Markdown, GitHub or the HTML inside could take as markup, links and mentions included. Names come
+# from data.
+_MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>#|~&$@]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
 
 
 def render_markdown(page: Page) -> str:
@@ -32,7 +33,6 @@ def _side(label: str, rows: int) -> str:
 
 
 def _row(column: Column) -> str:
-    told = column.explanation if column.verdict.told else column.message
     cells = [
         f"{SIGNS[column.verdict]} {NAMES[column.verdict]}",
         _plain(column.label),
@@ -40,7 +40,7 @@ def _row(column: Column) -> str:
         number(column.threshold.drift if column.threshold else None),
         number(column.noise_floor),
         p_value(column.p_value).replace("<", "&lt;"),
-        _plain(told),
+        _plain(moved(column)),
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -133,9 +133,9 @@ def test_markdown_keeps_one_line_for_each_column_whatever_its_name(hostile_page)
 
 
 def test_markdown_takes_names_for_text(plain_page):
-    evil = replace(plain_page.columns[0], name="<b>x</b> [a](http://b) | `c` **d**")
+    evil = replace(plain_page.columns[0], name="<b>x</b> [a](http://b) | `c` **d** @team WWW.e.f")
     text = render(replace(plain_page, columns=(evil,)), "md")
-    for markup in ("<b>", "[a](", " `c`", " **d**"):
+    for markup in ("<b>", "[a](", "http://", " `c`", " **d**", " @team", "WWW.e"):
         assert markup not in text
     assert r"\<b\>x" in text
 
