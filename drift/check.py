@@ -24,7 +24,7 @@ from drift.histogram import Fault, Profile, Uncounted
 from drift.monitor import Monitor
 from drift.notification import make_events, make_notification
 from drift.sources import Source, open_reference, open_source
-from drift.store import AlertsMoved, Baseline, Claim, Definition, Outcome, Store
+from drift.store import AlertsMoved, Baseline, Claim, Definition, LeaseLost, Outcome, Store
 from drift.verdict import Verdict, worst
 from drift.window import Window, due_at
 
@@ -164,8 +164,14 @@ def run_monitor(
     baseline = freeze_reference(store, monitor, definition, now())
     for planned in due:
         claim = store.claim(planned.id, definition, owner, now(), LEASE)
-        if claim is not None:  # else another replica has it
-            yield check_window(store, monitor, source, baseline, claim, now)
+        if claim is None:  # another replica has it
+            continue
+        try:
+            checked = check_window(store, monitor, source, baseline, claim, now)
+        except LeaseLost as error:  # it took longer than the lease, and another replica has it by now
+            log.warning("%s", error)
+        else:
+            yield checked
 
 
 def check_window(

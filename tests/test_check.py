@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 
 from drift.alert import State
-from drift.check import RETRIES, Checked, Failed, backfill, run_all
+from drift.check import LEASE, RETRIES, Checked, Failed, backfill, run_all
 from drift.comparison import SegmentResult, compare_profiles
 from drift.histogram import Profile
 from drift.monitor import Alerting, ColumnRule, Columns, FileSource, Monitor, Reference
@@ -215,3 +216,25 @@ def test_a_segment_that_the_reference_does_not_know_is_told_apart(
     verdicts = {part.segment: part.verdict for part in checked[1].outcome.segments}
     assert verdicts["site=(other)"] is Verdict.NOT_COMPARABLE
     assert verdicts["site=b"] is Verdict.NO_DATA
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing_and_goes_on(
+    store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_days(tmp_path / "data.parquet", 14)
+    check(store, monitor, START + 11 * DAY)
+    definition = store.find("m")
+    assert definition is not None
+    now, stolen = START + 13 * DAY, []
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        if not stolen:  # while the first window is being counted, another worker takes it over
+            (first, *_) = store.due(definition, now + 2 * LEASE)
+            stolen.append(store.claim(first.id, definition, "other", now + 2 * LEASE, LEASE))
+        return compare_profiles(*args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("drift.check.compare_profiles", slow)
+        assert days_of(check(store, monitor, now)) == [12]
+    (window,) = [w for w in store.windows("m") if w["window_start"] == "2024-03-12T00:00Z"]
+    assert window["status"] == "claimed"
