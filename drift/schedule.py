@@ -183,11 +183,20 @@ class Service:
             self._beat()
             if self.stopping:  # the rest stays due
                 return
-        told = {name: why for name, why in self._pulse.failed.items() if name != monitor.name}
-        if message:
-            self._beat(failed={**told, monitor.name: message})
-        else:
-            self._beat(failed=told, succeeded={**self._pulse.succeeded, monitor.name: self._now()})
+        self._note(monitor.name, message)
+
+    def _note(self, name: str, problem: str) -> None:
+        """How a monitor did; a problem is logged when it comes and when it goes, not at every tick."""
+        before = self._pulse.failed.get(name, "")
+        others = {other: why for other, why in self._pulse.failed.items() if other != name}
+        if problem:
+            if problem != before:
+                log.error("monitor %s: %s", name, problem, extra={"fields": {"monitor": name}})
+            self._beat(failed={**others, name: problem})
+            return
+        if before:
+            log.info("monitor %s is checked again", name, extra={"fields": {"monitor": name}})
+        self._beat(failed=others, succeeded={**self._pulse.succeeded, name: self._now()})
 
     def _deliver(self) -> str:
         if not self.stopping:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from http import HTTPStatus
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -146,6 +147,10 @@ def _add_pages(app: FastAPI, site: Site) -> None:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"monitor {name!r} {told}")
         return _Page(render_html(page_from_store(site.store, name, now=site.now()), _linked()))
 
+    @app.get("/favicon.ico", include_in_schema=False)
+    def icon() -> Response:
+        return Response(status_code=HTTPStatus.NO_CONTENT)  # browsers ask for it, whatever a page says
+
     @app.get("/static/{name}", include_in_schema=False)
     def static(name: str) -> Response:
         if name not in _STATIC:
@@ -165,11 +170,13 @@ _STATIC: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
 
 @cache
 def _linked() -> Linked:
-    return Linked(style=_address("report.css"), charts=_address("charts.js"), script=_address("report.js"))
+    # To bundle the charts takes seconds: their version tells them apart as well as their content would.
+    charts = f"/static/charts.js?v={version('vl-convert-python')}-{version('altair')}"
+    return Linked(style=_address("report.css"), charts=charts, script=_address("report.js"))
 
 
 def _address(name: str) -> str:
-    digest = hashlib.sha256(_STATIC[name][1]().encode()).hexdigest()[:16]
+    digest = hashlib.sha256(asset(name).encode()).hexdigest()[:16]
     return f"/static/{name}?v={digest}"
 
 
@@ -183,8 +190,10 @@ def _sentence(standings: list[Standing]) -> str:
     """How they stand, all together."""
     drifted = [one.name for one in standings if one.last and one.last["verdict"] == Verdict.DRIFT]
     untold = [one.name for one in standings if one.last and not Verdict(one.last["verdict"]).told]
+    waiting = [one.name for one in standings if not one.last]
     told = f"{len(drifted)} of {len(standings)} monitors drifted in the newest window"
-    return told + (f"; {len(untold)} could not be told" if untold else "")
+    told += f"; {len(untold)} could not be told" if untold else ""
+    return told + (f"; {len(waiting)} not checked yet" if waiting else "")
 
 
 @cache

@@ -59,6 +59,7 @@ class StoreCollector(Collector):
         windows = GaugeMetricFamily(
             "drift_windows", "Checked windows by the verdict of their newest check.", labels=["monitor", "verdict"]
         )
+        failing = GaugeMetricFamily("drift_monitor_failing", "1 where it is not checked.", labels=["monitor"])
         waiting = GaugeMetricFamily("drift_windows_waiting", "Windows planned and not checked.", labels=["monitor"])
         firing = GaugeMetricFamily("drift_alerts_firing", "Alerts that fire.", labels=["monitor"])
         success = GaugeMetricFamily(
@@ -69,11 +70,12 @@ class StoreCollector(Collector):
         for one in self._standings():
             for verdict in Verdict:
                 windows.add_metric([one.name, verdict.value], one.verdicts[verdict.value])
+            failing.add_metric([one.name], float(bool(one.problem)))
             waiting.add_metric([one.name], one.waiting)
             firing.add_metric([one.name], len(one.firing))
             if one.succeeded is not None:
                 success.add_metric([one.name], one.succeeded.timestamp())
-        yield from (windows, waiting, firing, success)
+        yield from (failing, windows, waiting, firing, success)
 
 
 def registry(standings: Callable[[], list[Standing]], store: Store, service: Service) -> CollectorRegistry:

@@ -59,11 +59,7 @@ def run(app: ASGIApp, listening: socket.socket, service: Ticking) -> None:
     service : Ticking
         What ticks. It is started and stopped here.
     """
-    # The access log would hold tokens. Other logs of uvicorn go where those of drift go.
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE
-    )
-    server = _Server(config, service.stop_soon)
+    server = make_server(app, service.stop_soon)
     with _handling(server.handle_exit):  # from here until uvicorn handles them itself, and when it raises them again
         service.start()
         try:
@@ -72,6 +68,15 @@ def run(app: ASGIApp, listening: socket.socket, service: Ticking) -> None:
             for number in SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             service.stop()
+
+
+def make_server(app: ASGIApp, on_exit: Callable[[], None]) -> uvicorn.Server:
+    """The server; `on_exit` is called at the first signal."""
+    # The access log would hold tokens. Other logs of uvicorn go where those of drift go.
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE
+    )
+    return _Server(config, on_exit)
 
 
 @contextmanager

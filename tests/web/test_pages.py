@@ -1,0 +1,192 @@
+"""What the pages, the API and the metrics tell: the same as the store, whatever the names are."""
+
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from drift.web import documents
+
+DOCUMENTS = {
+    "monitors": documents.Monitors,
+    "scores": documents.Scores,
+    "windows": documents.Windows,
+    "alerts": documents.Alerts,
+}
+
+
+def metrics(served: Any) -> dict[tuple[str, ...], float]:
+    """Every sample by its name and the values of its labels."""
+    families = text_string_to_metric_families(served.get("/metrics").text)
+    return {(s.name, *(s.labels[k] for k in sorted(s.labels))): s.value for f in families for s in f.samples}
+
+
+def test_before_the_first_check_it_says_so(served: Any, make: Any) -> None:
+    assert served.get("/readyz").status_code == 503
+    assert "not checked" in served.get("/").text
+    assert served.get("/api/v1/windows").json() == {"version": 1, "windows": []}
+    answer = served.get(f"/monitors/{quote(make.NAME, safe='')}")
+    assert answer.status_code == 404
+    assert "not been checked yet" in answer.json()["detail"]
+
+
+def test_the_api_tells_what_the_store_tells(served: Any) -> None:
+    served.service.tick()
+    assert served.get("/api/v1/scores").json() == {"version": 1, "scores": served.store.scores()}
+    assert served.get("/api/v1/windows").json() == {"version": 1, "windows": served.store.windows()}
+    assert served.get("/api/v1/alerts").json() == {"version": 1, "alerts": served.store.alerts()}
+    assert len(served.store.scores()) == 12  # six days of two columns
+    for name, model in DOCUMENTS.items():
+        document = served.get(f"/api/v1/{name}").json()
+        assert model.model_validate(document).model_dump(mode="json") == document
+        assert document[name]
+
+
+def test_filters_are_those_of_the_commands(served: Any, make: Any) -> None:
+    served.service.tick()
+    since = make.FIRST + timedelta(days=2)
+    bounds = {"from": "2024-01-10", "to": "2024-01-12T00:00+00:00"}
+    found = served.get("/api/v1/scores", params={**bounds, "column": "amount", "segment": ""}).json()["scores"]
+    assert found == served.store.scores(column="amount", segment="", since=since, until=since + timedelta(days=2))
+    assert [row["window_start"] for row in found] == ["2024-01-10T00:00Z", "2024-01-11T00:00Z"]
+    assert served.get("/api/v1/windows", params={"monitor": "nobody"}).json()["windows"] == []
+    assert len(served.get("/api/v1/windows", params={"revisions": "all"}).json()["windows"]) == 6
+    firing = served.get("/api/v1/alerts", params={"state": "firing"}).json()["alerts"]
+    assert [(row["monitor"], row["column"]) for row in firing] == [(make.NAME, "amount")]
+
+
+def test_moments_without_a_zone_are_on_the_clocks_of_the_monitor(project: Path, sqlite_url: str, make: Any) -> None:
+    text = project.read_text(encoding="utf-8").replace("    window:", "    timezone: Asia/Tokyo\n    window:")
+    project.write_text(text, encoding="utf-8")
+    with make.serving(project, sqlite_url) as served:
+        served.service.tick()
+        here = {"monitor": make.NAME, "from": "2024-01-10", "to": "2024-01-11"}
+        found = served.get("/api/v1/windows", params=here).json()["windows"]
+        assert [row["window_start"] for row in found] == ["2024-01-09T15:00Z"]  # midnight in Tokyo, UTC+9
+
+
+@pytest.mark.parametrize(
+    "query", ["from=2011", "from=yesterday", "to=1704067200", "revisions=some", "colum=a", "from=2024-13-01"]
+)
+@pytest.mark.parametrize("name", ["scores", "windows"])
+def test_a_filter_that_cannot_be_meant_is_refused(idle: Any, name: str, query: str) -> None:
+    answer = idle.get(f"/api/v1/{name}?{query}")
+    assert answer.status_code == 422
+    assert query.split("=")[0] in answer.text
+
+
+def test_an_unknown_state_is_refused(idle: Any) -> None:
+    assert idle.get("/api/v1/alerts?state=burning").status_code == 422
+
+
+def test_metrics_tell_what_the_store_tells(served: Any, make: Any) -> None:
+    served.service.tick()
+    found = metrics(served)
+    name = make.NAME
+    verdicts = [row["verdict"] for row in served.store.windows()]
+    assert found["drift_windows", name, "drift"] == verdicts.count("drift") == 3  # from the shift on
+    assert found["drift_windows", name, "ok"] == verdicts.count("ok") == 3
+    assert found["drift_windows_waiting", name] == 0
+    assert found["drift_alerts_firing", name] == len(served.store.alerts(state="firing")) == 1
+    assert found["drift_deliveries", "sent"] == 1
+    assert found["drift_deliveries", "dead"] == 0
+    assert found["drift_last_success_timestamp_seconds", name] == served.clock[0].timestamp()
+    assert found["drift_tick_age_seconds",] == 0
+    served.clock[0] += timedelta(seconds=91)
+    assert metrics(served)["drift_tick_age_seconds",] == 91
+    assert metrics(served)["drift_ready",] == 0
+    assert "no sign of life for 91 s" in served.get("/readyz").text
+
+
+def test_the_list_leads_to_every_report(served: Any, make: Any) -> None:
+    served.service.tick()
+    text = served.get("/").text
+    assert "1 of 1 monitors drifted in the newest window" in text
+    assert "<i>" not in text
+    assert "a/b &lt;i&gt;&amp;&#34;é" in text
+    link = f"/monitors/{quote(make.NAME, safe='')}"
+    assert f'href="{link}"' in text
+    report = served.get(link)
+    assert report.status_code == 200
+    assert "<i>&" not in report.text
+    assert "amount" in report.text
+
+
+def test_names_that_are_markup_stay_data(served: Any, make: Any) -> None:
+    served.service.tick()
+    evil = "</script><script>alert(1)</script>"
+    assert served.get(f"/monitors/{quote(evil, safe='')}").status_code == 404
+    for path in ("/", f"/monitors/{quote(make.NAME, safe='')}", f"/monitors/{quote(evil, safe='')}"):
+        answer = served.get(path)
+        assert "<script>alert" not in answer.text or answer.headers["content-type"] == "application/json"
+
+
+def test_static_files_are_ours_only(idle: Any) -> None:
+    for name in ("report.css", "report.js"):
+        assert "immutable" in idle.get(f"/static/{name}").headers["cache-control"]
+    for name in ("app.py", "..%2fhtml.py", "../html.py", ""):
+        assert idle.get(f"/static/{name}").status_code == 404
+
+
+def test_a_store_that_fails_is_told_and_does_not_end_the_service(project: Path, tmp_path: Path, make: Any) -> None:
+    path = tmp_path / "own.db"
+    with make.serving(project, f"sqlite:///{path}") as served:
+        served.service.tick()
+        assert served.get("/readyz").status_code == 200
+        with sqlite3.connect(path) as broken:
+            broken.execute("ALTER TABLE monitor RENAME TO lost")
+        ready = served.get("/readyz")
+        assert (ready.status_code, "store does not answer" in ready.text) == (503, True)
+        assert "monitor" not in ready.text  # open to all: nothing of the inside
+        for name in DOCUMENTS:
+            answer = served.get(f"/api/v1/{name}")
+            assert answer.status_code == 503
+            assert "no such table" in answer.json()["error"]
+        served.service.tick()
+        assert served.service.pulse.failed
+        with sqlite3.connect(path) as mended:
+            mended.execute("ALTER TABLE lost RENAME TO monitor")
+        served.service.tick()
+        assert served.get("/readyz").status_code == 200
+        assert not served.service.pulse.failed
+
+
+def test_a_monitor_that_cannot_be_checked_is_shown_with_the_reason(served: Any, make: Any) -> None:
+    data = served.config.folder / "rows.parquet"
+    data.rename(data.with_suffix(".away"))
+    served.service.tick()
+    assert "no file matches" in served.get("/").text
+    assert "no file matches" in served.get("/api/v1/monitors").json()["monitors"][0]["problem"]
+    assert metrics(served)["drift_monitor_failing", make.NAME] == 1
+    assert served.get("/readyz").status_code == 200  # the service itself is well
+    data.with_suffix(".away").rename(data)
+    served.service.tick()
+    assert "no file matches" not in served.get("/").text
+    assert metrics(served)["drift_monitor_failing", make.NAME] == 0
+
+
+@pytest.mark.browser
+def test_the_report_draws_itself_under_the_strict_policy(served: Any, make: Any) -> None:
+    from playwright.sync_api import sync_playwright
+
+    served.service.tick()
+    flags = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as play:
+        browser = play.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--headless", "--no-sandbox", "--disable-sync", *flags]
+        )
+        page = browser.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(served.url)
+        page.get_by_role("link", name=make.NAME).first.click()
+        page.wait_for_selector("#heatmap svg")
+        assert page.title() == make.NAME
+        assert page.locator("details.story").count() == 2
+        browser.close()
+    assert said == []
