@@ -151,6 +151,7 @@ def test_the_same_seed_gives_the_same_noise() -> None:
 
 LAWS = {
     "plenty": (EVEN, 4_000, 20_000),
+    "empty bins": (np.concatenate([EVEN, np.zeros(4)]), 1_000, 50_000),  # where only pseudo-counts are
     "few": (EVEN, 40, 5_000),
     "skewed": (SKEWED, 100, 2_000),
     "balanced": (SKEWED, 150, 150),
@@ -207,6 +208,15 @@ def test_the_floor_is_the_mean_score_of_unchanged_data(metric: str, law: str) ->
     scores, measured = null_scores(metric, law, 4_000)
     error = scores.std() * math.sqrt(1 / len(scores) + 1 / 250)  # both sides are means, one of 250 draws or more
     assert measured.floor == pytest.approx(scores.mean(), abs=4 * error, rel=0.02)
+
+
+@pytest.mark.parametrize("smoothing", ["none", "jeffreys", "laplace", 20])
+@pytest.mark.parametrize("metric", ["kl", "js_distance", "psi"])
+def test_the_floor_is_that_mean_whatever_the_smoothing(metric: str, smoothing: Smoothing) -> None:
+    live, reference = unchanged(SKEWED, 3_000, 30_000, 2_000, seed=hash_of(metric))
+    scores = value_of(metric, live, reference, smoothing)
+    floor = np.mean([noise_of(metric, live[i], reference[i], smoothing, seed=i).floor for i in range(10)])
+    assert floor == pytest.approx(scores.mean(), rel=0.05)
 
 
 @every
