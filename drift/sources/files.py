@@ -16,7 +16,7 @@ from drift.errors import SourceError
 from drift.histogram import Axis, Fault, Profile, Uncounted
 from drift.monitor import Columns
 from drift.sources.csv import csv_names, read_csv
-from drift.sources.table import Table
+from drift.sources.table import Table, distinct
 from drift.window import Window
 
 Read = TypeVar("Read")
@@ -105,13 +105,13 @@ def _column(name: str, parts: list[tuple[Path, Table]]) -> pa.ChunkedArray | Unc
 
 
 def _names(path: Path) -> list[str]:
-    return _reading(path, FORMATS[path.suffix.lower()].names)
+    return _reading(path, lambda path: distinct(FORMATS[path.suffix.lower()].names(path)))
 
 
 def _read(path: Path, columns: Sequence[str] | None) -> Table:
     form = FORMATS[path.suffix.lower()]
+    present = _names(path)
     if columns is not None:
-        present = _names(path)
         columns = [name for name in dict.fromkeys(columns) if name in present]
     return _reading(path, lambda path: Table.from_arrow(form.read(path, columns)))
 

@@ -44,10 +44,7 @@ class Table:
     @classmethod
     def from_arrow(cls, table: pa.Table) -> "Table":
         """From an Arrow table; names that stand twice are refused."""
-        names = table.column_names
-        if twice := sorted(name for name, times in Counter(names).items() if times > 1):
-            raise SourceError(f"column names stand twice: {twice}; rename or drop one of each")
-        return cls(dict(zip(names, table.columns, strict=True)), table.num_rows)
+        return cls(dict(zip(distinct(table.column_names), table.columns, strict=True)), table.num_rows)
 
     def where(self, mask: pa.ChunkedArray) -> "Table":
         """The rows for which the mask is true."""
@@ -163,6 +160,13 @@ class Table:
                 except (UnbinnableError, InputError) as error:
                     lost[name] = Uncounted(Fault.NOT_COMPARABLE, str(error))
         return Profile(counted, self.rows, lost)
+
+
+def distinct(names: list[str]) -> list[str]:
+    """The names of columns, refused where one stands twice."""
+    if twice := sorted(name for name, times in Counter(names).items() if times > 1):
+        raise SourceError(f"column names stand twice: {twice}; rename or drop one of each")
+    return names
 
 
 def _plain(column: pa.ChunkedArray | Uncounted) -> pa.ChunkedArray | Uncounted:

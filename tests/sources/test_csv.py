@@ -1,0 +1,75 @@
+"""Which texts of a CSV file are missing, and which are text."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pytest
+
+import drift
+from drift.sources.csv import csv_names, read_csv
+
+
+def column(path: Path, *fields: str) -> list[Any]:
+    path.write_text("\n".join(["n,x", *(f"{i},{field}" for i, field in enumerate(fields))]) + "\n")
+    return list(read_csv(path)["x"].to_pylist())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "a.csv"
+
+
+@pytest.mark.parametrize("missing", ["", '""', "NaN", "nan", "NA", "N/A", "null", "NULL", '"NA"', "#N/A"])
+def test_in_a_column_of_numbers_every_usual_word_is_missing(path: Path, missing: str) -> None:
+    assert column(path, "1", missing, "3") == [1, None, 3]
+    assert [v for v in column(path, "1.5", missing, "3") if v == v] in ([1.5, 3.0], [1.5, None, 3.0])  # noqa: PLR0124 - NaN
+
+
+@pytest.mark.parametrize("missing", ["", "NA", "null"])
+def test_in_columns_of_truth_values_and_times_as_well(path: Path, missing: str) -> None:
+    assert column(path, "true", missing, "false") == [True, None, False]
+    assert column(path, "2011-01-01", missing)[1] is None
+    assert column(path, "2011-01-01T00:00:00Z", missing)[1] is None
+
+
+@pytest.mark.parametrize("word", ["NA", "nan", "null", "None", "N/A", "True", " "])
+def test_in_a_column_of_text_words_are_text(path: Path, word: str) -> None:
+    assert column(path, "US", word, "DE") == ["US", word, "DE"]
+
+
+def test_in_a_column_of_text_an_empty_field_is_missing_and_an_empty_text_in_quotes_is_not(path: Path) -> None:
+    assert column(path, "US", "", '""', "NA") == ["US", None, "", "NA"]
+
+
+def test_a_column_of_nothing_is_text_only_where_a_word_stands_in_quotes(path: Path) -> None:
+    assert column(path, "NA", "", "nan", '""') == [None] * 4
+    assert column(path, '"NA"', "", "nan", '""') == ["NA", None, "nan", ""]
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_what_other_libraries_write_is_read_as_they_mean_it(path: Path, frame: Any) -> None:
+    held = frame({"text": ["a", None, "NA"], "x": [1.5, None, 3.0], "n": [1, 2, 3]})
+    if isinstance(held, pd.DataFrame):
+        held.to_csv(path, index=False)
+    else:
+        held.write_csv(path)
+    assert drift.profile(path) == drift.profile(held)
+
+
+def test_lines_may_break_inside_quotes_even_where_blocks_meet(path: Path) -> None:
+    rows = ['"two\nlines, ""quoted"""', "plain"] * 150_000  # several of Arrow's blocks
+    assert column(path, *rows) == ['two\nlines, "quoted"', "plain"] * 150_000
+
+
+def test_names_are_read_as_they_stand(path: Path) -> None:
+    path.write_text('\ufeff"a, b","c\nd",\U0001f6b2,"quote "" quote"\n1,2,3,4\n', encoding="utf-8")
+    names = ["a, b", "c\nd", "\U0001f6b2", 'quote " quote']
+    assert csv_names(path) == read_csv(path).column_names == names
+    assert read_csv(path, names[1:2]).to_pydict() == {"c\nd": [2]}
+
+
+def test_rows_are_counted_even_without_columns(path: Path) -> None:
+    path.write_text("a,b\n1,2\n3,4\n")
+    assert read_csv(path, []).shape == (2, 0)
