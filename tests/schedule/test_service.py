@@ -18,7 +18,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 
 from drift.channels import FileChannel
 from drift.errors import InputError
-from drift.monitor import Alerting, Columns, ColumnRule, FileSource, Monitor, Reference
+from drift.monitor import Alerting, ColumnRule, Columns, FileSource, Monitor, Reference
 from drift.schedule import PATIENCE, Service
 from drift.store import Store
 from drift.verdict import Threshold
@@ -186,7 +186,7 @@ def test_a_defect_is_logged_with_its_traceback_and_holds_back_nobody_else(
     wait_for(lambda: statuses(store, "three") == ["done"] * DAYS)
     wait_for(lambda: service.pulse.fault)
     assert statuses(store, "one") == ["done"] * DAYS
-    assert store.counts_by_status()["deliveries"] == {"sent": 2}
+    wait_for(lambda: store.counts_by_status()["deliveries"] == {"sent": 2})
     assert service.trouble() == "the newest tick did not go through; the log says why"
     assert "AttributeError" in service.pulse.fault
     assert service.pulse.finished is None

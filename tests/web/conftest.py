@@ -1,6 +1,7 @@
 """A small project on disk, and the service over it: in this process, or as the command itself."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -70,6 +71,16 @@ channels:
         encoding="utf-8",
     )
     return path
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """The commands send logs to a stream that is closed when they end: later tests shall not write to it."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = before
+    root.setLevel(level)
 
 
 @pytest.fixture
