@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from drift import divergence as divergence
-    from drift.binning import Bins as Bins
     from drift.adhoc import Comparison as Comparison
     from drift.adhoc import compare as compare
     from drift.adhoc import profile as profile
+    from drift.binning import Bins as Bins
     from drift.errors import DriftError as DriftError
     from drift.histogram import CategoricalAxis as CategoricalAxis
     from drift.histogram import Histogram as Histogram

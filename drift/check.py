@@ -7,7 +7,6 @@ Kill it anywhere: what is planned stays planned, what was not finished is claime
 """
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,15 +17,17 @@ import numpy as np
 
 from drift.alert import AlertState, Fingerprint
 from drift.alerting import transitions
+from drift.baseline import freeze_reference
 from drift.comparison import SegmentResult, compare_profiles
 from drift.errors import DriftError, SourceError
 from drift.histogram import Fault, Profile, Uncounted
 from drift.monitor import Monitor
 from drift.notification import make_events, make_notification
-from drift.sources import Source, open_reference, open_source
-from drift.store import AlertsMoved, Baseline, Claim, Definition, LeaseLost, Outcome, Store
+from drift.planning import new_windows
+from drift.sources import Source, open_source
+from drift.store import AlertsMoved, Baseline, Claim, LeaseLost, Outcome, Store
 from drift.verdict import Verdict, worst
-from drift.window import Window, due_at
+from drift.window import Window
 
 log = logging.getLogger(__name__)
 
@@ -69,74 +70,6 @@ def run_all(
             yield from run_monitor(store, monitor, owner=owner, now=now)
         except DriftError as error:
             yield Failed(monitor.name, str(error))
-
-
-def new_windows(
-    monitor: Monitor, source: Source, last_planned_end: datetime | None, now: datetime
-) -> list[tuple[Window, datetime]]:
-    """The windows that have closed since the last one planned, each with the moment it is to be checked."""
-    since = last_planned_end or _first(monitor, source)
-    return [] if since is None else list(windows_between(monitor, since, now))
-
-
-def windows_between(monitor: Monitor, since: datetime, until: datetime) -> Iterator[tuple[Window, datetime]]:
-    """The monitor's windows that closed in a stretch of time, each with the moment it is to be checked."""
-    until = until if monitor.end is None else min(until, monitor.end)
-    for window in monitor.period.windows(since, until, monitor.timezone):
-        yield window, due_at(window, monitor.delay, monitor.schedule, monitor.timezone)
-
-
-def _first(monitor: Monitor, source: Source) -> datetime | None:
-    """Where watching begins: as configured, else after the reference, else with the data."""
-    if monitor.start is not None:
-        return monitor.start
-    if monitor.reference.window is not None:
-        return monitor.reference.window.end
-    span = source.span()
-    return None if span is None else span[0]
-
-
-def freeze_reference(store: Store, monitor: Monitor, definition: Definition, now: datetime) -> Baseline:
-    """The monitor's frozen reference: from the store, or counted now, once.
-
-    Raises
-    ------
-    SourceError
-        Where the reference cannot be read, or holds no rows.
-    """
-    digest = reference_digest(monitor)
-    if (known := store.baseline(definition.monitor_id, digest)) is not None:
-        return known
-    source, window = open_reference(monitor), monitor.reference.window
-    names = monitor.columns.watched([n for n in source.columns() if n != monitor.timestamp])
-    profiles = source.learn(names, monitor.columns, window, monitor.segments)
-    if profiles[""].rows == 0:
-        stretch = str(window) if window else str(monitor.reference.path)
-        raise SourceError(f"the reference ({stretch}) holds no rows; the data spans {_told(source.span())}")
-    note = {
-        "window": [window.start.isoformat(), window.end.isoformat()] if window else None,
-        "path": monitor.reference.path,
-        "rows": profiles[""].rows,
-        "source": source.provenance(),
-    }
-    return store.freeze(definition.monitor_id, digest, profiles, note, now)
-
-
-def _told(span: tuple[datetime, datetime] | None) -> str:
-    return "no time at all" if span is None else f"{span[0].isoformat()} to {span[1].isoformat()}"
-
-
-def reference_digest(monitor: Monitor) -> str:
-    """What of a definition decides the frozen reference: a new threshold keeps it, new bins do not."""
-    document = monitor.document
-    columns = document.get("columns") or {}
-    overrides = columns.get("overrides") or {}
-    parts: dict[str, Any] = {
-        key: document.get(key) for key in ("source", "timestamp", "timezone", "reference", "bins", "segments")
-    }
-    parts["columns"] = [columns.get("include"), columns.get("exclude")]
-    parts["overrides"] = {name: (rule or {}).get("bins") for name, rule in overrides.items()}
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def run_monitor(
@@ -293,10 +226,3 @@ def _summary(results: tuple[SegmentResult, ...]) -> str:
     untold = sum(not column.verdict.told for column in columns)
     told = f"{len(drifted)} of {len(columns)} columns drifted" + (f", most: {drifted[0]}" if drifted else "")
     return told + (f"; {untold} could not be told" if untold else "")
-
-
-def backfill(store: Store, monitor: Monitor, since: datetime, until: datetime, now: datetime) -> int:
-    """Make all windows of a past stretch due (again); `run_monitor` then checks them. Returns how many."""
-    definition = store.define(monitor.name, monitor.document, now)
-    wanted = [(window, now) for window, _ in windows_between(monitor, since, min(until, now))]
-    return store.plan_again(definition, wanted, now)

@@ -11,10 +11,11 @@ import polars as pl
 import pytest
 
 from drift.alert import State
-from drift.check import LEASE, RETRIES, Checked, Failed, backfill, run_all
+from drift.check import LEASE, RETRIES, Checked, Failed, run_all
 from drift.comparison import SegmentResult, compare_profiles
 from drift.histogram import Profile
 from drift.monitor import Alerting, ColumnRule, Columns, FileSource, Monitor, Reference
+from drift.planning import backfill
 from drift.store import Store
 from drift.verdict import Threshold, Verdict
 from drift.window import Period, Window

@@ -101,7 +101,7 @@ PLAN_SHOWN = 40
 
 
 def _due(store: "Store", monitor: "Monitor") -> "list[tuple[Window, datetime, int]]":
-    from drift.check import new_windows
+    from drift.planning import new_windows
     from drift.sources import open_source
 
     known = store.find(monitor.name)
@@ -134,7 +134,7 @@ def backfill(
     fail_on: Fail = FailOn.DRIFT,
 ) -> None:
     """(Re)check the windows of a past stretch; what was found before stays, as an older revision."""
-    from drift.check import backfill as plan_again
+    from drift.planning import backfill as plan_again
 
     if since is None or until is None:
         complain("drift: backfill needs --from and --to, such as --from 2011-01-01 --to 2011-04-01")

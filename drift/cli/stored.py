@@ -143,7 +143,7 @@ def _single(config: "Config", monitor: str | None) -> str:
 
 def baseline_show(config: ConfigFile = DEFAULT_CONFIG, monitor: MonitorName = None, as_json: AsJson = False) -> None:
     """The frozen reference of each monitor: what it was made from, when, on which bins."""
-    from drift.check import reference_digest
+    from drift.baseline import reference_digest
 
     loaded = load_config(config)
     shown: dict[str, Baseline] = {}
