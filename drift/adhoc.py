@@ -171,7 +171,7 @@ def compare(
     >>> report.drifted
     ('plan',)
     >>> round(report["plan"].score, 3)
-    0.555
+    0.5
     """
     if isinstance(threshold, int | float):
         threshold = Threshold(float(threshold))
