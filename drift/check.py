@@ -28,6 +28,7 @@ from drift.sources import Source, open_source
 from drift.store import AlertsMoved, Baseline, Claim, LeaseLost, Outcome, Store
 from drift.verdict import Verdict, worst
 from drift.window import Window
+from drift.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -62,12 +63,12 @@ class Failed:
 
 
 def run_all(
-    store: Store, monitors: Iterable[Monitor], *, owner: str, now: Callable[[], datetime]
+    store: Store, monitors: Iterable[Monitor], *, worker: Worker, now: Callable[[], datetime]
 ) -> Iterator[Checked | Failed]:
     """Check the due windows of every monitor once; one that fails never stops the next."""
     for monitor in monitors:
         try:
-            yield from run_monitor(store, monitor, owner=owner, now=now)
+            yield from run_monitor(store, monitor, worker=worker, now=now)
         except DriftError as error:
             yield Failed(monitor.name, str(error))
 
@@ -76,7 +77,7 @@ def run_monitor(
     store: Store,
     monitor: Monitor,
     *,
-    owner: str,
+    worker: Worker,
     now: Callable[[], datetime],
     limit: int | None = None,
 ) -> Iterator[Checked]:
@@ -91,20 +92,29 @@ def run_monitor(
     definition = store.define(monitor.name, monitor.document, now())
     planned_until = store.last_planned_end(definition.monitor_id)
     store.plan(definition, new_windows(monitor, source, planned_until, now()), now())
+    free_abandoned(store, definition.monitor_id, worker, now())
     due = store.due(definition, now(), limit)
     if not due:
         return
     baseline = freeze_reference(store, monitor, definition, now())
     for planned in due:
-        claim = store.claim(planned.id, definition, owner, now(), LEASE)
-        if claim is None:  # another replica has it
-            continue
+        claim = store.claim(planned.id, definition, worker.name, now(), LEASE)
+        if claim is None:  # another replica has it: alerts are decided in order, so later ones wait for it
+            return
         try:
             checked = check_window(store, monitor, source, baseline, claim, now)
         except LeaseLost as error:  # it took longer than the lease, and another replica has it by now
             log.warning("%s", error)
-        else:
-            yield checked
+            return
+        yield checked
+
+
+def free_abandoned(store: Store, monitor_id: int, worker: Worker, now: datetime) -> None:
+    """Take windows back from workers of this host that were killed, without waiting for their leases."""
+    for held in store.held(monitor_id, now):
+        if worker.knows_gone(held.owner):
+            log.warning("window %s was left by %s, which is no more: it is due again", held.window, held.owner)
+            store.free(held, now)
 
 
 def check_window(

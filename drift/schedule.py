@@ -24,6 +24,7 @@ from drift.errors import DriftError, InputError
 from drift.monitor import Monitor
 from drift.store import Store
 from drift.verdict import Verdict
+from drift.worker import Worker
 
 TICK: Final = 30.0  # seconds
 PATIENCE: Final = 3  # ticks without a sign of life until the service is no longer ready
@@ -72,7 +73,7 @@ class Service:
         Where notifications go.
     now : callable
         The time, with a time zone.
-    owner : str
+    worker : Worker
         Who claims windows: host and process.
     rng : numpy.random.Generator
         Spreads retries of deliveries.
@@ -92,7 +93,7 @@ class Service:
         channels: Mapping[str, Channel],
         *,
         now: Callable[[], datetime],
-        owner: str,
+        worker: Worker,
         rng: np.random.Generator,
         seconds: float = TICK,
     ) -> None:
@@ -100,7 +101,7 @@ class Service:
             raise InputError(f"a tick comes every so many seconds, above 0 and up to 86400; got {seconds:g}")
         self._store, self._channels = store, channels
         self._monitors = deque(monitors)
-        self._now, self._owner, self._rng = now, owner, rng
+        self._now, self._worker, self._rng = now, worker, rng
         self._seconds = seconds
         self._stopping = threading.Event()
         self._pulse = Pulse()
@@ -175,7 +176,7 @@ class Service:
 
     def _check_one(self, monitor: Monitor) -> None:
         message = ""
-        for one in run_all(self._store, [monitor], owner=self._owner, now=self._now):
+        for one in run_all(self._store, [monitor], worker=self._worker, now=self._now):
             if isinstance(one, Failed):
                 message = one.message
             elif one.outcome.verdict is Verdict.ERROR:

@@ -1,5 +1,8 @@
 """The way of the data, on both databases, with a clock of the test's own."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +22,7 @@ from drift.planning import backfill
 from drift.store import Store
 from drift.verdict import Threshold, Verdict
 from drift.window import Period, Window
+from drift.worker import Worker
 
 DAY = timedelta(days=1)
 START = datetime(2024, 3, 1, tzinfo=UTC)
@@ -53,8 +57,8 @@ def monitor(tmp_path: Path) -> Monitor:
     )
 
 
-def check(store: Store, monitor: Monitor, now: datetime) -> list[Checked]:
-    found = list(run_all(store, [monitor], owner="test", now=lambda: now))
+def check(store: Store, monitor: Monitor, now: datetime, worker: str = "test") -> list[Checked]:
+    found = list(run_all(store, [monitor], worker=Worker(worker), now=lambda: now))
     failed = [one for one in found if isinstance(one, Failed)]
     assert not failed, failed
     return [one for one in found if isinstance(one, Checked)]
@@ -219,7 +223,7 @@ def test_a_segment_that_the_reference_does_not_know_is_told_apart(
     assert verdicts["site=b"] is Verdict.NO_DATA
 
 
-def test_a_worker_that_lost_its_lease_writes_nothing_and_goes_on(
+def test_a_worker_that_lost_its_lease_writes_nothing(
     store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_days(tmp_path / "data.parquet", 14)
@@ -236,6 +240,50 @@ def test_a_worker_that_lost_its_lease_writes_nothing_and_goes_on(
 
     with monkeypatch.context() as patched:
         patched.setattr("drift.check.compare_profiles", slow)
-        assert days_of(check(store, monitor, now)) == [12]
+        assert days_of(check(store, monitor, now)) == [], "alerts are decided in order: later windows wait"
     (window,) = [w for w in store.windows("m") if w["window_start"] == "2024-03-12T00:00Z"]
     assert window["status"] == "claimed"
+
+
+def told(store: Store, now: datetime) -> list[tuple[str, str]]:
+    payloads = [delivery.payload for delivery in store.deliveries_due(now)]
+    return [(payload["window"]["start"], payload["status"]) for payload in payloads]
+
+
+def interrupt(store: Store, monitor: Monitor, day: int, owner: str) -> datetime:
+    """A worker takes the window of a day and is killed; returns the time."""
+    now = START + 16 * DAY
+    check(store, monitor, START + day * DAY)
+    definition = store.define(monitor.name, monitor.document, now)
+    windows = [(Window(START + d * DAY, START + (d + 1) * DAY), now) for d in range(day, 16)]
+    store.plan(definition, windows, now)
+    assert store.claim(store.due(definition, now)[0].id, definition, owner, now, LEASE) is not None
+    return now
+
+
+def test_no_alert_is_lost_when_a_worker_dies_over_the_window_that_drifted(
+    store: Store, monitor: Monitor, tmp_path: Path
+) -> None:
+    write_days(tmp_path / "data.parquet", 16, moved=frozenset({12}))
+    now = interrupt(store, monitor, 12, "elsewhere:1")
+    assert check(store, monitor, now) == [], "later windows wait for the one that is held"
+    assert days_of(check(store, monitor, now + LEASE)) == [12, 13, 14, 15]
+    assert told(store, now + LEASE) == [("2024-03-13T00:00Z", "firing"), ("2024-03-14T00:00Z", "resolved")]
+
+
+def test_a_window_of_a_killed_process_of_this_host_is_due_at_once(
+    store: Store, monitor: Monitor, tmp_path: Path
+) -> None:
+    write_days(tmp_path / "data.parquet", 16)
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass  # it has ended, and its number is free
+    now = interrupt(store, monitor, 12, f"here:{process.pid}")
+    assert days_of(check(store, monitor, now, worker=f"here:{os.getpid()}")) == [12, 13, 14, 15]
+
+
+def test_a_window_of_a_living_process_of_this_host_is_left_alone(
+    store: Store, monitor: Monitor, tmp_path: Path
+) -> None:
+    write_days(tmp_path / "data.parquet", 16)
+    now = interrupt(store, monitor, 12, f"here:{os.getppid()}")
+    assert check(store, monitor, now, worker=f"here:{os.getpid()}") == []

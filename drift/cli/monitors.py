@@ -1,7 +1,5 @@
 """Commands that check: validate, plan, run, backfill."""
 
-import os
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -157,17 +155,29 @@ def check_monitors(
 ) -> "tuple[list[Checked], dict[str, str]]":
     """Check the due windows of each monitor, with a progress bar on a terminal."""
     from drift.check import Failed, run_all
+    from drift.worker import Worker
 
-    owner = f"{socket.gethostname()}:{os.getpid()}"
     checked: list[Checked] = []
     failed: dict[str, str] = {}
-    for one in _with_progress(run_all(store, monitors, owner=owner, now=now), visible=visible):
+    for one in _with_progress(run_all(store, monitors, worker=Worker.this(), now=now), visible=visible):
         if isinstance(one, Failed):
             failed[one.monitor] = one.message
             complain(f"drift: {one.monitor}: {one.message}")
         else:
             checked.append(one)
+    _tell_held(store, monitors)
     return checked, failed
+
+
+def _tell_held(store: "Store", monitors: "list[Monitor]") -> None:
+    """What another worker is checking just now is not lost, but the user may wonder."""
+    for one in monitors:
+        definition = store.find(one.name)
+        for held in () if definition is None else store.held(definition.monitor_id, now()):
+            complain(
+                f"drift: {one.name}: window {held.window} is being checked by {held.owner}; "
+                f"it and later ones wait, until {held.until:%Y-%m-%d %H:%M:%S} UTC at most"
+            )
 
 
 def _with_progress(found: "Iterator[Checked | Failed]", *, visible: bool) -> "Iterator[Checked | Failed]":

@@ -46,6 +46,7 @@ def serve(
 
     from drift.schedule import Service
     from drift.web import Site, access_for, create_app, listen, run
+    from drift.worker import Worker
 
     drift_log = logging.getLogger("drift")
     drift_log.setLevel(min(drift_log.level, logging.INFO))  # nobody sits before a service: it says what it does
@@ -58,7 +59,7 @@ def serve(
             list(loaded.monitors.values()),
             channels,
             now=now,
-            owner=f"{socket.gethostname()}:{os.getpid()}",
+            worker=Worker.this(),
             rng=np.random.default_rng(),
             seconds=tick,
         )

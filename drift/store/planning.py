@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
 
 from drift.store.interning import insert_new
-from drift.store.records import Claim, Definition, LeaseLost, PlannedWindow
+from drift.store.records import Claim, Definition, Held, LeaseLost, PlannedWindow
 from drift.store.tables import monitor, window
 from drift.window import Window
 
@@ -71,10 +71,12 @@ def _ready(now: datetime) -> ColumnElement[bool]:
 
 
 def due(connection: Connection, monitor_id: int, now: datetime, limit: int | None) -> list[PlannedWindow]:
-    """Windows to check, oldest first."""
+    """Windows to check, oldest first, up to the first that another worker holds: alerts are decided in order."""
+    holding = select(func.min(window.c.start_at)).where(*_held(monitor_id, now)).scalar_subquery()
     query = (
         select(window)
         .where(window.c.monitor_id == monitor_id, _ready(now))
+        .where(or_(holding.is_(None), window.c.start_at < holding))
         .order_by(window.c.start_at, window.c.end_at, window.c.id)
         .limit(limit)
     )
@@ -82,6 +84,28 @@ def due(connection: Connection, monitor_id: int, now: datetime, limit: int | Non
         PlannedWindow(row.id, Window(row.start_at, row.end_at), row.kind, row.due_at, row.attempts)
         for row in connection.execute(query)
     ]
+
+
+def held(connection: Connection, monitor_id: int, now: datetime) -> list[Held]:
+    """Windows that workers hold, oldest first."""
+    query = select(window).where(*_held(monitor_id, now)).order_by(window.c.start_at)
+    return [
+        Held(row.id, Window(row.start_at, row.end_at), row.token, row.lease_owner or "", row.lease_until)
+        for row in connection.execute(query)
+    ]
+
+
+def free(connection: Connection, abandoned: Held, now: datetime) -> None:
+    """End the lease of a worker that is no more, unless somebody did before."""
+    connection.execute(
+        update(window)
+        .where(window.c.id == abandoned.window_id, window.c.token == abandoned.token, window.c.status == "claimed")
+        .values(lease_until=now)
+    )
+
+
+def _held(monitor_id: int, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return window.c.monitor_id == monitor_id, window.c.status == "claimed", window.c.lease_until > now
 
 
 def claim(

@@ -114,6 +114,29 @@ class PlannedWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A window that a worker is checking.
+
+    Parameters
+    ----------
+    window_id, token : int
+        Its key, and the fencing token of the claim.
+    window : Window
+        The interval.
+    owner : str
+        The worker, as it called itself.
+    until : datetime
+        When its lease ends.
+    """
+
+    window_id: int
+    window: Window
+    token: int
+    owner: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """The right to write the outcome of one window.
 

@@ -15,7 +15,7 @@ from drift.histogram import Profile
 from drift.store import identity, outbox, planning, reading, results, schema, writing
 from drift.store.engine import describe, make_engine, parse_url, sqlite_path, transaction
 from drift.store.interning import AxisBook, sha256
-from drift.store.records import Baseline, Claim, Definition, Delivery, Outcome, PlannedWindow
+from drift.store.records import Baseline, Claim, Definition, Delivery, Held, Outcome, PlannedWindow
 from drift.window import Window
 
 Revisions = Literal["newest", "all"]
@@ -181,6 +181,16 @@ class Store:
         """Windows of the monitor to check now, oldest first: due, or left by a worker whose lease ran out."""
         with self._read() as connection:
             return planning.due(connection, definition.monitor_id, now, limit)
+
+    def held(self, monitor_id: int, now: datetime) -> list[Held]:
+        """Windows of the monitor that workers hold, oldest first; they and later ones are not due."""
+        with self._read() as connection:
+            return planning.held(connection, monitor_id, now)
+
+    def free(self, abandoned: Held, now: datetime) -> None:
+        """End the lease of a worker that is no more. Should it live after all, its token keeps it from writing."""
+        with self._write() as connection:
+            planning.free(connection, abandoned, now)
 
     def claim(
         self, window_id: int, definition: Definition, owner: str, now: datetime, lease: timedelta

@@ -17,6 +17,7 @@ from drift.report.words import sentence
 from drift.store import Store
 from drift.verdict import Verdict
 from drift.window import Period, Window
+from drift.worker import Worker
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 DAYS = 30
@@ -55,7 +56,7 @@ def monitor_of(path: Path, segments: tuple[str, ...] = ()) -> Monitor:
 
 
 def checked(store: Store, monitor: Monitor) -> int:
-    return len(list(run_monitor(store, monitor, owner="test", now=lambda: NOW)))
+    return len(list(run_monitor(store, monitor, worker=Worker("test"), now=lambda: NOW)))
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ def test_a_newer_window_that_could_not_be_read_is_a_note(sqlite_url, tmp_path):
     write_rows(path, days=12)
     monitor = monitor_of(path)
     with Store.open(sqlite_url) as store:
-        first = run_monitor(store, monitor, owner="test", now=lambda: START + timedelta(days=12))
+        first = run_monitor(store, monitor, worker=Worker("test"), now=lambda: START + timedelta(days=12))
         assert len(list(first)) == 2
         before = page_from_store(store, "shops", now=NOW)
         definition = store.define("shops", monitor.document, NOW)

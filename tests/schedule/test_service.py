@@ -23,6 +23,7 @@ from drift.schedule import PATIENCE, Service
 from drift.store import Store
 from drift.verdict import Threshold
 from drift.window import Period, Window
+from drift.worker import Worker
 
 FROM = datetime(2024, 1, 1, tzinfo=UTC)
 FIRST = datetime(2024, 1, 8, tzinfo=UTC)
@@ -82,7 +83,7 @@ def make(store: Store, tmp_path: Path) -> Iterator[Make]:
     def service(*monitors: Monitor, now: Callable[[], datetime], seconds: float = 30.0) -> Service:
         channels = {"team": FileChannel("team", tmp_path / "told.jsonl")}
         rng = np.random.default_rng(1)
-        made.append(Service(store, monitors, channels, now=now, owner="test", rng=rng, seconds=seconds))
+        made.append(Service(store, monitors, channels, now=now, worker=Worker("test"), rng=rng, seconds=seconds))
         return made[-1]
 
     yield service
@@ -119,7 +120,7 @@ def test_lost_ticks_lose_nothing(store: Store, make: Make, data: Path, tmp_path:
         clock.moment += timedelta(days=1)
         daily.tick()
     with Store.open(f"sqlite:///{tmp_path / 'once.db'}") as other:
-        once = Service(other, [watch(data)], {}, now=clock, owner="test", rng=np.random.default_rng(1))
+        once = Service(other, [watch(data)], {}, now=clock, worker=Worker("test"), rng=np.random.default_rng(1))
         once.tick()
         assert other.scores() == store.scores()
         assert len(other.scores()) == DAYS

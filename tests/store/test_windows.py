@@ -267,3 +267,29 @@ def test_a_time_without_zone_is_refused(store: Store, naive: datetime) -> None:
     ):
         with pytest.raises(StoreError, match=r"instants with a time zone; got .*2011"):
             use()
+
+
+def test_windows_after_one_that_is_held_are_not_due_and_the_holder_is_told(store: Store) -> None:
+    definition = defined(store)
+    store.plan(definition, [(day(n), day(n).end) for n in range(3)], NOW)
+    claim = store.claim(store.due(definition, NOW)[1].id, definition, "host:7", NOW, MINUTE)
+    assert claim is not None
+    assert [w.window for w in store.due(definition, NOW)] == [day(0)]
+    (held,) = store.held(definition.monitor_id, NOW)
+    assert (held.window, held.owner, held.token, held.until) == (day(1), "host:7", claim.token, NOW + MINUTE)
+    assert store.held(definition.monitor_id, NOW + MINUTE) == []
+    assert len(store.due(definition, NOW + MINUTE)) == 3
+
+
+def test_a_freed_window_is_due_and_its_old_holder_cannot_write(store: Store) -> None:
+    definition = defined(store)
+    claim = claimed(store, definition)
+    (held,) = store.held(definition.monitor_id, NOW)
+    store.free(held, NOW)
+    assert [w.window for w in store.due(definition, NOW)] == [claim.window]
+    again = store.claim(claim.window_id, definition, "other", NOW, MINUTE)
+    assert again is not None
+    store.free(held, NOW)  # of an older token: changes nothing
+    assert store.due(definition, NOW) == []
+    with pytest.raises(LeaseLost):
+        store.release(claim)

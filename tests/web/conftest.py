@@ -26,6 +26,7 @@ from drift.schedule import Service
 from drift.store import Store
 from drift.web import Access, Site, address_of, create_app, listen
 from drift.web.serving import make_server
+from drift.worker import Worker
 
 ROOT = Path(__file__).parents[2]
 NAME = 'a/b <i>&"é'  # of a monitor: everything that an address or a page could trip over
@@ -96,7 +97,7 @@ def service_of(config: Config, store: Store, now: Callable[[], datetime], second
 
     monitors = list(config.monitors.values())
     rng = np.random.default_rng(5)
-    return Service(store, monitors, open_channels(config), now=now, owner="test", rng=rng, seconds=seconds)
+    return Service(store, monitors, open_channels(config), now=now, worker=Worker("test"), rng=rng, seconds=seconds)
 
 
 @dataclass
