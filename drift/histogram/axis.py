@@ -71,7 +71,7 @@ class NumericAxis:
         """One readable name for each bin, in order."""
         if not self.edges:
             return ("any value", MISSING)
-        largest = _rounder_predecessor(self.edges[-1]) if len(self.edges) > 1 else None
+        largest = _rounder_predecessor(self.edges[-1], self.kind) if len(self.edges) > 1 else None
         shown = self.edges if largest is None else (*self.edges[:-1], largest)
         inner = [f"[{a}, {b})" for a, b in itertools.pairwise(_edge_names(shown, self.kind))]
         if largest is not None:
@@ -264,7 +264,9 @@ def _edge_names(edges: Iterable[Edge], kind: Kind) -> list[str]:
     if kind is Kind.DURATION:
         return [_duration_name(int(e)) for e in edges]
     edges = list(edges)
-    for digits in (6, 9, 12, 17):
+    # Four digits are enough for everyday numbers; larger or smaller ones would turn to powers of ten.
+    everyday = all(edge == 0 or (-1e4 < edge < 1e4 and not -1e-3 < edge < 1e-3) for edge in edges)
+    for digits in (4, 6, 9, 12, 17) if everyday else (6, 9, 12, 17):
         names = [_number_name(e, digits) for e in edges]
         if len(set(names)) == len(set(edges)):
             return names
@@ -275,12 +277,18 @@ def _number_name(edge: Edge, digits: int) -> str:
     return str(edge) if isinstance(edge, int | Decimal) else f"{edge:.{digits}g}"
 
 
-def _rounder_predecessor(edge: Edge) -> float | None:
+def _rounder_predecessor(edge: Edge, kind: Kind) -> Edge | None:
     """The largest value of a last bin whose edge is merely its successor: 30 for 30.000000000000004."""
-    if not isinstance(edge, float):
+    if isinstance(edge, float):
+        largest = math.nextafter(edge, -math.inf)
+        return largest if len(repr(largest)) < len(repr(edge)) else None
+    if kind is Kind.NUMBER or not isinstance(edge, int):
         return None
-    largest = math.nextafter(edge, -math.inf)
-    return largest if len(repr(largest)) < len(repr(edge)) else None
+    # Times: one unit of the column (ns, us, ms) above a whole unit of the next.
+    for unit in (1, 1_000, 1_000_000):
+        if (edge - unit) % (1_000 * unit) == 0:
+            return edge - unit
+    return None
 
 
 def _instant_name(nanoseconds: int) -> str:
