@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drift.errors import AxisError
-from drift.histogram import Axis, CategoricalAxis, Edge, Histogram, Kind, NumericAxis
+from drift.histogram import Axis, CategoricalAxis, Category, Edge, Histogram, Kind, NumericAxis
 from drift.values import CategoryCounts, OrderedValues, Values
 
 
@@ -30,44 +31,67 @@ def count(values: Values, axis: Axis) -> Histogram:
     """
     # Engines disagree on the type of a column without a value (object, null, float): it fits every axis.
     if values.present == 0 or axis.kind is Kind.EMPTY:
-        return _count_presence(values, axis)
+        return histogram_of_presence(axis, values.present, values.missing)
     if not axis.kind.accepts(values.kind):
         raise AxisError(f"expected {axis.kind.value} values as in the reference, got {values.kind.value}")
     if isinstance(values, OrderedValues) and isinstance(axis, NumericAxis):
         return _count_ordered(values, axis)
     if isinstance(values, CategoryCounts) and isinstance(axis, CategoricalAxis):
-        return _count_categories(values, axis)
+        return histogram_of_keys(axis, zip(values.keys, values.counts.tolist(), strict=True), values.missing)
     raise AxisError(f"{values.kind.value} values cannot be counted on {axis!r}")
 
 
-def _count_presence(values: Values, axis: Axis) -> Histogram:
+def histogram_of_presence(axis: Axis, present: int, missing: int) -> Histogram:
     """Either side knows nothing but whether a value is missing."""
     counts = np.zeros(axis.n_bins, dtype=np.int64)
-    counts[0], counts[-1] = values.present, values.missing
+    counts[0], counts[-1] = present, missing
     return Histogram(axis, counts)
 
 
-def _count_categories(values: CategoryCounts, axis: CategoricalAxis) -> Histogram:
+def histogram_of_keys(axis: CategoricalAxis, found: Iterable[tuple[Category, int]], missing: int) -> Histogram:
+    """From the distinct keys (not missing) and how often each occurs; a key may come more than once."""
     counts = np.zeros(axis.n_bins, dtype=np.int64)
-    bins = [axis.bin_of(key) for key in values.keys]
-    np.add.at(counts, bins, values.counts)
-    counts[-1] = values.missing
+    for key, number in found:
+        counts[axis.bin_of(key)] += number
+    counts[-1] = missing
     return Histogram(axis, counts)
+
+
+def histogram_of_cumulative(axis: NumericAxis, at_least: Sequence[int], present: int, missing: int) -> Histogram:
+    """From the numbers of values >= each edge, those present at all, and those missing."""
+    cumulative = np.array([present, *at_least, 0], dtype=np.int64)
+    return Histogram(axis, np.append(-np.diff(cumulative), missing))
+
+
+def ceiling(edge: Edge, step: Fraction | None) -> Any:
+    """The smallest value of a column's own type that is >= an edge: x >= edge asks just x >= that.
+
+    So integers are never turned into floats, nor floats into decimals.
+
+    Parameters
+    ----------
+    edge : int, float or Decimal
+        An edge; nanoseconds for times.
+    step : Fraction or None
+        Values are whole multiples of it (1 for integers, 10**-scale for decimals, nanoseconds per unit for
+        times), and so is the result; None is a column of doubles.
+
+    Returns
+    -------
+    int or float
+        Number of steps, as a Python integer of any size; a float where `step` is None.
+    """
+    return _ceiling_float(edge) if step is None else math.ceil(Fraction(edge) / step)
 
 
 def _count_ordered(values: OrderedValues, axis: NumericAxis) -> Histogram:
     at_least = [_at_least(values, edge) for edge in axis.edges]
-    cumulative = np.array([len(values.data), *at_least, 0], dtype=np.int64)
-    return Histogram(axis, np.append(-np.diff(cumulative), values.missing))
+    return histogram_of_cumulative(axis, at_least, len(values.data), values.missing)
 
 
 def _at_least(values: OrderedValues, edge: Edge) -> int:
-    """How many values are >= an edge, compared exactly, whatever the types of either.
-
-    x >= e is asked as x >= (the smallest value of x's own type that is >= e): integers are never turned
-    into floats, nor floats into decimals.
-    """
-    limit: Any = _ceiling_float(edge) if values.is_float else math.ceil(Fraction(edge) / values.step)
+    """How many values are >= an edge, compared exactly, whatever the types of either."""
+    limit = ceiling(edge, None if values.is_float else values.step)
     if values.data.dtype.kind in "iu":
         bounds = np.iinfo(values.data.dtype)
         if limit > bounds.max:

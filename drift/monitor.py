@@ -76,6 +76,50 @@ class FileSource:
 
 
 @dataclass(frozen=True, slots=True)
+class SqlSource:
+    """A table, or the rows of a query, in a database that SQLAlchemy reaches; counted there.
+
+    Parameters
+    ----------
+    url : str
+        Where; holds a password, so it is never shown.
+    table : str or None
+        ``name`` or ``schema.name``.
+    query : str or None
+        A SELECT, instead of a table.
+    timeout : timedelta or None
+        How long one statement may take; None is as long as it needs.
+    """
+
+    url: str = field(repr=False)
+    table: str | None = None
+    query: str | None = None
+    timeout: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SparkSource:
+    """A table, or the rows of a query, in Spark; counted there.
+
+    Parameters
+    ----------
+    table : str or None
+        ``db.table``.
+    query : str or None
+        A SELECT, instead of a table.
+    remote : str or None
+        A Spark Connect address (``sc://host:15002``); None is the session of this process.
+    """
+
+    table: str | None = None
+    query: str | None = None
+    remote: str | None = field(default=None, repr=False)
+
+
+SourceSpec = FileSource | SqlSource | SparkSource
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     """The distribution held against: a stretch of the monitor's own source, or a file of its own."""
 
