@@ -1,5 +1,6 @@
-"""Fixtures shared by all tests: stores on both databases."""
+"""Fixtures shared by all tests: stores on both databases, a browser."""
 
+from .browser import browser
 from .postgres import (
     empty_postgres_url,
     empty_url,
@@ -16,6 +17,7 @@ from .postgres import (
 )
 
 __all__ = [
+    "browser",
     "empty_postgres_url",
     "empty_url",
     "own_postgres_url",

@@ -1,6 +1,5 @@
 """Pages to render: made from counts through the real scoring, never by hand-written scores."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,7 +27,6 @@ HOSTILE = (
     "\u202eright to left",
 )
 NEW_YORK = ZoneInfo("America/New_York")
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 def compared(counts: dict[str, tuple[Any, list[int], list[int]]], seed: int = 1) -> tuple[ColumnResult, ...]:
@@ -131,23 +129,6 @@ def plain_page() -> Page:
 @pytest.fixture(scope="session")
 def monitor_page() -> Page:
     return over_time(columns=8, windows=30)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    if not CHROMIUM.exists():
-        if os.environ.get("CI"):
-            pytest.fail(f"CI runs the browser tests, and there is no {CHROMIUM}")
-        pytest.skip(f"no {CHROMIUM}: what a browser makes of the page is not tested")
-    from playwright.sync_api import sync_playwright
-
-    quiet = "--disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--headless", "--no-sandbox", *quiet.split()]
-        )
-        yield chromium
-        chromium.close()
 
 
 Opener = Callable[..., Any]

@@ -170,23 +170,16 @@ def test_a_monitor_that_cannot_be_checked_is_shown_with_the_reason(served: Any, 
 
 
 @pytest.mark.browser
-def test_the_report_draws_itself_under_the_strict_policy(served: Any, make: Any) -> None:
-    from playwright.sync_api import sync_playwright
-
+def test_the_report_draws_itself_under_the_strict_policy(served: Any, make: Any, browser: Any) -> None:
     served.service.tick()
-    flags = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--headless", "--no-sandbox", "--disable-sync", *flags]
-        )
-        page = browser.new_page()
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(served.url)
-        page.get_by_role("link", name=make.NAME).first.click()
-        page.wait_for_selector("#heatmap svg")
-        assert page.title() == make.NAME
-        assert page.locator("details.story").count() == 2
-        browser.close()
+    page = browser.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(served.url)
+    page.get_by_role("link", name=make.NAME).first.click()
+    page.wait_for_selector("#heatmap svg")
+    assert page.title() == make.NAME
+    assert page.locator("details.story").count() == 2
+    page.close()
     assert said == []
