@@ -7,7 +7,6 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from drift.errors import AxisError
 from drift.histogram import Axis, CategoricalAxis, Category, Edge, Histogram, Kind, NumericAxis
@@ -29,16 +28,17 @@ def count(values: Values, axis: Axis) -> Histogram:
     AxisError
         Where the column is of another kind than the axis was made for.
     """
+    if axis.kind is not Kind.EMPTY and axis.kind.accepts(values.kind):
+        if isinstance(values, OrderedValues) and isinstance(axis, NumericAxis):
+            return _count_ordered(values, axis)
+        if isinstance(values, CategoryCounts) and isinstance(axis, CategoricalAxis):
+            missing = values.rows - values.present
+            return histogram_of_keys(axis, zip(values.keys, values.counts.tolist(), strict=True), missing)
     # Engines disagree on the type of a column without a value (object, null, float): it fits every axis.
-    if values.present == 0 or axis.kind is Kind.EMPTY:
-        return histogram_of_presence(axis, values.present, values.missing)
-    if not axis.kind.accepts(values.kind):
-        raise AxisError(f"expected {axis.kind.value} values as in the reference, got {values.kind.value}")
-    if isinstance(values, OrderedValues) and isinstance(axis, NumericAxis):
-        return _count_ordered(values, axis)
-    if isinstance(values, CategoryCounts) and isinstance(axis, CategoricalAxis):
-        return histogram_of_keys(axis, zip(values.keys, values.counts.tolist(), strict=True), values.missing)
-    raise AxisError(f"{values.kind.value} values cannot be counted on {axis!r}")
+    present = values.present
+    if present == 0 or axis.kind is Kind.EMPTY:
+        return histogram_of_presence(axis, present, values.rows - present)
+    raise AxisError(f"expected {axis.kind.value} values as in the reference, got {values.kind.value}")
 
 
 def histogram_of_presence(axis: Axis, present: int, missing: int) -> Histogram:
@@ -85,21 +85,9 @@ def ceiling(edge: Edge, step: Fraction | None) -> Any:
 
 
 def _count_ordered(values: OrderedValues, axis: NumericAxis) -> Histogram:
-    at_least = [_at_least(values, edge) for edge in axis.edges]
-    return histogram_of_cumulative(axis, at_least, len(values.data), values.missing)
-
-
-def _at_least(values: OrderedValues, edge: Edge) -> int:
-    """How many values are >= an edge, compared exactly, whatever the types of either."""
-    limit = ceiling(edge, None if values.is_float else values.step)
-    if values.data.dtype.kind in "iu":
-        bounds = np.iinfo(values.data.dtype)
-        if limit > bounds.max:
-            return 0
-        limit = max(limit, int(bounds.min))
-        limit = values.data.dtype.type(limit)
-    above: npt.NDArray[np.bool_] = values.data >= limit
-    return int(np.count_nonzero(above))
+    step = None if values.is_float else values.step
+    at_least, present = values.tally([ceiling(edge, step) for edge in axis.edges])
+    return histogram_of_cumulative(axis, at_least, present, values.rows - present)
 
 
 def _ceiling_float(edge: Edge) -> float:

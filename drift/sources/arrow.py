@@ -1,6 +1,7 @@
 """From Arrow columns to values, each type by its own rule. Every frame and file comes this way."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, Final, TypeAlias
 
@@ -9,8 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drift.blocks import Chunk
 from drift.errors import DriftError
-from drift.histogram import Kind
+from drift.histogram import Counts, Kind
 from drift.values import CategoryCounts, OrderedValues, Values
 
 Column: TypeAlias = pa.ChunkedArray
@@ -45,7 +47,7 @@ def values_of(column: Column) -> Values:
 
 
 def plain(column: Column) -> Column:
-    """The column without dictionaries and views of texts, which Arrow can neither filter nor count everywhere.
+    """The column without views of texts, which Arrow cannot filter, and with no dictionaries but those of texts.
 
     Raises
     ------
@@ -53,12 +55,27 @@ def plain(column: Column) -> Column:
         As `values_of`, before anything is computed.
     """
     type_ = column.type
-    if pa.types.is_dictionary(type_):
-        _converter(type_.value_type)
-        chunks = [pc.take(_viewless(c.dictionary), c.indices) for c in column.chunks]
-        return pa.chunked_array(chunks, _viewless(pa.nulls(0, type_.value_type)).type)
-    _converter(type_)
-    return _viewless(column)
+    if not pa.types.is_dictionary(type_):
+        _converter(type_)
+        return _viewless(column)
+    _converter(type_.value_type)
+    if pa.types.is_string_view(type_.value_type):
+        column = pa.chunked_array(
+            [pa.DictionaryArray.from_arrays(c.indices, _viewless(c.dictionary)) for c in column.chunks],
+            pa.dictionary(type_.index_type, pa.large_string()),
+        )
+    return column if _is_text(type_.value_type) else decoded(column)
+
+
+def decoded(column: Column) -> Column:
+    """The column with its values in place of codes, where it has any."""
+    if not pa.types.is_dictionary(column.type):
+        return column
+    return pa.chunked_array([pc.take(c.dictionary, c.indices) for c in column.chunks], column.type.value_type)
+
+
+def _is_text(type_: pa.DataType) -> bool:
+    return any(fits(type_) for fits in TEXT)
 
 
 def _viewless(texts: Any) -> Any:
@@ -76,42 +93,68 @@ def _converter(type_: pa.DataType) -> Callable[[Column], Values]:
 
 
 def _empty(column: Column) -> Values:
-    return OrderedValues(Kind.EMPTY, np.empty(0), Fraction(1), len(column))
+    return OrderedValues(Kind.EMPTY, (), Fraction(1), len(column))
 
 
 def _booleans(column: Column) -> Values:
-    return _categories(column, Kind.BOOLEAN)
+    true = pc.sum(column).as_py() or 0
+    counts = {True: true, False: len(column) - column.null_count - true}
+    return _categories(Kind.BOOLEAN, {key: number for key, number in counts.items() if number}, len(column))
 
 
 def _strings(column: Column) -> Values:
-    return _categories(column, Kind.STRING)
+    found = pc.value_counts(column)
+    named = _keyed(found.field("values"), np.asarray(found.field("counts")))
+    return _categories(Kind.STRING, named, len(column))
 
 
-def _categories(column: Column, kind: Kind) -> Values:
-    found = pc.value_counts(column.drop_null())
-    counts = np.asarray(found.field("counts"), dtype=np.int64)
+def _coded(column: Column) -> Values:
+    """Codes are counted, never decoded: a name may have several or none, and a code may mean a missing value."""
+    named: Counter[Any] = Counter()
+    known, counts = pa.array([], pa.string()), np.empty(0, np.int64)
+    for chunk in column.chunks:
+        if not known.equals(chunk.dictionary):
+            named.update(_keyed(known, counts))
+            known, counts = chunk.dictionary, np.zeros(len(chunk.dictionary), np.int64)
+        for block in _chunk(chunk.indices, _numpy_type(chunk.indices.type)).blocks():
+            counts += np.bincount(block, minlength=len(counts))
+    named.update(_keyed(known, counts))
+    return _categories(Kind.STRING, named, len(column))
+
+
+def _keyed(names: Any, counts: Counts) -> dict[Any, int]:
+    """How often each name occurs, the missing one excepted."""
+    used = np.flatnonzero(counts)
+    keyed: Counter[Any] = Counter()
+    for name, number in zip(_texts(names.take(pa.array(used))), counts[used].tolist(), strict=True):
+        keyed[name] += number
+    keyed.pop(None, None)
+    return keyed
+
+
+def _texts(names: Any) -> list[Any]:
     try:
-        keys = tuple(found.field("values").to_pylist())
+        return list(names.to_pylist())
     except UnicodeDecodeError as error:
         raise UnbinnableError(f"text that is not UTF-8 ({error}); write it anew as UTF-8, or exclude it") from error
-    return CategoryCounts(kind, keys, counts, column.null_count)
+
+
+def _categories(kind: Kind, counts: Mapping[Any, int], rows: int) -> Values:
+    return CategoryCounts(kind, tuple(counts), np.array(list(counts.values()), np.int64), rows)
 
 
 def _integers(column: Column) -> Values:
-    return OrderedValues(Kind.NUMBER, _numpy(column), Fraction(1), column.null_count)
+    return _ordered(column, Kind.NUMBER, _numpy_type(column.type))
 
 
 def _floats(column: Column) -> Values:
-    data = _numpy(column).astype(np.float64, copy=False)
-    present = data[~np.isnan(data)]
-    return OrderedValues(Kind.NUMBER, present, Fraction(1), len(column) - len(present))
+    return _ordered(column, Kind.NUMBER, _numpy_type(column.type))
 
 
 def _decimals(column: Column) -> Values:
     """Unscaled integers: decimals keep their order and exactness."""
-    chunks = [_unscaled(chunk) for chunk in column.drop_null().chunks]
-    data = np.concatenate(chunks) if chunks else np.empty(0, np.int64)
-    return OrderedValues(Kind.NUMBER, data, Fraction(1, 10) ** column.type.scale, column.null_count)
+    chunks = tuple(Chunk(_unscaled(chunk)) for chunk in column.drop_null().chunks)
+    return OrderedValues(Kind.NUMBER, chunks, Fraction(1, 10) ** column.type.scale, len(column))
 
 
 def _unscaled(chunk: Any) -> npt.NDArray[Any]:
@@ -133,34 +176,48 @@ def _unscaled(chunk: Any) -> npt.NDArray[Any]:
 
 
 def _dates(column: Column) -> Values:
-    days = pa.types.is_date32(column.type)
-    step = _DAY if days else _NANOSECONDS["ms"]
-    return _times(column, Kind.DATETIME, pa.int32() if days else pa.int64(), step)
+    if pa.types.is_date32(column.type):
+        return _ordered(column, Kind.DATETIME, np.dtype(np.int32), _DAY)
+    return _ordered(column, Kind.DATETIME, np.dtype(np.int64), _NANOSECONDS["ms"])
 
 
 def _timestamps(column: Column) -> Values:
-    return _times(column, Kind.DATETIME, pa.int64(), _NANOSECONDS[column.type.unit])
+    return _ordered(column, Kind.DATETIME, np.dtype(np.int64), _NANOSECONDS[column.type.unit])
 
 
 def _durations(column: Column) -> Values:
-    return _times(column, Kind.DURATION, pa.int64(), _NANOSECONDS[column.type.unit])
+    return _ordered(column, Kind.DURATION, np.dtype(np.int64), _NANOSECONDS[column.type.unit])
 
 
 def _clock_times(column: Column) -> Values:
-    width = pa.int32() if pa.types.is_time32(column.type) else pa.int64()
-    return _times(column, Kind.DURATION, width, _NANOSECONDS[column.type.unit])
+    held = np.dtype(np.int32 if pa.types.is_time32(column.type) else np.int64)
+    return _ordered(column, Kind.DURATION, held, _NANOSECONDS[column.type.unit])
 
 
-def _times(column: Column, kind: Kind, width: pa.DataType, step: int) -> Values:
-    return OrderedValues(kind, _numpy(column.cast(width)), Fraction(step), column.null_count)
+def _numpy_type(type_: pa.DataType) -> "np.dtype[Any]":
+    held: np.dtype[Any] = np.dtype(type_.to_pandas_dtype())
+    return held
 
 
-def _numpy(column: Column) -> npt.NDArray[Any]:
-    return np.asarray(column.drop_null().to_numpy())
+def _ordered(column: Column, kind: Kind, held: np.dtype[Any], step: int = 1) -> Values:
+    """Values of fixed width are read where Arrow keeps them."""
+    chunks = tuple(_chunk(chunk, held) for chunk in column.chunks if len(chunk))
+    return OrderedValues(kind, chunks, Fraction(step), len(column))
+
+
+def _chunk(array: Any, held: np.dtype[Any]) -> Chunk:
+    if len(array) == 0:
+        return Chunk(np.empty(0, held))
+    validity, data = array.buffers()[:2]
+    values = np.frombuffer(data, held, len(array), array.offset * held.itemsize)
+    if array.null_count == 0:
+        return Chunk(values)
+    return Chunk(values, np.frombuffer(validity, np.uint8), array.offset)
 
 
 _CONVERTERS: Final[tuple[tuple[Callable[[pa.DataType], bool], Callable[[Column], Values]], ...]] = (
     (pa.types.is_null, _empty),
+    (pa.types.is_dictionary, _coded),
     (pa.types.is_boolean, _booleans),
     (pa.types.is_integer, _integers),
     (pa.types.is_floating, _floats),

@@ -15,6 +15,7 @@ import pyarrow.parquet
 from drift.errors import SourceError
 from drift.histogram import Axis, Fault, Profile, Uncounted
 from drift.monitor import Columns
+from drift.sources.arrow import decoded
 from drift.sources.csv import csv_names, read_csv
 from drift.sources.table import Table, distinct
 from drift.window import Window
@@ -93,7 +94,7 @@ def _column(name: str, parts: list[tuple[Path, Table]]) -> pa.ChunkedArray | Unc
         return Uncounted(Fault.SCHEMA_ERROR, f"column {name!r} is in {next(iter(there))} but not in {lacking[0]}")
     if lost := [column for column in there.values() if isinstance(column, Uncounted)]:
         return lost[0]
-    chunks = {path: pa.table({name: column}) for path, column in there.items()}
+    chunks = {path: pa.table({name: decoded(column)}) for path, column in there.items()}
     try:
         return pa.concat_tables(list(chunks.values()), promote_options="permissive").column(0)
     except (pa.ArrowInvalid, pa.ArrowTypeError):

@@ -3,6 +3,7 @@
 from typing import Any
 
 import narwhals as nw
+import numpy as np
 import pyarrow as pa
 
 from drift.errors import SourceError
@@ -40,7 +41,7 @@ def read_frame(frame: Any) -> Table:
 
 def _column(series: Any) -> pa.ChunkedArray | Uncounted:
     try:
-        array = series.to_arrow()
+        array = _arrow(series)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         return Uncounted(
@@ -48,3 +49,12 @@ def _column(series: Any) -> pa.ChunkedArray | Uncounted:
             f"values of mixed or unknown types ({what}); make them one type, or exclude the column",
         )
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+
+
+def _arrow(series: Any) -> Any:
+    if series.implementation.is_pandas():
+        held = series.to_native().dtype
+        if isinstance(held, np.dtype) and held.kind in "fiu" and held.isnative:
+            # Arrow would look for NaN and note each as null: 2 ns a value. It is missing either way.
+            return pa.array(series.to_native().to_numpy(), from_pandas=False)
+    return series.to_arrow()

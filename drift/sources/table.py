@@ -1,12 +1,15 @@
 """Rows in memory, column by column in Arrow's form; one bad column never stops the others."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,12 +18,15 @@ from drift.counting import count
 from drift.errors import AxisError, InputError, SourceError
 from drift.histogram import Axis, Fault, Histogram, Profile, Uncounted
 from drift.monitor import Columns
-from drift.sources.arrow import TEXT, UnbinnableError, plain, values_of
+from drift.sources.arrow import TEXT, UnbinnableError, decoded, plain, values_of
 from drift.values import Values
 from drift.window import Window
 
+Result = TypeVar("Result")
 MAX_SEGMENTS: Final = 20
 OTHER_SEGMENT: Final = "(other)"
+SMALL: Final = 500_000
+"""Values that one thread has counted before others have started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,7 @@ class Table:
     Parameters
     ----------
     columns : mapping of str to pyarrow.ChunkedArray or Uncounted
-        All of `rows` length; without dictionaries.
+        All of `rows` length; texts may be in dictionaries.
     rows : int
         Number of rows.
     """
@@ -65,7 +71,7 @@ class Table:
         if isinstance(column, Uncounted):
             raise SourceError(f"timestamp column {timestamp!r}: {column.message}")
         try:
-            return as_instants(column, timestamp, timezone)
+            return as_instants(decoded(column), timestamp, timezone)
         except SourceError as error:
             times = [n for n, c in self.columns.items() if not isinstance(c, Uncounted) and _holds_times(c.type)]
             raise SourceError(f"{error}; columns of dates or times: {', '.join(times) or 'none'}") from error
@@ -114,7 +120,7 @@ class Table:
             if column is None or isinstance(column, Uncounted):
                 why = "is not in the data" if column is None else column.message
                 raise SourceError(f"segment column {name!r}: {why}")
-            keys = _segment_keys(name, column)
+            keys = segment_keys(name, column)
             found = pc.value_counts(keys.drop_null()).to_pylist()
             frequent = sorted(found, key=lambda pair: (-pair["counts"], pair["values"]))[:MAX_SEGMENTS]
             listed = (
@@ -128,38 +134,79 @@ class Table:
                     parts[key] = part
         return parts
 
-    def learn(self, names: Sequence[str], columns: Columns) -> Profile:
+    def learn(self, names: Sequence[str], columns: Columns, seed: int = 0, threads: int | None = None) -> Profile:
         """Choose an axis for each column, by its own rule, and count these rows on them.
 
         A column that is not there is not comparable: there is nothing to hold a live one against.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The columns.
+        columns : Columns
+            The rule of each.
+        seed : int
+            Of the rows that edges are chosen from where there are very many; the same ones for every column.
+        threads : int or None
+            As in `count`.
         """
 
         def histogram(name: str, values: Values) -> Histogram:
-            return count(values, choose_axis(values, columns.rule(name).bins))
+            return count(values, choose_axis(values, columns.rule(name).bins, np.random.default_rng(seed)))
 
-        return self._profile(names, histogram, Fault.NOT_COMPARABLE)
+        return self._profile(names, histogram, Fault.ABSENT, threads)
 
-    def count(self, axes: Mapping[str, Axis]) -> Profile:
-        """Count these rows on axes chosen before; a column that is not there is an error of the schema."""
-        return self._profile(list(axes), lambda name, values: count(values, axes[name]), Fault.SCHEMA_ERROR)
+    def count(self, axes: Mapping[str, Axis], threads: int | None = None) -> Profile:
+        """Count these rows on axes chosen before; a column that is not there is an error of the schema.
 
-    def _profile(self, names: Sequence[str], histogram: Callable[[str, Values], Histogram], absent: Fault) -> Profile:
-        counted: dict[str, Histogram] = {}
-        lost: dict[str, Uncounted] = {}
-        for name in names:
+        Parameters
+        ----------
+        axes : mapping of str to axis
+            Of each column.
+        threads : int or None
+            Columns counted at once; None is as many as there are cores, and one for a small table.
+        """
+        return self._profile(list(axes), lambda name, values: count(values, axes[name]), Fault.SCHEMA_ERROR, threads)
+
+    def _profile(
+        self,
+        names: Sequence[str],
+        histogram: Callable[[str, Values], Histogram],
+        absent: Fault,
+        threads: int | None,
+    ) -> Profile:
+        def counted(name: str) -> Histogram | Uncounted:
             column = self.columns.get(name)
             if column is None:
-                lost[name] = Uncounted(absent, f"column {name!r} is not in the data")
-            elif isinstance(column, Uncounted):
-                lost[name] = column
-            else:
-                try:
-                    counted[name] = histogram(name, values_of(column))
-                except AxisError as error:
-                    lost[name] = Uncounted(Fault.SCHEMA_ERROR, str(error))
-                except (UnbinnableError, InputError) as error:
-                    lost[name] = Uncounted(Fault.NOT_COMPARABLE, str(error))
-        return Profile(counted, self.rows, lost)
+                return Uncounted(absent, f"column {name!r} is not in the data")
+            if isinstance(column, Uncounted):
+                return column
+            try:
+                return histogram(name, values_of(column))
+            except AxisError as error:
+                return Uncounted(Fault.SCHEMA_ERROR, str(error))
+            except (UnbinnableError, InputError) as error:
+                return Uncounted(Fault.NOT_COMPARABLE, str(error))
+
+        if threads is None:
+            threads = 1 if self.rows * len(names) < SMALL else os.cpu_count() or 1
+        largest_first = sorted(names, key=self._bytes, reverse=True)  # the threads end together
+        found = dict(zip(largest_first, _each(counted, largest_first, threads), strict=True))
+        found = {name: found[name] for name in names}
+        lost = {name: what for name, what in found.items() if isinstance(what, Uncounted)}
+        return Profile({n: what for n, what in found.items() if isinstance(what, Histogram)}, self.rows, lost)
+
+    def _bytes(self, name: str) -> int:
+        column = self.columns.get(name)
+        return 0 if column is None or isinstance(column, Uncounted) else int(column.nbytes)
+
+
+def _each(act: Callable[[str], Result], names: Sequence[str], threads: int) -> list[Result]:
+    """NumPy and Arrow let go of the interpreter's lock while they count, so threads are enough."""
+    if min(threads, len(names)) <= 1:
+        return [act(name) for name in names]
+    with ThreadPoolExecutor(min(threads, len(names)), "drift-count") as pool:
+        return list(pool.map(act, names))
 
 
 def distinct(names: list[str]) -> list[str]:
@@ -178,7 +225,8 @@ def _plain(column: pa.ChunkedArray | Uncounted) -> pa.ChunkedArray | Uncounted:
         return Uncounted(Fault.NOT_COMPARABLE, str(error))
 
 
-def _segment_keys(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+def segment_keys(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    column = decoded(column)
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), None, column)
     try:
