@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+Masked = tuple[Array, npt.NDArray[np.bool_] | None]
 BLOCK: Final = 16_384
 _SCRATCH: Final = 2**18
 """Bytes of one comparison's answers: with the counters beside them and the block, half of a second-level cache."""
-MANY: Final = 96
+MANY: Final = 64
 """From this many limits on, sorting each block costs less than comparing it with each (benchmarks/kernel.py)."""
 
 
@@ -39,15 +40,18 @@ class Chunk:
     @property
     def nulls(self) -> int:
         """How many values the bitmap says are missing."""
-        if self.valid is None:
-            return 0
-        return len(self.data) - sum(int(np.count_nonzero(self._present(a, b))) for a, b in self._bounds(BLOCK * 16))
+        return sum(len(there) - int(np.count_nonzero(there)) for _, there in self.masked(BLOCK) if there is not None)
 
     def blocks(self, size: int = BLOCK) -> Iterator[Array]:
         """The values in order, without those that the bitmap says are missing; few at a time."""
-        for start, stop in self._bounds(size):
-            block = self.data[start:stop]
-            yield block if self.valid is None else np.compress(self._present(start, stop), block)
+        for block, there in self.masked(size):
+            yield block if there is None else np.compress(there, block)
+
+    def masked(self, size: int) -> Iterator[Masked]:
+        """All the places in order, and which of them hold a value; None: all do."""
+        for start in range(0, len(self.data), size):
+            stop = min(start + size, len(self.data))
+            yield self.data[start:stop], None if self.valid is None else self._there(self.valid, start, stop)
 
     def at(self, rows: npt.NDArray[np.int64]) -> Array:
         """The values of some rows, without those that the bitmap says are missing."""
@@ -58,14 +62,9 @@ class Chunk:
         there = self.valid[bits >> 3] >> (bits & 7).astype(np.uint8) & 1
         return np.compress(there.view(np.bool_), found)
 
-    def _bounds(self, size: int) -> Iterator[tuple[int, int]]:
-        for start in range(0, len(self.data), size):
-            yield start, min(start + size, len(self.data))
-
-    def _present(self, start: int, stop: int) -> npt.NDArray[np.bool_]:
-        assert self.valid is not None  # noqa: S101 - for the type checker
+    def _there(self, bitmap: npt.NDArray[np.uint8], start: int, stop: int) -> npt.NDArray[np.bool_]:
         first, last = self.offset + start, self.offset + stop
-        bits = np.unpackbits(self.valid[first >> 3 : (last + 7) >> 3], bitorder="little")
+        bits = np.unpackbits(bitmap[first >> 3 : (last + 7) >> 3], bitorder="little")
         return bits[first & 7 :][: stop - start].view(np.bool_)
 
 
@@ -91,10 +90,10 @@ def at_least(chunks: Iterable[Chunk], limits: Array) -> npt.NDArray[np.int64]:
         if len(limits) > MANY:
             return _by_sorting((block for chunk in chunks for block in chunk.blocks()), limits)
         size = max(1024, min(BLOCK, _SCRATCH // len(limits), longest))
-        return _by_comparing((block for chunk in chunks for block in chunk.blocks(size)), limits, size)
+        return _by_comparing((masked for chunk in chunks for masked in chunk.masked(size)), limits, size)
 
 
-def _by_comparing(blocks: Iterable[Array], limits: Array, size: int) -> npt.NDArray[np.int64]:
+def _by_comparing(blocks: Iterable[Masked], limits: Array, size: int) -> npt.NDArray[np.int64]:
     """One comparison of a block with all limits, one addition of the answers to counters of 8 bits for each place.
 
     Two long calls a block, rather than two short ones a limit, leave the interpreter's lock to other threads.
@@ -104,9 +103,11 @@ def _by_comparing(blocks: Iterable[Array], limits: Array, size: int) -> npt.NDAr
     counters = np.zeros((len(limits), size), np.uint8)
     as_numbers = answers.view(np.uint8)
     total = np.zeros(len(limits), np.int64)
-    for i, block in enumerate(blocks, 1):
+    for i, (block, there) in enumerate(blocks, 1):
         n = len(block)
         np.greater_equal(block, column, out=answers[:, :n])
+        if there is not None:
+            np.logical_and(answers[:, :n], there, out=answers[:, :n])
         np.add(counters[:, :n], as_numbers[:, :n], out=counters[:, :n])
         if i % 255 == 0:  # before a counter overflows
             total += counters.sum(axis=1, dtype=np.uint32)

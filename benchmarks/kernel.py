@@ -1,0 +1,107 @@
+"""Counting one column, against merely summing it: ``python benchmarks/kernel.py``.
+
+Nanoseconds of processor time a value, and as a ratio to `numpy.sum` of the same array in the same round, by number of
+edges and by what holds the values. Two threads are measured by the clock, which means something on two free cores
+only: the same number for work of NumPy's alone, that holds no lock, is printed beside it.
+"""
+
+import argparse
+import statistics
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from drift.blocks import Chunk, at_least
+from drift.counting import count
+from drift.histogram import NumericAxis
+from drift.sources.arrow import values_of
+from drift.values import OrderedValues
+
+Floats = npt.NDArray[np.float64]
+ROUNDS = 9
+THREAD_ROUNDS = 40
+
+
+def main() -> None:
+    """Everything in turn, round after round, so that a slow moment of the machine meets all of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    rows = parser.parse_args().rows
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=rows)
+    with_nulls = pa.array(values, mask=rng.random(rows) < 0.05)
+    columns = {
+        "float64": pa.array(values),
+        "float64, 5 % NaN": pa.array(np.where(rng.random(rows) < 0.05, np.nan, values)),
+        "float64, 5 % null": with_nulls,
+        "float32": pa.array(values.astype(np.float32)),
+        "int64": pa.array((values * 1e6).astype(np.int64)),
+    }
+    cases: dict[str, Callable[[], object]] = {"numpy.sum": values.sum}
+    for bins in (5, 10, 20, 50, 100, 200, 1000):
+        cases[f"float64, {bins} bins"] = _counting(columns["float64"], bins)
+    cases |= {f"{name}, 10 bins": _counting(column, 10) for name, column in columns.items() if name != "float64"}
+    _print_ratios(cases, rows)
+    _print_threads(values[:1_000_000])
+
+
+def _counting(array: pa.Array, bins: int) -> Callable[[], object]:
+    values = values_of(pa.chunked_array([array]))
+    if not isinstance(values, OrderedValues):
+        raise TypeError(values)
+    edges = np.quantile(values.finite(), np.linspace(0, 1, bins + 1)).tolist()
+    axis = NumericAxis(tuple(edges))
+    return lambda: count(values, axis)
+
+
+def _print_ratios(cases: dict[str, Callable[[], object]], rows: int) -> None:
+    taken: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(ROUNDS):
+        for name, act in cases.items():
+            begun = time.thread_time()
+            act()
+            taken[name].append((time.thread_time() - begun) / rows * 1e9)
+    summed = taken["numpy.sum"]
+    print(f"{rows:,} values; processor time, best and median of {ROUNDS} rounds")
+    for name, runs in taken.items():
+        ratio = statistics.median(run / base for run, base in zip(runs, summed, strict=True))
+        print(f"{name:28} {min(runs):6.2f} {statistics.median(runs):6.2f} ns a value   {ratio:6.1f} x numpy.sum")
+
+
+def _print_threads(values: Floats) -> None:
+    """Two halves, one after the other and at once."""
+    halves = np.array_split(values, 2)
+    limits = np.quantile(values[:100_000], np.linspace(0, 1, 11))
+    cases: dict[str, Callable[[Floats], object]] = {
+        "counting": lambda half: at_least([Chunk(half)], limits),
+        "NumPy alone (exp)": np.exp,
+    }
+    for name, act in cases.items():
+        one, two = [], []
+        for _ in range(THREAD_ROUNDS):
+            one.append(_seconds(lambda: [act(half) for half in halves]))  # noqa: B023 - called at once
+            two.append(_seconds(lambda: _at_once(act, halves)))  # noqa: B023
+        best, median = min(one) / min(two), statistics.median(one) / statistics.median(two)
+        print(f"two threads, {name:18} {best:.2f} x one (best rounds), {median:.2f} x (medians)")
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    act()
+    return time.perf_counter() - begun
+
+
+def _at_once(act: Callable[[Floats], object], parts: list[Floats]) -> None:
+    threads = [threading.Thread(target=act, args=(part,)) for part in parts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()
