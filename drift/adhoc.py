@@ -15,8 +15,7 @@ from drift.monitor import ColumnRule, Columns
 from drift.scoring import Method
 from drift.smoothing import Smoothing
 from drift.sources.files import read_files
-from drift.sources.frames import read_frame
-from drift.sources.table import Table
+from drift.sources.opening import Rows, open_frame
 from drift.verdict import Threshold, Verdict, worst
 
 if TYPE_CHECKING:
@@ -232,10 +231,10 @@ def _profile(data: Data, reference: Profile | None, columns: Columns) -> Profile
     return replace(counted, uncounted={**counted.uncounted, **told})
 
 
-def _table(data: Data) -> Table:
+def _table(data: Data) -> Rows:
     if isinstance(data, str | Path):
         return read_files(str(data))
-    return read_frame(data)
+    return open_frame(data)
 
 
 def _label(data: Data, otherwise: str) -> str:

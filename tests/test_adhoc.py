@@ -257,7 +257,7 @@ def test_names_that_look_alike_are_warned_of() -> None:
     assert report.warnings[0].startswith("plan: 'Pro' and 'pro'")
 
 
-@pytest.mark.parametrize("data", [5, None, {"x": [1]}, np.zeros(3), pl.LazyFrame({"x": [1]})], ids=type)
+@pytest.mark.parametrize("data", [5, None, {"x": [1]}, np.zeros(3)], ids=type)
 def test_what_is_no_data_is_refused(data: Any) -> None:
     with pytest.raises(SourceError, match="expected a pandas, Polars or PyArrow data frame"):
         drift.compare(data, REFERENCE)
