@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from drift.binning import MAX_RULE_BINS, METHODS, Bins, choose_axis, lookalikes
+from drift.binning import MAX_RULE_BINS, METHODS, SAMPLE, Bins, choose_axis, lookalikes
 from drift.counting import count
 from drift.errors import InputError
 from drift.histogram import MAX_KNOWN, CategoricalAxis, Histogram, Kind, NumericAxis, axis_from_dict
@@ -256,3 +256,83 @@ def test_names_that_look_alike_are_told() -> None:
     assert lookalikes(axis, most=1) == told[:1]
     assert lookalikes(learned(["a", "b"], Bins()).axis) == []
     assert lookalikes(NumericAxis((0, 1))) == []
+
+
+MANY_ROWS = 3 * SAMPLE
+
+
+def chosen(rows: Any, bins: Bins, seed: int = 0) -> NumericAxis:
+    values = values_of(pa.chunked_array([pa.array(rows)]))
+    axis = choose_axis(values, bins, np.random.default_rng(seed))
+    assert isinstance(axis, NumericAxis)
+    return axis
+
+
+def counted(rows: Any, axis: NumericAxis) -> list[int]:
+    return list(count(values_of(pa.chunked_array([pa.array(rows)])), axis).counts.tolist())
+
+
+def test_edges_of_very_many_rows_are_quantiles_of_a_sample_and_the_ends_are_exact() -> None:
+    rows = np.random.default_rng(5).lognormal(size=MANY_ROWS)
+    rows[[7, 70_001]] = [-1e6, 1e6]  # hardly ever in a sample
+    axis = chosen(rows, Bins())
+    assert axis != learned(rows, Bins()).axis  # a sample indeed
+    assert (axis.edges[0], axis.edges[-1]) == (-1e6, np.nextafter(1e6, np.inf))
+    ranks = np.searchsorted(np.sort(rows), [float(edge) for edge in axis.edges[1:-1]]) / MANY_ROWS
+    # 0.16 % is one standard deviation of a quantile in the middle, of 100,000 rows drawn at random.
+    assert np.abs(ranks - np.arange(1, 10) / 10).max() < 5 * 0.0016
+    found = counted(rows, axis)
+    assert found[0] == found[-2] == 0
+    assert sum(found) == MANY_ROWS  # counts are of all rows
+
+
+def test_the_same_seed_chooses_the_same_edges() -> None:
+    rows = np.random.default_rng(6).normal(size=MANY_ROWS)
+    assert chosen(rows, Bins(), 1) == chosen(rows, Bins(), 1) != chosen(rows, Bins(), 2)
+
+
+@every_rule
+def test_where_the_sample_is_the_whole_nothing_is_drawn(method: str) -> None:
+    rows = np.random.default_rng(6).normal(size=SAMPLE)
+    assert chosen(rows, Bins(method), 1) == chosen(rows, Bins(method), 2) == learned(rows, Bins(method)).axis
+
+
+@pytest.mark.parametrize("type_", [np.float64, np.float32, np.int64, np.int8], ids=str)
+def test_few_distinct_values_are_all_found_even_the_one_that_no_sample_holds(type_: Any) -> None:
+    rows = np.random.default_rng(7).integers(0, 5, size=MANY_ROWS).astype(type_)
+    few = chosen(rows, Bins())
+    assert counted(rows, few)[1:-2] == np.bincount(rows.astype(int)).tolist()
+    for at in range(5):  # wherever it stands
+        rows[at * SAMPLE // 2 + 11] = 100 + at
+    more = counted(rows, chosen(rows, Bins()))[1:-2]
+    assert more == [*np.bincount(rows.astype(int))[:5].tolist(), 1, 1, 1, 1, 1]
+
+
+@every_rule
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pa.array(np.arange(MANY_ROWS), mask=np.arange(MANY_ROWS) % 1000 > 1),
+        pa.array([None] * (MANY_ROWS - 1) + [2.5]),
+        pa.array(np.where(np.arange(MANY_ROWS) % 3 > 0, np.nan, np.arange(MANY_ROWS) % 7)),
+        pa.array([INF, -INF, NAN] * SAMPLE),
+        pa.array([2**63 - 1, -(2**63), 0] * SAMPLE),
+        pa.array([Decimal("0.1"), Decimal("9" * 36), None] * SAMPLE),
+    ],
+    ids=["mostly missing", "one value", "many NaN", "infinities", "int64 extremes", "large decimals"],
+)
+def test_very_many_odd_rows_have_an_axis_with_every_finite_value_inside(rows: pa.Array, method: str) -> None:
+    held = pa.chunked_array([rows.slice(0, 12_345), rows.slice(12_345)])
+    values = values_of(held)
+    axis = choose_axis(values, Bins(method), np.random.default_rng(0))
+    found = count(values, axis)
+    infinite = 2 * SAMPLE if pa.types.is_floating(rows.type) and rows[0].as_py() == INF else 0
+    assert found.counts[0] + found.counts[-2] == infinite
+    assert found.rows == MANY_ROWS
+
+
+@pytest.mark.parametrize("rule", ["fd", "doane"])
+def test_rules_of_thumb_know_how_many_rows_there_are(rule: Any) -> None:
+    rows = np.random.default_rng(8).gamma(1.0, size=MANY_ROWS)
+    wanted = len(np.histogram_bin_edges(rows, rule)) - 1
+    assert len(counted(rows, chosen(rows, Bins(rule)))) - 3 == pytest.approx(min(wanted, MAX_RULE_BINS), rel=0.02)
