@@ -1,0 +1,58 @@
+"""The benchmark's page says what was measured: failures stay in the table, missed goals are called so."""
+
+from typing import Any
+
+
+def record(*seconds: float, error: str = "") -> dict[str, Any]:
+    runs = [
+        {"round": n, "seconds": s, "cpu_seconds": s, "added_mb": None, "peak_mb": 100.0} for n, s in enumerate(seconds)
+    ]
+    return {"runs": runs, "error": error, "scored": 20}
+
+
+def results(**tools: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "machine": dict.fromkeys(("date", "processor", "cores", "memory_gib", "system", "python", "load"), "?"),
+        "command": "?",
+        "rounds": 2,
+        "versions": {},
+        "tools": {name: {"label": name.title()} for name in tools},
+        "sizes": {page.GOAL_ROWS: tools},
+    }
+
+
+def test_ratios_hold_within_a_round() -> None:
+    found = {"drift": record(1.0, 10.0, 1.0), "frouros": record(4.0, 40.0, 2.0)}
+    assert page.ratio(found, "frouros") == 4.0
+
+
+def test_a_round_that_one_of_the_two_missed_does_not_count() -> None:
+    found = {"drift": record(1.0, 2.0), "frouros": record(3.0)}
+    assert page.ratio(found, "frouros") == 3.0
+    assert page.ratio(found, "popmon") is None
+
+
+def test_a_missed_goal_says_so() -> None:
+    told = page.goals(results(drift=record(1.0), frouros=record(4.0), evidently=record(200.0)))
+    assert "| 8 times the fastest peer that looks at every row | Frouros: 4 times | **missed**: 50% of it |" in told
+    assert "| 100 times Evidently | 200 times | reached |" in told
+
+
+def test_a_peer_that_samples_is_not_the_fastest() -> None:
+    told = page.goals(results(drift=record(1.0), frouros=record(9.0), deepchecks=record(2.0)))
+    assert "Frouros: 9 times | reached" in told
+
+
+def test_a_tool_that_failed_stays_in_the_table_with_its_error() -> None:
+    told = page.peers(results(drift=record(1.0), popmon=record(error="ImportError: no | module")))
+    assert "| Popmon | " in told
+    assert "failed: ImportError: no / module" in told
+
+
+def test_parts_of_the_page_are_replaced_and_prose_stays() -> None:
+    text = "prose\n<!-- peers: begin -->\nold\n<!-- peers: end -->\nmore prose"
+    assert page.replaced(text, "peers", "new") == "prose\n<!-- peers: begin -->\nnew\n<!-- peers: end -->\nmore prose"
+
+
+def test_three_digits() -> None:
+    assert [page.short(x) for x in (0.0123456, 4.5678, 1234.5, None)] == ["0.0123", "4.57", "1,234", ""]
