@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from benchmarks import page
+
 
 def record(*seconds: float, error: str = "") -> dict[str, Any]:
     runs = [
