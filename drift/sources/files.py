@@ -1,75 +1,43 @@
-"""Files: Parquet and CSV, by path or glob. Read plainly; only the columns and rows that are needed are kept."""
+"""Files of any known format, by path, glob, folder or URL: counted piece by piece, never held whole."""
 
-import glob
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-import pyarrow.parquet
 
-from drift.errors import SourceError
-from drift.histogram import Axis, Fault, Profile, Uncounted
+from drift.binning import SAMPLE
+from drift.histogram import Axis, Profile, Uncounted
 from drift.monitor import Columns
 from drift.sources.arrow import decoded
-from drift.sources.csv import csv_names, read_csv
-from drift.sources.table import Table, distinct
-from drift.window import Window
+from drift.sources.formats import FORMATS
+from drift.sources.learning import count_stream, learn_stream
+from drift.sources.places import locate
+from drift.sources.stream import Opened, Place, Stream, open_all
+from drift.sources.table import Table
+from drift.window import Window, format_instant
 
-Read = TypeVar("Read")
-
-
-def _read_parquet(path: Path, columns: Sequence[str] | None) -> pa.Table:
-    wanted = None if columns is None else list(columns)
-    return pyarrow.parquet.read_table(path, columns=wanted, page_checksum_verification=True, partitioning=None)
-
-
-def _parquet_names(path: Path) -> list[str]:
-    return list(pyarrow.parquet.read_schema(path).names)
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """How files of one kind are read: some columns or all of them, and only the columns' names."""
-
-    read: Callable[[Path, Sequence[str] | None], pa.Table]
-    names: Callable[[Path], list[str]]
-
-
-FORMATS: Final[Mapping[str, Format]] = {
-    ".parquet": Format(_read_parquet, _parquet_names),
-    ".pq": Format(_read_parquet, _parquet_names),
-    ".csv": Format(read_csv, csv_names),
-}
+LISTED: Final = 100
+"""Files whose names are kept with a window's result; a digest covers them all."""
 
 
 def expand(pattern: str) -> list[Path]:
-    """The files a path or glob names, sorted.
+    """The files on disk that a path, glob or folder names, sorted.
 
     Raises
     ------
     SourceError
         Where there are none, or one is of an unknown format.
     """
-    found = sorted(Path(name) for name in glob.glob(pattern, recursive=True))  # noqa: PTH207 - absolute patterns
-    if not found and Path(pattern).exists():  # a name that only looks like a glob
-        found = [Path(pattern)]
-    if not found:
-        raise SourceError(f"no file matches {pattern!r}; check the path (relative ones start from {Path.cwd()})")
-    for path in found:
-        if path.is_dir():
-            raise SourceError(f"{path} is a folder; name its files, such as {path}/*.parquet")
-        if path.suffix.lower() not in FORMATS:
-            raise SourceError(f"{path}: unknown format {path.suffix!r}; known are {', '.join(FORMATS)}")
-    return found
+    return [Path(file.path) for file in locate(pattern, FORMATS)]
 
 
 def read_files(pattern: str, columns: Sequence[str] | None = None) -> Table:
-    """All rows of some files, whole or of some columns (those that are there).
+    """All rows of some files, whole or of some columns (those that are there), held in memory.
 
     A column that is not of one type in all of them, or not in all of them, is named with the files that
     disagree; the other columns are read all the same. Files without rows have no say in this.
@@ -79,53 +47,9 @@ def read_files(pattern: str, columns: Sequence[str] | None = None) -> Table:
     SourceError
         Where a file cannot be read; the message names it.
     """
-    return _joined([(path, _read(path, columns)) for path in expand(pattern)])
-
-
-def _joined(parts: list[tuple[Path, Table]]) -> Table:
-    parts = [part for part in parts if part[1].rows] or parts
-    names = dict.fromkeys(name for _, table in parts for name in table.columns)
-    return Table({name: _column(name, parts) for name in names}, sum(table.rows for _, table in parts))
-
-
-def _column(name: str, parts: list[tuple[Path, Table]]) -> pa.ChunkedArray | Uncounted:
-    there = {path: column for path, table in parts if (column := table.columns.get(name)) is not None}
-    if lacking := [path for path, _ in parts if path not in there]:
-        return Uncounted(Fault.SCHEMA_ERROR, f"column {name!r} is in {next(iter(there))} but not in {lacking[0]}")
-    if lost := [column for column in there.values() if isinstance(column, Uncounted)]:
-        return lost[0]
-    chunks = {path: pa.table({name: decoded(column)}) for path, column in there.items()}
-    try:
-        return pa.concat_tables(list(chunks.values()), promote_options="permissive").column(0)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        types: dict[str, Path] = {}
-        for path, chunk in chunks.items():
-            types.setdefault(str(chunk.schema.field(0).type), path)
-        told = ", ".join(f"{type_} in {path}" for type_, path in types.items())
-        return Uncounted(Fault.SCHEMA_ERROR, f"column {name!r} is of different types: {told}")
-
-
-def _names(path: Path) -> list[str]:
-    return _reading(path, lambda path: distinct(FORMATS[path.suffix.lower()].names(path)))
-
-
-def _read(path: Path, columns: Sequence[str] | None) -> Table:
-    form = FORMATS[path.suffix.lower()]
-    present = _names(path)
-    if columns is not None:
-        columns = [name for name in dict.fromkeys(columns) if name in present]
-    return _reading(path, lambda path: Table.from_arrow(form.read(path, columns)))
-
-
-def _reading(path: Path, act: Callable[[Path], Read]) -> Read:
-    """What goes wrong with a file names it."""
-    try:
-        return act(path)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        hint = "it is empty" if path.exists() and path.stat().st_size == 0 else str(error).strip().splitlines()[0]
-        raise SourceError(f"cannot read {path}: {hint}") from error
-    except SourceError as error:
-        raise SourceError(f"{path}: {error}") from error
+    files = open_all(locate(pattern, FORMATS))
+    stream = Stream(files, columns if columns is not None else _names(files), None)
+    return _together(stream, list(stream.tables()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,38 +59,48 @@ class Files:
     Parameters
     ----------
     pattern : str
-        Path or glob.
+        Path, glob, folder, or the URL of one in an object store (``s3://``, ``gs://``, ``abfs://``, ``file://``).
     timestamp : str or None
         The column that places rows in windows; None where all rows are one window.
     timezone : ZoneInfo
         Of times without one.
+    seed : int
+        Of the sample that axes are chosen from where there are more rows than `drift.binning.SAMPLE`.
     """
 
-    pattern: str
+    pattern: str = field(repr=False)
     timestamp: str | None
     timezone: ZoneInfo
+    seed: int = 0
 
     def columns(self) -> list[str]:
         """Names of the columns of any of the files, the timestamp's excepted."""
-        names = dict.fromkeys(name for path in expand(self.pattern) for name in _names(path))
-        return [name for name in names if name != self.timestamp]
+        return [name for name in _names(self._opened()) if name != self.timestamp]
 
     def span(self) -> tuple[datetime, datetime] | None:
         """First and last instant; None where no row has one."""
-        if (timestamp := self.timestamp) is None:
+        if self.timestamp is None:
             return None
-        spans = [
-            self._placed(path, _read(path, [timestamp]), lambda table: table.span(timestamp, self.timezone))
-            for path in expand(self.pattern)
-        ]
+        spans = [file.span(self.timestamp, self.timezone) for file in self._opened()]
         found = [span for span in spans if span is not None]
         return (min(first for first, _ in found), max(last for _, last in found)) if found else None
 
     def learn(
         self, names: Sequence[str], columns: Columns, window: Window | None, segments: Sequence[str] = ()
     ) -> dict[str, Profile]:
-        """Choose axes from the rows of a window, and count them; by segment, "" is all rows."""
-        parts = self._rows([*names, *segments], window).split(segments)
+        """Choose axes from the rows of a window, and count them; by segment, "" is all rows.
+
+        Up to `drift.binning.SAMPLE` rows are held, and the axes chosen from all of them. Of more, axes are chosen
+        from a seeded sample of each column's, the least and the largest value of all rows, and the counts of all
+        names; the rows are then read once more, to be counted.
+        """
+        stream = self._stream([*names, *segments], window)
+        tables, held, rows = stream.tables(), list[Table](), 0
+        for table in tables:
+            held.append(table)
+            if (rows := rows + table.rows) > SAMPLE:
+                return learn_stream(stream, _first(held, tables), names, columns, segments, self.seed)
+        parts = _together(stream, held).split(segments)
         whole = parts.pop("").learn(names, columns)
         return {"": whole, **{key: part.count(whole.axes) for key, part in parts.items()}}
 
@@ -174,37 +108,57 @@ class Files:
         self, axes: Mapping[str, Axis], window: Window | None, segments: Sequence[str], known: Collection[str]
     ) -> dict[str, Profile]:
         """Count the rows of a window on axes chosen before, by the segments known to the reference."""
-        parts = self._rows([*axes, *segments], window).split(segments, known)
-        return {key: part.count(axes) for key, part in parts.items()}
+        return count_stream(self._stream([*axes, *segments], window), axes, segments, known)
 
     def provenance(self) -> dict[str, Any]:
-        """The files as they are now: kept with a window's result, to see later that they changed."""
-        stats = [(str(path), _reading(path, Path.stat)) for path in expand(self.pattern)]
-        listed = "\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)
-        return {"files": len(stats), "digest": hashlib.sha256(listed.encode()).hexdigest()[:32]}
+        """The files as they are now: kept with a window's result, to see later that they changed.
 
-    def _rows(self, names: Sequence[str], window: Window | None) -> Table:
-        if window is None or (timestamp := self.timestamp) is None:
-            return read_files(self.pattern, names)
-        # File by file: those without rows in the window need not have its columns, and are let go at once.
-        return _joined(
-            [
-                (
-                    path,
-                    self._placed(
-                        path,
-                        _read(path, [timestamp, *names]),
-                        lambda table: table.within(window, timestamp, self.timezone),
-                    ),
-                )
-                for path in expand(self.pattern)
-            ]
-        )
+        The first hundred are listed, by name, size in bytes, and time of the last change; the digest is of all.
+        """
+        found = locate(self.pattern, FORMATS)
+        told = "\n".join(f"{file.name} {file.size} {file.modified}" for file in found)
+        listed = [{"name": f.name, "bytes": f.size, "modified": _when(f.modified)} for f in found[:LISTED]]
+        return {"files": len(found), "digest": hashlib.sha256(told.encode()).hexdigest()[:32], "listed": listed}
 
-    def _placed(self, path: Path, table: Table, act: Callable[[Table], Read]) -> Read:
-        """What needs the timestamps of a file; where they are amiss, the message lists all that is in it."""
-        try:
-            return act(table)
-        except SourceError:
-            whole = _read(path, None)
-            return _reading(path, lambda _: act(whole))
+    def _opened(self) -> list[Opened]:
+        return open_all(locate(self.pattern, FORMATS))
+
+    def _stream(self, names: Sequence[str], window: Window | None) -> Stream:
+        place = None if window is None or self.timestamp is None else Place(window, self.timestamp, self.timezone)
+        return Stream(self._opened(), names, place)
+
+
+def _names(files: Iterable[Opened]) -> list[str]:
+    return list(dict.fromkeys(name for file in files for name in file.columns))
+
+
+def _first(held: list[Table], others: Iterator[Table]) -> Iterator[Table]:
+    """The tables held, each let go at once, and those that come after them."""
+    while held:
+        yield held.pop(0)
+    yield from others
+
+
+def _together(stream: Stream, tables: list[Table]) -> Table:
+    """All rows in one table."""
+    columns = {
+        name: _column([stream.empty().columns[name], *(table.columns[name] for table in tables)])
+        for name in stream.columns
+    }
+    return Table(columns, sum(table.rows for table in tables))
+
+
+def _column(parts: list[pa.ChunkedArray | Uncounted]) -> pa.ChunkedArray | Uncounted:
+    for part in parts:
+        if isinstance(part, Uncounted):
+            return part
+    whole = [part for part in parts if not isinstance(part, Uncounted)]
+    if len({part.type for part in whole[1:]}) != 1:  # texts of several forms, or no rows at all
+        whole = [decoded(part).cast(whole[0].type) for part in whole]
+    else:
+        whole = whole[1:]
+    return pa.chunked_array([chunk for part in whole for chunk in part.chunks], whole[0].type)
+
+
+def _when(nanoseconds: int) -> str:
+    return format_instant(datetime.fromtimestamp(nanoseconds // 10**9, UTC))

@@ -8,12 +8,25 @@ import polars as pl
 import pytest
 
 import drift
-from drift.sources.csv import csv_names, read_csv
+from drift.sources.csv import Csv
+from drift.sources.formats import FORMATS
+from drift.sources.places import locate
 
 
 def column(path: Path, *fields: str) -> list[Any]:
     path.write_text("\n".join(["n,x", *(f"{i},{field}" for i, field in enumerate(fields))]) + "\n")
-    return list(read_csv(path)["x"].to_pylist())
+    return read(path, "x")["x"]
+
+
+def read(path: Path, *names: str) -> dict[str, list[Any]]:
+    """Columns of a file, as Arrow reads them."""
+    pieces = [piece.table for piece in reader(path).pieces(names, None, None)]
+    return {name: [value for piece in pieces for value in piece[name].to_pylist()] for name in names}
+
+
+def reader(path: Path) -> Csv:
+    (file,) = locate(str(path), FORMATS)
+    return Csv(file)
 
 
 @pytest.fixture
@@ -66,10 +79,10 @@ def test_lines_may_break_inside_quotes_even_where_blocks_meet(path: Path) -> Non
 def test_names_are_read_as_they_stand(path: Path) -> None:
     path.write_text('\ufeff"a, b","c\nd",\U0001f6b2,"quote "" quote"\n1,2,3,4\n', encoding="utf-8")
     names = ["a, b", "c\nd", "\U0001f6b2", 'quote " quote']
-    assert csv_names(path) == read_csv(path).column_names == names
-    assert read_csv(path, names[1:2]).to_pydict() == {"c\nd": [2]}
+    assert reader(path).schema.names == names
+    assert read(path, *names[1:2]) == {"c\nd": [2]}
 
 
 def test_rows_are_counted_even_without_columns(path: Path) -> None:
     path.write_text("a,b\n1,2\n3,4\n")
-    assert read_csv(path, []).shape == (2, 0)
+    assert [piece.rows for piece in reader(path).pieces([], None, None)] == [2]

@@ -1,0 +1,36 @@
+"""Which formats of files there are: by suffix. To add one, write a `Reader` and list it here."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from drift.sources.csv import Csv
+from drift.sources.ipc import Ipc
+from drift.sources.jsonlines import JsonLines
+from drift.sources.parquet import Parquet
+from drift.sources.places import File
+from drift.sources.reading import Reader, naming
+from drift.sources.table import distinct
+
+FORMATS: Final[Mapping[str, Callable[[File], Reader]]] = {
+    ".parquet": Parquet,
+    ".pq": Parquet,
+    ".csv": Csv,
+    ".feather": Ipc,
+    ".arrow": Ipc,
+    ".ipc": Ipc,
+    ".jsonl": JsonLines,
+    ".ndjson": JsonLines,
+}
+
+
+def open_file(file: File) -> Reader:
+    """What can be read from a file.
+
+    Raises
+    ------
+    SourceError
+        Where it cannot be read, or names a column twice; the message names it.
+    """
+    reader = naming(file, lambda: FORMATS[file.suffix](file))
+    naming(file, lambda: distinct(list(reader.schema.names)))
+    return reader

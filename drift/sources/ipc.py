@@ -1,0 +1,47 @@
+"""Arrow IPC, Feather (version 2) among it: batch by batch, as they were written."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from drift.sources.places import File
+from drift.sources.reading import Piece, Placing, rows_at_a_time
+
+_MAGIC = b"ARROW1"
+
+
+class Ipc:
+    """An Arrow IPC file or stream; see `drift.sources.reading.Reader`."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+        with file.open() as opened:
+            self.schema = _reader(opened, None).schema
+
+    def pieces(self, columns: Sequence[str], timestamp: str | None, placing: Placing | None) -> Iterator[Piece]:  # noqa: ARG002 - there are no statistics
+        """All rows."""
+        names = list(dict.fromkeys([*([timestamp] if timestamp is not None else []), *columns]))
+        fields = [self.schema.names.index(name) for name in names]
+        with self._file.open() as opened:
+            # Without a field nothing would tell how many rows there are.
+            reader = _reader(opened, pa.ipc.IpcReadOptions(included_fields=fields or [0]))
+            for batch in _batches(reader):
+                table = pa.Table.from_batches([batch]).select(names)
+                most = rows_at_a_time(len(names))
+                for start in range(0, batch.num_rows, most):
+                    rows = min(most, batch.num_rows - start)
+                    yield Piece(table.slice(start, rows), rows)
+
+
+def _reader(opened: Any, options: pa.ipc.IpcReadOptions | None) -> Any:
+    head = opened.read_at(len(_MAGIC), 0) if opened.size() >= len(_MAGIC) else b""
+    return (pa.ipc.open_file if head == _MAGIC else pa.ipc.open_stream)(opened, options=options)
+
+
+def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
+    if isinstance(reader, pa.ipc.RecordBatchFileReader):
+        for i in range(reader.num_record_batches):
+            yield reader.get_batch(i)
+    else:
+        yield from reader
