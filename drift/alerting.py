@@ -28,7 +28,6 @@ _COLUMN: Final[Mapping[Verdict, tuple[str, frozenset[Verdict]]]] = {
 _WHOLE: Final[Mapping[Verdict, str]] = {
     Verdict.NO_DATA: "no_data",
     Verdict.ERROR: "error",
-    Verdict.SCHEMA_ERROR: "schema",
 }
 
 
@@ -80,6 +79,8 @@ def transitions(
     outcome: Sequence[SegmentResult] | Verdict,
     previous: Mapping[Fingerprint, AlertState],
     now: datetime,
+    *,
+    overdue: bool = False,
 ) -> tuple[Transition, ...]:
     """What one window makes of every alert of its monitor.
 
@@ -95,6 +96,8 @@ def transitions(
         Where every alert of this monitor stands.
     now : datetime
         The time of the decision.
+    overdue : bool
+        The window could not be read when its turn came; nobody has heard yet what it has to say.
 
     Returns
     -------
@@ -103,16 +106,19 @@ def transitions(
         kept. Empty for a window older than the newest one decided on: a backfill of the past never turns
         what is true now. The newest window itself may be checked again (late rows, a retry). Then a verdict
         on the side that stands already is not counted a second time, and one that says the opposite is
-        decided as one more window.
+        decided as one more window. An overdue window that later ones have overtaken may still fire an alert
+        (it counts as one more bad window), but calms none: newer windows know better.
 
     Notes
     -----
     A firing alert whose column or rule is no longer watched is resolved, and says so. One of a segment
     that merely has no rows in this window is left alone.
     """
-    if any(state.last_window and window.start < state.last_window for state in previous.values()):
-        return ()
+    overtaken = any(state.last_window and window.start < state.last_window for state in previous.values())
     desk = _Desk(monitor, window, previous, now)
+    if overtaken:
+        told = () if isinstance(outcome, Verdict) or not overdue else outcome
+        return tuple(desk.column_turns(told, only_bad=True))
     if isinstance(outcome, Verdict):
         return tuple(desk.window_turns(outcome))
     whole = whole_verdict(outcome)
@@ -135,12 +141,13 @@ class _Desk:
         for rule in window_rules(self.monitor.alerting):
             yield self._turn("", "", verdict, rule)
 
-    def column_turns(self, segments: Sequence[SegmentResult]) -> Iterator[Transition]:
+    def column_turns(self, segments: Sequence[SegmentResult], *, only_bad: bool = False) -> Iterator[Transition]:
         rules = column_rules(self.monitor.alerting)
         for segment in segments:
             for result in segment.columns:
                 for rule in rules:
-                    yield self._turn(result.column or UNNAMED, segment.segment, result.verdict, rule)
+                    if not only_bad or result.verdict in rule.fires_on:
+                        yield self._turn(result.column or UNNAMED, segment.segment, result.verdict, rule)
 
     def retired(
         self, segments: Sequence[SegmentResult], decided: set[Fingerprint], *, counted: bool
@@ -165,7 +172,7 @@ class _Desk:
             decision = Decision(before, f"{verdict.value} again in a re-check: stays {before.state.value}")
         else:
             decision = decide(before, verdict, rule, self.now)
-        after = replace(decision.state, last_window=self.window.start)
+        after = replace(decision.state, last_window=max(before.last_window or self.window.start, self.window.start))
         return Transition(fingerprint, before, after, verdict, decision.reason)
 
 

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any
 
+from drift.binning import lookalikes
 from drift.errors import SourceError
-from drift.monitor import Monitor
+from drift.histogram import MAX_KNOWN, CategoricalAxis, Fault, Profile
+from drift.monitor import Columns, Monitor
 from drift.sources import open_reference
 from drift.store import Baseline, Definition, Store
 
@@ -25,6 +27,7 @@ def freeze_reference(store: Store, monitor: Monitor, definition: Definition, now
     source, window = open_reference(monitor), monitor.reference.window
     names = monitor.columns.watched([n for n in source.columns() if n != monitor.timestamp])
     profiles = source.learn(names, monitor.columns, window, monitor.segments)
+    profiles = {key: _without_unnamed(profile, monitor.columns) for key, profile in profiles.items()}
     if profiles[""].rows == 0:
         stretch = str(window) if window else str(monitor.reference.path)
         raise SourceError(f"the reference ({stretch}) holds no rows; the data spans {_told(source.span())}")
@@ -33,8 +36,16 @@ def freeze_reference(store: Store, monitor: Monitor, definition: Definition, now
         "path": monitor.reference.path,
         "rows": profiles[""].rows,
         "source": source.provenance(),
+        "warnings": warnings(profiles[""]),
     }
     return store.freeze(definition.monitor_id, digest, profiles, note, now)
+
+
+def _without_unnamed(profile: Profile, columns: Columns) -> Profile:
+    """Without the columns that only other files than the reference's have, unless the user named them."""
+    named = {*(columns.include or ()), *columns.overrides}
+    kept = {n: lost for n, lost in profile.uncounted.items() if lost.fault is not Fault.ABSENT or n in named}
+    return replace(profile, uncounted=kept)
 
 
 def _told(span: tuple[datetime, datetime] | None) -> str:
@@ -42,13 +53,31 @@ def _told(span: tuple[datetime, datetime] | None) -> str:
 
 
 def reference_digest(monitor: Monitor) -> str:
-    """What of a definition decides the frozen reference: a new threshold keeps it, new bins do not."""
-    document = monitor.document
-    columns = document.get("columns") or {}
-    overrides = columns.get("overrides") or {}
-    parts: dict[str, Any] = {
-        key: document.get(key) for key in ("source", "timestamp", "timezone", "reference", "bins", "segments")
+    """What of a definition decides the frozen reference: a new threshold keeps it, new bins do not.
+
+    Places are taken as written (``${NAME}`` and relative paths): a new password, or a folder that moved, is no
+    other reference.
+    """
+    written, default = monitor.document, monitor.columns.default.bins
+    parts = {
+        "source": written.get("source"),
+        "reference": written.get("reference"),
+        "timestamp": monitor.timestamp,
+        "timezone": str(monitor.timezone),
+        "include": monitor.columns.include,
+        "exclude": sorted(monitor.columns.exclude),
+        "bins": asdict(default),
+        "overrides": {n: asdict(r.bins) for n, r in monitor.columns.overrides.items() if r.bins != default},
+        "segments": monitor.segments,
     }
-    parts["columns"] = [columns.get("include"), columns.get("exclude")]
-    parts["overrides"] = {name: (rule or {}).get("bins") for name, rule in overrides.items()}
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def warnings(whole: Profile) -> list[str]:
+    """What a careful reader should know of the categories that were found."""
+    told = []
+    for name, axis in whole.axes.items():
+        told += [f"{name}: {pair}" for pair in lookalikes(axis)]
+        if isinstance(axis, CategoricalAxis) and axis.rare is None:
+            told.append(f"{name}: more than {MAX_KNOWN} categories; rare and never-seen ones share the bin `other`")
+    return told

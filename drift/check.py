@@ -21,9 +21,10 @@ from drift.baseline import freeze_reference
 from drift.comparison import SegmentResult, compare_profiles
 from drift.errors import DriftError, SourceError
 from drift.histogram import Fault, Profile, Uncounted
+from drift.holding import LEASE, holding
 from drift.monitor import Monitor
 from drift.notification import make_events, make_notification
-from drift.planning import new_windows
+from drift.planning import plan
 from drift.sources import Source, open_source
 from drift.store import AlertsMoved, Baseline, Claim, LeaseLost, Outcome, Store
 from drift.verdict import Verdict, worst
@@ -33,7 +34,6 @@ from drift.worker import Worker
 log = logging.getLogger(__name__)
 
 DECISIONS: Final = 5
-LEASE: Final = timedelta(minutes=10)
 RETRIES: Final = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120))
 """How long after each failed attempt a window is tried again; then its `error` verdict stands."""
 
@@ -63,14 +63,17 @@ class Failed:
 
 
 def run_all(
-    store: Store, monitors: Iterable[Monitor], *, worker: Worker, now: Callable[[], datetime]
+    store: Store, monitors: Iterable[Monitor], *, worker: Worker, now: Callable[[], datetime], limit: int | None = None
 ) -> Iterator[Checked | Failed]:
-    """Check the due windows of every monitor once; one that fails never stops the next."""
+    """Check the due windows (up to `limit`) of every monitor once; one that fails never stops the next."""
     for monitor in monitors:
         try:
-            yield from run_monitor(store, monitor, worker=worker, now=now)
+            yield from run_monitor(store, monitor, worker=worker, now=now, limit=limit)
         except DriftError as error:
             yield Failed(monitor.name, str(error))
+        except Exception as error:  # nor may one monitor stop the others
+            log.exception("monitor %s met a defect of drift", monitor.name)
+            yield Failed(monitor.name, f"a defect of drift ({type(error).__name__}: {error}); please report it")
 
 
 def run_monitor(
@@ -89,9 +92,7 @@ def run_monitor(
         Where no window of this monitor can be checked: the reference cannot be read, the store is gone.
     """
     source = open_source(monitor)
-    definition = store.define(monitor.name, monitor.document, now())
-    planned_until = store.last_planned_end(definition.monitor_id)
-    store.plan(definition, new_windows(monitor, source, planned_until, now()), now())
+    definition = plan(store, monitor, source, now())
     free_abandoned(store, definition.monitor_id, worker, now())
     due = store.due(definition, now(), limit)
     if not due:
@@ -121,15 +122,9 @@ def check_window(
     store: Store, monitor: Monitor, source: Source, baseline: Baseline, claim: Claim, now: Callable[[], datetime]
 ) -> Checked:
     """Count, compare, decide and store one claimed window."""
-    try:
-        results = _results(monitor, source, baseline, claim.window)
-        message = ""
-    except SourceError as error:
-        results, message = (), str(error)
-    except BaseException:
-        store.release(claim)  # interrupted, or a defect: the window is due again at once
-        raise
-    outcome = _finish(store, monitor, baseline, claim, _Found(results, message, _provenance(source)), now)
+    with holding(store, claim, now):
+        found = _find(monitor, source, baseline, claim.window)
+        outcome = _finish(store, monitor, baseline, claim, found, now)
     _log(monitor.name, claim.window, outcome)
     return Checked(monitor.name, claim.window, claim.revision, outcome)
 
@@ -162,10 +157,22 @@ class _Found:
     results: tuple[SegmentResult, ...]
     error: str
     source: Mapping[str, Any]
+    new: tuple[str, ...] = ()  # columns that came after the reference was frozen
 
     @property
     def verdict(self) -> Verdict:
         return Verdict.ERROR if self.error else worst([part.verdict for part in self.results])
+
+
+def _find(monitor: Monitor, source: Source, baseline: Baseline, window: Window) -> _Found:
+    try:
+        results = _results(monitor, source, baseline, window)
+        return _Found(results, "", _provenance(source), _new_columns(monitor, source, baseline))
+    except SourceError as error:
+        return _Found((), str(error), _provenance(source))
+    except Exception as error:  # a defect met by one window must not stop the next, nor pass in silence
+        log.exception("window %s of %s met a defect of drift", window, monitor.name)
+        return _Found((), f"a defect of drift ({type(error).__name__}: {error}); please report it with the log", {})
 
 
 def _results(monitor: Monitor, source: Source, baseline: Baseline, window: Window) -> tuple[SegmentResult, ...]:
@@ -200,7 +207,9 @@ def _outcome(
     states: Mapping[Fingerprint, AlertState],
     now: datetime,
 ) -> Outcome:
-    turned = transitions(monitor, claim.window, found.results or Verdict.ERROR, states, now)
+    turned = transitions(
+        monitor, claim.window, found.results or Verdict.ERROR, states, now, overdue=claim.before is Verdict.ERROR
+    )
     by_column = {(part.segment, c.column): c for part in found.results for c in part.columns}
     events = make_events(turned, by_column, monitor.name, claim.window, claim.revision, found.error)
     rules = monitor.alerting
@@ -208,7 +217,7 @@ def _outcome(
     return Outcome(
         rows=found.results[0].live.rows if found.results else 0,
         verdict=found.verdict,
-        message=found.error or _summary(found.results),
+        message=found.error or _summary(found.results, found.new),
         source=found.source,
         baseline_id=baseline.id,
         segments=found.results,
@@ -229,10 +238,18 @@ def _provenance(source: Source) -> dict[str, Any]:
         return {"error": str(error)}
 
 
-def _summary(results: tuple[SegmentResult, ...]) -> str:
-    """One line for a person: how many columns, how many drifted, the worst of them."""
+def _new_columns(monitor: Monitor, source: Source, baseline: Baseline) -> tuple[str, ...]:
+    """Columns to watch that the reference does not have: they cannot be checked, and are told."""
+    whole = baseline.profiles[""]
+    known = {*whole, *whole.uncounted, monitor.timestamp}
+    return tuple(name for name in monitor.columns.watched(source.columns()) if name not in known)
+
+
+def _summary(results: tuple[SegmentResult, ...], new: tuple[str, ...]) -> str:
+    """One line for a person: how many columns, how many drifted, the worst of them, what cannot be told."""
     columns = [column for part in results for column in part.columns]
     drifted = [column.column for column in columns if column.verdict is Verdict.DRIFT]
     untold = sum(not column.verdict.told for column in columns)
     told = f"{len(drifted)} of {len(columns)} columns drifted" + (f", most: {drifted[0]}" if drifted else "")
-    return told + (f"; {untold} could not be told" if untold else "")
+    told += f"; {untold} could not be told" if untold else ""
+    return told + (f"; not in the reference: {', '.join(new)}" if new else "")

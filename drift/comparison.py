@@ -1,5 +1,6 @@
 """Two profiles side by side: each column of either has a result, whatever became of it."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
@@ -89,8 +90,9 @@ class ColumnResult:
         return tuple(Bin(label, int(a), int(b), part) for label, a, b, part in sides)
 
     def moved(self, most: int = 3) -> tuple[Bin, ...]:
-        """The bins with the largest contributions, the largest first."""
-        told = [b for b in self.bins if b.contribution is not None and b.contribution > 0]
+        """The bins with the largest contributions, the largest first; none of less than 1 % of the score."""
+        least = 0.01 * (self.score or 0.0)
+        told = [b for b in self.bins if b.contribution is not None and b.contribution > 0 and b.contribution >= least]
         return tuple(sorted(told, key=attrgetter("contribution"), reverse=True)[:most])
 
     @property
@@ -138,7 +140,7 @@ def compare_profiles(
     columns : Columns
         The rule of each column.
     rng : numpy.random.Generator
-        Drives intervals; each column draws from a stream of its own, in the order of names.
+        Drives intervals; each column draws from a stream of its own, whatever columns stand beside it.
 
     Returns
     -------
@@ -146,11 +148,14 @@ def compare_profiles(
         One for every column of either side, sorted by `by_importance`.
     """
     names = sorted({*live, *live.uncounted, *reference, *reference.uncounted})
-    streams = rng.spawn(len(names))
-    results = [
-        _compare(name, live, reference, columns.rule(name), stream) for name, stream in zip(names, streams, strict=True)
-    ]
+    base = int(rng.integers(2**63))
+    results = [_compare(name, live, reference, columns.rule(name), _stream(base, name)) for name in names]
     return tuple(sorted(results, key=by_importance))
+
+
+def _stream(base: int, column: str) -> np.random.Generator:
+    named = hashlib.sha256(column.encode("utf-8", "surrogatepass")).digest()
+    return np.random.default_rng([base, int.from_bytes(named[:8], "little")])
 
 
 def by_importance(result: ColumnResult) -> tuple[int, float, str]:
@@ -163,17 +168,19 @@ _FAULTS: Mapping[Fault, Verdict] = {
     Fault.SCHEMA_ERROR: Verdict.SCHEMA_ERROR,
     Fault.NOT_COMPARABLE: Verdict.NOT_COMPARABLE,
     Fault.ERROR: Verdict.ERROR,
+    Fault.ABSENT: Verdict.NOT_COMPARABLE,
 }
 
 
 def _compare(name: str, live: Profile, reference: Profile, rule: ColumnRule, rng: np.random.Generator) -> ColumnResult:
     now, then = live.histograms.get(name), reference.histograms.get(name)
+    if live.rows == 0 and then is not None:
+        return ColumnResult(name, Verdict.NO_DATA, "the window holds no rows", None, None, now, then)
     if now is None or then is None:
         lost = _why_lost(name, live, reference)
         return ColumnResult(name, _FAULTS[lost.fault], lost.message, None, None, now, then)
-    if then.rows == 0 or now.rows == 0:
-        side = "reference" if then.rows == 0 else "window"
-        return ColumnResult(name, Verdict.NO_DATA, f"the {side} holds no rows", None, None, now, then)
+    if then.rows == 0:
+        return ColumnResult(name, Verdict.NO_DATA, "the reference holds no rows", None, None, now, then)
     try:
         scored = score(now, then, rule.method, rng)
         threshold = rule.threshold

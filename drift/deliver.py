@@ -20,7 +20,7 @@ FIRST_WAIT: Final = 30.0  # seconds until the second attempt
 LONGEST_WAIT: Final = 3600.0  # seconds
 LONGEST_ASKED: Final = 86_400.0  # seconds; a Retry-After beyond a day is taken for a day
 GRACE: Final = 2.0  # seconds that a channel may overrun its deadline before it is left behind
-_AT_ONCE: Final = 5000
+_AT_ONCE: Final = 1000  # of each channel
 
 log = logging.getLogger("drift.deliver")
 
@@ -115,8 +115,10 @@ def drain(
         if name in channels:
             lines.append(_Line(name, channels[name], deliveries, deadline))
             continue
+        # Another process on this store may know the channel (a configuration being rolled out): not given up at once.
+        unknown = DeliveryError(f"channel {name!r} is not configured here; put it back, or take it out of `notify`")
         for delivery in deliveries:
-            desk.give_up(delivery, f"channel {name!r} is no longer configured; put it back, or take it out of `notify`")
+            desk.mark(delivery, unknown)
     if lines:
         _run(_unblocked(lines, outbox, now()), desk, deadline)
     return Drained(desk.sent, desk.retried, desk.dead, len(due) - desk.sent - desk.retried - desk.dead)

@@ -1,15 +1,18 @@
 """What is watched: a named source + columns + reference + window + schedule + rules. Values only."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from drift.binning import Bins
 from drift.scoring import Method
 from drift.verdict import Threshold, Verdict, customary_threshold
 from drift.window import Period, Window
+
+_INDEX: Final = re.compile(r"__index_level_\d+__")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,11 @@ class Columns:
         return self.overrides.get(column, self.default)
 
     def watched(self, available: list[str]) -> list[str]:
-        """The columns to watch out of those available, in their order; named ones always, even if gone."""
-        named = list(self.include) if self.include is not None else available
+        """The columns to watch out of those available, in their order; named ones always, even if gone.
+
+        The index without a name that pandas writes into Parquet numbers the rows: it is watched only if named.
+        """
+        named = list(self.include) if self.include is not None else [c for c in available if not _INDEX.fullmatch(c)]
         named = [*named, *(c for c in self.overrides if c not in named)]
         return [c for c in named if c not in self.exclude]
 
@@ -73,6 +79,9 @@ class FileSource:
     """Files by path or glob; relative ones from the configuration's folder."""
 
     path: str
+
+    def __str__(self) -> str:
+        return self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,9 @@ class SqlSource:
     query: str | None = None
     timeout: timedelta | None = None
 
+    def __str__(self) -> str:
+        return f"SQL table {self.table}" if self.table else "SQL query"
+
 
 @dataclass(frozen=True, slots=True)
 class SparkSource:
@@ -114,6 +126,9 @@ class SparkSource:
     table: str | None = None
     query: str | None = None
     remote: str | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return f"Spark table {self.table}" if self.table else "Spark query"
 
 
 SourceSpec = FileSource | SqlSource | SparkSource
@@ -161,8 +176,8 @@ class Monitor:
     ----------
     name : str
         Its name in the configuration.
-    source : FileSource
-        Where the rows are.
+    source : FileSource, SqlSource or SparkSource
+        Where the rows are; as text it is safe to show.
     timestamp : str
         The column that places a row in a window. Instants without a time zone are wall-clock time of
         `timezone`.
@@ -190,7 +205,7 @@ class Monitor:
     """
 
     name: str
-    source: FileSource
+    source: SourceSpec
     timestamp: str
     reference: Reference
     timezone: ZoneInfo

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from drift.monitor import Monitor
 from drift.sources import Source
-from drift.store import Store
+from drift.store import Definition, Store
 from drift.window import Window, due_at
 
 
@@ -29,13 +29,25 @@ def _first(monitor: Monitor, source: Source) -> datetime | None:
     if monitor.start is not None:
         return monitor.start
     if monitor.reference.window is not None:
-        return monitor.reference.window.end
+        # A window that the reference reaches into would be held against itself: the next one is the first.
+        end = monitor.reference.window.end
+        around = monitor.period.window_at(end, monitor.timezone)
+        return end if around.start == end else around.end
     span = source.span()
     return None if span is None else span[0]
 
 
-def backfill(store: Store, monitor: Monitor, since: datetime, until: datetime, now: datetime) -> int:
-    """Make all windows of a past stretch due (again); `run_monitor` then checks them. Returns how many."""
+def plan(store: Store, monitor: Monitor, source: Source, now: datetime) -> Definition:
+    """Plan what has closed since the last window planned; nothing is planned twice."""
     definition = store.define(monitor.name, monitor.document, now)
+    planned_until = store.last_planned_end(definition.monitor_id)
+    store.plan(definition, new_windows(monitor, source, planned_until, now), now)
+    return definition
+
+
+def backfill(store: Store, monitor: Monitor, source: Source, since: datetime, until: datetime, now: datetime) -> int:
+    """Make all windows of a past stretch due (again); `run_monitor` then checks them. Returns how many."""
+    # First what is behind: planning goes on from the newest window, and would never come back for those before it.
+    definition = plan(store, monitor, source, now)
     wanted = [(window, now) for window, _ in windows_between(monitor, since, min(until, now))]
     return store.plan_again(definition, wanted, now)

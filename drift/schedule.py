@@ -27,6 +27,7 @@ from drift.verdict import Verdict
 from drift.worker import Worker
 
 TICK: Final = 30.0  # seconds
+ROUND: Final = 20  # windows of a monitor, until the others have their turn and deliveries go out
 PATIENCE: Final = 3  # ticks without a sign of life until the service is no longer ready
 
 log = logging.getLogger(__name__)
@@ -155,36 +156,43 @@ class Service:
             self._alarm.shutdown(wait=True)
 
     def tick(self) -> None:
-        """Check the due windows of every monitor once, then send what waits."""
+        """Check what is due and send what waits, in rounds: a long backlog holds back no alert, nor other monitors."""
         self._beat(started=self._now())
-        try:
-            self._check()
-        finally:  # a defect in one monitor holds back no delivery
-            fault = self._deliver()
-        if fault:
-            self._beat(fault=fault)
-        else:
+        more = True
+        while more and not self.stopping:
+            try:
+                more = self._check()
+            finally:  # whatever happened, deliveries go out
+                fault = self._deliver()
+            if fault:
+                self._beat(fault=fault)
+                return
             self._beat(finished=self._now(), fault="")
 
-    def _check(self) -> None:
+    def _check(self) -> bool:
+        """One round: some windows of every monitor. Whether any may have more."""
+        more = False
         for _ in range(len(self._monitors)):
-            # Turned first: should a defect end this tick here, the next one begins with the monitors after.
+            # Turned first: should this round end here, the next one begins with the monitors after.
             self._monitors.rotate(-1)
-            self._check_one(self._monitors[-1])
+            more |= self._check_one(self._monitors[-1]) == ROUND
             if self.stopping:
-                return
+                return False
+        return more
 
-    def _check_one(self, monitor: Monitor) -> None:
-        message = ""
-        for one in run_all(self._store, [monitor], worker=self._worker, now=self._now):
+    def _check_one(self, monitor: Monitor) -> int:
+        message, checked = "", 0
+        for one in run_all(self._store, [monitor], worker=self._worker, now=self._now, limit=ROUND):
+            checked += 1
             if isinstance(one, Failed):
                 message = one.message
             elif one.outcome.verdict is Verdict.ERROR:
                 message = one.outcome.message
             self._beat()
             if self.stopping:  # the rest stays due
-                return
+                return checked
         self._note(monitor.name, message)
+        return checked
 
     def _note(self, name: str, problem: str) -> None:
         """How a monitor did; a problem is logged when it comes and when it goes, not at every tick."""

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
 
@@ -30,15 +30,21 @@ def start_configuration(
     if target.exists() and not force:
         raise ConfigError(f"{target} is there already; use --force to replace it, or --config to name another file")
     table = read_files(data)
-    zone = ZoneInfo(timezone)
+    try:
+        zone = ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ConfigError(f"no time zone is called {timezone!r}; name one such as America/New_York or UTC") from error
     timestamp = timestamp or _timestamp(table, zone)
     span = table.span(timestamp, zone)
     if span is None:
         raise SourceError(f"{data}: no row has a {timestamp}")
     kinds, excluded = _columns(table, timestamp)
     text = starter(data, kinds, timestamp, span, now=now, timezone=timezone, exclude=excluded)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot write {target}: {error.strerror or error}") from error
     return target
 
 

@@ -40,6 +40,7 @@ _BADNESS: Final = {
 }
 
 # Numbers in wide use, each for its metric's customary base. Not derived; docs/architecture.md.
+BLIND: Final = 3.0  # a customary limit gives way to the noise as long as three times the limit would stand out
 CUSTOMARY: Final = {"js_distance": 0.1, "js": 0.01, "psi": 0.2, "kl": 0.05}
 
 
@@ -110,25 +111,39 @@ class Judgement:
 def judge(score: Score, threshold: Threshold) -> Judgement:
     """Hold a score against a threshold, guarded by the noise.
 
-    A score over the limit is believed where it stands out from what unchanged data would give
-    (p < 0.001). Where it does not, and the limit lies within the noise, the window is too small to tell
-    and the verdict is `insufficient`: never an alarm, and never a silent `ok`.
+    A score that reaches the limit is believed where it stands out from what unchanged data would give
+    (p < 0.001). Where it does not, a limit that the user named cannot be told from noise: `insufficient`, never
+    an alarm and never a silent `ok`. A customary limit then gives way to the noise, and the reason says so: `ok`,
+    unless the window is so small that even a score of three times the limit would not stand out.
     """
-    limit = threshold.drift
+    reached, limit = _reached(score.value, threshold)
+    named = ("warning " if reached is Verdict.WARN else "") + "threshold"
+    if threshold.customary:
+        named = f"customary {named}"
     told = f"{score.method.metric} {score.value:.3g}"
-    kind = "customary threshold" if threshold.customary else "threshold"
-    noise = f"noise {score.noise_floor:.2g}"
-    reached = Verdict.DRIFT if score.value >= limit else Verdict.OK
-    if reached is Verdict.OK and threshold.warn is not None and score.value >= threshold.warn:
-        reached, limit = Verdict.WARN, threshold.warn
+    noise = f"noise {score.noise_floor:.2g}, p {told_p(score.p_value)}"
     if reached is Verdict.OK:
-        return Judgement(Verdict.OK, f"{told} is under the {kind} {limit:g} ({noise})")
-    if score.p_value >= SIGNIFICANCE:
-        return Judgement(
-            Verdict.INSUFFICIENT,
-            f"{told} over {kind} {limit:g}, but {score.live_rows} live and {score.reference_rows} reference rows "
-            f"vary this much by chance (p = {score.p_value:.2g}, {noise}); "
-            f"only {score.detectable:.2g} or more would stand out",
-        )
-    rarity = f"p = {score.p_value:.1g}" if score.p_value >= 1e-16 else "p < 1e-16"
-    return Judgement(reached, f"{told} over {kind} {limit:g} ({noise}, {rarity})")
+        return Judgement(Verdict.OK, f"{told} is under the {named} {limit:g} (noise {score.noise_floor:.2g})")
+    if score.p_value < SIGNIFICANCE:
+        return Judgement(reached, f"{told} reaches the {named} {limit:g} ({noise})")
+    rows = f"{score.live_rows} live and {score.reference_rows} reference rows vary this much by chance ({noise})"
+    if threshold.customary and score.detectable <= BLIND * limit:
+        return Judgement(Verdict.OK, f"{told} reaches the {named} {limit:g}, but {rows}: judged by the noise")
+    return Judgement(
+        Verdict.INSUFFICIENT,
+        f"{told} reaches the {named} {limit:g}, but {rows}; only {score.detectable:.2g} or more would stand out",
+    )
+
+
+def _reached(value: float, threshold: Threshold) -> tuple[Verdict, float]:
+    """What a score would be were there no noise, and the limit that says so."""
+    if value >= threshold.drift:
+        return Verdict.DRIFT, threshold.drift
+    if threshold.warn is not None and value >= threshold.warn:
+        return Verdict.WARN, threshold.warn
+    return Verdict.OK, threshold.drift
+
+
+def told_p(p_value: float) -> str:
+    """A p-value for a person: one digit, and none of what nobody can have measured."""
+    return "< 1e-9" if p_value < 1e-9 else f"= {p_value:.1g}"

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -224,14 +225,46 @@ def test_a_threshold_is_a_number_or_both() -> None:
 
 def test_columns_are_chosen_and_have_rules_of_their_own() -> None:
     rule = drift.ColumnRule(drift.Bins("edges", edges=(-1, 0, 1)), drift.Method("kl", "laplace"), drift.Threshold(9.0))
-    report = drift.compare(REFERENCE, LIVE, exclude=["n"], overrides={"x": rule, "absent": rule})
-    assert set(report) == {"x", "plan", "paid", "absent"}
+    report = drift.compare(REFERENCE, LIVE, exclude=["n"], overrides={"x": rule})
+    assert set(report) == {"x", "plan", "paid"}
     assert report["x"].live is not None
     assert report["x"].live.axis == drift.NumericAxis((-1, 0, 1))
     assert report["x"].verdict is Verdict.OK
     assert report["plan"].verdict is Verdict.OK
-    assert report["absent"].verdict is Verdict.NOT_COMPARABLE
     assert set(drift.compare(REFERENCE, LIVE, include=["x", "n"])) == {"x", "n"}
+
+
+@pytest.mark.parametrize(
+    "named", [{"include": "absent"}, {"include": ["x", "absent"]}, {"overrides": {"absent": None}}]
+)
+def test_a_name_that_neither_side_has_is_refused(named: dict[str, Any]) -> None:
+    if "overrides" in named:
+        named = {"overrides": {"absent": drift.ColumnRule()}}
+    with pytest.raises(drift.DriftError, match="'absent' on either side"):
+        drift.compare(REFERENCE, LIVE, **named)
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ({"bins": 5}, {"bins": drift.Bins(count=5)}),
+        ({"bins": "uniform"}, {"bins": drift.Bins("uniform")}),
+        ({"bins": [-1, 0, 1], "include": "x"}, {"bins": drift.Bins("edges", edges=(-1, 0, 1)), "include": ["x"]}),
+        ({"threshold": 0.3}, {"threshold": drift.Threshold(0.3)}),
+        ({"threshold": {"warn": 0.1, "drift": 0.3}}, {"threshold": drift.Threshold(0.3, 0.1)}),
+        ({"metric": "kl", "base": "e"}, {"metric": "kl", "base": math.e}),
+    ],
+)
+def test_short_forms_mean_what_they_say(short: dict[str, Any], long: dict[str, Any]) -> None:
+    assert drift.compare(REFERENCE, LIVE, **short).columns == drift.compare(REFERENCE, LIVE, **long).columns
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"threshold": "x"}, {"threshold": {"low": 1}}, {"overrides": {"x": {"metric": "kl"}}}]
+)
+def test_wrong_arguments_are_errors_of_drift(wrong: dict[str, Any]) -> None:
+    with pytest.raises(drift.DriftError):
+        drift.compare(REFERENCE, LIVE, **wrong)
 
 
 def test_bins_are_chosen_from_the_reference_alone() -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,11 +15,16 @@ import polars as pl
 import pytest
 
 from drift.alert import State
-from drift.check import LEASE, RETRIES, Checked, Failed, run_all
+from drift.baseline import reference_digest
+from drift.binning import Bins
+from drift.check import RETRIES, Checked, Failed, run_all
 from drift.comparison import SegmentResult, compare_profiles
+from drift.errors import StoreError
 from drift.histogram import Profile
+from drift.holding import LEASE, holding
 from drift.monitor import Alerting, ColumnRule, Columns, FileSource, Monitor, Reference
 from drift.planning import backfill
+from drift.sources import open_source
 from drift.store import Store
 from drift.verdict import Threshold, Verdict
 from drift.window import Period, Window
@@ -124,7 +130,7 @@ def test_the_same_window_gives_the_same_numbers_whoever_checks_it(
 ) -> None:
     write_days(tmp_path / "data.parquet", 14)
     first = check(store, monitor, START + 12 * DAY)
-    assert backfill(store, monitor, START + 10 * DAY, START + 12 * DAY, START + 12 * DAY) == 2
+    assert backfill(store, monitor, open_source(monitor), START + 10 * DAY, START + 12 * DAY, START + 12 * DAY) == 2
     second = check(store, monitor, START + 12 * DAY)
     assert [one.revision for one in second] == [2, 2]
     assert [s.columns for one in first for s in one.outcome.segments] == [
@@ -287,3 +293,107 @@ def test_a_window_of_a_living_process_of_this_host_is_left_alone(
     write_days(tmp_path / "data.parquet", 16)
     now = interrupt(store, monitor, 12, f"here:{os.getppid()}")
     assert check(store, monitor, now, worker=f"here:{os.getpid()}") == []
+
+
+def test_a_backfill_never_skips_the_windows_before_it(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+    write_days(tmp_path / "data.parquet", 20)
+    now = START + 20 * DAY
+    assert backfill(store, monitor, open_source(monitor), START + 17 * DAY, START + 18 * DAY, now) == 0, "all are due"
+    assert days_of(check(store, monitor, now)) == list(range(10, 20))
+
+
+def test_weeks_begin_after_the_reference(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+    write_days(tmp_path / "data.parquet", 30)  # the reference ends on Monday 11 March 2024
+    late = replace(monitor, period=Period.parse("1w"), reference=Reference(Window(START, START + 12 * DAY)))
+    checked = check(store, late, START + 30 * DAY)
+    assert checked[0].window.start == datetime(2024, 3, 18, tzinfo=UTC)
+
+
+def test_an_overtaken_drift_fires_and_an_overtaken_ok_resolves_nothing(
+    store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data.parquet"
+    monkeypatch.setattr("drift.check.RETRIES", (2 * DAY,))
+    write_days(data, 16, moved=frozenset({11, 13}))
+    check(store, monitor, START + 11 * DAY)
+    good = data.read_bytes()
+    data.write_bytes(b"")
+    check(store, monitor, START + 12 * DAY)  # day 11 cannot be read, and waits for two days
+    data.write_bytes(good)
+    (next_day,) = check(store, monitor, START + 13 * DAY)
+    assert days_of([next_day]) == [12]
+    late, _ = check(store, monitor, START + 14 * DAY)
+    assert days_of([late]) == [11]
+    drifts = [e for e in late.outcome.events if e.transition.fingerprint.rule == "drift"]
+    assert [e.transition.after.state for e in drifts] == [State.FIRING]
+
+
+def test_a_defect_in_one_window_stops_neither_the_next_nor_another_monitor(
+    store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_days(tmp_path / "data.parquet", 13)
+    calls = []
+
+    def defective(*args: Any, **kwargs: Any) -> Any:
+        calls.append(args)
+        if len(calls) == 2:
+            raise ZeroDivisionError("a slip of ours")
+        return compare_profiles(*args, **kwargs)
+
+    monkeypatch.setattr("drift.check.compare_profiles", defective)
+    other = replace(monitor, name="other")
+    found = list(run_all(store, [monitor, other], worker=Worker("test"), now=lambda: START + 13 * DAY))
+    verdicts = [one.outcome.verdict for one in found if isinstance(one, Checked)]
+    assert verdicts == [Verdict.OK, Verdict.ERROR, Verdict.OK] * 1 + [Verdict.OK] * 3
+    assert "ZeroDivisionError: a slip of ours" in found[1].outcome.message
+    assert any(r.exc_info for r in caplog.records), "with its traceback"
+
+
+def test_a_failed_write_gives_the_window_back(
+    store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_days(tmp_path / "data.parquet", 12)
+    finish, full = store.finish, []
+
+    def disk_is_full(*args: Any) -> None:
+        if not full:
+            full.append(True)
+            raise StoreError("disk is full")
+        finish(*args)
+
+    monkeypatch.setattr(store, "finish", disk_is_full)
+    (failed,) = run_all(store, [monitor], worker=Worker("test"), now=lambda: START + 11 * DAY)
+    assert isinstance(failed, Failed)
+    assert days_of(check(store, monitor, START + 11 * DAY)) == [10]
+
+
+def test_the_lease_of_a_long_count_is_renewed(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+    write_days(tmp_path / "data.parquet", 12)
+    now = interrupt(store, monitor, 10, "here")
+    definition = store.find("m")
+    assert definition is not None
+    (held,) = store.held(definition.monitor_id, now)
+    store.free(held, now)
+    claim = store.claim(held.window_id, definition, "test", now, LEASE)
+    assert claim is not None
+    with holding(store, claim, lambda: now + DAY, lease=timedelta(seconds=0.06)):
+        time.sleep(0.2)
+    assert store.held(definition.monitor_id, now + DAY)[0].token == claim.token
+
+
+def test_a_new_column_is_told_and_changes_no_verdict(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+    data = tmp_path / "data.parquet"
+    write_days(data, 12)
+    check(store, monitor, START + 11 * DAY)
+    pl.read_parquet(data).with_columns(pl.lit(1).alias("fresh")).write_parquet(data)
+    (checked,) = check(store, monitor, START + 12 * DAY)
+    assert checked.verdicts == [Verdict.OK]
+    assert "not in the reference: fresh" in checked.outcome.message
+
+
+def test_a_threshold_keeps_the_frozen_reference_and_bins_do_not(monitor: Monitor) -> None:
+    default = monitor.columns
+    louder = replace(default, overrides={"x": ColumnRule(limit=Threshold(0.9))})
+    finer = replace(default, overrides={"x": ColumnRule(bins=Bins(count=20))})
+    same, other = (reference_digest(replace(monitor, columns=c)) for c in (louder, finer))
+    assert same == reference_digest(monitor) != other

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -20,21 +21,26 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's signature
+    if wanted:
+        from drift import __version__
+
+        typer.echo(f"drift {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _main(
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="Logs on stderr: text or json.")
     ] = LogFormat.TEXT,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every window on stderr.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    version: Annotated[  # noqa: ARG001 - its callback has the say
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     """Drift detection for models in production."""
     set_up_logs(log_format, verbose=verbose)
-    if version:
-        from drift import __version__
-
-        typer.echo(f"drift {__version__}")
-        raise typer.Exit
 
 
 adhoc.register(app)
@@ -53,8 +59,9 @@ def main() -> None:
     except DriftError as error:
         complain(f"drift: {error}")
         sys.exit(UNCHECKED)
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        sys.stderr.close()
-        sys.exit(0)
+    except Exception:  # noqa: BLE001 - a defect is neither "no drift" nor "drift"
+        traceback.print_exc()
+        complain("drift: this is a defect of drift; please report it with the lines above")
+        sys.exit(UNCHECKED)
     finally:
         logging.shutdown()

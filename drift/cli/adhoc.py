@@ -83,11 +83,8 @@ def _print_comparison(found: "Comparison") -> None:
     print_table(title, heads, rows, numeric=heads[2:6])
     for warning in found.warnings:
         say(f"note: {warning}")
-    told = sum(result.verdict.told for result in found.columns)
-    say(
-        f"{len(found.drifted)} of {told} columns drifted"
-        + ("" if told == len(found) else f"; {len(found) - told} could not be told")
-    )
+    untold = sum(not result.verdict.told for result in found.columns)
+    say(f"{len(found.drifted)} of {len(found)} columns drifted" + (f"; {untold} could not be told" if untold else ""))
 
 
 def _untold(result: "ColumnResult") -> str:

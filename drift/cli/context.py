@@ -3,12 +3,13 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drift.cli.output import complain
-from drift.errors import ConfigError
+from drift.errors import ConfigError, DriftError
 
 if TYPE_CHECKING:
     from drift.channels import Channel
@@ -60,6 +61,32 @@ def open_channels(config: "Config") -> "dict[str, Channel]":
     from drift.channels import open_channel
 
     return {name: open_channel(name, spec.type, spec.options) for name, spec in config.channels.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a glance at a monitor's source tells: columns watched, first and last instant, what is wrong."""
+
+    watched: int | None = None
+    span: tuple[datetime, datetime] | None = None
+    problem: str = ""
+
+
+def look_at(monitor: "Monitor") -> Look:
+    """Is the source there, and does it hold what the monitor names?"""
+    from drift.sources import open_reference, open_source
+
+    try:
+        source = open_source(monitor)
+        available, span = source.columns(), source.span()
+        known = set(open_reference(monitor).columns())
+    except DriftError as error:
+        return Look(problem=str(error))
+    watched = monitor.columns.watched(available)
+    if absent := [name for name in watched if name not in known]:
+        told = f"columns not in the reference's data: {', '.join(absent)}; there are {', '.join(sorted(known))}"
+        return Look(len(watched), span, told)
+    return Look(len(watched), span, "" if span else f"no row has a {monitor.timestamp}")
 
 
 def instant(moment: datetime | None, monitor: "Monitor") -> datetime | None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drift.cli.context import chosen, load_config, open_store
+from drift.cli.context import chosen, load_config, open_channels, open_store
 from drift.cli.monitors import check_monitors, deliver, now
 from drift.cli.output import complain, print_table, say
 
@@ -22,7 +22,7 @@ def run_demo(folder: Path) -> None:
     monitor = chosen(loaded, "bikes")[0]
     with open_store(loaded) as store:
         checked, failed = check_monitors(store, [monitor], visible=True)
-        deliver(store, loaded)
+        deliver(store, open_channels(loaded))
         for why in failed.values():
             complain(f"drift: {why}")
         found = stories(store.scores(monitor="bikes"), monitor.timezone)

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from drift.cli.context import look_at
 from drift.errors import ConfigError, DriftError
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def examine(path: Path, environ: Mapping[str, str]) -> list[Finding]:
     found = [Finding("configuration", str(path), works=True, message=told), _store(config)]
     found += [Finding("monitor", name, works=False, message=why) for name, why in config.broken.items()]
     found += [_monitor(one) for one in config.monitors.values()]
-    return found + [_channel(spec) for spec in config.channels.values()]
+    return found + [_channel(spec) for spec in config.channels.values()] + _deliveries(config)
 
 
 def _store(config: "Config") -> Finding:
@@ -101,23 +102,28 @@ def _store(config: "Config") -> Finding:
 
 
 def _monitor(monitor: "Monitor") -> Finding:
-    from drift.sources import open_reference, open_source
     from drift.window import format_instant
 
-    try:
-        source = open_source(monitor)
-        available = source.columns()
-        span = source.span()
-        known = set(open_reference(monitor).columns())
-    except DriftError as error:
-        return Finding("monitor", monitor.name, works=False, message=str(error))
-    watched = monitor.columns.watched(available)
-    absent = [name for name in watched if name not in known]
-    if absent or span is None:
-        told = f"columns not in the reference's data: {', '.join(absent)}" if absent else "no row has a time"
-        return Finding("monitor", monitor.name, works=False, message=told)
-    told = f"{len(watched)} columns watched, rows from {format_instant(span[0])} to {format_instant(span[1])}"
+    found = look_at(monitor)
+    if found.problem or found.span is None:
+        return Finding("monitor", monitor.name, works=False, message=found.problem)
+    first, last = map(format_instant, found.span)
+    told = f"{found.watched} columns watched, rows from {first} to {last}"
     return Finding("monitor", monitor.name, works=True, message=told)
+
+
+def _deliveries(config: "Config") -> list[Finding]:
+    """What the outbox holds, where there is a store to ask."""
+    from drift.store import Store
+
+    try:
+        with Store.open(config.store, create=False) as store:
+            held = store.counts_by_status()["deliveries"]
+    except DriftError:  # the finding on the store has said it
+        return []
+    pending, dead = held.get("pending", 0), held.get("dead", 0)
+    told = f"{held.get('sent', 0)} messages delivered, {pending} still to be, {dead} given up"
+    return [Finding("deliveries", "outbox", works=not pending and not dead, message=told)]
 
 
 def _channel(spec: "ChannelSpec") -> Finding:

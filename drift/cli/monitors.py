@@ -1,17 +1,18 @@
 """Commands that check: validate, plan, run, backfill."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import typer
 
-from drift.cli.context import chosen, instant, load_config, open_channels, open_store
+from drift.cli.context import chosen, instant, load_config, look_at, open_channels, open_store
 from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, Fail, FailOn, MonitorName, Since, Until
 from drift.cli.output import OK, UNCHECKED, USAGE, complain, console, exit_status, print_json, print_table, say
-from drift.errors import DriftError
+from drift.errors import ConfigError, DriftError, InputError, StoreError
 
 if TYPE_CHECKING:
+    from drift.channels import Channel
     from drift.check import Checked, Failed
     from drift.config import Config
     from drift.monitor import Monitor
@@ -20,13 +21,20 @@ if TYPE_CHECKING:
 
 
 def now() -> datetime:
-    """The time, in UTC: read here, passed on from here."""
-    return datetime.now(UTC)
+    """The time, in UTC and whole seconds: read here, passed on from here."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def validate(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Is the configuration sound, and are its sources there?"""
+    from drift.store.engine import describe, parse_url
+
     loaded = load_config(config, strict=True)
+    open_channels(loaded)
+    try:
+        store = describe(parse_url(loaded.store))
+    except StoreError as error:
+        raise ConfigError(f"{config}: store: {error}") from error
     rows = [_source_row(monitor) for monitor in loaded.monitors.values()]
     if as_json:
         keys = ("monitor", "source", "columns", "timestamp", "window", "problem")
@@ -35,36 +43,13 @@ def validate(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> No
         print_table("", ("monitor", "source", "columns", "timestamp", "window", "problem"), rows)
         sound = sum(not row[5] for row in rows)
         say(f"{config}: {sound} of {len(rows)} monitors ready; {len(loaded.channels)} channels")
-        say(f"store: {_shown_url(loaded.store)}")
+        say(f"store: {store}")
     raise typer.Exit(UNCHECKED if any(row[5] for row in rows) else OK)
 
 
 def _source_row(monitor: "Monitor") -> tuple[str, str, int | None, str, str, str]:
-    from drift.sources import open_reference, open_source
-
-    head = (monitor.name, monitor.source.path)
-    tail = (monitor.timestamp, str(monitor.period))
-    try:
-        source = open_source(monitor)
-        available = source.columns()
-        span = source.span()
-        known = set(open_reference(monitor).columns())
-    except DriftError as error:
-        return (*head, None, *tail, str(error))
-    watched = monitor.columns.watched(available)
-    absent = [name for name in watched if name not in known]
-    problem = ""
-    if absent:
-        problem = f"columns not in the data: {', '.join(absent)}; there are {', '.join(sorted(known))}"
-    elif span is None:
-        problem = f"no row has a {monitor.timestamp}"
-    return (*head, len(watched), *tail, problem)
-
-
-def _shown_url(url: str) -> str:
-    from sqlalchemy import make_url
-
-    return make_url(url).render_as_string(hide_password=True)
+    found = look_at(monitor)
+    return (monitor.name, str(monitor.source), found.watched, monitor.timestamp, str(monitor.period), found.problem)
 
 
 def plan(config: ConfigFile = DEFAULT_CONFIG, monitor: MonitorName = None, as_json: AsJson = False) -> None:
@@ -117,10 +102,11 @@ def run(
 ) -> None:
     """Check every due window once, oldest first, deliver what is to be told, exit."""
     loaded = load_config(config)
+    channels = open_channels(loaded)  # what is wrong with one is told before anything is checked
     with open_store(loaded) as store:
         checked, failed = check_monitors(store, chosen(loaded, monitor), visible=not as_json)
-        deliver(store, loaded)
-    finish(loaded, checked, failed, as_json=as_json, fail_on=fail_on)
+        undelivered = deliver(store, channels)
+    finish(loaded, checked, failed, undelivered, as_json=as_json, fail_on=fail_on)
 
 
 def backfill(
@@ -133,21 +119,26 @@ def backfill(
 ) -> None:
     """(Re)check the windows of a past stretch; what was found before stays, as an older revision."""
     from drift.planning import backfill as plan_again
+    from drift.sources import open_source
 
     if since is None or until is None:
         complain("drift: backfill needs --from and --to, such as --from 2011-01-01 --to 2011-04-01")
         raise typer.Exit(USAGE)
     loaded = load_config(config)
+    channels = open_channels(loaded)
     with open_store(loaded) as store:
         monitors = chosen(loaded, monitor)
         for one in monitors:
             start, end = instant(since, one), instant(until, one)
             assert start is not None  # noqa: S101 - for the type checker
             assert end is not None  # noqa: S101
-            plan_again(store, one, start, end, now())
+            if not start < end:
+                raise InputError(f"--from ({start.isoformat()}) lies before --to ({end.isoformat()}); turn them round")
+            if not plan_again(store, one, open_source(one), start, end, now()):
+                complain(f"drift: {one.name}: no window of {one.period} closed between {start} and {end}")
         checked, failed = check_monitors(store, monitors, visible=not as_json)
-        deliver(store, loaded)
-    finish(loaded, checked, failed, as_json=as_json, fail_on=fail_on)
+        undelivered = deliver(store, channels)
+    finish(loaded, checked, failed, undelivered, as_json=as_json, fail_on=fail_on)
 
 
 def check_monitors(
@@ -166,7 +157,22 @@ def check_monitors(
         else:
             checked.append(one)
     _tell_held(store, monitors)
+    failed.update(_waiting(store, [one for one in monitors if one.name not in failed]))
     return checked, failed
+
+
+def _waiting(store: "Store", monitors: "list[Monitor]") -> dict[str, str]:
+    """Monitors with windows that could not be read and wait to be tried again."""
+    told = {}
+    for one in monitors:
+        definition = store.find(one.name)
+        later = [] if definition is None else store.due(definition, now() + timedelta(days=30))
+        if waiting := [w for w in later if w.attempts]:
+            told[one.name] = (
+                f"{len(waiting)} windows could not be read and are tried again later, {waiting[0].window} first"
+            )
+            complain(f"drift: {one.name}: {told[one.name]}; `drift windows` says why")
+    return told
 
 
 def _tell_held(store: "Store", monitors: "list[Monitor]") -> None:
@@ -200,19 +206,29 @@ def _with_progress(found: "Iterator[Checked | Failed]", *, visible: bool) -> "It
             yield one
 
 
-def deliver(store: "Store", config: "Config") -> None:
-    """Send what waits to be sent; what fails is kept and told."""
+def deliver(store: "Store", channels: "Mapping[str, Channel]") -> int:
+    """Send what waits to be sent; what fails is kept, and told. How many messages are still to be sent."""
     import numpy as np
 
     from drift.deliver import drain
 
-    drained = drain(store, open_channels(config), now, rng=np.random.default_rng())
-    if drained.retried or drained.dead:
-        complain(f"drift: {drained.retried} deliveries failed and will be tried again, {drained.dead} were given up")
+    drained = drain(store, channels, now, rng=np.random.default_rng())
+    if drained.dead:
+        complain(f"drift: messages given up as undeliverable: {drained.dead}; the log above says why")
+    waiting = store.counts_by_status()["deliveries"].get("pending", 0)
+    if waiting:
+        complain(f"drift: messages still to be delivered: {waiting}; the next run tries again")
+    return waiting
 
 
 def finish(
-    config: "Config", checked: "list[Checked]", failed: dict[str, str], *, as_json: bool, fail_on: FailOn
+    config: "Config",
+    checked: "list[Checked]",
+    failed: dict[str, str],
+    undelivered: int,
+    *,
+    as_json: bool,
+    fail_on: FailOn,
 ) -> None:
     """Print what was checked, and exit with the status it deserves."""
     problems = {**config.broken, **failed}
@@ -226,7 +242,7 @@ def finish(
     if not as_json:
         say(f"{len(checked)} windows checked" if checked or problems else "nothing is due")
     status = exit_status((verdict for one in checked for verdict in one.verdicts), fail_on)
-    raise typer.Exit(UNCHECKED if problems and status == OK else status)
+    raise typer.Exit(UNCHECKED if (problems or undelivered) and status == OK else status)
 
 
 ROW_KEYS = ("monitor", "window_start", "window_end", "revision", "rows", "verdict", "message")

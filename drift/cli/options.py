@@ -16,6 +16,15 @@ class FailOn(StrEnum):
     NEVER = "never"
 
 
+def parse_time(text: str) -> datetime:
+    """A date or time as ISO 8601 has them, such as those drift prints."""
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        told = "expected a date or time such as 2024-02-09, 2024-02-09T10:00 or 2024-02-09T10:00Z"
+        raise typer.BadParameter(f"{text!r} is no time; {told}") from error
+
+
 class Revisions(StrEnum):
     """Which checks of a window to list."""
 
@@ -32,9 +41,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print strict JSON instead 
 Fail = Annotated[FailOn, typer.Option("--fail-on", help="What exit status 1 means: warn, drift or never.")]
 Since = Annotated[
     datetime | None,
-    typer.Option("--from", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]),
+    typer.Option("--from", parser=parse_time, metavar="TIME", help="From this date or time on, ISO 8601."),
 ]
 Until = Annotated[
     datetime | None,
-    typer.Option("--to", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]),
+    typer.Option("--to", parser=parse_time, metavar="TIME", help="Up to this date or time, itself left out."),
 ]

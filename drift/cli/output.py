@@ -1,6 +1,7 @@
 """What commands print, and the exit status: 0 no drift, 1 drift, 2 wrong usage, 3 not everything could be checked."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -39,19 +40,33 @@ def console(*, stderr: bool = False) -> "Console":
     return Console(stderr=stderr, width=None if stream.isatty() else 200, soft_wrap=False, highlight=False)
 
 
+def write(text: str) -> None:
+    """To standard output. A reader that has seen enough (``| head``) ends the output, not the exit status."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def say(text: str) -> None:
-    """One line to a person, on standard output."""
-    sys.stdout.write(text + "\n")
+    """Some lines to a person, on standard output."""
+    write(printable(text) + "\n")
 
 
 def complain(text: str) -> None:
-    """One line to a person, on standard error."""
-    sys.stderr.write(text + "\n")
+    """Some lines to a person, on standard error."""
+    sys.stderr.write(printable(text) + "\n")
+
+
+def printable(text: str) -> str:
+    """Without what would steer a terminal: names come from data."""
+    return "".join(c if c == "\n" or c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def print_json(document: Mapping[str, Any]) -> None:
     """Strict JSON: no NaN; non-finite numbers are a defect and raise."""
-    sys.stdout.write(json.dumps(document, allow_nan=False, ensure_ascii=False, indent=2) + "\n")
+    write(json.dumps(document, allow_nan=False, ensure_ascii=False, indent=2) + "\n")
 
 
 def print_table(
@@ -74,7 +89,10 @@ def print_table(
         )
     for row in rows:
         table.add_row(*(Text(cell := shown(value), style=COLOURS.get(cell, "")) for value in row))
-    console().print(table)
+    screen = console()
+    with screen.capture() as drawn:
+        screen.print(table)
+    write(drawn.get())
 
 
 def shown(value: object) -> str:
@@ -83,14 +101,14 @@ def shown(value: object) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.3g}"
-    return str(value)
+    return printable(str(value)).replace("\n", "\\n")
 
 
 def shown_p(p_value: float | None) -> str:
     """A p-value to one digit; what is smaller than anything that was checked is not told to more."""
-    if p_value is None:
-        return ""
-    return "< 1e-9" if p_value < 1e-9 else f"{p_value:.1g}"
+    from drift.verdict import told_p
+
+    return "" if p_value is None else told_p(p_value).removeprefix("= ")
 
 
 def exit_status(verdicts: "Iterable[Verdict]", fail_on: FailOn) -> int:

@@ -9,13 +9,22 @@ import typer
 
 from drift.cli.context import chosen, instant, load_config, open_store
 from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, MonitorName, Revisions, Since, Until
-from drift.cli.output import complain, print_json, print_table, say
-from drift.errors import ConfigError
+from drift.cli.output import complain, print_json, print_table, say, write
+from drift.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from drift.config import Config
+    from drift.monitor import Monitor
     from drift.store import Baseline
 
+SCORE_FIELDS = (
+    "monitor", "segment", "column", "window_start", "window_end", "revision", "metric", "score", "noise_floor",
+    "p_value", "threshold", "verdict", "message",
+)  # fmt: skip
+WINDOW_FIELDS = (
+    "monitor", "window_start", "window_end", "revision", "status", "verdict", "rows", "columns", "drifted", "attempts",
+    "due_at", "message",
+)  # fmt: skip
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")]
 
 
@@ -35,6 +44,8 @@ def scores(
     filters = _filters(loaded, monitor, since, until)
     with open_store(loaded) as store:
         found = store.scores(**filters, column=column, segment=segment, revisions=revisions.value)
+        if not found and column is not None:
+            _check_column(column, store.scores(monitor=monitor))
     keys = (
         "monitor",
         "column",
@@ -47,7 +58,7 @@ def scores(
         "p_value",
         "verdict",
     )
-    _print("scores", found, keys, ("score", "threshold", "noise_floor", "p_value"), as_json=as_json, as_csv=as_csv)
+    _print("scores", found, keys, keys[5:9], as_json=as_json, fields=SCORE_FIELDS if as_csv else ())
 
 
 def windows(
@@ -75,10 +86,18 @@ def windows(
         "columns",
         "message",
     )
-    _print("windows", found, keys, ("rows", "drifted", "columns"), as_json=as_json, as_csv=as_csv)
+    _print("windows", found, keys, keys[6:9], as_json=as_json, fields=WINDOW_FIELDS if as_csv else ())
+
+
+def _check_column(column: str, rows: Sequence[dict[str, Any]]) -> None:
+    known = sorted({row["column"] for row in rows})
+    if column not in known:
+        raise InputError(f"no scores of a column {column!r} are stored; there are {', '.join(known) or 'none at all'}")
 
 
 def _filters(config: "Config", monitor: str | None, since: datetime | None, until: datetime | None) -> dict[str, Any]:
+    if monitor is not None:
+        chosen(config, monitor)  # a name that is not configured is a slip of the pen
     if monitor is not None and (since or until):
         one = chosen(config, monitor)[0]
         since, until = instant(since, one), instant(until, one)
@@ -95,17 +114,16 @@ def _print(
     numeric: Sequence[str],
     *,
     as_json: bool,
-    as_csv: bool,
+    fields: Sequence[str] = (),
 ) -> None:
+    if as_json and fields:
+        raise InputError("--json and --csv are two ways to print one table: choose one")
     if as_json:
         print_json({"version": 1, name: list(found)})
-    elif as_csv:
-        import csv
-        import sys
+    elif fields:
+        from drift.report import table_csv
 
-        writer = csv.DictWriter(sys.stdout, fieldnames=list(found[0]) if found else list(keys), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(found)
+        write(table_csv(fields, ([row.get(key) for key in fields] for row in found)))
     else:
         print_table("", keys, ([row.get(key) for key in keys] for row in found), numeric=numeric)
         say(f"{len(found)} {name}")
@@ -117,28 +135,32 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to write it; - is standard output.")
     ] = None,
-    form: Annotated[str, typer.Option("--format", help="html, json, md or csv.")] = "html",
+    form: Annotated[
+        str | None, typer.Option("--format", help="html, json, md or csv; default: by the suffix of -o, else html.")
+    ] = None,
 ) -> None:
     """A self-contained report of what is stored."""
-    import sys
+    from drift.report import FORMATS, page_from_store, render, save
 
-    from drift.report import page_from_store, render, save
-
+    if form is not None and form not in FORMATS:
+        raise InputError(f"unknown report format {form!r}; known are {', '.join(FORMATS)}")
     loaded = load_config(config)
     one = _single(loaded, monitor)
     with open_store(loaded) as store:
-        page = page_from_store(store, one, now=datetime.now(UTC))
+        page = page_from_store(store, one.name, now=datetime.now(UTC), timezone=one.timezone)
     if output is not None and str(output) == "-":
-        sys.stdout.write(render(page, form))
+        write(render(page, form or "html"))
         return
-    say(f"wrote {save(page, output or Path(f'{one}-report.{form}'))}")
+    safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in one.name).lstrip(".")
+    default = f"{safe}-report.{form or 'html'}"
+    say(f"wrote {save(page, output or default, form)}")
 
 
-def _single(config: "Config", monitor: str | None) -> str:
+def _single(config: "Config", monitor: str | None) -> "Monitor":
     found = chosen(config, monitor)
     if len(found) != 1:
         raise ConfigError(f"name one monitor with --monitor; there are {', '.join(m.name for m in found) or 'none'}")
-    return found[0].name
+    return found[0]
 
 
 def baseline_show(config: ConfigFile = DEFAULT_CONFIG, monitor: MonitorName = None, as_json: AsJson = False) -> None:
@@ -180,6 +202,8 @@ def _print_baseline(name: str, known: "Baseline") -> None:
     ]
     rows += [(column, None, None, None, lost.message) for column, lost in whole.uncounted.items()]
     print_table("", ("column", "kind", "bins", "missing", "labels"), rows, numeric=("bins", "missing"))
+    for warning in known.note.get("warnings", ()):
+        say(f"note: {warning}")
 
 
 def alerts_list(
@@ -190,12 +214,13 @@ def alerts_list(
 ) -> None:
     """The alerts and where they stand."""
     loaded = load_config(config)
+    _filters(loaded, monitor, None, None)
     with open_store(loaded) as store:
         found = store.alerts(monitor=monitor, state=state)
     if not as_json and state is None:
         found = [row for row in found if row["state"] != "ok"]
     keys = ("monitor", "column", "segment", "rule", "state", "since", "last_window", "reason")
-    _print("alerts", found, keys, (), as_json=as_json, as_csv=False)
+    _print("alerts", found, keys, (), as_json=as_json)
 
 
 def register(app: typer.Typer) -> None:

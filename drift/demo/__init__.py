@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from drift.errors import ConfigError
+
 DATA: Final = "bike_sharing_hour.parquet"
 CREDIT: Final = "Data: Fanaee-T and Gama (2013), doi:10.1007/s13748-013-0040-3, UCI, CC BY 4.0."
 
@@ -30,12 +32,20 @@ def lay_out(folder: Path) -> Path:
     -------
     Path
         The configuration.
+
+    Raises
+    ------
+    ConfigError
+        Where the folder cannot be written to.
     """
     source = files("drift.demo")
-    (folder / "data").mkdir(parents=True, exist_ok=True)
-    for name, target in ((DATA, folder / "data" / DATA), ("drift.yaml", folder / "drift.yaml")):
-        if not target.exists():
-            target.write_bytes((source / name).read_bytes())
+    try:
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+        for name, target in ((DATA, folder / "data" / DATA), ("drift.yaml", folder / "drift.yaml")):
+            if not target.exists():
+                target.write_bytes((source / name).read_bytes())
+    except OSError as error:
+        raise ConfigError(f"cannot write to {folder}: {error.strerror or error}; choose another --folder") from error
     return folder / "drift.yaml"
 
 

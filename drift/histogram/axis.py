@@ -99,7 +99,9 @@ class CategoricalAxis:
     categories : iterable of str, int or bool
         The listed categories, each with a bin of its own.
     rare : iterable, or None
-    XX : Kind
+        The other names the reference knew, of one type (1 and True are one member of a set); None merges rare and
+        unseen into `other`.
+    kind : Kind
         STRING or BOOLEAN.
 
     Raises

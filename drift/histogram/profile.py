@@ -20,6 +20,7 @@ class Fault(StrEnum):
     SCHEMA_ERROR = "schema_error"  # gone, or of another type than the reference
     NOT_COMPARABLE = "not_comparable"  # of a kind that cannot be binned
     ERROR = "error"  # reading it failed
+    ABSENT = "absent"  # not in the data that axes were to be chosen from
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from drift.errors import InputError
-from drift.report.csv import render_csv
+from drift.report.csv import render_csv, table_csv
 from drift.report.json import comparison_document, render_json
 from drift.report.markdown import render_markdown
 from drift.report.model import Column, Page, Point, Side
@@ -25,6 +25,7 @@ __all__ = [
     "render",
     "render_fragment",
     "save",
+    "table_csv",
 ]
 
 
@@ -55,7 +56,7 @@ def render(page: Page, format: str = "html") -> str:  # noqa: A002 - the word us
     return FORMATS[format](page)
 
 
-def save(page: Page, path: str | os.PathLike[str]) -> Path:
+def save(page: Page, path: str | os.PathLike[str], format: str | None = None) -> Path:  # noqa: A002 - as in `render`
     """Write the page to a file, in the format its suffix names: all of it, or nothing.
 
     Parameters
@@ -63,7 +64,9 @@ def save(page: Page, path: str | os.PathLike[str]) -> Path:
     page : Page
         What to write.
     path : str or path
-        Ends in ``.html``, ``.json``, ``.md`` or ``.csv``. A file that is there is replaced at once.
+        A file that is there is replaced at once.
+    format : str, optional
+        One of the `FORMATS`; None takes it from the path, which then ends in ``.html``, ``.json``, ``.md`` or ``.csv``.
 
     Raises
     ------
@@ -71,12 +74,12 @@ def save(page: Page, path: str | os.PathLike[str]) -> Path:
         Where the suffix names no format, or the folder cannot be written to.
     """
     target = Path(path)
-    format = target.suffix.lower().removeprefix(".")  # noqa: A001
-    if format not in FORMATS:
+    named = target.suffix.lower().removeprefix(".") if format is None else format
+    if format is None and named not in FORMATS:
         known = ", ".join(f".{name}" for name in FORMATS)
         raise InputError(f"cannot tell the format of {str(target)!r} by its suffix; use one of {known}")
     # A name may hold half a character (a lone surrogate), which UTF-8 cannot: it is spelled out.
-    _replace(target, render(page, format).encode("utf-8", "backslashreplace"))
+    _replace(target, render(page, named).encode("utf-8", "backslashreplace"))
     return target
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from drift.report.model import Column, Page
@@ -31,19 +32,24 @@ def render_csv(page: Page) -> str:
     Text that a spreadsheet would run as a formula (it begins with ``= + - @``, a tab or a carriage return)
     gets an apostrophe in front: names come from data.
     """
+    return table_csv(FIELDS, (_line(c) for c in page.columns))
+
+
+def table_csv(fields: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table as CSV, by the same rule."""
     out = io.StringIO()
     writer = csv.writer(out)  # lines end as RFC 4180 says: then a name that holds such an end is quoted, too
-    writer.writerow(FIELDS)
-    writer.writerows(_line(c) for c in page.columns)
+    writer.writerow(fields)
+    writer.writerows([_harmless(cell) for cell in row] for row in rows)
     return out.getvalue()
 
 
-def _line(column: Column) -> list[str | float | None]:
+def _line(column: Column) -> list[object]:
     low, high = column.interval or (None, None)
     limit = column.threshold
     return [
-        _harmless(column.name),
-        _harmless(column.segment),
+        column.name,
+        column.segment,
         column.kind,
         column.verdict.value,
         column.metric,
@@ -56,9 +62,9 @@ def _line(column: Column) -> list[str | float | None]:
         limit.drift if limit else None,
         column.missing_reference,
         column.missing_live,
-        _harmless(column.message),
+        column.message,
     ]
 
 
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+def _harmless(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

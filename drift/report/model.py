@@ -126,7 +126,8 @@ class Column:
         """Indices of the bins that carry most of a score that was too high, the largest part first."""
         if self.verdict not in {Verdict.DRIFT, Verdict.WARN}:
             return ()
-        parts = [(b.contribution, -i) for i, b in enumerate(self.bins) if b.contribution and b.contribution > 0]
+        least = 0.01 * (self.score or 0.0)
+        parts = [(b.contribution, -i) for i, b in enumerate(self.bins) if b.contribution and b.contribution >= least]
         return tuple(-i for _, i in sorted(parts, reverse=True)[:MOST_MOVED])
 
 

@@ -1,6 +1,6 @@
 """The page of a monitor, from what the store holds: its newest window, and its columns over time."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from drift.comparison import SegmentResult
 from drift.report.model import Column, Page, Point, Side
 from drift.report.words import period
+from drift.scoring import Method
 from drift.verdict import Verdict
 from drift.window import Window
 
@@ -27,6 +28,7 @@ def page_from_store(
     until: datetime | None = None,
     most: int = MOST_WINDOWS,
     credit: str | None = None,
+    timezone: ZoneInfo | None = None,
 ) -> Page:
     """The page of a monitor: the newest window that could be checked, and those before it.
 
@@ -44,6 +46,8 @@ def page_from_store(
         Windows of history, the newest.
     credit : str, optional
         Where the data comes from, if its licence wants that said.
+    timezone : ZoneInfo, optional
+        In which days are named; None takes it from the definition, as far as that tells it (it keeps ``${NAME}``).
 
     Raises
     ------
@@ -51,7 +55,7 @@ def page_from_store(
         Where no monitor is called so.
     """
     document = store.document(monitor)
-    zone = ZoneInfo(document.get("timezone") or "UTC")
+    zone = timezone or _zone(document)
     checked = [row for row in store.windows(monitor, since, until) if row["revision"] is not None][-most:]
     timeline = tuple(_window(row) for row in checked)
     told, results = _newest_told(store, monitor, timeline)
@@ -63,7 +67,7 @@ def page_from_store(
     return Page(
         title=monitor,
         generated_at=now,
-        metric=document.get("metric") or "js_distance",
+        metric=_metric(results),
         reference=Side(_reference(document), reference.rows if reference else 0),
         live=Side(str(window) if window else "no window", results[0].live.rows if results else 0),
         columns=_columns(store, monitor, results, timeline),
@@ -74,6 +78,17 @@ def page_from_store(
         notes=tuple(notes),
         credit=credit,
     )
+
+
+def _zone(document: Mapping[str, Any]) -> ZoneInfo:
+    named = str(document.get("timezone") or "UTC")
+    return ZoneInfo("UTC" if "${" in named else named)
+
+
+def _metric(results: Sequence[SegmentResult]) -> str:
+    """That of most columns."""
+    used = Counter(c.scored.method.metric for part in results for c in part.columns if c.scored is not None)
+    return used.most_common(1)[0][0] if used else Method().metric
 
 
 def _newest_told(store: "Store", monitor: str, timeline: Sequence[Window]) -> tuple[int, tuple[SegmentResult, ...]]:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from drift.divergence import lookup
 from drift.report.model import Column, Page
-from drift.verdict import Verdict
+from drift.verdict import Verdict, told_p
 from drift.window import Window
 
 # Sign and words: colour is never the only carrier of a verdict.
@@ -69,10 +69,10 @@ def number(value: float | None) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """``< 0.0001`` below that; two significant digits above."""
+    """As in messages, `drift.verdict.told_p`."""
     if value is None:
         return "–"
-    return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
+    return told_p(value).removeprefix("= ")
 
 
 def percent(share: float | None) -> str:

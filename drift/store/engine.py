@@ -8,7 +8,10 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from drift.database import describe, reason
 from drift.errors import StoreError
+
+__all__ = ["BUSY_TIMEOUT", "describe", "make_engine", "parse_url", "sqlite_path", "transaction"]
 
 BUSY_TIMEOUT: Final = 30.0
 """Seconds that a SQLite connection waits for another one's transaction."""
@@ -37,14 +40,6 @@ def parse_url(url: str) -> URL:
     if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
         raise StoreError(f"a SQLite store is a file named by its path; got {parsed.database!r}; {_EXPECTED}")
     return parsed.set(drivername="sqlite+pysqlite")
-
-
-def describe(url: URL) -> str:
-    """The address without user, password and options."""
-    if url.get_backend_name() == "sqlite":
-        return f"sqlite:///{url.database}"
-    port = f":{url.port}" if url.port else ""
-    return f"postgresql://{url.host or ''}{port}/{url.database or ''}"
 
 
 def sqlite_path(url: URL) -> Path | None:
@@ -112,13 +107,3 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
             yield connection
     except SQLAlchemyError as error:
         raise StoreError(f"store {describe(engine.url)}: {reason(error, engine.url)}") from error
-
-
-def reason(error: SQLAlchemyError, url: URL) -> str:
-    """The database's own words, on one line, any secret of the URL taken out."""
-    text = " ".join(str(getattr(error, "orig", None) or error).split())
-    secrets = [str(url.password)] if url.password else []
-    secrets += [value for key, value in url.query.items() if "password" in key and isinstance(value, str)]
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text

@@ -10,13 +10,17 @@ from drift.store.tables import delivery, notification
 
 
 def due(connection: Connection, now: datetime, limit: int) -> list[Delivery]:
-    """Deliveries to try, oldest first."""
+    """Deliveries to try, oldest first; up to `limit` of each channel, so that none is starved by another's line."""
+    place = func.row_number().over(partition_by=delivery.c.channel, order_by=delivery.c.id).label("place")
+    line = (
+        select(delivery.c.id, place).where(delivery.c.status == "pending", delivery.c.next_attempt_at <= now).subquery()
+    )
     query = (
         select(delivery, notification.c.payload)
+        .join(line, line.c.id == delivery.c.id)
         .join(notification, notification.c.id == delivery.c.notification_id)
-        .where(delivery.c.status == "pending", delivery.c.next_attempt_at <= now)
+        .where(line.c.place <= limit)
         .order_by(delivery.c.id)
-        .limit(limit)
     )
     return [
         Delivery(row.id, row.notification_id, row.channel, row.attempts, row.payload)

@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, 
 
 from drift.store.interning import insert_new
 from drift.store.records import Claim, Definition, Held, LeaseLost, PlannedWindow
-from drift.store.tables import monitor, window
+from drift.store.tables import monitor, revision, window
+from drift.verdict import Verdict
 from drift.window import Window
 
 Planned = Sequence[tuple[Window, datetime]]
@@ -95,6 +96,16 @@ def held(connection: Connection, monitor_id: int, now: datetime) -> list[Held]:
     ]
 
 
+def renew(connection: Connection, held: Claim, until: datetime) -> bool:
+    """Keep a window for longer; False where another worker has taken it, or it is ended."""
+    kept = connection.execute(
+        update(window)
+        .where(window.c.id == held.window_id, window.c.token == held.token, window.c.status == "claimed")
+        .values(lease_until=until)
+    )
+    return kept.rowcount == 1
+
+
 def free(connection: Connection, abandoned: Held, now: datetime) -> None:
     """End the lease of a worker that is no more, unless somebody did before."""
     connection.execute(
@@ -129,6 +140,9 @@ def claim(
 
 def _claim(connection: Connection, row: Row[tuple[object, ...]], definition: Definition) -> Claim:
     name = connection.execute(select(monitor.c.name).where(monitor.c.id == definition.monitor_id)).scalar_one()
+    before = connection.execute(
+        select(revision.c.verdict).where(revision.c.window_id == row.id, revision.c.number == row.revision)
+    ).scalar_one_or_none()
     return Claim(
         window_id=row.id,
         monitor_id=definition.monitor_id,
@@ -139,6 +153,7 @@ def _claim(connection: Connection, row: Row[tuple[object, ...]], definition: Def
         token=row.token,
         attempt=row.attempts,
         revision=row.revision + 1,
+        before=None if before is None else Verdict(before),
     )
 
 

@@ -156,6 +156,8 @@ class Claim:
         1 for the first.
     revision : int
         Number of the revision that finishing this claim makes.
+    before : Verdict or None
+        Of the newest revision there is; None where this is the first.
     """
 
     window_id: int
@@ -167,6 +169,7 @@ class Claim:
     token: int
     attempt: int
     revision: int
+    before: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)

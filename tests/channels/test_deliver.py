@@ -172,13 +172,17 @@ def test_attempts_are_bounded_and_the_end_is_told_loudly(
     assert (later.status, later.delivery.attempts) == ("pending", 0), "it was not given up with the other"
 
 
-def test_a_channel_that_is_no_longer_configured_is_told(serve: Serve, how: SimpleNamespace, payload: Payload) -> None:
-    receiver, outbox = serve(how.answer(200)), Memory()
+def test_a_channel_that_is_not_configured_here_is_told_and_given_up_in_the_end(
+    serve: Serve, how: SimpleNamespace, payload: Payload
+) -> None:
+    receiver, outbox, clock = serve(how.answer(200)), Memory(), Clock()
     gone = outbox.add("pager", payload("n-1"))
     outbox.add("hook", payload("n-1"))
-    assert run(outbox, hooks(hook=receiver)) == Drained(sent=1, dead=1)
-    assert gone.status == "dead"
-    assert "'pager' is no longer configured" in gone.error
+    assert run(outbox, hooks(hook=receiver), clock, attempts=2) == Drained(sent=1, retried=1)
+    assert gone.status == "pending", "another process on this store may know it"
+    clock.forward(hours=2)
+    assert run(outbox, hooks(hook=receiver), clock, attempts=2) == Drained(dead=1)
+    assert "'pager' is not configured here" in gone.error
 
 
 @pytest.mark.parametrize("bad", ["hang", "drip"])

@@ -1,6 +1,7 @@
 """Verdicts: a score held against a threshold, guarded by the noise."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -69,9 +70,12 @@ def test_a_single_row_is_never_an_alarm_where_the_reference_knows_its_bin(metric
 
 def test_reasons_name_the_numbers() -> None:
     assert judge(scored(0.05, 0.5), BOTH).reason == "js_distance 0.05 is under the threshold 0.2 (noise 0.03)"
-    assert judge(scored(0.15, 2e-5), BOTH).reason == "js_distance 0.15 over threshold 0.1 (noise 0.03, p = 2e-05)"
+    assert (
+        judge(scored(0.15, 2e-5), BOTH).reason
+        == "js_distance 0.15 reaches the warning threshold 0.1 (noise 0.03, p = 2e-05)"
+    )
     assert judge(scored(0.25, 0.0), customary_threshold("js_distance")).reason == (
-        "js_distance 0.25 over customary threshold 0.1 (noise 0.03, p < 1e-16)"
+        "js_distance 0.25 reaches the customary threshold 0.1 (noise 0.03, p < 1e-9)"
     )
     reason = judge(scored(0.25, 0.04), BOTH).reason
     for part in ("500 live and 9000 reference rows", "p = 0.04", "only 0.07 or more would stand out"):
@@ -106,3 +110,16 @@ def test_the_worst_of_some_verdicts() -> None:
     assert worst([Verdict.WARN, Verdict.DRIFT, Verdict.ERROR]) is Verdict.DRIFT
     assert len({badness(verdict) for verdict in Verdict}) == len(Verdict)
     assert [v for v in Verdict if v.told] == [Verdict.OK, Verdict.WARN, Verdict.DRIFT]
+
+
+@pytest.mark.parametrize(
+    ("detectable", "verdict"), [(0.1, Verdict.OK), (0.3, Verdict.OK), (0.31, Verdict.INSUFFICIENT)]
+)
+def test_a_customary_limit_within_the_noise_gives_way_to_it_until_the_window_is_too_small(
+    detectable: float, verdict: Verdict
+) -> None:
+    score = replace(scored(0.12, 0.4), detectable=detectable)
+    judged = judge(score, customary_threshold("js_distance"))
+    assert judged.verdict is verdict
+    assert ("judged by the noise" in judged.reason) is (verdict is Verdict.OK)
+    assert judge(score, Threshold(0.1)).verdict is Verdict.INSUFFICIENT, "a limit of one's own does not give way"

@@ -101,7 +101,9 @@ def test_numbers_have_three_digits(value, told):
     assert words.number(value) == told
 
 
-@pytest.mark.parametrize(("value", "told"), [(None, "–"), (0.0, "< 0.0001"), (0.00099, "0.00099"), (1.0, "1")])
+@pytest.mark.parametrize(
+    ("value", "told"), [(None, "–"), (0.0, "< 1e-9"), (0.00099, "0.001"), (2e-5, "2e-05"), (1.0, "1")]
+)
 def test_a_small_p_is_a_bound(value, told):
     assert words.p_value(value) == told
 

@@ -175,7 +175,6 @@ def test_a_lease_that_ran_out_can_be_taken_and_its_holder_writes_no_more(store: 
     assert quick.attempt == 2
     for late in (
         lambda: store.finish(slow, NOTHING, NOW),
-        lambda: store.fail(slow, "late", None, NOW),
         lambda: store.release(slow),
     ):
         with pytest.raises(LeaseLost, match="2011-03-01T00:00Z to 2011-03-02T00:00Z of bikes"):
@@ -191,26 +190,15 @@ def test_a_claim_ends_once(store: Store) -> None:
         store.finish(claim, NOTHING, NOW)
 
 
-def test_a_failed_window_is_due_again_at_its_time(store: Store) -> None:
+def test_a_renewed_lease_lasts_longer_and_only_its_holder_renews(store: Store) -> None:
     definition = defined(store)
     claim = claimed(store, definition)
-    store.fail(claim, "disk gone", NOW + MINUTE, NOW)
-    assert store.due(definition, NOW) == []
-    (again,) = store.due(definition, NOW + MINUTE)
-    assert again.attempts == 1
-    (row,) = store.windows()
-    assert (row["status"], row["message"]) == ("due", "disk gone")
-
-
-def test_a_window_given_up_is_not_due_until_asked_for(store: Store) -> None:
-    definition = defined(store)
-    store.fail(claimed(store, definition), "disk gone", None, NOW)
-    assert store.due(definition, NOW + DAY) == []
-    assert store.windows()[0]["status"] == "failed"
-    assert store.plan_again(definition, WEEK[:1], NOW) == 1
-    (again,) = store.due(definition, NOW)
-    assert again.attempts == 0
-    assert store.windows()[0]["message"] == ""
+    assert store.renew(claim, NOW + 3 * MINUTE)
+    assert store.due(definition, NOW + 2 * MINUTE) == []
+    again = store.claim(claim.window_id, definition, "other", NOW + 3 * MINUTE, MINUTE)
+    assert again is not None
+    assert not store.renew(claim, NOW + 9 * MINUTE)
+    assert len(store.due(definition, NOW + 4 * MINUTE)) == 1
 
 
 def test_an_interrupted_window_is_due_at_once_and_its_attempt_does_not_count(store: Store) -> None:
@@ -261,7 +249,7 @@ def test_a_time_without_zone_is_refused(store: Store, naive: datetime) -> None:
         lambda: store.define("other", {}, naive),
         lambda: store.due(definition, naive),
         lambda: store.plan(definition, [(day(1), naive)], NOW),
-        lambda: store.fail(claim, "", naive, NOW),
+        lambda: store.renew(claim, naive),
         lambda: store.scores(since=naive),
         lambda: store.deliveries_due(naive),
     ):

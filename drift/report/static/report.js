@@ -4,6 +4,7 @@
   // Pixels: of a cell at least, of a row, of the words beside a bar.
   const CELL = 6;
   const ROW = { bins: 24, heatmap: 20 };
+  const TOLD = new Set(["ok", "warn", "drift"]); // a score that could not be judged has no colour
   const WORDS = 62;
   const byId = (id) => document.getElementById(id);
   byId("unscripted").remove();
@@ -71,7 +72,7 @@
     const label = timeline.columns[stories.indexOf(story)];
     const rows = historyRows(data(story).history).slice(-windows).filter((row) => row.verdict !== null);
     return rows.map((row) => ({
-      ...row, label, ratio: row.score !== null && row.threshold ? row.score / row.threshold : null,
+      ...row, label, ratio: TOLD.has(row.verdict) && row.score !== null && row.threshold ? row.score / row.threshold : null,
     }));
   });
 
