@@ -94,15 +94,7 @@ class Files:
         from a seeded sample of each column's, the least and the largest value of all rows, and the counts of all
         names; the rows are then read once more, to be counted.
         """
-        stream = self._stream([*names, *segments], window)
-        tables, held, rows = stream.tables(), list[Table](), 0
-        for table in tables:
-            held.append(table)
-            if (rows := rows + table.rows) > SAMPLE:
-                return learn_stream(stream, _first(held, tables), names, columns, segments, self.seed)
-        parts = _together(stream, held).split(segments)
-        whole = parts.pop("").learn(names, columns)
-        return {"": whole, **{key: part.count(whole.axes) for key, part in parts.items()}}
+        return _learned(self._stream([*names, *segments], window), names, columns, segments, self.seed)
 
     def count(
         self, axes: Mapping[str, Axis], window: Window | None, segments: Sequence[str], known: Collection[str]
@@ -128,8 +120,52 @@ class Files:
         return Stream(self._opened(), names, place)
 
 
+class FileTable:
+    """All rows of some files, as `drift.compare` and `drift.profile` use them: opened once, counted piece by piece.
+
+    Parameters
+    ----------
+    pattern : str
+        As for `Files`.
+
+    Raises
+    ------
+    SourceError
+        Where a file cannot be read; the message names it.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        self._files = open_all(locate(pattern, FORMATS))
+
+    @property
+    def columns(self) -> list[str]:
+        """Names, in order."""
+        return _names(self._files)
+
+    def learn(self, names: Sequence[str], columns: Columns, *, seed: int = 0) -> Profile:
+        """Choose axes from the rows, and count them; see `Files.learn`."""
+        return _learned(Stream(self._files, names, None), names, columns, (), seed)[""]
+
+    def count(self, axes: Mapping[str, Axis]) -> Profile:
+        """Count on axes chosen before."""
+        return count_stream(Stream(self._files, list(axes), None), axes, (), ())[""]
+
+
 def _names(files: Iterable[Opened]) -> list[str]:
     return list(dict.fromkeys(name for file in files for name in file.columns))
+
+
+def _learned(
+    stream: Stream, names: Sequence[str], columns: Columns, segments: Sequence[str], seed: int
+) -> dict[str, Profile]:
+    tables, held, rows = stream.tables(), list[Table](), 0
+    for table in tables:
+        held.append(table)
+        if (rows := rows + table.rows) > SAMPLE:
+            return learn_stream(stream, _first(held, tables), names, columns, segments, seed)
+    parts = _together(stream, held).split(segments)
+    whole = parts.pop("").learn(names, columns, seed)
+    return {"": whole, **{key: part.count(whole.axes) for key, part in parts.items()}}
 
 
 def _first(held: list[Table], others: Iterator[Table]) -> Iterator[Table]:
@@ -141,10 +177,8 @@ def _first(held: list[Table], others: Iterator[Table]) -> Iterator[Table]:
 
 def _together(stream: Stream, tables: list[Table]) -> Table:
     """All rows in one table."""
-    columns = {
-        name: _column([stream.empty().columns[name], *(table.columns[name] for table in tables)])
-        for name in stream.columns
-    }
+    parts = [stream.empty(), *tables]
+    columns = {name: _column([part.columns[name] for part in parts]) for name in stream.columns}
     return Table(columns, sum(table.rows for table in tables))
 
 
