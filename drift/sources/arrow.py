@@ -104,7 +104,7 @@ def _booleans(column: Column) -> Values:
 
 def _strings(column: Column) -> Values:
     found = pc.value_counts(column)
-    named = _keyed(found.field("values"), np.asarray(found.field("counts")))
+    named = _keyed(found.field("values"), _chunk(found.field("counts"), np.dtype(np.int64)).data)
     return _categories(Kind.STRING, named, len(column))
 
 
@@ -124,9 +124,11 @@ def _coded(column: Column) -> Values:
 
 def _keyed(names: Any, counts: Counts) -> dict[Any, int]:
     """How often each name occurs, the missing one excepted."""
-    used = np.flatnonzero(counts)
+    used = np.flatnonzero(counts).astype(np.int64, copy=False)
+    # From a buffer: Arrow loads pandas to look at an array of NumPy's.
+    rows = pa.Array.from_buffers(pa.int64(), len(used), [None, pa.py_buffer(used)])
     keyed: Counter[Any] = Counter()
-    for name, number in zip(_texts(names.take(pa.array(used))), counts[used].tolist(), strict=True):
+    for name, number in zip(_texts(names.take(rows)), counts[used].tolist(), strict=True):
         keyed[name] += number
     keyed.pop(None, None)
     return keyed
