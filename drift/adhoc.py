@@ -1,16 +1,18 @@
 """Two data sets and a question: `drift.compare` and `drift.profile`. No configuration, no store."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from drift.binning import Bins, lookalikes
 from drift.comparison import ColumnResult, compare_profiles
 from drift.errors import InputError
-from drift.histogram import Axis, Fault, Profile, Uncounted
+from drift.histogram import Axis, Edge, Fault, Profile, Uncounted
 from drift.monitor import ColumnRule, Columns
 from drift.scoring import Method
 from drift.smoothing import Smoothing
@@ -84,8 +86,8 @@ class Comparison(Mapping[str, ColumnResult]):
         table = {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
         return _frame(table)
 
-    def page(self) -> "Page":
-        """The report's view of this comparison."""
+    def page(self, now: datetime | None = None) -> "Page":
+        """The report's view of this comparison, made now unless told otherwise."""
         from drift.report import Page  # noqa: PLC0415 - charts load when first used
 
         return Page.from_results(
@@ -94,6 +96,7 @@ class Comparison(Mapping[str, ColumnResult]):
             reference=(self.labels[0], self.reference.rows),
             live=(self.labels[1], self.live.rows),
             notes=self.warnings,
+            generated_at=now or datetime.now(UTC),
         )
 
     def save(self, path: str | Path) -> Path:
@@ -118,12 +121,12 @@ def compare(
     live: Data,
     *,
     metric: str = "js_distance",
-    threshold: float | Threshold | None = None,
+    threshold: float | Mapping[str, float] | Threshold | None = None,
     smoothing: Smoothing | None = None,
-    base: float | None = None,
-    bins: Bins | None = None,
-    include: list[str] | None = None,
-    exclude: list[str] | None = None,
+    base: float | Literal["e"] | None = None,
+    bins: Bins | int | str | Sequence[Edge] | None = None,
+    include: str | Iterable[str] | None = None,
+    exclude: str | Iterable[str] | None = None,
     overrides: Mapping[str, ColumnRule] | None = None,
     seed: int = 0,
 ) -> Comparison:
@@ -136,13 +139,15 @@ def compare(
         live one counted on the reference's axes).
     metric : str
         A name in `drift.divergence.DIVERGENCES`; live is held against reference, KL(live || reference).
-    threshold : float, Threshold or None
-        At or above it is drift; None takes the metric's customary number. Either is guarded by the noise.
+    threshold : float, mapping, Threshold or None
+        At or above it is drift, or ``{"warn": 0.05, "drift": 0.1}``; None takes the metric's customary number.
+        Either is guarded by the noise.
     smoothing, base : optional
         See `drift.scoring.Method`; None takes the metric's customary ones.
-    bins : Bins or None
-        How axes are chosen from the reference; None is ten quantile bins, fifty categories.
-    include, exclude : list of str
+    bins : Bins, int, str, sequence of edges, or None
+        How axes are chosen from the reference: a number of quantile bins, a method, or the edges themselves;
+        None is ten quantile bins, fifty categories.
+    include, exclude : str or iterable of str
         Only these columns; all but these.
     overrides : mapping of str to ColumnRule
         Rules of single columns.
@@ -172,14 +177,15 @@ def compare(
     >>> round(report["plan"].score, 3)
     0.5
     """
-    if isinstance(threshold, int | float):
-        threshold = Threshold(float(threshold))
-    rule = ColumnRule(bins or Bins(), Method(metric, smoothing, base), threshold)
-    for each in (rule, *(overrides or {}).values()):
+    rule = ColumnRule(_bins(bins), Method(metric, smoothing, math.e if base == "e" else base), _threshold(threshold))
+    for name, each in {"": rule, **(overrides or {})}.items():
+        if not isinstance(each, ColumnRule):
+            raise InputError(f"overrides are drift.ColumnRule values; {name!r} has a {type(each).__name__}")
         _ = each.threshold  # a metric without a customary number is refused here, not column by column
-    columns = Columns(rule, overrides or {}, tuple(include) if include is not None else None, tuple(exclude or ()))
+    columns = Columns(rule, overrides or {}, None if include is None else _names(include), _names(exclude or ()))
     then = _profile(reference, None, columns)
     now = _profile(live, then, columns)
+    _check_names(columns, then, now)
     return Comparison(
         metric=metric,
         reference=then,
@@ -190,7 +196,12 @@ def compare(
     )
 
 
-def profile(data: Data, *, axes: Profile | Mapping[str, Axis] | None = None, bins: Bins | None = None) -> Profile:
+def profile(
+    data: Data,
+    *,
+    axes: Profile | Mapping[str, Axis] | None = None,
+    bins: Bins | int | str | Sequence[Edge] | None = None,
+) -> Profile:
     """Count a data set: on axes chosen from it, or on those of another profile.
 
     Parameters
@@ -209,10 +220,47 @@ def profile(data: Data, *, axes: Profile | Mapping[str, Axis] | None = None, bin
     """
     table = _table(data)
     if axes is None:
-        return table.learn(list(table.columns), Columns(ColumnRule(bins or Bins())))
+        return table.learn(list(table.columns), Columns(ColumnRule(_bins(bins))))
     if bins is not None:
         raise InputError("bins choose axes, and axes are given: pass one of the two")
     return table.count(axes.axes if isinstance(axes, Profile) else axes)
+
+
+def _bins(given: Bins | int | str | Sequence[Edge] | None) -> Bins:
+    if given is None or isinstance(given, Bins):
+        return given or Bins()
+    if isinstance(given, str):
+        return Bins(given)
+    return Bins(count=given) if isinstance(given, int) else Bins("edges", edges=tuple(given))
+
+
+def _threshold(given: float | Mapping[str, float] | Threshold | None) -> Threshold | None:
+    if given is None or isinstance(given, Threshold):
+        return given
+    if isinstance(given, Mapping) and "drift" in given and given.keys() <= {"warn", "drift"}:
+        return Threshold(given["drift"], given.get("warn"))
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return Threshold(float(given))
+    raise InputError(f"a threshold is a number, or {{'warn': 0.05, 'drift': 0.1}}; got {given!r}")
+
+
+def _check_names(columns: Columns, reference: Profile, live: Profile) -> None:
+    """A name that neither side has is a slip of the pen."""
+    there = {n for side in (reference, live) for n in side} | {
+        n for side in (reference, live) for n, lost in side.uncounted.items() if lost.fault is not Fault.ABSENT
+    }
+    named = {*(columns.include or ()), *columns.overrides} - set(columns.exclude)
+    if unknown := sorted(n for n in named if n not in there or (_absent(n, reference) and n not in live)):
+        raise InputError(f"no column is called {', '.join(map(repr, unknown))} on either side; mind the spelling")
+
+
+def _absent(name: str, side: Profile) -> bool:
+    lost = side.uncounted.get(name)
+    return lost is not None and lost.fault is Fault.ABSENT
+
+
+def _names(given: str | Iterable[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _profile(data: Data, reference: Profile | None, columns: Columns) -> Profile:
