@@ -13,16 +13,27 @@ from drift.config import values
 from drift.config.environment import fill
 from drift.config.explain import explain
 from drift.config.problems import KeyPath, Problem
-from drift.config.sections import AlertSection, BinsSection, MonitorSection, RuleSection, section_at
+from drift.config.sections import AlertSection, BinsSection, MonitorSection, RuleSection, SourceSection, section_at
 from drift.config.tree import Tree
 from drift.divergence import DIVERGENCES
 from drift.errors import InputError
-from drift.monitor import Alerting, ColumnRule, Columns, FileSource, Monitor, Reference
+from drift.monitor import (
+    Alerting,
+    ColumnRule,
+    Columns,
+    FileSource,
+    Monitor,
+    Reference,
+    SourceSpec,
+    SparkSource,
+    SqlSource,
+)
 from drift.scoring import Method
 from drift.verdict import customary_threshold
 from drift.window import Window
 
 _METRIC: Final = Method().metric
+_SQLITE: Final = ("sqlite:///", "sqlite+pysqlite:///")
 
 
 def monitor(
@@ -77,7 +88,7 @@ def _monitor(section: MonitorSection, name: str, folder: Path, written: Mapping[
         )
     return Monitor(
         name=name,
-        source=FileSource(_absolute(section.source.path, folder)),
+        source=_source(section.source, folder),
         timestamp=section.timestamp,
         reference=reference,
         timezone=section.timezone,
@@ -91,6 +102,24 @@ def _monitor(section: MonitorSection, name: str, folder: Path, written: Mapping[
         end=end,
         document=_document(written),
     )
+
+
+def _source(given: SourceSection, folder: Path) -> SourceSpec:
+    if given.spark is not None:
+        return SparkSource(given.spark.table, given.spark.query, given.spark.remote)
+    if given.url is not None:
+        return SqlSource(absolute_url(given.url, folder), given.table, given.query, given.timeout)
+    return FileSource(_absolute(given.path or "", folder))
+
+
+def absolute_url(url: str, folder: Path) -> str:
+    """A relative SQLite path counts from the configuration's folder, not from where drift was started."""
+    for scheme in _SQLITE:
+        if url.startswith(scheme):
+            path = url[len(scheme) :]
+            if path and not path.startswith(("/", ":memory:", "file:", "?")):
+                return f"{scheme}{folder / path}"
+    return url
 
 
 def _absolute(path: str, folder: Path) -> str:

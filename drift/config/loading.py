@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from drift.config.building import monitor
+from drift.config.building import absolute_url, monitor
 from drift.config.channels import ChannelSpec, channel
 from drift.config.environment import fill
 from drift.config.explain import explain
@@ -18,7 +18,6 @@ from drift.errors import ConfigError
 from drift.monitor import Monitor
 
 _DEFAULT_STORE: Final = "sqlite:///drift.db"
-_SQLITE: Final = ("sqlite:///", "sqlite+pysqlite:///")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -110,7 +109,7 @@ def load(path: Path, environ: Mapping[str, str], *, strict: bool = True) -> Conf
         if name is not None
     }
     return Config(
-        store=_resolved(merged.store[0] if merged.store else _DEFAULT_STORE, folder),
+        store=absolute_url(merged.store[0] if merged.store else _DEFAULT_STORE, folder),
         monitors={name: built for name, built in monitors.items() if name not in broken},
         channels=channels,
         folder=folder,
@@ -169,13 +168,3 @@ def _top(tree: Tree, environ: Mapping[str, str], problems: list[Problem]) -> Any
 def _twice(tree: Tree, path: tuple[str, ...], first: Tree) -> Problem:
     place = f"{first.file}:{first.lines[path]}"
     return tree.problem(path, f"defined twice; first in {place}: rename one of them, or delete it")
-
-
-def _resolved(url: str, folder: Path) -> str:
-    """A relative SQLite path counts from the configuration's folder, not from where drift was started."""
-    for scheme in _SQLITE:
-        if url.startswith(scheme):
-            path = url[len(scheme) :]
-            if path and not path.startswith(("/", ":memory:", "file:", "?")):
-                return f"{scheme}{folder / path}"
-    return url

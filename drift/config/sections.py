@@ -49,7 +49,7 @@ def _version(value: object) -> int:
     return 1
 
 
-def _store(value: object) -> str:
+def _database(value: object) -> str:
     """Never repeats the value: it may hold a password."""
     url = values.text(value)
     scheme, mark, _ = url.partition("://")
@@ -64,17 +64,48 @@ class TopSection(Section):
     """The top of a file."""
 
     version: Annotated[int, PlainValidator(_version)]
-    store: Annotated[str, PlainValidator(_store)] | None = None
+    store: Annotated[str, PlainValidator(_database)] | None = None
     monitors: Annotated[dict[str, Any], PlainValidator(values.mapping)] = Field(default_factory=dict)
     channels: Annotated[dict[str, Any], PlainValidator(values.mapping)] = Field(default_factory=dict)
 
 
+class SparkSection(Section):
+    """Rows in Spark."""
+
+    remote: Text | None = None
+    table: Text | None = None
+    query: Text | None = None
+
+    @check(mode="after")
+    def _one(self) -> Self:
+        if (self.table is None) == (self.query is None):
+            raise InputError("give table (such as db.features) or query (a SELECT), and not both")
+        return self
+
+
 class SourceSection(Section):
-    """Where the rows are."""
+    """Where the rows are: in files, in a database, or in Spark."""
 
-    later = ("url", "table", "query", "spark", "storage")
+    later = ("storage",)
 
-    path: Text
+    path: Text | None = None
+    url: Annotated[str, PlainValidator(_database)] | None = None
+    table: Text | None = None
+    query: Text | None = None
+    timeout: Annotated[timedelta, PlainValidator(values.duration)] | None = None
+    spark: SparkSection | None = None
+
+    @check(mode="after")
+    def _one(self) -> Self:
+        if sum(place is not None for place in (self.path, self.url, self.spark)) != 1:
+            raise InputError("give path (files), url and table or query (a database), or spark, and one of them only")
+        if self.url is None and (self.table, self.query, self.timeout) != (None, None, None):
+            raise InputError("table, query and timeout go with url (for Spark: inside spark)")
+        if self.url is not None and (self.table is None) == (self.query is None):
+            raise InputError("with url give table (name or schema.name) or query (a SELECT), and not both")
+        if self.timeout is not None and self.timeout <= timedelta(0):
+            raise InputError("timeout is longer than nothing; leave it out for no limit")
+        return self
 
 
 class ReferenceSection(Section):
@@ -229,6 +260,7 @@ def section_at(path: tuple[str | int, ...]) -> type[Section]:
         return RuleSection
     sections: dict[str | int, type[Section]] = {
         "source": SourceSection,
+        "spark": SparkSection,
         "reference": ReferenceSection,
         "bins": BinsSection,
         "threshold": ThresholdSection,

@@ -7,9 +7,11 @@ To add one: write `sources/NAME.py` with a class that keeps to `Source`, give it
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
+from drift.errors import SourceError
 from drift.histogram import Axis, Profile
-from drift.monitor import Columns, Monitor
+from drift.monitor import Columns, FileSource, Monitor, SourceSpec, SqlSource
 from drift.sources.files import Files
 from drift.window import Window
 
@@ -44,7 +46,7 @@ class Source(Protocol):
 
 def open_source(monitor: Monitor) -> Source:
     """The source of a monitor's live windows."""
-    return Files(monitor.source.path, monitor.timestamp, monitor.timezone)
+    return _open(monitor.source, monitor.timestamp, monitor.timezone)
 
 
 def open_reference(monitor: Monitor) -> Source:
@@ -52,6 +54,16 @@ def open_reference(monitor: Monitor) -> Source:
     if monitor.reference.path is None:
         return open_source(monitor)
     return Files(monitor.reference.path, None, monitor.timezone)
+
+
+def _open(spec: SourceSpec, timestamp: str | None, timezone: ZoneInfo) -> Source:
+    if isinstance(spec, SqlSource):
+        from drift.sources.sql import Sql  # noqa: PLC0415 - quick start-up: SQLAlchemy
+
+        return Sql(spec, timestamp, timezone)
+    if isinstance(spec, FileSource):
+        return Files(spec.path, timestamp, timezone)
+    raise SourceError(f"{spec}: Spark sources are not in this release; write the rows to files, and name their path")
 
 
 __all__ = ["Files", "Source", "open_reference", "open_source"]

@@ -178,13 +178,40 @@ def test_laughs_by_the_billion_are_cut_short(errors):
 
 def test_sources_of_later_releases_are_told_apart_from_typing_errors(errors):
     told = errors(
-        "version: 1\nmonitors:\n  m:\n    source: {url: a, table: b}\n    timestamp: t\n    reference: {rolling: 28d}\n"
+        "version: 1\nmonitors:\n  m:\n    source: {storage: a, path: b}\n    timestamp: t\n"
+        "    reference: {rolling: 28d}\n"
     )
     assert told == [
-        "4: monitors.m.source.table: not in this release; known is path",
-        "4: monitors.m.source.url: not in this release; known is path",
+        "4: monitors.m.source.storage: not in this release; known are path, url, table, query, timeout, spark",
         "6: monitors.m.reference.rolling: not in this release; known are from, to, path",
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "place", "remedy"),
+    [
+        ("{}", "", "give path (files), url and table or query (a database), or spark"),
+        ("{path: a, url: 'sqlite:///b', table: t}", "", "one of them only"),
+        ("{table: t}", "", "give path"),
+        ("{path: a, table: t}", "", "go with url"),
+        ("{url: 'sqlite:///b'}", "", "give table (name or schema.name) or query"),
+        ("{url: 'sqlite:///b', table: t, query: SELECT 1}", "", "not both"),
+        ("{url: 'sqlite:///b', table: t, timeout: 0s}", "", "longer than nothing"),
+        ("{url: 'sqlite:///b', table: t, timeout: soon}", ".timeout", "a number and s, m, h, d or w"),
+        ("{url: b, table: t}", ".url", "expected a database URL"),
+        ("{url: 'postgres://u:hunter2@h/d', table: t}", ".url", "expected postgresql://"),
+        ("{spark: {remote: 'sc://h'}}", ".spark", "give table"),
+        ("{spark: {table: t, query: q}}", ".spark", "not both"),
+        ("{spark: {host: h, table: t}}", ".spark.host", "known are remote, table, query"),
+    ],
+)
+def test_a_source_is_files_a_database_or_spark(errors, monitor, source, place, remedy):
+    text = monitor.replace("{path: d.csv}", source)
+    assert source in text
+    (told,) = errors(text)
+    assert f": monitors.m.source{place}: " in told
+    assert remedy in told
+    assert "hunter2" not in told
 
 
 @pytest.mark.parametrize(

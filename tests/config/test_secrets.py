@@ -1,10 +1,12 @@
 """Secrets: filled in from the environment and from files, and never shown."""
 
 import traceback
+from datetime import timedelta
 
 import pytest
 
 from drift.errors import ConfigError
+from drift.monitor import SparkSource, SqlSource
 
 SECRET = "hunter2'\\\"é"
 
@@ -132,3 +134,32 @@ def test_a_missing_variable_is_named_once_with_its_line(errors, monitor):
     assert errors(monitor + hook("url: '${URL}'")) == [
         "8: channels.c.url: the environment variable URL is not set; set it, or write $${URL} for that text itself"
     ]
+
+
+def test_a_sources_password_is_neither_shown_nor_kept(loaded, monitor):
+    written = "{url: '${WAREHOUSE}', table: features.bikes, timeout: 5m}"
+    config = loaded(
+        monitor.replace("{path: d.csv}", written), {"WAREHOUSE": "postgresql://me:hunter2@db.example.org:5433/lake"}
+    )
+    m = config.monitors["m"]
+    assert m.source == SqlSource(
+        "postgresql://me:hunter2@db.example.org:5433/lake", table="features.bikes", timeout=timedelta(minutes=5)
+    )
+    assert str(m.source) == "SQL table features.bikes"
+    assert m.document["source"] == {"url": "${WAREHOUSE}", "table": "features.bikes", "timeout": "5m"}
+    assert "hunter2" not in f"{config!r} {m!r} {m.source!r} {m.source} {m.document}"
+
+
+def test_sparks_token_is_not_shown(loaded, monitor):
+    written = "{spark: {remote: '${LAKE}', table: db.features}}"
+    m = loaded(monitor.replace("{path: d.csv}", written), {"LAKE": "sc://h:15002/;token=hunter2"}).monitors["m"]
+    assert m.source == SparkSource(table="db.features", remote="sc://h:15002/;token=hunter2")
+    assert str(m.source) == "Spark table db.features"
+    assert "hunter2" not in f"{m!r} {m.document}"
+
+
+def test_a_query_is_not_shown_where_it_only_has_to_be_named(loaded, monitor, tmp_path):
+    written = "{url: 'sqlite:///data.db', query: SELECT 'hunter2'}"
+    m = loaded(monitor.replace("{path: d.csv}", written)).monitors["m"]
+    assert m.source == SqlSource(f"sqlite:///{tmp_path}/data.db", query="SELECT 'hunter2'")
+    assert str(m.source) == "SQL query"

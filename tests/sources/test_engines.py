@@ -27,6 +27,7 @@ import drift
 from drift.histogram import Axis, CategoricalAxis, Kind, NumericAxis, Profile
 
 from ..counting.oracle import exact, expected  # noqa: TID252 - tests have no package name
+from . import databases
 
 INF, NAN, MAX, TINY = float("inf"), float("nan"), sys.float_info.max, 5e-324
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -137,15 +138,16 @@ def arrow_table(columns: Mapping[str, Column] = COLUMNS) -> pa.Table:
     return pa.table({name: pa.array(column.rows, column.type) for name, column in columns.items()})
 
 
-Count = Callable[[pa.Table, Mapping[str, Axis], Path], Profile]
+Count = Callable[[pa.Table, Mapping[str, Axis], Any], Profile]
 
 
 @dataclass(frozen=True)
 class Engine:
-    """How an engine counts a table, and what it cannot hold: column to reason."""
+    """How an engine counts a table (where: in a folder, or at a server), and what it cannot hold: column to reason."""
 
     count: Count
     cannot: Mapping[str, str] = field(default_factory=dict)
+    place: str = "tmp_path"
 
 
 def frame(convert: Callable[[pa.Table], Any]) -> Count:
@@ -197,6 +199,12 @@ CSV_CANNOT = {
     "times": "fractions of seconds are read as text",
     "durations": "Arrow writes none",
 }
+SQLITE_CANNOT = {
+    "float32": "REAL has 64 bits",
+    "uint64": "INTEGER has 64 bits, one of them for the sign",
+    "decimals": "NUMERIC is stored as integers or doubles",
+    "durations": "no type holds them",
+}
 ENGINES = {
     "pyarrow": Engine(frame(lambda table: table)),
     "pyarrow, in chunks": Engine(frame(lambda table: pa.concat_tables([table.slice(0, 3), table.slice(3)]))),
@@ -211,15 +219,33 @@ ENGINES = {
     "parquet of polars": Engine(file(lambda table, path: pl.DataFrame(table).write_parquet(path), ".parquet")),
     "parquet of pandas": Engine(file(lambda table, path: table.to_pandas().to_parquet(path), ".parquet")),
     "csv": Engine(file(pyarrow.csv.write_csv, ".csv"), CSV_CANNOT),
+    "sqlite": Engine(
+        lambda table, axes, folder: databases.count(databases.to_sqlite(table, folder / "rows.db"), axes), SQLITE_CANNOT
+    ),
+    "postgresql": Engine(
+        lambda table, axes, url: databases.count(databases.to_postgres(table, url), axes), place="warehouse_url"
+    ),
 }
-every_engine = pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
+every_engine = pytest.mark.parametrize(
+    "engine",
+    [
+        pytest.param(engine, id=name, marks=pytest.mark.postgres if engine.place == "warehouse_url" else ())
+        for name, engine in ENGINES.items()
+    ],
+)
+
+
+@pytest.fixture
+def place(engine: Engine, request: pytest.FixtureRequest) -> Any:
+    """Where an engine holds its rows."""
+    return request.getfixturevalue(engine.place)
 
 
 @every_engine
-def test_hostile_columns_are_counted_by_the_definition(engine: Engine, tmp_path: Path) -> None:
+def test_hostile_columns_are_counted_by_the_definition(engine: Engine, place: Any) -> None:
     assert set(engine.cannot) <= set(COLUMNS)
     held = {name: column for name, column in COLUMNS.items() if name not in engine.cannot}
-    found = engine.count(arrow_table(held), {name: AXES[name] for name in held}, tmp_path)
+    found = engine.count(arrow_table(held), {name: AXES[name] for name in held}, place)
     assert dict(found.uncounted) == {}
     counts = {name: histogram.counts.tolist() for name, histogram in found.items()}
     # Python's own rows, as the type holds them (0.1 in 32 bits is another number).
@@ -229,16 +255,21 @@ def test_hostile_columns_are_counted_by_the_definition(engine: Engine, tmp_path:
 
 
 @every_engine
-def test_no_rows_are_counted_as_none(engine: Engine, tmp_path: Path) -> None:
+def test_no_rows_are_counted_as_none(engine: Engine, place: Any) -> None:
     held = {name: column for name, column in COLUMNS.items() if name not in engine.cannot}
-    found = engine.count(arrow_table(held).slice(0, 0), {name: AXES[name] for name in held}, tmp_path)
+    found = engine.count(arrow_table(held).slice(0, 0), {name: AXES[name] for name in held}, place)
     assert dict(found.uncounted) == {}
     assert set(found) == set(held)
     assert sum(histogram.rows for histogram in found.values()) == found.rows == 0
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, engine in ENGINES.items() if not engine.cannot and "parquet" not in name]
+    "name",
+    [
+        name
+        for name, engine in ENGINES.items()
+        if not engine.cannot and "parquet" not in name and engine.place == "tmp_path"
+    ],
 )
 @settings(max_examples=25, deadline=None)
 @given(
