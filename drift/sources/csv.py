@@ -39,6 +39,7 @@ _KINDS: Final = (
     pa.timestamp("ns", "UTC"),
     pa.float64(),
     pa.string(),
+    pa.binary(),
 )
 """A column is of the first of these that all its fields are: as Arrow tells types, but of the whole file."""
 

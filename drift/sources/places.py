@@ -62,8 +62,8 @@ class File:
 def locate(pattern: str, known: Collection[str]) -> list[File]:
     """The files that a path, glob, folder or URL names, sorted by name.
 
-    In folders, and in what a glob finds below its first wildcard, folders named ``key=value`` are columns. Files and
-    folders whose names begin with ``.`` or ``_`` are left out, as writers mark what is not data.
+    Below a folder, and below the first wildcard of a glob, folders named ``key=value`` are columns. Of a folder, files
+    and folders whose names begin with ``.`` or ``_`` are left out: so writers mark what is not data.
 
     Raises
     ------

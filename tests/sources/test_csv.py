@@ -5,9 +5,15 @@ from typing import Any
 
 import pandas as pd
 import polars as pl
+import pyarrow as pa
+import pyarrow.csv
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import drift
+from drift.errors import SourceError
+from drift.sources import csv
 from drift.sources.csv import Csv
 from drift.sources.formats import FORMATS
 from drift.sources.places import locate
@@ -86,3 +92,42 @@ def test_names_are_read_as_they_stand(path: Path) -> None:
 def test_rows_are_counted_even_without_columns(path: Path) -> None:
     path.write_text("a,b\n1,2\n3,4\n")
     assert [piece.rows for piece in reader(path).pieces([], None, None)] == [2]
+
+
+FIELDS = ["", "NA", "1", "0", "-7", "2.5", "1e3", "true", "FALSE", "2011-01-01", "2011-01-01T01:02:03", "12:30:00"]
+FIELDS += ["2011-01-01T01:02:03.5", "2011-01-01T01:02:03Z", "2011-01-01T01:02:03.25Z", "99999999999999999999", "word"]
+FIELDS += ['"two\nlines"', '"NA"', '""', "0001-01-01", "inf"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(stretches=st.lists(st.tuples(st.lists(st.sampled_from(FIELDS), min_size=1, max_size=3), st.integers(1, 30))))
+def test_types_hold_for_the_whole_file_however_many_blocks_it_has(
+    stretches: list[tuple[list[str], int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("blocks") / "a.csv"
+    fields = [field for some, times in stretches for field in some * times]
+    path.write_text("\n".join(["n,x", *(f"{i},{field}" for i, field in enumerate(fields))]) + "\n")
+    whole = reader(path).schema.field("x").type, read(path, "n", "x")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv, "BLOCK", 64)
+        found = reader(path)
+        assert (found.schema.field("x").type, read(path, "n", "x")) == whole
+        assert len(list(found.pieces(["x"], None, None))) >= path.stat().st_size // 100
+    # What Arrow makes of the whole file: where it sees no value, a word in quotes makes it text.
+    of_arrow = pyarrow.csv.read_csv(path, parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True))["x"].type
+    assert whole[0] == (pa.string() if pa.types.is_null(of_arrow) and '"NA"' in fields else of_arrow)
+
+
+def test_text_that_is_not_utf_8_is_told_wherever_it_stands(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv, "BLOCK", 64)
+    path.write_bytes(b"x,y\n" + b"abc,1\n" * 50 + "caf\u00e9,2\n".encode("latin-1"))
+    found = drift.profile(path)
+    assert found["y"].rows == 51
+    assert "binary" in found.uncounted["x"].message
+
+
+def test_a_ragged_line_in_a_later_block_names_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv, "BLOCK", 64)
+    path.write_text("x,y\n" + "1,2\n" * 50 + "1,2,3\n")
+    with pytest.raises(SourceError, match=r"a\.csv.*Expected 2 columns, got 3"):
+        drift.profile(path)
