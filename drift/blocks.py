@@ -105,14 +105,15 @@ def _by_comparing(compare: np.ufunc, blocks: Iterable[Masked], limits: Array, si
     column = limits[:, np.newaxis]
     answers = np.empty((len(limits), size), np.bool_)
     counters = np.zeros((len(limits), size), np.uint8)
-    as_numbers = answers.view(np.uint8)
+    whole = (answers, answers.view(np.uint8), counters)
     total = np.zeros(len(limits), np.int64)
     for i, (block, there) in enumerate(blocks, 1):
         n = len(block)
-        compare(block, column, out=answers[:, :n])
+        true, as_numbers, counted = whole if n == size else (array[:, :n] for array in whole)
+        compare(block, column, out=true)
         if there is not None:
-            np.logical_and(answers[:, :n], there, out=answers[:, :n])
-        np.add(counters[:, :n], as_numbers[:, :n], out=counters[:, :n])
+            np.logical_and(true, there, out=true)
+        np.add(counted, as_numbers, out=counted)
         if i % 255 == 0:  # before a counter overflows
             total += counters.sum(axis=1, dtype=np.uint32)
             counters.fill(0)

@@ -154,7 +154,7 @@ class Table:
         def histogram(name: str, values: Values) -> Histogram:
             return count(values, choose_axis(values, columns.rule(name).bins, np.random.default_rng(seed)))
 
-        return self._profile(names, histogram, Fault.NOT_COMPARABLE, threads)
+        return self._profile(names, histogram, Fault.ABSENT, threads)
 
     def count(self, axes: Mapping[str, Axis], threads: int | None = None) -> Profile:
         """Count these rows on axes chosen before; a column that is not there is an error of the schema.
