@@ -80,7 +80,7 @@ def _print_comparison(found: "Comparison") -> None:
         for result in found.columns
     ]
     heads = ("verdict", "column", found.metric, "threshold", "noise", "p", "what moved, or why not")
-    print_table(title, heads, rows, numeric=heads[2:6])
+    print_table(title, heads, rows, numeric=heads[2:6], spare=("p", "noise", "threshold"))
     for warning in found.warnings:
         say(f"note: {warning}")
     untold = sum(not result.verdict.told for result in found.columns)

@@ -17,7 +17,7 @@ def run_demo(folder: Path) -> None:
     from drift.report import page_from_store, save
 
     config = lay_out(folder)
-    say("Two years of bike rentals in Washington, week by week, against the spring of 2011.")
+    say("Two years of bike rentals, week by week, against the spring of 2011.")
     loaded = load_config(config, strict=True)
     monitor = chosen(loaded, "bikes")[0]
     with open_store(loaded) as store:
@@ -39,9 +39,9 @@ def run_demo(folder: Path) -> None:
     say(CREDIT)
     say(
         "\nNow on your own data:\n"
-        "  drift compare train.parquet today.parquet    any two files, no configuration\n"
-        "  drift init features.parquet                  a commented configuration to start from\n"
-        f"  drift serve -c {config}      this demonstration as a service, with a page"
+        "  drift compare train.parquet today.parquet     any two files\n"
+        "  drift init features.parquet                   a configuration to start from\n"
+        f"  drift serve -c {config!s:<31} a page of this demonstration"
     )
 
 
@@ -51,5 +51,5 @@ def _row(story: "Story") -> tuple[object, ...]:
         for first, last, count in sorted(story.stretches, key=lambda s: -s[2])[:3]
     ]
     more = len(story.stretches) - len(spans)
-    when = "; ".join(spans) + (f"; and {more} shorter" if more else "")
+    when = "; ".join(spans) + (f"; and {more} more" if more else "")
     return story.column, f"{story.drifted} of {story.windows}", story.highest, when or "never"

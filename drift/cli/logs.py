@@ -30,6 +30,11 @@ class _JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
+def as_json() -> bool:
+    """Whether logs are JSON lines."""
+    return any(isinstance(handler.formatter, _JsonFormatter) for handler in logging.getLogger().handlers)
+
+
 def set_up_logs(form: LogFormat, *, verbose: bool) -> None:
     """Send the logs of drift, and warnings of the libraries it uses, to standard error."""
     handler = logging.StreamHandler(sys.stderr)

@@ -36,11 +36,11 @@ def validate(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> No
     except StoreError as error:
         raise ConfigError(f"{config}: store: {error}") from error
     rows = [_source_row(monitor) for monitor in loaded.monitors.values()]
+    keys = ("monitor", "source", "columns", "timestamp", "window", "problem")
     if as_json:
-        keys = ("monitor", "source", "columns", "timestamp", "window", "problem")
         print_json({"version": 1, "monitors": [dict(zip(keys, row, strict=True)) for row in rows]})
     else:
-        print_table("", ("monitor", "source", "columns", "timestamp", "window", "problem"), rows)
+        print_table("", keys, rows, spare=("timestamp", "window", "columns"))
         sound = sum(not row[5] for row in rows)
         say(f"{config}: {sound} of {len(rows)} monitors ready; {len(loaded.channels)} channels")
         say(f"store: {store}")
@@ -238,7 +238,7 @@ def finish(
             {"version": 1, "windows": [dict(zip(ROW_KEYS, row, strict=True)) for row in rows], "failed": problems}
         )
     elif rows:
-        print_table("", ROW_KEYS, rows, numeric=("rows",))
+        print_table("", ROW_KEYS, rows, numeric=("rows",), spare=("window_end", "revision", "rows"))
     if not as_json:
         say(f"{len(checked)} windows checked" if checked or problems else "nothing is due")
     status = exit_status((verdict for one in checked for verdict in one.verdicts), fail_on)

@@ -1,15 +1,18 @@
 """What commands print, and the exit status: 0 no drift, 1 drift, 2 wrong usage, 3 not everything could be checked."""
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from drift.cli import logs
 from drift.cli.options import FailOn
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from drift.verdict import Verdict
 
@@ -55,8 +58,11 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Some lines to a person, on standard error."""
-    sys.stderr.write(printable(text) + "\n")
+    """Some lines to a person, on standard error; a log record where logs are JSON, so that each line is."""
+    if logs.as_json():
+        logging.getLogger("drift").error(text.removeprefix("drift: "))
+    else:
+        sys.stderr.write(printable(text) + "\n")
 
 
 def printable(text: str) -> str:
@@ -70,29 +76,53 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 
 def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, numeric: Iterable[str] = ()
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    numeric: Iterable[str] = (),
+    spare: Sequence[str] = (),
 ) -> None:
-    """A table; verdicts and states in their colours, numbers to the right; names are never markup."""
-    from rich.table import Table
-    from rich.text import Text
+    """A table; verdicts and states in their colours, numbers to the right; names are never markup.
 
-    right = set(numeric)
-    table = Table(title=title or None, title_justify="left", header_style="bold", expand=False)
-    for name in columns:
-        last = name == columns[-1]
-        table.add_column(
-            name,
-            justify="right" if name in right else "left",
-            overflow="fold",
-            no_wrap=name in right,
-            ratio=1 if last and len(columns) > 4 else None,
-        )
-    for row in rows:
-        table.add_row(*(Text(cell := shown(value), style=COLOURS.get(cell, "")) for value in row))
-    screen = console()
+    Where the terminal is too narrow, the columns in `spare` are left out, the first first; the last column folds.
+    """
+    from rich.measure import measure_renderables
+
+    screen, held, kept = console(), [list(row) for row in rows], list(columns)
+    endless = screen.options.update(max_width=10_000)  # else no table measures more than the screen
+    table = _table(title, columns, kept, held, set(numeric))
+    for name in spare:
+        if measure_renderables(screen, endless, [table]).minimum <= screen.width:
+            break
+        kept.remove(name)
+        table = _table(title, columns, kept, held, set(numeric))
     with screen.capture() as drawn:
         screen.print(table)
     write(drawn.get())
+
+
+def _table(
+    title: str, columns: Sequence[str], kept: Sequence[str], rows: Sequence[Sequence[object]], numeric: set[str]
+) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, title_justify="left", header_style="bold")
+    for name in kept:
+        last = name == kept[-1]
+        table.add_column(
+            name,
+            justify="right" if name in numeric else "left",
+            overflow="fold",
+            no_wrap=not last,
+            min_width=24 if last else None,
+        )
+    places = [columns.index(name) for name in kept]
+    for row in rows:
+        cells = [shown(row[place]) for place in places]
+        table.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in cells))
+    return table
 
 
 def shown(value: object) -> str:

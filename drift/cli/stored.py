@@ -25,6 +25,11 @@ WINDOW_FIELDS = (
     "monitor", "window_start", "window_end", "revision", "status", "verdict", "rows", "columns", "drifted", "attempts",
     "due_at", "message",
 )  # fmt: skip
+# What a narrow terminal can do without, the first first.
+SPARE = (
+    "window_end", "metric", "p_value", "noise_floor", "last_window", "revision", "segment", "rows", "columns",
+    "drifted", "status", "rule",
+)  # fmt: skip
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")]
 
 
@@ -46,19 +51,17 @@ def scores(
         found = store.scores(**filters, column=column, segment=segment, revisions=revisions.value)
         if not found and column is not None:
             _check_column(column, store.scores(monitor=monitor))
-    keys = (
-        "monitor",
-        "column",
-        "segment",
-        "window_start",
-        "metric",
-        "score",
-        "threshold",
-        "noise_floor",
-        "p_value",
-        "verdict",
+    keys = [k for k in SCORE_FIELDS if k not in {"window_end", "message"}]
+    if revisions is Revisions.NEWEST:
+        keys.remove("revision")
+    _print(
+        "scores",
+        found,
+        keys,
+        ("score", "noise_floor", "p_value", "threshold"),
+        as_json=as_json,
+        fields=SCORE_FIELDS if as_csv else (),
     )
-    _print("scores", found, keys, keys[5:9], as_json=as_json, fields=SCORE_FIELDS if as_csv else ())
 
 
 def windows(
@@ -125,7 +128,8 @@ def _print(
 
         write(table_csv(fields, ([row.get(key) for key in fields] for row in found)))
     else:
-        print_table("", keys, ([row.get(key) for key in keys] for row in found), numeric=numeric)
+        spare = [key for key in SPARE if key in keys]
+        print_table("", keys, ([row.get(key) for key in keys] for row in found), numeric=numeric, spare=spare)
         say(f"{len(found)} {name}")
 
 

@@ -197,6 +197,7 @@ def document(connection: Connection, monitor_name: str) -> dict[str, Any]:
     )
     found: dict[str, Any] | None = connection.execute(query).scalar_one_or_none()
     if found is None:
-        known = ", ".join(names(connection)) or "none"
-        raise StoreError(f"the store has no monitor called {monitor_name!r}; it has: {known}")
+        known = ", ".join(names(connection))
+        told = f"it has: {known}" if known else "it is empty: `drift run` fills it"
+        raise StoreError(f"the store has no monitor called {monitor_name!r}; {told}")
     return found
