@@ -45,13 +45,13 @@ POSTGRES = {
 
 
 def sqlite_type(type_: pa.DataType) -> str:
-    if pa.types.is_dictionary(type_):
+    if pa.types.is_dictionary(type_) or pa.types.is_large_string(type_):
         return "VARCHAR"
     return "TIMESTAMP" if pa.types.is_timestamp(type_) else SQLITE[type_]
 
 
 def postgres_type(type_: pa.DataType) -> str:
-    if pa.types.is_dictionary(type_):
+    if pa.types.is_dictionary(type_) or pa.types.is_large_string(type_):
         return "varchar"
     return "timestamptz" if pa.types.is_timestamp(type_) and type_.tz else POSTGRES[type_]
 
