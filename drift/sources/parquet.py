@@ -27,10 +27,16 @@ class Parquet:
         """The rows of the row groups that can lie in the window."""
         names = list(dict.fromkeys([*([timestamp] if timestamp is not None else []), *columns]))
         texts = [n for n in names if any(fits(self.schema.field(n).type) for fits in TEXT)]
+        # Pre-buffering saves an object store's round trips, but holds all row groups that are read in one go.
+        far = self._file.system.type_name != "local"
         with (
             self._file.open() as opened,
             pyarrow.parquet.ParquetFile(
-                opened, read_dictionary=texts, buffer_size=_BUFFER, page_checksum_verification=True
+                opened,
+                read_dictionary=texts,
+                buffer_size=0 if far else _BUFFER,
+                pre_buffer=far,
+                page_checksum_verification=True,
             ) as parquet,
         ):
             some: list[int] = []
@@ -40,8 +46,8 @@ class Parquet:
                     yield from _read(parquet, [group], list(columns), inside=True)
                 elif inside is None:
                     some.append(group)
-            if some:
-                yield from _read(parquet, some, names, inside=False)
+            for groups in [[group] for group in some] if far or not some else [some]:
+                yield from _read(parquet, groups, names, inside=False)
 
 
 def _read(parquet: Any, groups: list[int], names: list[str], *, inside: bool) -> Iterator[Piece]:
