@@ -196,6 +196,24 @@ def test_a_sqlite_timestamp_that_is_no_iso_text_is_an_error(tmp_path: Path) -> N
         assert told in str(caught.value)
 
 
+def test_impossible_times_are_told(tmp_path: Path) -> None:
+    table = pa.table({"ts": ["2011-02-31 07:00:00"], "at": ["2011-13-45"], "x": [1]})
+    spec = databases.to_sqlite(table, tmp_path / "a.db", types={"at": "DATE"})
+    with pytest.raises(SourceError, match="'2011-02-31 07:00:00', no instant"):
+        Sql(spec, "ts", UTC_ZONE).span()
+    learned = Sql(spec, None, UTC_ZONE).learn(["at", "x"], Columns(), None)[""]
+    assert list(learned) == ["x"]
+    assert learned.uncounted["at"].fault is Fault.NOT_COMPARABLE
+    assert "2011-13-45" in learned.uncounted["at"].message
+
+
+@pytest.mark.postgres
+def test_infinite_timestamps_have_no_span(warehouse_url: str) -> None:
+    query = SqlSource(warehouse_url, query="SELECT timestamp 'infinity' AS ts, 1 AS x")
+    with pytest.raises(SourceError, match=r"query: timestamp too large"):
+        Sql(query, "ts", UTC_ZONE).span()
+
+
 def test_postgres_types_that_have_no_bins_are_told_and_others_keep_theirs(warehouse_url: str) -> None:
     with psycopg.connect(warehouse_url, autocommit=True) as connection:
         connection.execute("CREATE TYPE mood AS ENUM ('sad', 'ok')")

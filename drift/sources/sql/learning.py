@@ -66,11 +66,11 @@ def learn_axes(
             ordered.append(name)
     for i in range(0, len(ordered), _CHUNK):
         chunk = ordered[i : i + _CHUNK]
-        for name, array in _drawn(relation, rows, window, {n: types[n] for n in chunk}, number).items():
+        for name, held in _drawn(relation, rows, window, {n: types[n] for n in chunk}, number).items():
             try:
-                values[name] = values_of(pa.chunked_array([array]))
-            except UnbinnableError as error:
-                lost[name] = Uncounted(Fault.NOT_COMPARABLE, str(error))
+                values[name] = values_of(pa.chunked_array([types[name].to_arrow(held)]))
+            except (UnbinnableError, pa.ArrowException, ValueError, OverflowError) as error:
+                lost[name] = Uncounted(Fault.NOT_COMPARABLE, " ".join(str(error).split()))
     axes: dict[str, Axis] = {}
     for name in names:
         if name in values:
@@ -93,7 +93,7 @@ def _names(relation: Relation, rows: Select[Any], name: str, type_: SqlType, see
 
 def _drawn(
     relation: Relation, rows: Select[Any], window: Window | None, types: dict[str, SqlType], number: int
-) -> dict[str, Any]:
+) -> dict[str, list[Any]]:
     """Values of some columns; where they are a sample, the smallest and the largest of all rows among them."""
     if number <= SAMPLE:
         drawn = relation.connection.execute(_values(relation, rows, types)).all()
@@ -101,12 +101,12 @@ def _drawn(
     else:
         drawn = list(relation.connection.execute(_sample(relation, rows, window, types, number)).all())
         ends = [_end(relation, rows, types, func.min), _end(relation, rows, types, func.max)]
-    found = {}
+    found: dict[str, list[Any]] = {}
     for i, (name, type_) in enumerate(types.items()):
         held = [row[i] for row in (*drawn, *ends)]
         if ends and len(set(held)) <= MAX_BINS:  # each may have a bin of its own: none may be left out
             held += _distinct(relation, rows, name, type_)
-        found[name] = type_.to_arrow(held)
+        found[name] = held
     return found
 
 

@@ -169,7 +169,10 @@ class Relation:
 
     def _instant(self, held: Any) -> datetime:
         if isinstance(held, str):
-            held = datetime.fromisoformat(held)
+            try:
+                held = datetime.fromisoformat(held)
+            except ValueError as error:
+                raise SourceError(f"timestamp column {self.timestamp!r} holds {held!r}, no instant: {error}") from error
         if isinstance(held, date) and not isinstance(held, datetime):
             held = datetime(held.year, held.month, held.day)  # noqa: DTZ001 - local
         if not isinstance(held, datetime):
