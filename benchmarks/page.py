@@ -59,7 +59,7 @@ def machine(results: Mapping[str, Any]) -> str:
     return (
         f"Measured {told['date']} on {told['processor']}, {told['cores']} cores, {told['memory_gib']} GiB, "
         f"{told['system']}, Python {told['python']}; load average {told['load']} at the start. "
-        f"`{results['command']}`, {results['rounds']} rounds."
+        f"`{results['command']}`, rounds: {results['rounds']}."
     )
 
 
@@ -75,18 +75,19 @@ def versions(results: Mapping[str, Any]) -> str:
 def table(found: Mapping[str, Any], tools: Mapping[str, Any]) -> str:
     """One row a tool: medians over the rounds, and the median of its ratios to drift in the same rounds."""
     lines = [
-        "| tool | what it computes | seconds | times drift | CPU seconds | memory added, MB | peak, MB | scored |",
-        "|---|---|---:|---:|---:|---:|---:|---:|",
+        "| tool | what it computes | seconds | times drift | CPU s | CPU times drift | added, MB | peak, MB | scored |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, record in found.items():
         what = f"| {tools[name]['label']} | {measure(name)} |"
         if record["error"] or not record["runs"]:
-            lines.append(f"{what} failed: {cell(record['error'])} | | | | | |")
+            lines.append(f"{what} failed: {cell(record['error'])} | | | | | | |")
             continue
         times = ratio(found, name)
         added = middle(record, "added_mb")
         lines.append(
             f"{what} {short(middle(record, 'seconds'))} | {short(times)} | {short(middle(record, 'cpu_seconds'))} "
+            f"| {short(ratio(found, name, field='cpu_seconds'))} "
             f"| {'not measured' if added is None else f'{added:,.0f}'} | {middle(record, 'peak_mb'):,.0f} "
             f"| {record['scored'] if name not in {'reading', 'summing'} else ''} |"
         )
@@ -118,10 +119,10 @@ def goal(said: str, label: str, times: float | None, wanted: float) -> str:
     return f"| {said} | {label}{short(times)} times | {reached} |"
 
 
-def ratio(found: Mapping[str, Any], name: str, against: str = "drift") -> float | None:
-    """The median over rounds of a tool's seconds by drift's in the same round."""
+def ratio(found: Mapping[str, Any], name: str, against: str = "drift", field: str = "seconds") -> float | None:
+    """The median over rounds of a tool's time by drift's in the same round."""
     ours, theirs = (
-        {run["round"]: run["seconds"] for run in found.get(each, {"runs": []})["runs"]} for each in (against, name)
+        {run["round"]: run[field] for run in found.get(each, {"runs": []})["runs"]} for each in (against, name)
     )
     both = [theirs[number] / ours[number] for number in ours.keys() & theirs.keys()]
     return statistics.median(both) if both else None

@@ -30,7 +30,6 @@ QUIET: Final = {
     "DO_NOT_TRACK": "1",
     "DEEPCHECKS_DISABLE_LATEST": "true",
     "TQDM_DISABLE": "1",
-    "PYTHONDONTWRITEBYTECODE": "",
 }
 
 
