@@ -17,6 +17,7 @@ REQUIREMENTS: Final = {
     "nannyml": ("nannyml==0.13.1", "statsmodels==0.15.0", "pandas==2.3.3", "numpy==2.4.6", "pyarrow==26.0.1"),
     # Takes arrays; asks for numpy < 2.2 itself.
     "frouros": ("frouros==0.9.0", "pandas==2.3.3", "numpy==2.1.3", "pyarrow==26.0.1"),
+    # Held to the same pandas as the rest; not tried with pandas 3, nor are NannyML and Frouros.
     "whylogs": ("whylogs[viz]==1.6.4", "pandas==2.3.3", "numpy==2.4.6", "pyarrow==26.0.1"),
     # Uses np.Inf (gone in NumPy 2) and the scorer max_error (gone in scikit-learn 1.6).
     "deepchecks": (
