@@ -111,7 +111,7 @@ def _strings(column: Column) -> Values:
 def _coded(column: Column) -> Values:
     """Codes are counted, never decoded: a name may have several or none, and a code may mean a missing value."""
     named: Counter[Any] = Counter()
-    known, counts = pa.array([], pa.string()), np.empty(0, np.int64)
+    known, counts = pa.nulls(0, pa.string()), np.empty(0, np.int64)
     for chunk in column.chunks:
         if not known.equals(chunk.dictionary):
             named.update(_keyed(known, counts))

@@ -142,7 +142,7 @@ def open_all(files: Sequence[File]) -> list[Opened]:
 
 def _opened(file: File, whole: Mapping[str, bool]) -> Opened:
     reader = open_file(file)
-    own = Table.from_arrow(reader.schema.empty_table()).columns
+    own = Table({field.name: pa.chunked_array([], field.type) for field in reader.schema}, 0).columns
     folders = {
         key: pa.scalar(None if value is None else int(value), pa.int64())
         if whole[key]
