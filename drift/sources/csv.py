@@ -23,7 +23,7 @@ from drift.sources.places import File
 from drift.sources.reading import Piece, Placing
 
 BLOCK: Final = 4 * 2**20
-"""Bytes parsed at a time; a row is no longer than that."""
+"""Bytes parsed at a time."""
 # Line breaks inside quotes would otherwise break a row where two blocks meet.
 _PARSE: Final = pyarrow.csv.ParseOptions(newlines_in_values=True)
 _WORDS: Final = tuple(pyarrow.csv.ConvertOptions().null_values)

@@ -1,14 +1,16 @@
 """Arrow IPC, Feather (version 2) among it: batch by batch, as they were written."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
+from drift.errors import SourceError
 from drift.sources.places import File
 from drift.sources.reading import Piece, Placing, rows_at_a_time
 
-_MAGIC = b"ARROW1"
+_MAGIC: Final = b"ARROW1"
+_END: Final = b"\xff\xff\xff\xff\0\0\0\0"
 
 
 class Ipc:
@@ -35,8 +37,14 @@ class Ipc:
 
 
 def _reader(opened: Any, options: pa.ipc.IpcReadOptions | None) -> Any:
-    head = opened.read_at(len(_MAGIC), 0) if opened.size() >= len(_MAGIC) else b""
-    return (pa.ipc.open_file if head == _MAGIC else pa.ipc.open_stream)(opened, options=options)
+    head, tail = (opened.read_at(8, place) for place in (0, max(opened.size() - 8, 0)))
+    opened.seek(0)
+    if head.startswith(_MAGIC):
+        return pa.ipc.open_file(opened, options=options)
+    reader = pa.ipc.open_stream(opened, options=options)
+    if tail != _END:  # one cut off between two batches would pass for a whole one
+        raise SourceError("its end is missing: it was cut off, or is still being written")
+    return reader
 
 
 def _batches(reader: Any) -> Iterator[pa.RecordBatch]:

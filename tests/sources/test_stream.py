@@ -253,6 +253,21 @@ def test_a_file_that_changes_while_it_is_read_is_never_counted_by_halves(tmp_pat
         list(tables)
 
 
+def test_an_arrow_stream_is_read_whole_or_refused(tmp_path: Path) -> None:
+    table, path = rows(100), tmp_path / "a.arrow"
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table, max_chunksize=30)
+        until = file.tell()
+    axes = Table.from_arrow(table).learn(["x", "name"], Columns()).axes
+    assert source(path).count(axes, WINDOW, (), ())[""] == Table.from_arrow(table).within(WINDOW, "t", UTC_ZONE).count(
+        axes
+    )
+    assert source(path, None).count(axes, None, (), ())[""] == Table.from_arrow(table).count(axes)
+    path.write_bytes(path.read_bytes()[:until])
+    with pytest.raises(SourceError, match=r"a\.arrow: its end is missing"):
+        source(path).columns()
+
+
 def test_folders_tell_columns(tmp_path: Path) -> None:
     for year, country in (("2020", "DE"), ("2021", "new%20land"), ("2021", "__HIVE_DEFAULT_PARTITION__")):
         folder = tmp_path / f"year={year}" / f"country={country}"
