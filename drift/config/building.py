@@ -1,5 +1,6 @@
 """One monitor: its section checked, and made into the value the core takes."""
 
+import glob
 from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -123,7 +124,8 @@ def absolute_url(url: str, folder: Path) -> str:
 
 
 def _absolute(path: str, folder: Path) -> str:
-    return path if "://" in path else str(folder / path)
+    """Only the path as written may hold a pattern: a folder called ``[v2]`` is just called so."""
+    return path if "://" in path or Path(path).is_absolute() else str(Path(glob.escape(str(folder))) / path)
 
 
 def _instant(section: MonitorSection, key: str, told: _Places) -> datetime | None:

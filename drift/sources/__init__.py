@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from drift.errors import SourceError
 from drift.histogram import Axis, Profile
 from drift.monitor import Columns, FileSource, Monitor, SourceSpec, SqlSource
 from drift.sources.files import Files
@@ -63,7 +62,9 @@ def _open(spec: SourceSpec, timestamp: str | None, timezone: ZoneInfo) -> Source
         return Sql(spec, timestamp, timezone)
     if isinstance(spec, FileSource):
         return Files(spec.path, timestamp, timezone)
-    raise SourceError(f"{spec}: Spark sources are not in this release; write the rows to files, and name their path")
+    from drift.sources.spark import open_spark  # noqa: PLC0415 - quick start-up, and an optional extra
+
+    return open_spark(spec, timestamp, timezone)
 
 
 __all__ = ["Files", "Source", "open_reference", "open_source"]

@@ -299,3 +299,11 @@ def test_init_writes_a_configuration_that_validates_and_runs(drift: Run, data: P
     assert drift("init", "data.parquet").returncode == 2, "what is there is not replaced"
     assert drift("validate").returncode == 0
     assert "windows checked" in drift("run").stdout
+
+
+def test_a_folder_whose_name_looks_like_a_pattern_is_just_a_folder(drift: Run, tmp_path: Path) -> None:
+    odd = tmp_path / "I [v2]*"
+    odd.mkdir()
+    daily().write_parquet(odd / "part-1.parquet")
+    (odd / "drift.yaml").write_text(configuration(source={"path": "part-*.parquet"}))
+    assert "20 windows checked" in drift("run", "-c", odd / "drift.yaml").stdout
