@@ -106,10 +106,13 @@ def _duckdb_select(native: Any, columns: Wanted) -> Any:
         "duration": lambda column: FunctionExpression("epoch_us", column),
     }
     finer = {**rules, "instant": ticks("epoch_ns"), "wall clock": ticks("epoch_ns")}
-    return native.select(
+    # Names are quoted here, once: before 2.0 DuckDB takes some apart at their dots and quotes.
+    quoted = ((name.replace('"', '""'), alias) for name, alias, _ in columns)
+    named = ", ".join(f'"{name}" AS {alias}' for name, alias in quoted)
+    return native.query("drift_names", f"SELECT {named} FROM drift_names").select(  # noqa: S608
         *[
-            _plain(finer if _duckdb_unit(dtype) == "ns" else rules, ColumnExpression(name), dtype).alias(alias)
-            for name, alias, dtype in columns
+            _plain(finer if _duckdb_unit(dtype) == "ns" else rules, ColumnExpression(alias), dtype).alias(alias)
+            for _, alias, dtype in columns
         ]
     )
 
@@ -157,14 +160,21 @@ def spark_column(native: Any, name: str) -> Any:
 
 def _spark_select(native: Any, columns: Wanted) -> Any:
     make = spark_functions(native)
-    epoch = make.expr("TIMESTAMP_NTZ'1970-01-01'")  # without a zone: the session's has no say
+    epoch = make.expr("TIMESTAMP_NTZ'1970-01-01'")
+
+    def ticks(wall: Any) -> Any:
+        # By parts, without a zone: `timestampdiff` moves times that clocks set forward in the session's zone left out.
+        days, second = make.unix_date(wall.cast("date")), make.date_part(make.lit("SECOND"), wall)
+        minutes = (days.cast("bigint") * 24 + make.hour(wall)) * 60 + make.minute(wall)
+        return minutes * 60_000_000 + (second * 1_000_000).cast("bigint")
+
     rules: Rules = {
         "nothing": lambda column: column.cast("boolean"),
         "float": lambda column: make.nanvl(column.cast("double"), make.lit(None)),
         "date": lambda column: make.unix_date(column).cast("bigint"),
         "instant": make.unix_micros,
-        "wall clock": lambda column: make.timestamp_diff("MICROSECOND", epoch, column),
-        "duration": lambda column: make.timestamp_diff("MICROSECOND", epoch, epoch + column),
+        "wall clock": ticks,
+        "duration": lambda column: ticks(epoch + column),
     }
     return native.select(
         *[_plain(rules, spark_column(native, name), dtype).alias(alias) for name, alias, dtype in columns]

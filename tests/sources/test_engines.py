@@ -26,7 +26,8 @@ from hypothesis import strategies as st
 import drift
 from drift.histogram import Axis, CategoricalAxis, Kind, NumericAxis, Profile
 
-from ..counting.oracle import exact, expected  # noqa: TID252 - tests have no package name
+from .. import sparks  # noqa: TID252 - tests have no package name
+from ..counting.oracle import exact, expected  # noqa: TID252
 from . import databases
 
 INF, NAN, MAX, TINY = float("inf"), float("nan"), sys.float_info.max, 5e-324
@@ -191,6 +192,21 @@ def to_polars_categories(table: pa.Table) -> pl.DataFrame:
     )
 
 
+def to_duckdb(table: pa.Table) -> Any:
+    return sparks.needs("duckdb").connect().from_arrow(table)
+
+
+def to_dask(table: pa.Table) -> Any:
+    sparks.needs("dask.dataframe")
+    import dask.dataframe
+
+    return dask.dataframe.from_pandas(table.to_pandas(types_mapper=pd.ArrowDtype), npartitions=2)
+
+
+SPARK_CANNOT = {
+    "uint64": "Spark has no integers without a sign",
+    "times": "Spark's times of day are a preview, switched off",
+}
 CSV_CANNOT = {
     "float32": "written with digits enough for 32 bits, read as 64",
     "uint64": "numbers beyond 64 bits with a sign are read as doubles",
@@ -219,6 +235,10 @@ ENGINES = {
     "parquet of polars": Engine(file(lambda table, path: pl.DataFrame(table).write_parquet(path), ".parquet")),
     "parquet of pandas": Engine(file(lambda table, path: table.to_pandas().to_parquet(path), ".parquet")),
     "csv": Engine(file(pyarrow.csv.write_csv, ".csv"), CSV_CANNOT),
+    "polars, lazy": Engine(frame(pl.LazyFrame)),
+    "polars, lazy and categorical": Engine(frame(lambda table: to_polars_categories(table).lazy())),
+    "duckdb": Engine(frame(to_duckdb)),
+    "dask": Engine(frame(to_dask)),
     "sqlite": Engine(
         lambda table, axes, folder: databases.count(databases.to_sqlite(table, folder / "rows.db"), axes), SQLITE_CANNOT
     ),
@@ -226,11 +246,19 @@ ENGINES = {
         lambda table, axes, url: databases.count(databases.to_postgres(table, url), axes), place="warehouse_url"
     ),
 }
+SPARK = {
+    "spark": Engine(frame(lambda table: sparks.frame(sparks.classic(), table)), SPARK_CANNOT),
+    "spark connect": Engine(frame(lambda table: sparks.frame(sparks.connect(), table)), SPARK_CANNOT),
+}
+SPARK_MARKS = (pytest.mark.spark, pytest.mark.filterwarnings(sparks.QUIET))
 every_engine = pytest.mark.parametrize(
     "engine",
     [
-        pytest.param(engine, id=name, marks=pytest.mark.postgres if engine.place == "warehouse_url" else ())
-        for name, engine in ENGINES.items()
+        *(
+            pytest.param(engine, id=name, marks=pytest.mark.postgres if engine.place == "warehouse_url" else ())
+            for name, engine in ENGINES.items()
+        ),
+        *(pytest.param(engine, id=name, marks=SPARK_MARKS) for name, engine in SPARK.items()),
     ],
 )
 
