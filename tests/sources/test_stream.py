@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.feather
+import pyarrow.fs
 import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
@@ -23,7 +24,8 @@ from drift.monitor import ColumnRule, Columns
 from drift.sources import Files, files, sketch
 from drift.sources.files import FileTable
 from drift.sources.formats import FORMATS
-from drift.sources.places import locate
+from drift.sources.learning import count_stream
+from drift.sources.places import _matching, locate
 from drift.sources.stream import Place, Stream, open_all
 from drift.sources.table import Table
 from drift.values import CategoryCounts
@@ -306,6 +308,19 @@ def test_urls_and_paths_name_the_same_files(tmp_path: Path) -> None:
         assert [(f.name, f.size) for f in locate(f"file://{tmp_path}/{pattern}", FORMATS)] == [
             (f.name, f.size) for f in by_path
         ]
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_files_of_another_file_system_are_read_the_same(tmp_path: Path, suffix: str) -> None:
+    table = rows(20_000)
+    WRITERS[suffix](table, tmp_path / f"a{suffix}")
+    system = pyarrow.fs.SubTreeFileSystem(str(tmp_path), pyarrow.fs.LocalFileSystem())
+    (found,) = _matching(system, "", f"*{suffix}", "store://")
+    assert found.name == f"store://a{suffix}"
+    axes = Table.from_arrow(table).learn(["x", "name"], Columns()).axes
+    place = Place(WINDOW, "t", UTC_ZONE)
+    wanted = Table.from_arrow(table).within(WINDOW, "t", UTC_ZONE).count(axes)
+    assert count_stream(Stream(open_all([found]), list(axes), place), axes, (), ())[""] == wanted
 
 
 @pytest.mark.parametrize("url", ["xyz://key:secret@host/a.parquet", "file:///nowhere/a.parquet?token=secret"])
