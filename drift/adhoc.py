@@ -18,6 +18,7 @@ from drift.scoring import Method
 from drift.smoothing import Smoothing
 from drift.sources.files import FileTable
 from drift.sources.opening import Rows, open_frame
+from drift.sources.places import without_secrets
 from drift.verdict import Threshold, Verdict, worst
 
 if TYPE_CHECKING:
@@ -286,7 +287,7 @@ def _table(data: Data) -> Rows:
 
 
 def _label(data: Data, otherwise: str) -> str:
-    return str(data) if isinstance(data, str | Path) else otherwise
+    return without_secrets(str(data)) if isinstance(data, str | Path) else otherwise
 
 
 def _row(result: ColumnResult) -> dict[str, Any]:

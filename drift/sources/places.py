@@ -96,7 +96,7 @@ def _on_disk(pattern: str) -> list[File]:
 
 
 def _at_url(url: str) -> list[File]:
-    told = _without_secrets(url)
+    told = without_secrets(url)
     query = _QUERY.search(url)
     bare = url[: query.start()] if query else url
     base = _fixed(bare)
@@ -116,7 +116,7 @@ def _at_url(url: str) -> list[File]:
                 if not found:
                     raise _bare_folder(told)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise SourceError(f"cannot open {told}: {_without_secrets(str(error).strip())}") from error
+        raise SourceError(f"cannot open {told}: {without_secrets(str(error).strip())}") from error
     if not found:
         raise SourceError(f"no file matches {told!r}; check the bucket, the path and the rights to list it")
     return found
@@ -195,6 +195,6 @@ def _fixed(pattern: str) -> str:
     return pattern if wild is None else pattern[: wild.start()].rpartition("/")[0]
 
 
-def _without_secrets(text: str) -> str:
+def without_secrets(text: str) -> str:
     """A URL may hold a key: ``s3://key:secret@bucket``, ``?sas_token=...``."""
     return _QUERY.sub("", re.sub(r"://[^/@\s]*@", "://", text))

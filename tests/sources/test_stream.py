@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import drift
 from drift.binning import Bins
 from drift.errors import SourceError
 from drift.histogram import Kind
@@ -329,6 +330,12 @@ def test_a_url_that_leads_nowhere_is_told_without_its_secrets(url: str) -> None:
         locate(url, FORMATS)
     assert "a.parquet" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_a_report_does_not_show_what_a_url_holds_in_secret(tmp_path: Path) -> None:
+    WRITERS[".csv"](rows(50), tmp_path / "a.csv")
+    url = f"file://{tmp_path}/a.csv?token=secret"
+    assert drift.compare(url, url).labels == (f"file://{tmp_path}/a.csv",) * 2
 
 
 def test_provenance_lists_the_files(tmp_path: Path) -> None:
