@@ -153,7 +153,8 @@ def compare(
     overrides : mapping of str to ColumnRule
         Rules of single columns.
     seed : int
-        Of what is drawn at random: intervals, and the noise of metrics that have no formula for it.
+        Of what is drawn at random: the sample that edges of large data are chosen from, intervals, and the noise
+        where no formula is right.
 
     Returns
     -------
@@ -184,8 +185,8 @@ def compare(
             raise InputError(f"overrides are drift.ColumnRule values; {name!r} has a {type(each).__name__}")
         _ = each.threshold  # a metric without a customary number is refused here, not column by column
     columns = Columns(rule, overrides or {}, None if include is None else _names(include), _names(exclude or ()))
-    then = _profile(reference, None, columns)
-    now = _profile(live, then, columns)
+    then = _profile(reference, None, columns, seed)
+    now = _profile(live, then, columns, seed)
     _check_names(columns, then, now)
     return Comparison(
         metric=metric,
@@ -264,7 +265,7 @@ def _names(given: str | Iterable[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def _profile(data: Data, reference: Profile | None, columns: Columns) -> Profile:
+def _profile(data: Data, reference: Profile | None, columns: Columns, seed: int) -> Profile:
     if isinstance(data, Profile):
         kept = columns.watched([*data, *data.uncounted])
         absent = Uncounted(Fault.NOT_COMPARABLE if reference is None else Fault.SCHEMA_ERROR, "not in the profile")
@@ -273,7 +274,7 @@ def _profile(data: Data, reference: Profile | None, columns: Columns) -> Profile
         return replace(data, histograms=histograms, uncounted=lost)
     table = _table(data)
     if reference is None:
-        return table.learn(columns.watched(list(table.columns)), columns)
+        return table.learn(columns.watched(list(table.columns)), columns, seed=seed)
     counted = table.count(reference.axes)
     new = [n for n in columns.watched(list(table.columns)) if n not in reference and n not in reference.uncounted]
     told = {n: Uncounted(Fault.NOT_COMPARABLE, f"column {n!r} is new: the reference does not have it") for n in new}

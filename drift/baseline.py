@@ -31,9 +31,10 @@ def freeze_reference(store: Store, monitor: Monitor, definition: Definition, now
     if profiles[""].rows == 0:
         stretch = str(window) if window else str(monitor.reference.path)
         raise SourceError(f"the reference ({stretch}) holds no rows; the data spans {_told(source.span())}")
+    written = monitor.document.get("reference") or {}
     note = {
         "window": [window.start.isoformat(), window.end.isoformat()] if window else None,
-        "path": monitor.reference.path,
+        "path": None if window else written.get("path", monitor.reference.path),  # as written: no secrets filled in
         "rows": profiles[""].rows,
         "source": source.provenance(),
         "warnings": warnings(profiles[""]),

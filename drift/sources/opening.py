@@ -21,7 +21,7 @@ class Rows(Protocol):
         """Names, in order."""
         ...
 
-    def learn(self, names: Sequence[str], columns: Columns) -> Profile:
+    def learn(self, names: Sequence[str], columns: Columns, *, seed: int = 0) -> Profile:
         """Choose axes from the rows, and count them."""
         ...
 

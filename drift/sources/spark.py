@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -149,6 +150,8 @@ class Spark:
 
 
 def _session(remote: str | None) -> Any:
+    if find_spec("pyspark") is None:
+        raise SourceError("Spark sources need PySpark: pip install 'driftgauge[spark]', and Java 17")
     if remote is None:
         from pyspark.sql import SparkSession  # noqa: PLC0415 - optional, and slow to load
 
