@@ -21,7 +21,7 @@ from drift.comparison import compare_profiles
 from drift.histogram import Profile
 from drift.monitor import ColumnRule, Columns
 from drift.scoring import Method
-from drift.sources.frames import read_frame
+from drift.sources.memory.frames import read_frame
 
 NUMERIC: Final = 15
 TEXT: Final = 5

@@ -18,7 +18,7 @@ import pyarrow as pa
 from drift.blocks import BLOCK, Chunk, at_least
 from drift.counting import count
 from drift.histogram import NumericAxis
-from drift.sources.arrow import values_of
+from drift.sources.memory.arrow import values_of
 from drift.values import OrderedValues
 
 Floats = npt.NDArray[np.float64]

@@ -17,8 +17,8 @@ from drift.monitor import ColumnRule, Columns
 from drift.scoring import Method
 from drift.smoothing import Smoothing
 from drift.sources.files import FileTable
+from drift.sources.files.places import without_secrets
 from drift.sources.opening import Rows, open_frame
-from drift.sources.places import without_secrets
 from drift.verdict import Threshold, Verdict, worst
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import pyarrow as pa
 from drift.config import starter
 from drift.errors import ConfigError, SourceError
 from drift.histogram import Kind, Uncounted
-from drift.sources.arrow import UnbinnableError, values_of
 from drift.sources.files import read_files
-from drift.sources.table import Table, as_instants
+from drift.sources.memory.arrow import UnbinnableError, values_of
+from drift.sources.memory.table import Table, as_instants
 from drift.values import CategoryCounts
 
 

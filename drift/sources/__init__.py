@@ -1,7 +1,8 @@
-"""Where rows come from. One file for each engine; all give equal integers for the same rows.
+"""Where rows come from: one room for each kind of engine, and all give equal integers for the same rows.
 
-To add one: write `sources/NAME.py` with a class that keeps to `Source`, give it a spec in
-`drift/monitor.py`, and choose it in `open_source`.
+`memory` holds frames, `files` streams, `sql` and `lazy` (Polars, DuckDB, Dask, Spark) count where the rows are. To
+add one: write `sources/NAME.py` with a class that keeps to `Source`, give it a spec in `drift/monitor.py`, and choose
+it in `open_source`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -62,7 +63,7 @@ def _open(spec: SourceSpec, timestamp: str | None, timezone: ZoneInfo) -> Source
         return Sql(spec, timestamp, timezone)
     if isinstance(spec, FileSource):
         return Files(spec.path, timestamp, timezone)
-    from drift.sources.spark import open_spark  # noqa: PLC0415 - quick start-up, and an optional extra
+    from drift.sources.lazy.spark import open_spark  # noqa: PLC0415 - quick start-up, and an optional extra
 
     return open_spark(spec, timestamp, timezone)
 

@@ -7,10 +7,10 @@ import narwhals as nw
 
 from drift.histogram import Axis, Profile
 from drift.monitor import Columns
-from drift.sources.dask import DaskTable
-from drift.sources.frames import read_frame
 from drift.sources.lazy import LazyTable
-from drift.sources.plain import is_lazy
+from drift.sources.lazy.dask import DaskTable
+from drift.sources.lazy.plain import is_lazy
+from drift.sources.memory.frames import read_frame
 
 
 class Rows(Protocol):

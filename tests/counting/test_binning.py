@@ -15,7 +15,7 @@ from drift.binning import MAX_RULE_BINS, METHODS, SAMPLE, Bins, choose_axis, loo
 from drift.counting import count
 from drift.errors import InputError
 from drift.histogram import MAX_KNOWN, CategoricalAxis, Histogram, Kind, NumericAxis, axis_from_dict
-from drift.sources.arrow import values_of
+from drift.sources.memory.arrow import values_of
 
 from .oracle import expected
 

@@ -12,7 +12,7 @@ import pytest
 from drift.blocks import BLOCK, MANY
 from drift.counting import count
 from drift.histogram import NumericAxis
-from drift.sources.arrow import values_of
+from drift.sources.memory.arrow import values_of
 
 from .oracle import expected
 

@@ -11,9 +11,9 @@ import pytest
 
 from drift.histogram import NumericAxis, Uncounted
 from drift.monitor import Columns
-from drift.sources.arrow import values_of
-from drift.sources.frames import read_frame
-from drift.sources.table import SMALL, Table
+from drift.sources.memory.arrow import values_of
+from drift.sources.memory.frames import read_frame
+from drift.sources.memory.table import SMALL, Table
 from drift.values import OrderedValues
 
 from .oracle import expected

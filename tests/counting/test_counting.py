@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from drift.counting import count
 from drift.errors import AxisError
 from drift.histogram import Axis, CategoricalAxis, Edge, Kind, NumericAxis
-from drift.sources.arrow import values_of
+from drift.sources.memory.arrow import values_of
 
 from .oracle import exact, expected
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 import drift
 from drift.errors import SourceError
-from drift.sources import csv
-from drift.sources.csv import Csv
-from drift.sources.formats import FORMATS
-from drift.sources.places import locate
+from drift.sources.files import csv
+from drift.sources.files.csv import Csv
+from drift.sources.files.formats import FORMATS
+from drift.sources.files.places import locate
 
 
 def column(path: Path, *fields: str) -> list[Any]:

@@ -11,7 +11,7 @@ import pytest
 from drift.errors import SourceError
 from drift.histogram import Fault, Uncounted
 from drift.monitor import Columns
-from drift.sources.frames import read_frame
+from drift.sources.memory.frames import read_frame
 
 UNUSABLE = {
     "mixed": pd.Series([1, "x", None], dtype=object),

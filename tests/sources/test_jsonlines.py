@@ -9,8 +9,7 @@ import pytest
 
 import drift
 from drift.errors import SourceError
-from drift.sources import jsonlines
-from drift.sources.files import read_files
+from drift.sources.files import jsonlines, read_files
 
 from ..counting.oracle import expected  # noqa: TID252 - tests have no package name
 

@@ -16,10 +16,10 @@ from drift.binning import Bins
 from drift.errors import SourceError
 from drift.histogram import CategoricalAxis, Fault, Kind, NumericAxis
 from drift.monitor import ColumnRule, Columns
-from drift.sources import dask as by_partitions
-from drift.sources import lazy, sums
-from drift.sources.lazy import LazyTable
-from drift.sources.table import Table
+from drift.sources import lazy
+from drift.sources.lazy import LazyTable, sums
+from drift.sources.lazy import dask as by_partitions
+from drift.sources.memory.table import Table
 
 from .. import sparks  # noqa: TID252 - tests have no package name
 from .test_engines import to_dask, to_duckdb

@@ -19,7 +19,7 @@ from drift.histogram import CategoricalAxis, NumericAxis
 from drift.monitor import Columns, SparkSource
 from drift.sources import lazy
 from drift.sources.files import Files
-from drift.sources.spark import Spark, instant, open_spark, wall_clock
+from drift.sources.lazy.spark import Spark, instant, open_spark, wall_clock
 from drift.window import Window
 
 from .. import sparks  # noqa: TID252 - tests have no package name

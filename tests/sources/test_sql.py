@@ -26,9 +26,9 @@ from drift.binning import Bins
 from drift.errors import SourceError
 from drift.histogram import Fault, Kind, NumericAxis
 from drift.monitor import ColumnRule, Columns, SqlSource
+from drift.sources.memory.table import Table, as_instants
 from drift.sources.sql import Sql, counting, learning, portable, relation
 from drift.sources.sql.clock import wall_clock
-from drift.sources.table import Table, as_instants
 from drift.window import Window
 
 from ..counting.oracle import expected  # noqa: TID252 - tests have no package name

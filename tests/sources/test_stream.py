@@ -22,13 +22,13 @@ from drift.binning import Bins
 from drift.errors import SourceError
 from drift.histogram import Kind
 from drift.monitor import ColumnRule, Columns
-from drift.sources import Files, files, sketch
-from drift.sources.files import FileTable
-from drift.sources.formats import FORMATS
-from drift.sources.learning import count_stream
-from drift.sources.places import _matching, locate
-from drift.sources.stream import Place, Stream, open_all
-from drift.sources.table import Table
+from drift.sources import Files, files
+from drift.sources.files import FileTable, sketch
+from drift.sources.files.formats import FORMATS
+from drift.sources.files.learning import count_stream
+from drift.sources.files.places import _matching, locate
+from drift.sources.files.stream import Place, Stream, open_all
+from drift.sources.memory.table import Table
 from drift.values import CategoryCounts
 from drift.window import Period, Window
 
@@ -62,8 +62,8 @@ WRITERS: dict[str, Callable[[pa.Table, Path], Any]] = {
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of some thousand rows come in several pieces, and are too long to be held."""
-    monkeypatch.setattr("drift.sources.reading.VALUES", 1)
-    monkeypatch.setattr("drift.sources.csv.BLOCK", 2**18)
+    monkeypatch.setattr("drift.sources.files.reading.VALUES", 1)
+    monkeypatch.setattr("drift.sources.files.csv.BLOCK", 2**18)
     monkeypatch.setattr(files, "SAMPLE", 2000)
     monkeypatch.setattr(sketch, "SAMPLE", 2000)
 

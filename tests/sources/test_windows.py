@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from drift.errors import SourceError
 from drift.monitor import Columns
-from drift.sources.table import Table
+from drift.sources.memory.table import Table
 from drift.window import Period, Window
 
 NEW_YORK = ZoneInfo("America/New_York")

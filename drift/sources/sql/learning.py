@@ -12,7 +12,7 @@ from drift.binning import MAX_BINS, SAMPLE, choose_axis
 from drift.errors import InputError
 from drift.histogram import MAX_KNOWN, Axis, Category, Fault, Kind, Uncounted
 from drift.monitor import Columns
-from drift.sources.arrow import UnbinnableError, values_of
+from drift.sources.memory.arrow import UnbinnableError, values_of
 from drift.sources.sql.relation import Relation
 from drift.sources.sql.types import Sql, SqlType
 from drift.values import CategoryCounts, Values

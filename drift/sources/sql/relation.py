@@ -29,10 +29,10 @@ from sqlalchemy import (
 from drift.errors import SourceError
 from drift.histogram import Kind
 from drift.monitor import SqlSource
+from drift.sources.memory.table import distinct
 from drift.sources.sql import portable, postgres, sqlite
 from drift.sources.sql.clock import wall_clock
 from drift.sources.sql.types import Sql, SqlType, count_of
-from drift.sources.table import distinct
 from drift.window import Window
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -10,10 +10,10 @@ from sqlalchemy import FromClause, Select, case, func, literal_column, null
 
 from drift.errors import SourceError
 from drift.histogram import Axis, Histogram, Kind, Profile, Uncounted
+from drift.sources.memory.table import MAX_SEGMENTS, OTHER_SEGMENT
 from drift.sources.sql.counting import Group
 from drift.sources.sql.relation import Relation
 from drift.sources.sql.types import SqlType
-from drift.sources.table import MAX_SEGMENTS, OTHER_SEGMENT
 
 _LOOK = 10_000
 

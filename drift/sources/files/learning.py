@@ -12,10 +12,10 @@ from drift.counting import count
 from drift.errors import AxisError, InputError, SourceError
 from drift.histogram import Axis, Fault, Histogram, Profile, Uncounted
 from drift.monitor import Columns
-from drift.sources.arrow import UnbinnableError, values_of
-from drift.sources.sketch import Sketch
-from drift.sources.stream import Stream, mapped
-from drift.sources.table import MAX_SEGMENTS, OTHER_SEGMENT, Table, segment_keys
+from drift.sources.files.sketch import Sketch
+from drift.sources.files.stream import Stream, mapped
+from drift.sources.memory.arrow import UnbinnableError, values_of
+from drift.sources.memory.table import MAX_SEGMENTS, OTHER_SEGMENT, Table, segment_keys
 
 
 def count_stream(

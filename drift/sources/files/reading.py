@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol, TypeAlias, TypeVar
 import pyarrow as pa
 
 from drift.errors import SourceError
-from drift.sources.places import File
+from drift.sources.files.places import File
 
 Read = TypeVar("Read")
 

@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from drift.errors import SourceError
 from drift.histogram import Fault, Uncounted
-from drift.sources.arrow import TEXT, decoded
-from drift.sources.formats import open_file
-from drift.sources.places import File
-from drift.sources.reading import Piece, Reader, naming
-from drift.sources.table import Table
+from drift.sources.files.formats import open_file
+from drift.sources.files.places import File
+from drift.sources.files.reading import Piece, Reader, naming
+from drift.sources.memory.arrow import TEXT, decoded
+from drift.sources.memory.table import Table
 from drift.window import Window
 
 Item = TypeVar("Item")

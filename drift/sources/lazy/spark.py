@@ -12,9 +12,9 @@ import narwhals as nw
 from drift.errors import SourceError
 from drift.histogram import Axis, Kind, Profile, Uncounted
 from drift.monitor import Columns, SparkSource
-from drift.sources.backends import reading, spark_column, spark_functions
 from drift.sources.lazy import LazyTable
-from drift.sources.plain import Form, plain, schema_of
+from drift.sources.lazy.backends import reading, spark_column, spark_functions
+from drift.sources.lazy.plain import Form, plain, schema_of
 from drift.window import Window
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

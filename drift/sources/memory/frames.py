@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from drift.errors import SourceError
 from drift.histogram import Fault, Uncounted
-from drift.sources.table import Table
+from drift.sources.memory.table import Table
 
 
 def read_frame(frame: Any) -> Table:

@@ -13,12 +13,12 @@ import pyarrow as pa
 from drift.binning import SAMPLE
 from drift.histogram import Axis, Profile, Uncounted
 from drift.monitor import Columns
-from drift.sources.arrow import decoded
-from drift.sources.formats import FORMATS
-from drift.sources.learning import count_stream, learn_stream
-from drift.sources.places import locate
-from drift.sources.stream import Opened, Place, Stream, open_all
-from drift.sources.table import Table
+from drift.sources.files.formats import FORMATS
+from drift.sources.files.learning import count_stream, learn_stream
+from drift.sources.files.places import locate
+from drift.sources.files.stream import Opened, Place, Stream, open_all
+from drift.sources.memory.arrow import decoded
+from drift.sources.memory.table import Table
 from drift.window import Window, format_instant
 
 LISTED: Final = 100

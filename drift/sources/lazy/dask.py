@@ -16,8 +16,8 @@ from drift.binning import SAMPLE, choose_axis
 from drift.errors import InputError, SourceError
 from drift.histogram import Axis, Fault, Profile, Uncounted, category_order
 from drift.monitor import Columns
-from drift.sources.arrow import values_of
-from drift.sources.frames import read_frame
+from drift.sources.memory.arrow import values_of
+from drift.sources.memory.frames import read_frame
 from drift.values import CategoryCounts, Values
 
 _ADDED_AT_ONCE: Final = 16
@@ -26,7 +26,7 @@ Told: TypeAlias = CategoryCounts | Any
 
 @dataclass(frozen=True, slots=True)
 class DaskTable:
-    """A Dask data frame as `drift.sources.table.Table` is a frame in memory.
+    """A Dask data frame as `drift.sources.memory.table.Table` is a frame in memory.
 
     Parameters
     ----------

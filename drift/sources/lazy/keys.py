@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from drift.errors import SourceError
 from drift.histogram import Kind, Uncounted
-from drift.sources.plain import Form, Plain
-from drift.sources.table import MAX_SEGMENTS, OTHER_SEGMENT
+from drift.sources.lazy.plain import Form, Plain
+from drift.sources.memory.table import MAX_SEGMENTS, OTHER_SEGMENT
 
 _MOST: Final = 10_000
 

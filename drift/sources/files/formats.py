@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from drift.sources.csv import Csv
-from drift.sources.ipc import Ipc
-from drift.sources.jsonlines import JsonLines
-from drift.sources.parquet import Parquet
-from drift.sources.places import File
-from drift.sources.reading import Reader, naming
-from drift.sources.table import distinct
+from drift.sources.files.csv import Csv
+from drift.sources.files.ipc import Ipc
+from drift.sources.files.jsonlines import JsonLines
+from drift.sources.files.parquet import Parquet
+from drift.sources.files.places import File
+from drift.sources.files.reading import Reader, naming
+from drift.sources.memory.table import distinct
 
 FORMATS: Final[Mapping[str, Callable[[File], Reader]]] = {
     ".parquet": Parquet,

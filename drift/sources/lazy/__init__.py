@@ -22,16 +22,16 @@ from drift.histogram import (
     Uncounted,
 )
 from drift.monitor import Columns
-from drift.sources.arrow import values_of
-from drift.sources.keys import split
-from drift.sources.plain import Form, Plain, plain, schema_of
-from drift.sources.sums import counted
+from drift.sources.lazy.keys import split
+from drift.sources.lazy.plain import Form, Plain, plain, schema_of
+from drift.sources.lazy.sums import counted
+from drift.sources.memory.arrow import values_of
 from drift.values import CategoryCounts, Values
 
 
 @dataclass(frozen=True, slots=True)
 class LazyTable:
-    """A lazy frame as `drift.sources.table.Table` is a frame in memory.
+    """A lazy frame as `drift.sources.memory.table.Table` is a frame in memory.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class LazyTable:
     def count_by(
         self, axes: Mapping[str, Axis], segments: Sequence[str], known: Collection[str] | None
     ) -> dict[str, Profile]:
-        """Count on axes chosen before, by segment; see `drift.sources.table.Table.split` for their keys.
+        """Count on axes chosen before, by segment; see `drift.sources.memory.table.Table.split` for their keys.
 
         Raises
         ------

@@ -18,7 +18,7 @@ from drift.counting import count
 from drift.errors import AxisError, InputError, SourceError
 from drift.histogram import Axis, Fault, Histogram, Profile, Uncounted
 from drift.monitor import Columns
-from drift.sources.arrow import TEXT, UnbinnableError, decoded, plain, values_of
+from drift.sources.memory.arrow import TEXT, UnbinnableError, decoded, plain, values_of
 from drift.values import Values
 from drift.window import Window
 

@@ -13,8 +13,8 @@ import narwhals as nw
 from drift.counting import ceiling, histogram_of_cumulative, histogram_of_keys, histogram_of_presence
 from drift.errors import AxisError, SourceError
 from drift.histogram import Axis, CategoricalAxis, Fault, Histogram, Kind, NumericAxis, Profile, Uncounted
-from drift.sources.keys import Split
-from drift.sources.plain import Form, Plain
+from drift.sources.lazy.keys import Split
+from drift.sources.lazy.plain import Form, Plain
 
 FEW: Final = 12
 """Up to so many names are counted by sums of equality, more by a grouping."""

@@ -1,0 +1,1 @@
+"""Rows in memory: frames of any library, in Arrow's form."""
