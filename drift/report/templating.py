@@ -21,16 +21,21 @@ def render_fragment(page: Page) -> str:
     return environment().get_template("fragment.html").render(page=page, w=words)
 
 
-@cache
-def environment() -> Environment:
-    """The templates, every value escaped; an unknown name is an error, not an empty place."""
-    made = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+def strict(templates: Path) -> Environment:
+    """The templates of a folder, every value escaped; an unknown name is an error, not an empty place."""
+    return Environment(
+        loader=FileSystemLoader(templates),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+@cache
+def environment() -> Environment:
+    """The report's templates."""
+    made = strict(_TEMPLATES)
     made.filters.update(block=_block, dates=_dates, number=words.number, percent=words.percent, p_value=words.p_value)
     return made
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from fastapi.security import HTTPBearer
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from drift import __version__
@@ -23,6 +23,7 @@ from drift.errors import StoreError
 from drift.monitor import Monitor
 from drift.report import Page, page_from_store, words
 from drift.report.html import Linked, asset, bundle, render_html
+from drift.report.templating import strict
 from drift.store import Store
 from drift.verdict import Verdict
 from drift.web.access import Access
@@ -203,12 +204,6 @@ def _sentence(standings: list[Standing]) -> str:
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = strict(_TEMPLATES)
     made.filters["path"] = lambda name: quote(name, safe="")
     return made
