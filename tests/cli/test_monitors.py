@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -145,11 +146,11 @@ def test_a_run_killed_between_windows_loses_none(drift: Run, data: Path) -> None
     finally:
         running.send_signal(signal.SIGKILL)
         running.wait()
-    with sqlite3.connect(data / "drift.db") as connection:
+    with closing(sqlite3.connect(data / "drift.db")) as connection, connection:
         connection.execute("UPDATE window SET lease_until = '2000-01-01 00:00:00.000000' WHERE status = 'claimed'")
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     left = json.loads(drift("plan", "--json").stdout)["due"]
-    with sqlite3.connect(data / "drift.db") as connection:
+    with closing(sqlite3.connect(data / "drift.db")) as connection, connection:
         finished = [row[0] for row in connection.execute("SELECT start_at FROM window WHERE status = 'done'")]
         twice = connection.execute("SELECT count(*) - count(DISTINCT window_id) FROM revision").fetchone()
     assert twice == (0,), "a window was checked twice"
@@ -165,7 +166,7 @@ def _done(store: Path) -> int:
     if not store.exists():
         return 0
     try:
-        with sqlite3.connect(store) as connection:
+        with closing(sqlite3.connect(store)) as connection, connection:
             (count,) = connection.execute("SELECT count(*) FROM window WHERE status = 'done'").fetchone()
             return int(count)
     except sqlite3.OperationalError:  # no table yet, or locked for a moment

@@ -4,6 +4,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -225,13 +226,13 @@ def test_readiness_says_why_not(make: Make, sqlite_url: str, caplog: pytest.LogC
     assert service.trouble() == ""
     clock.moment += timedelta(seconds=1)
     assert "no sign of life for 90 s" in service.trouble()
-    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as broken:
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as broken, broken:
         broken.execute("ALTER TABLE delivery RENAME TO lost")
     service.tick()
     assert service.trouble() == "the newest tick did not go through; the log says why"
     assert "no such table: delivery" in service.pulse.fault
     assert "deliveries wait" in caplog.text
-    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as mended:
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as mended, mended:
         mended.execute("ALTER TABLE lost RENAME TO delivery")
     service.tick()
     assert service.trouble() == ""

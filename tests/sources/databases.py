@@ -3,6 +3,7 @@
 import sqlite3
 import uuid
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def to_sqlite(table: pa.Table, file: Path, name: str = "t", types: Mapping[str, 
         f"{_quoted(n)} {(types or {}).get(n) or sqlite_type(table.schema.field(n).type)}" for n in table.column_names
     )
     rows = [tuple(map(sqlite_value, row.values())) for row in table.to_pylist()]
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute(f"CREATE TABLE {_quoted(name)} ({columns})")
         connection.executemany(f"INSERT INTO {_quoted(name)} VALUES ({', '.join('?' * table.num_columns)})", rows)
     connection.close()

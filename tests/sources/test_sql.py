@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -159,7 +160,7 @@ def test_an_index_on_the_timestamp_serves(tmp_path: Path, warehouse_url: str) ->
 
 def test_values_of_several_kinds_in_a_sqlite_column_are_told_not_guessed(tmp_path: Path) -> None:
     file = tmp_path / "a.db"
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("CREATE TABLE t (x REAL, b BLOB, d DATE, f BOOLEAN, late TEXT, m, big INTEGER)")
         lines: list[Any] = [
             (1.5, b"a", "2011-03-13", 1, "2011-03-13", 2**53 + 1, 1),
@@ -268,7 +269,7 @@ def test_rows_written_while_others_are_counted_are_not_seen(put: Put, monkeypatc
     with monkeypatch.context() as patched:
         patched.setattr(counting, "_group", meanwhile)
         if spec.url.startswith("sqlite"):  # in its rollback journal a reader keeps writers out; in WAL it need not
-            with sqlite3.connect(spec.url.removeprefix("sqlite:///")) as connection:
+            with closing(sqlite3.connect(spec.url.removeprefix("sqlite:///"))) as connection, connection:
                 connection.execute("PRAGMA journal_mode = WAL")
             connection.close()
         assert source.count(whole.axes, None, (), ())[""] == whole

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def test_migrations_work_on_the_configured_store(project: Path) -> None:
 def test_a_schema_that_was_changed_by_hand_is_told(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'x.db'}"
     run("db", "upgrade", "--store", url)
-    with sqlite3.connect(tmp_path / "x.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "x.db")) as connection, connection:
         connection.execute("DROP TABLE delivery")
     result = run("db", "check", "--store", url)
     assert (result.exit_code, "delivery" in result.stdout) == (3, True)

@@ -1,6 +1,7 @@
 """What the pages, the API and the metrics tell: the same as the store, whatever the names are."""
 
 import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,7 @@ def test_a_store_that_fails_is_told_and_does_not_end_the_service(project: Path, 
     with make.serving(project, f"sqlite:///{path}") as served:
         served.service.tick()
         assert served.get("/readyz").status_code == 200
-        with sqlite3.connect(path) as broken:
+        with closing(sqlite3.connect(path)) as broken, broken:
             broken.execute("ALTER TABLE monitor RENAME TO lost")
         ready = served.get("/readyz")
         assert (ready.status_code, "store does not answer" in ready.text) == (503, True)
@@ -148,7 +149,7 @@ def test_a_store_that_fails_is_told_and_does_not_end_the_service(project: Path, 
             assert "no such table" in answer.json()["error"]
         served.service.tick()
         assert served.service.pulse.failed
-        with sqlite3.connect(path) as mended:
+        with closing(sqlite3.connect(path)) as mended, mended:
             mended.execute("ALTER TABLE lost RENAME TO monitor")
         served.service.tick()
         assert served.get("/readyz").status_code == 200
