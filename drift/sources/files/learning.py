@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow.compute as pc
@@ -16,6 +16,10 @@ from drift.sources.files.sketch import Sketch
 from drift.sources.files.stream import Stream, mapped
 from drift.sources.memory.arrow import UnbinnableError, values_of
 from drift.sources.memory.table import MAX_SEGMENTS, OTHER_SEGMENT, Table, segment_keys
+
+HELD: Final = 20_000_000
+"""Values of all samples together, about: of many columns, each has a smaller sample."""
+LEAST_SAMPLE: Final = 20_000
 
 
 def count_stream(
@@ -81,12 +85,13 @@ def learn_stream(
 
 
 class _FirstPass:
-    """What is remembered of all rows, to choose axes and segments from."""
+    """What is remembered of all rows, to choose axes and segments from. The more columns, the less of each."""
 
     def __init__(self, bins: Mapping[str, Any], segments: Sequence[str], seed: int) -> None:
         self.rows = 0
         self._bins = bins
-        self._sketches = {name: Sketch(rule, np.random.default_rng(seed)) for name, rule in bins.items()}
+        share = max(LEAST_SAMPLE, HELD // max(1, len(bins)))
+        self._sketches = {name: Sketch(rule, np.random.default_rng(seed), share) for name, rule in bins.items()}
         self._by = {name: Counter[str]() for name in segments}
         self._lost: dict[str, Uncounted] = {}
 
@@ -109,7 +114,8 @@ class _FirstPass:
         lost.update(self._lost)
         axes: dict[str, Axis] = {}
         counted: dict[str, Histogram] = {}
-        for name, sketch in self._sketches.items():
+        for name in list(self._sketches):
+            sketch = self._sketches.pop(name)  # let go at once: the second pass needs the room
             values = sketch.values()
             if name in lost or values is None:
                 continue

@@ -24,17 +24,19 @@ class Sketch:
         How its axis will be chosen.
     rng : numpy.random.Generator
         Draws the sample.
+    most : int
+        Rows of the sample, at most; `SAMPLE` anyway.
     """
 
-    def __init__(self, bins: Bins, rng: np.random.Generator) -> None:
-        self._bins, self._rng = bins, rng
+    def __init__(self, bins: Bins, rng: np.random.Generator, most: int = SAMPLE) -> None:
+        self._bins, self._rng, self._most = bins, rng, min(most, SAMPLE)
         self._held: _Ordered | _Names | None = None
 
     def add(self, values: Values) -> None:
         """More values, of the same type."""
         if isinstance(values, OrderedValues):
             if not isinstance(self._held, _Ordered):
-                self._held = _Ordered(values, self._bins, self._rng)
+                self._held = _Ordered(values, self._bins, self._rng, self._most)
             self._held.add(values)
         else:
             if not isinstance(self._held, _Names):
@@ -52,13 +54,13 @@ class Sketch:
 
 
 class _Ordered:
-    """A sample of at most `SAMPLE` rows, each row as likely as another; the exact ends; the values, where few.
+    """A sample of at most so many rows, each row as likely as another; the exact ends; the values, where few.
 
     Rows are taken with a probability that is halved, and the sample thinned, whenever it has grown too long.
     """
 
-    def __init__(self, values: OrderedValues, bins: Bins, rng: np.random.Generator) -> None:
-        self._rng = rng
+    def __init__(self, values: OrderedValues, bins: Bins, rng: np.random.Generator, longest: int) -> None:
+        self._rng, self._longest = rng, longest
         self._kind, self._step = values.kind, values.step
         self._probability, self._next = 1.0, 0
         self._sample: list[npt.NDArray[Any]] = []
@@ -70,7 +72,7 @@ class _Ordered:
     def add(self, values: OrderedValues) -> None:
         found = values.finite(None if self._probability == 1 else self._rows(values.rows))
         self._sample.append(found)
-        while sum(map(len, self._sample)) > SAMPLE:
+        while sum(map(len, self._sample)) > self._longest:
             self._thin()
         ends = values.ends()
         if ends is None:
