@@ -64,8 +64,20 @@ def _timestamp(table: Table, timezone: ZoneInfo) -> str:
     if len(instants) == 1:
         return instants[0]
     if not instants:
-        raise ConfigError("no column holds dates or times; drift needs one that says when a row happened")
+        there = "; ".join(f"{name} ({_example(column)})" for name, column in table.columns.items())
+        raise ConfigError(
+            "no column holds dates or times, and drift needs one that says when a row happened: write it as "
+            f"timestamps, or as text in ISO 8601 (2024-02-09T10:00). There are: {there}"
+        )
     raise ConfigError(f"several columns could be the time: {', '.join(instants)}; choose one with --timestamp")
+
+
+def _example(column: pa.ChunkedArray | Uncounted) -> str:
+    """Type and first value of a column, for a message."""
+    if isinstance(column, Uncounted):
+        return "not readable"
+    values = column.drop_null()
+    return f"{column.type}, such as {values[0].as_py()!r}" if len(values) else str(column.type)
 
 
 def _columns(table: Table, timestamp: str) -> tuple[dict[str, Kind], dict[str, str]]:

@@ -308,3 +308,14 @@ def test_a_folder_whose_name_looks_like_a_pattern_is_just_a_folder(drift: Run, t
     daily().write_parquet(odd / "part-1.parquet")
     (odd / "drift.yaml").write_text(configuration(source={"path": "part-*.parquet"}))
     assert "20 windows checked" in drift("run", "-c", odd / "drift.yaml").stdout
+
+
+def test_init_says_what_came_where_no_column_is_a_time(drift: Run, tmp_path: Path) -> None:
+    pl.DataFrame({"day": ["31/12/2024"] * 30, "x": range(30)}).write_csv(tmp_path / "d.csv")
+    done = drift("init", "d.csv")
+    assert done.returncode == 2
+    assert "31/12/2024" in done.stderr
+    assert "ISO 8601" in done.stderr
+    named = drift("init", "d.csv", "--timestamp", "day")
+    assert "31/12/2024" in named.stderr
+    assert "assume_timezone" not in named.stderr

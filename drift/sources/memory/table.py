@@ -283,4 +283,8 @@ def _parsed(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
             return column.cast(type_)
         except pa.ArrowInvalid as error:
             last = error
-    raise SourceError(f"timestamp column {name!r} holds text that is not ISO 8601: {last}") from last
+    example = next((text for text in column.slice(0, 1000).to_pylist() if text is not None), None)
+    raise SourceError(
+        f"timestamp column {name!r} holds text that is not ISO 8601 of one form (2024-02-09T10:00, all with an offset "
+        f"or all without), such as {example!r}"
+    ) from last
