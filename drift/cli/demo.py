@@ -41,7 +41,7 @@ def run_demo(folder: Path) -> None:
         "\nNow on your own data:\n"
         "  drift compare train.parquet today.parquet     any two files\n"
         "  drift init features.parquet                   a configuration to start from\n"
-        f"  drift serve -c {config!s:<29} a page of this demonstration"
+        f"  drift serve -c {config!s:<30} a page of this demonstration"
     )
 
 
