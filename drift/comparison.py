@@ -121,12 +121,6 @@ class SegmentResult:
         """The worst column's."""
         return worst([c.verdict for c in self.columns])
 
-    @property
-    def drifted_share(self) -> float:
-        """Share of the columns that drifted, of those that could be told."""
-        told = [c for c in self.columns if c.verdict.told]
-        return sum(c.verdict is Verdict.DRIFT for c in told) / len(told) if told else 0.0
-
 
 def compare_profiles(
     live: Profile, reference: Profile, columns: Columns, rng: np.random.Generator

@@ -10,6 +10,8 @@ from drift.cli.output import complain, print_table, say
 if TYPE_CHECKING:
     from drift.demo import Story
 
+ALL_WEEKS = 104  # of the two years: the report shows each of them
+
 
 def run_demo(folder: Path) -> None:
     """Lay out the data, check every week, tell what drifted when, write the report."""
@@ -28,7 +30,8 @@ def run_demo(folder: Path) -> None:
         found = stories(store.scores(monitor="bikes"), monitor.timezone)
         sent = store.counts_by_status()["deliveries"].get("sent", 0)
         firing = [alert["column"] for alert in store.alerts(monitor="bikes", state="firing")]
-        written = save(page_from_store(store, "bikes", now=now(), credit=CREDIT), folder / "report.html")
+        page = page_from_store(store, "bikes", now=now(), timezone=monitor.timezone, most=ALL_WEEKS, credit=CREDIT)
+        written = save(page, folder / "report.html")
     weeks = max((story.windows for story in found), default=0)
     again = "" if checked else " (before: nothing is checked twice)"
     say(f"{weeks} weeks of {len(found)} columns checked{again}. Which columns drifted when:")

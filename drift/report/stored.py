@@ -56,10 +56,13 @@ def page_from_store(
     """
     document = store.document(monitor)
     zone = timezone or _zone(document)
-    checked = [row for row in store.windows(monitor, since, until) if row["revision"] is not None][-most:]
+    every = [row for row in store.windows(monitor, since, until) if row["revision"] is not None]
+    checked = every[-most:]
     timeline = tuple(_window(row) for row in checked)
     told, results = _newest_told(store, monitor, timeline)
     notes = [_untold(row, zone) for row in checked[told + 1 :]]
+    if len(checked) < len(every):
+        notes.append(f"Shown are the newest {len(checked)} of {len(every)} windows; the store keeps the others.")
     if not checked:
         notes.append("No window has been checked yet: `drift run` checks those that are due.")
     window = timeline[told] if results else None

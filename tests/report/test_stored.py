@@ -130,6 +130,8 @@ def test_only_the_windows_asked_for(sqlite_url, tmp_path):
     assert earlier.window == Window(until - timedelta(days=1), until)
     assert sentence(earlier).startswith("None of 3")
     assert len(newest.timeline) == 3
+    assert [note for note in newest.notes if note.startswith("Shown are the newest 3 of ")]
+    assert not [note for note in earlier.notes if note.startswith("Shown are")], "nothing was left out"
 
 
 def test_a_newer_window_that_could_not_be_read_is_a_note(sqlite_url, tmp_path):

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -23,17 +22,6 @@ from drift.window import Window, format_instant
 
 LISTED: Final = 100
 """Files whose names are kept with a window's result; a digest covers them all."""
-
-
-def expand(pattern: str) -> list[Path]:
-    """The files on disk that a path, glob or folder names, sorted.
-
-    Raises
-    ------
-    SourceError
-        Where there are none, or one is of an unknown format.
-    """
-    return [Path(file.path) for file in locate(pattern, FORMATS)]
 
 
 def read_files(pattern: str, columns: Sequence[str] | None = None) -> Table:
