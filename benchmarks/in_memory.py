@@ -2,7 +2,8 @@
 
 Milliseconds for 15 float64 columns and 5 of strings, both sides, JS of every column. The parts are told in processor
 time of one thread, the whole by the clock as well; `DataFrame.sum` of both sides' numbers, in the same rounds, is the
-limit.
+limit. Strings are Arrow's ("str"), one object for equal texts ("shared", as pandas 2 reads them), an object for each
+cell ("object"), or codes ("category").
 """
 
 import argparse
@@ -33,7 +34,7 @@ def main() -> None:
     """All parts in turn, round after round, so that a slow moment of the machine meets all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=number, default=1_000_000)
-    parser.add_argument("--strings", choices=["str", "object", "category"], default="str")
+    parser.add_argument("--strings", choices=["str", "shared", "object", "category"], default="str")
     options = parser.parse_args()
     reference, live = (_frame(options.rows, side, options.strings) for side in (0, 1))
     parts = _parts(reference, live)
@@ -56,7 +57,14 @@ def main() -> None:
 def _frame(rows: int, side: int, strings: str) -> pd.DataFrame:
     frame: pd.DataFrame = pa.concat_tables(list(blocks(rows, NUMERIC, TEXT, side))).to_pandas()
     names = [name for name in frame.columns if name.startswith("words")]
+    if strings == "shared":  # as pandas 2 reads files: equal texts are one object
+        return frame.assign(**{name: _shared(frame[name]) for name in names})
     return frame.astype(dict.fromkeys(names, strings))
+
+
+def _shared(texts: "pd.Series[str]") -> "pd.Series[str]":
+    codes, distinct = texts.factorize()
+    return pd.Series(np.asarray(distinct, object)[codes], texts.index, object)
 
 
 def _parts(reference: pd.DataFrame, live: pd.DataFrame) -> dict[str, Callable[[], object]]:

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from drift.errors import SourceError
 from drift.histogram import Fault, Uncounted
+from drift.sources.memory.cells import array_of
 from drift.sources.memory.table import Table
 
 
@@ -57,4 +58,6 @@ def _arrow(series: Any) -> Any:
         if isinstance(held, np.dtype) and held.kind in "fiu" and held.isnative:
             # Arrow would look for NaN and note each as null: 2 ns a value. It is missing either way.
             return pa.array(series.to_native().to_numpy(), from_pandas=False)
+        if held == np.dtype(object):
+            return array_of(series.to_native().to_numpy())
     return series.to_arrow()
