@@ -39,7 +39,9 @@ def main() -> None:
         "float64, 5 % NaN": pa.array(np.where(rng.random(rows) < 0.05, np.nan, values)),
         "float64, 5 % null": with_nulls,
         "float32": pa.array(values.astype(np.float32)),
-        "int64": pa.array((values * 1e6).astype(np.int64)),
+        "int64 below 2**24": pa.array((values * 1e6).astype(np.int64)),
+        "int64 below 2**53": pa.array((values * 1e12).astype(np.int64)),
+        "int64 beyond": pa.array((values * 1e17).astype(np.int64)),
     }
     cases: dict[str, Callable[[], object]] = {"numpy.sum": values.sum}
     for bins in (5, 10, 20, 50, 100, 200, 1000):

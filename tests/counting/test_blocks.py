@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from drift.blocks import BLOCK, MANY
+from drift.blocks import BLOCK, MANY, Chunk, at_least
 from drift.counting import count
 from drift.histogram import NumericAxis
 from drift.sources.memory.arrow import values_of
@@ -91,3 +91,16 @@ def test_columns_are_read_where_they_lie() -> None:
     held = np.arange(10.0)
     values = values_of(pa.chunked_array([pa.array(held).slice(2, 5)]))
     assert np.shares_memory(values.chunks[0].data, held)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64, np.uint32, np.uint64])
+@pytest.mark.parametrize("bits", [5, 23, 24, 25, 52, 53, 54, 62])
+def test_integers_are_held_against_limits_as_integers(dtype: type[np.integer[Any]], bits: int) -> None:
+    """Whatever type they are compared in: around each power where floats of some width stop being exact."""
+    info = np.iinfo(dtype)
+    near = {sign * 2**power + step for sign in (-1, 1) for power in range(64) for step in range(-3, 4)}
+    held = sorted({value for value in {*near, info.min, info.max} if info.min <= value <= info.max})
+    limits = sorted(value for value in held if abs(value) <= 2**bits and (value & 1 or abs(value) in {0, 2**bits}))
+    for some in (limits, limits[-12:], limits[:12]):
+        found = at_least([Chunk(np.array(held * 3, dtype))], np.array(some, dtype))
+        assert found.tolist() == [3 * sum(value >= limit for value in held) for limit in some]

@@ -9,7 +9,7 @@ import pyarrow as pa
 from drift.errors import SourceError
 from drift.histogram import Fault, Uncounted
 from drift.sources.memory.cells import array_of
-from drift.sources.memory.table import Table
+from drift.sources.memory.table import Table, each
 
 
 def read_frame(frame: Any) -> Table:
@@ -37,7 +37,12 @@ def read_frame(frame: Any) -> Table:
     odd = [name for name in wrapped.columns if not isinstance(name, str)]
     if odd:
         raise SourceError(f"column names are text; rename {odd[:5]} (frame.columns = frame.columns.astype(str))")
-    return Table({name: _column(wrapped[name]) for name in wrapped.columns}, len(wrapped))
+    columns = {name: wrapped[name] for name in wrapped.columns}
+    objects = [name for name, column in columns.items() if _holds_objects(column)]  # the others take no time
+    found = dict(zip(objects, each(lambda name: _column(columns[name]), objects, len(wrapped)), strict=True))
+    return Table(
+        {name: found[name] if name in found else _column(column) for name, column in columns.items()}, len(wrapped)
+    )
 
 
 def _column(series: Any) -> pa.ChunkedArray | Uncounted:
@@ -52,12 +57,16 @@ def _column(series: Any) -> pa.ChunkedArray | Uncounted:
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 
 
+def _holds_objects(series: Any) -> bool:
+    return series.implementation.is_pandas() and bool(series.to_native().dtype == np.dtype(object))
+
+
 def _arrow(series: Any) -> Any:
+    if _holds_objects(series):
+        return array_of(series.to_native().to_numpy())
     if series.implementation.is_pandas():
         held = series.to_native().dtype
         if isinstance(held, np.dtype) and held.kind in "fiu" and held.isnative:
             # Arrow would look for NaN and note each as null: 2 ns a value. It is missing either way.
             return pa.array(series.to_native().to_numpy(), from_pandas=False)
-        if held == np.dtype(object):
-            return array_of(series.to_native().to_numpy())
     return series.to_arrow()

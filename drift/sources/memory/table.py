@@ -188,10 +188,8 @@ class Table:
             except (UnbinnableError, InputError) as error:
                 return Uncounted(Fault.NOT_COMPARABLE, str(error))
 
-        if threads is None:
-            threads = 1 if self.rows * len(names) < SMALL else os.cpu_count() or 1
         largest_first = sorted(names, key=self._bytes, reverse=True)  # the threads end together
-        found = dict(zip(largest_first, _each(counted, largest_first, threads), strict=True))
+        found = dict(zip(largest_first, each(counted, largest_first, self.rows, threads), strict=True))
         found = {name: found[name] for name in names}
         lost = {name: what for name, what in found.items() if isinstance(what, Uncounted)}
         return Profile({n: what for n, what in found.items() if isinstance(what, Histogram)}, self.rows, lost)
@@ -201,8 +199,22 @@ class Table:
         return 0 if column is None or isinstance(column, Uncounted) else int(column.nbytes)
 
 
-def _each(act: Callable[[str], Result], names: Sequence[str], threads: int) -> list[Result]:
-    """NumPy and Arrow let go of the interpreter's lock while they count, so threads are enough."""
+def each(act: Callable[[str], Result], names: Sequence[str], rows: int, threads: int | None = None) -> list[Result]:
+    """What comes of each column, several at once: NumPy and Arrow let go of the interpreter's lock while they work.
+
+    Parameters
+    ----------
+    act : callable
+        Of a column's name.
+    names : sequence of str
+        The columns.
+    rows : int
+        Of each column.
+    threads : int or None
+        Columns at once; None is as many as there are cores, and one for a small table.
+    """
+    if threads is None:
+        threads = 1 if rows * len(names) < SMALL else os.cpu_count() or 1
     if min(threads, len(names)) <= 1:
         return [act(name) for name in names]
     with ThreadPoolExecutor(min(threads, len(names)), "drift-count") as pool:
