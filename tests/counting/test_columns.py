@@ -1,5 +1,6 @@
 """Columns reach the counting as they lie in memory, and are counted by several threads at once."""
 
+from collections import Counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,7 @@ from drift.monitor import Columns
 from drift.sources.memory.arrow import values_of
 from drift.sources.memory.frames import read_frame
 from drift.sources.memory.table import SMALL, Table
-from drift.values import OrderedValues
+from drift.values import CategoryCounts, OrderedValues
 
 from .oracle import expected
 
@@ -96,3 +97,28 @@ def test_threads_count_what_one_counts() -> None:
     axes = {**together.axes, "gone": NumericAxis((0,)), "text": NumericAxis((0,))}
     assert table.count(axes, threads=1) == table.count(axes, threads=3)
     assert set(table.count(axes).uncounted) == {"gone", "text"}
+
+
+@pytest.mark.parametrize("type_", [pa.string(), pa.large_string(), pa.string_view()], ids=str)
+@pytest.mark.parametrize("nulls", ["none", "from the start", "late"])
+@pytest.mark.parametrize("late", [0, 3, 50_000], ids="{} names that come late".format)
+def test_names_that_the_first_rows_do_not_have_are_counted_as_well(type_: pa.DataType, nulls: str, late: int) -> None:
+    rows = 100_000
+    rng = np.random.default_rng(0)
+    names = [f"né {code}" for code in rng.integers(40, size=rows // 2)]
+    names += [f"late {code}" for code in rng.integers(late, size=rows // 2)] if late else names
+    missing = rng.random(rows) < (0 if nulls == "none" else 0.1)
+    if nulls == "late":
+        missing[: rows // 2] = False
+    cells = [None if gone else name for name, gone in zip(names, missing.tolist(), strict=True)]
+    whole = pa.array(cells, type_)
+    column = pa.chunked_array([whole.slice(0, 7), whole.slice(7, 60_001), whole.slice(60_008)])
+    found = values_of(column)
+    expected = Counter(cells)
+    assert isinstance(found, CategoryCounts)
+    assert found.rows - found.present == expected.pop(None, 0)
+    assert dict(zip(found.keys, found.counts.tolist(), strict=True)) == expected
+
+
+def test_a_column_of_texts_without_a_chunk_has_no_names() -> None:
+    assert values_of(pa.chunked_array([], pa.string())).present == 0

@@ -19,6 +19,8 @@ Column: TypeAlias = pa.ChunkedArray
 _NANOSECONDS: Final = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 TEXT: Final = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 _DAY: Final = 86_400 * 10**9
+_FIRST: Final = 2**14
+"""Rows whose names are looked up in all the others, where they are few."""
 
 
 class UnbinnableError(DriftError):
@@ -103,9 +105,20 @@ def _booleans(column: Column) -> Values:
 
 
 def _strings(column: Column) -> Values:
+    """Looking up names that the first rows have costs less than gathering all; only what is left is gathered."""
+    if len(column) < 4 * _FIRST or len(first := pc.unique(column.slice(0, _FIRST))) > _FIRST // 8:
+        return _categories(Kind.STRING, _gathered(column), len(column))
+    codes = pc.index_in(column, first)
+    others = _gathered(column.filter(codes.is_null())) if codes.null_count else {}
+    counts = np.zeros(len(first) + 1, np.int64)
+    for chunk in codes.fill_null(len(first)).chunks:
+        _add_codes(counts, chunk)
+    return _categories(Kind.STRING, {**_keyed(first, counts[:-1]), **others}, len(column))
+
+
+def _gathered(column: Column) -> dict[Any, int]:
     found = pc.value_counts(column)
-    named = _keyed(found.field("values"), _chunk(found.field("counts"), np.dtype(np.int64)).data)
-    return _categories(Kind.STRING, named, len(column))
+    return _keyed(found.field("values"), _chunk(found.field("counts"), np.dtype(np.int64)).data)
 
 
 def _coded(column: Column) -> Values:
@@ -116,10 +129,15 @@ def _coded(column: Column) -> Values:
         if not known.equals(chunk.dictionary):
             named.update(_keyed(known, counts))
             known, counts = chunk.dictionary, np.zeros(len(chunk.dictionary), np.int64)
-        for block in _chunk(chunk.indices, _numpy_type(chunk.indices.type)).blocks():
-            counts += np.bincount(block, minlength=len(counts))
+        _add_codes(counts, chunk.indices)
     named.update(_keyed(known, counts))
     return _categories(Kind.STRING, named, len(column))
+
+
+def _add_codes(counts: Counts, codes: Any) -> None:
+    """Count each code that is not null, in place."""
+    for block in _chunk(codes, _numpy_type(codes.type)).blocks():
+        counts += np.bincount(block, minlength=len(counts))
 
 
 def _keyed(names: Any, counts: Counts) -> dict[Any, int]:
