@@ -11,6 +11,7 @@ from drift.histogram.axis import (
     category_order,
 )
 from drift.histogram.counts import Counts, Histogram
+from drift.histogram.history import History
 from drift.histogram.kinds import Kind
 from drift.histogram.profile import Fault, Profile, Uncounted
 
@@ -23,6 +24,7 @@ __all__ = [
     "Edge",
     "Fault",
     "Histogram",
+    "History",
     "Kind",
     "NumericAxis",
     "Profile",
