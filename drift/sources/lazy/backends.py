@@ -30,12 +30,15 @@ class Backend:
         is the type that holds nothing; else its name.
     sample : callable
         From a native frame, a share and a seed: about that share of its rows.
+    where : callable
+        From a condition: in how many rows it holds (not those where it is null), in the form that is counted fastest.
     """
 
     select: Callable[[Any, Wanted], Any]
     unit: Callable[[Any], str]
     unknown: Callable[[Any, str], Any]
     sample: Callable[[Any, float, int], Any]
+    where: Callable[[nw.Expr], nw.Expr]
 
 
 def _treatment(dtype: Any) -> str:
@@ -58,6 +61,16 @@ def _treatment(dtype: Any) -> str:
 def _plain(rules: Rules, column: Any, dtype: Any) -> Any:
     rule = rules.get(_treatment(dtype))
     return column if rule is None else rule(column)
+
+
+def _truths(condition: nw.Expr) -> nw.Expr:
+    """Polars and DuckDB add up truth values as they are; as integers they take four and three times as long."""
+    return condition.sum()
+
+
+def _not_null(condition: nw.Expr) -> nw.Expr:
+    """Spark adds up no truth values. A count keeps no null of its own to look after, as a sum does: it is quicker."""
+    return nw.when(condition).then(nw.lit(1)).count()
 
 
 def _polars_select(native: Any, columns: Wanted) -> Any:
@@ -194,8 +207,9 @@ BACKENDS: Final[Mapping[nw.Implementation, Backend]] = {
         lambda dtype: "ns" if isinstance(dtype, nw.Time) else str(dtype.time_unit),
         _polars_unknown,
         _polars_sample,
+        _truths,
     ),
-    nw.Implementation.DUCKDB: Backend(_duckdb_select, _duckdb_unit, _duckdb_unknown, _duckdb_sample),
+    nw.Implementation.DUCKDB: Backend(_duckdb_select, _duckdb_unit, _duckdb_unknown, _duckdb_sample, _truths),
     **dict.fromkeys(
         _SPARK,
         Backend(
@@ -203,6 +217,7 @@ BACKENDS: Final[Mapping[nw.Implementation, Backend]] = {
             lambda _: "us",
             _spark_unknown,
             lambda native, fraction, seed: native.sample(fraction=fraction, seed=seed),
+            _not_null,
         ),
     ),
 }

@@ -66,6 +66,10 @@ class Plain:
         with reading(self.implementation), wide_rows(self.implementation, query):
             return query.collect("pyarrow").to_native()
 
+    def where(self, condition: nw.Expr) -> nw.Expr:
+        """In how many rows a condition holds; a row where it is null is none of them."""
+        return BACKENDS[self.implementation].where(condition)
+
     def sample(self, fraction: float, seed: int) -> Any:
         """About that share of the rows, drawn by the backend; the seed draws the same from the same layout of rows.
 

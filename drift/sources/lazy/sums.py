@@ -46,7 +46,7 @@ def counted(table: Plain, axes: Mapping[str, Axis], by: Split | None) -> dict[st
         if isinstance(form, Uncounted):
             lost[name] = form
         else:
-            parts.append(_part(name, form, axis))
+            parts.append(_part(table, name, form, axis))
     labels = [""] if by is None else by.labels
     found: dict[str, dict[str, Histogram]] = {label: {} for label in labels}
     rows = dict.fromkeys(labels, 0)
@@ -124,20 +124,16 @@ def _histograms(
     return histograms
 
 
-def _total(condition: nw.Expr) -> nw.Expr:
-    return condition.cast(nw.Int64).sum()
-
-
-def _part(name: str, form: Form, axis: Axis) -> _Part:
+def _part(table: Plain, name: str, form: Form, axis: Axis) -> _Part:
     column = nw.col(form.alias)
-    present = _total(~column.is_null())
+    present = table.where(~column.is_null())
     if not axis.kind.accepts(form.kind):
         return _Part(name, form, [present], _refuse(form, axis))
     if isinstance(axis, NumericAxis) and form.kind.ordered and axis.edges:
-        return _ordered(name, form, axis, present)
+        return _ordered(table, name, form, axis, present)
     if isinstance(axis, CategoricalAxis) and not _is_grouped(form, axis):
         names = _names(axis)
-        sums = [_total(column == nw.lit(key, form.type)) for key in names if form.kind is not Kind.EMPTY]
+        sums = [table.where(column == nw.lit(key, form.type)) for key in names if form.kind is not Kind.EMPTY]
         return _Part(name, form, [present, *sums], lambda found, n, lost: _of_names(axis, names, found, n, lost))
     return _Part(name, form, [present], lambda _, n, lost: histogram_of_presence(axis, n, lost))
 
@@ -149,7 +145,7 @@ def _refuse(form: Form, axis: Axis) -> Finish:
     return finish
 
 
-def _ordered(name: str, form: Form, axis: NumericAxis, present: nw.Expr) -> _Part:
+def _ordered(table: Plain, name: str, form: Form, axis: NumericAxis, present: nw.Expr) -> _Part:
     """A limit that the column's type does not reach is no question: all values, or none, are at least that."""
     column = nw.col(form.alias)
     sums = [present]
@@ -162,7 +158,7 @@ def _ordered(name: str, form: Form, axis: NumericAxis, present: nw.Expr) -> _Par
             where.append(0)
         else:
             where.append(len(sums))
-            sums.append(_total(column >= nw.lit(_literal(limit, form), form.type)))
+            sums.append(table.where(column >= nw.lit(_literal(limit, form), form.type)))
 
     def finish(found: Sums, n: int, missing: int) -> Histogram:
         every = [n, *found]
