@@ -64,7 +64,36 @@ class Bins:
             raise InputError(f"listed categories are 1 to {MAX_KNOWN} in number; got {self.top}")
 
 
-def choose_axis(values: Values, bins: Bins, rng: np.random.Generator | None = None) -> Axis:
+class Draw:
+    """Which rows edges are chosen from, by a seed: the same ones for every column of a table.
+
+    Parameters
+    ----------
+    seed : int
+        Of the generator; each question starts it anew.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._usual: dict[int, npt.NDArray[np.int64]] = {}
+
+    def one_of_each(self, stretches: int, rows: int) -> npt.NDArray[np.int64]:
+        """One row of each of as many equal stretches. Rows often lie in the order of time: no time is left out."""
+        if stretches != SAMPLE:
+            return self._drawn(stretches, rows)
+        if rows not in self._usual:  # drawn twice where two threads ask at once: they are the same rows
+            self._usual[rows] = self._drawn(stretches, rows)
+        return self._usual[rows]
+
+    def _drawn(self, stretches: int, rows: int) -> npt.NDArray[np.int64]:
+        starts = np.arange(stretches + 1) * rows // stretches
+        within = np.random.default_rng(self._seed).random(stretches)
+        drawn: npt.NDArray[np.int64] = starts[:-1] + (within * np.diff(starts)).astype(np.int64)
+        drawn.flags.writeable = False
+        return drawn
+
+
+def choose_axis(values: Values, bins: Bins, draw: Draw | None = None) -> Axis:
     """The axis of a column, from the reference's values.
 
     Parameters
@@ -73,8 +102,8 @@ def choose_axis(values: Values, bins: Bins, rng: np.random.Generator | None = No
         The reference's values.
     bins : Bins
         How to choose.
-    rng : numpy.random.Generator or None
-        Draws the rows that edges are chosen from where there are more than `SAMPLE`; None takes every row.
+    draw : Draw or None
+        Of the rows that edges are chosen from where there are more than `SAMPLE`; None takes every row.
 
     Returns
     -------
@@ -93,7 +122,7 @@ def choose_axis(values: Values, bins: Bins, rng: np.random.Generator | None = No
     ends = values.ends()
     if ends is None:  # no value at all; or nothing but infinities: tell the two apart
         return NumericAxis((0.0,), values.kind) if values.present else NumericAxis((), Kind.EMPTY)
-    edges = _increasing(values.edge(start) for start in _starts_of(values, ends, bins, rng))
+    edges = _increasing(values.edge(start) for start in _starts_of(values, ends, bins, draw))
     return NumericAxis((*edges, _beyond(values, ends[1])), values.kind)
 
 
@@ -129,10 +158,10 @@ def _choose_categories(values: CategoryCounts, top: int) -> CategoricalAxis:
     return CategoricalAxis(tuple(names[:top]), rare, values.kind)
 
 
-def _starts_of(values: OrderedValues, ends: tuple[Any, Any], bins: Bins, rng: np.random.Generator | None) -> list[Any]:
+def _starts_of(values: OrderedValues, ends: tuple[Any, Any], bins: Bins, draw: Draw | None) -> list[Any]:
     """The left edges of the bins, in the data's own units; the first is the smallest value."""
-    if rng is not None and values.rows > SAMPLE:
-        drawn = _drawn(values, ends, rng)
+    if draw is not None and values.rows > SAMPLE:
+        drawn = _drawn(values, ends, draw)
         few = _few_distinct(drawn, bins)
         if few is None or _are_all(values, few):
             return _starts(drawn, bins, few, values)
@@ -140,20 +169,14 @@ def _starts_of(values: OrderedValues, ends: tuple[Any, Any], bins: Bins, rng: np
     return _starts(ordered, bins, _few_distinct(ordered, bins), values)
 
 
-def _drawn(values: OrderedValues, ends: tuple[Any, Any], rng: np.random.Generator) -> Ordered:
+def _drawn(values: OrderedValues, ends: tuple[Any, Any], draw: Draw) -> Ordered:
     """About `SAMPLE` finite values, one from each of as many equal stretches of the rows; and both ends. Sorted."""
-    found = values.finite(_one_row_of_each(SAMPLE, values.rows, rng))
+    found = values.finite(draw.one_of_each(SAMPLE, values.rows))
     if len(found) < SAMPLE // 2:  # mostly missing: look at as many more rows
         stretches = SAMPLE * values.rows // max(values.present, 1)
-        found = values.finite(_one_row_of_each(stretches, values.rows, rng) if stretches < values.rows else None)
+        found = values.finite(draw.one_of_each(stretches, values.rows) if stretches < values.rows else None)
     both = np.array(ends, object if found.dtype.kind == "O" else found.dtype)
     return np.sort(np.concatenate([found, both]))
-
-
-def _one_row_of_each(stretches: int, rows: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Row numbers in increasing order. Rows often lie in the order of time: no time is left out."""
-    starts = np.arange(stretches + 1) * rows // stretches
-    return starts[:-1] + (rng.random(stretches) * np.diff(starts)).astype(np.int64)
 
 
 def _few_distinct(ordered: Ordered, bins: Bins) -> Ordered | None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from drift.binning import MAX_RULE_BINS, METHODS, SAMPLE, Bins, choose_axis, lookalikes
+from drift.binning import MAX_RULE_BINS, METHODS, SAMPLE, Bins, Draw, choose_axis, lookalikes
 from drift.counting import count
 from drift.errors import InputError
 from drift.histogram import MAX_KNOWN, CategoricalAxis, Histogram, Kind, NumericAxis, axis_from_dict
@@ -263,7 +263,7 @@ MANY_ROWS = 3 * SAMPLE
 
 def chosen(rows: Any, bins: Bins, seed: int = 0) -> NumericAxis:
     values = values_of(pa.chunked_array([pa.array(rows)]))
-    axis = choose_axis(values, bins, np.random.default_rng(seed))
+    axis = choose_axis(values, bins, Draw(seed))
     assert isinstance(axis, NumericAxis)
     return axis
 
@@ -324,7 +324,7 @@ def test_few_distinct_values_are_all_found_even_the_one_that_no_sample_holds(typ
 def test_very_many_odd_rows_have_an_axis_with_every_finite_value_inside(rows: pa.Array, method: str) -> None:
     held = pa.chunked_array([rows.slice(0, 12_345), rows.slice(12_345)])
     values = values_of(held)
-    axis = choose_axis(values, Bins(method), np.random.default_rng(0))
+    axis = choose_axis(values, Bins(method), Draw(0))
     found = count(values, axis)
     infinite = 2 * SAMPLE if pa.types.is_floating(rows.type) and rows[0].as_py() == INF else 0
     assert found.counts[0] + found.counts[-2] == infinite
