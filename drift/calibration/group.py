@@ -1,0 +1,122 @@
+"""Columns of one kind and number of bins, calibrated together: one pass of NumPy for thousands of columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from drift.calibration.novelty import Novelty, design_effect
+from drift.calibration.strangeness import Strangeness, strangeness
+from drift.calibration.tail import Tail, tail
+from drift.histogram import Axis, CategoricalAxis, NumericAxis
+
+Array = npt.NDArray[np.float64]
+
+Neighbours = tuple[tuple[int, int], ...]
+"""Bins that the reference may leave empty by construction, each with the bin its rows are counted with instead."""
+
+
+def neighbours(axis: Axis) -> Neighbours:
+    """Below and above go with the first and last bin, unseen with rare."""
+    if isinstance(axis, CategoricalAxis):
+        return ((axis.n_bins - 2, axis.n_bins - 3),) if axis.rare is not None else ()
+    return ((0, 1), (axis.n_bins - 2, axis.n_bins - 3)) if len(axis.edges) > 1 else ()
+
+
+def names_once(axis: Axis, pooled: npt.NDArray[np.int64]) -> float:
+    """About how many names occurred once in the reference.
+
+    Of the listed names it is known; of R rare names that share M rows it is R^2 / M, were their numbers
+    geometric, and taken twice, since those of names have longer tails.
+    """
+    if isinstance(axis, NumericAxis) or axis.rare is None:
+        return 0.0
+    names, rows = len(axis.rare), int(pooled[-3])
+    listed = int(np.count_nonzero(pooled[: len(axis.categories)] == 1))
+    return listed + (min(names, 2 * names * names / rows) if rows else names)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is known of C columns of k bins."""
+
+    folds: tuple[tuple[int, int, npt.NDArray[np.bool_]], ...]
+    strange: Strangeness
+    tail: Tail
+    novelty: Novelty
+    lowest: Array
+    highest: Array
+    rows: Array
+    counts: npt.NDArray[np.int64]
+
+    @property
+    def windows(self) -> int:
+        """Reference windows behind it."""
+        return self.strange.windows
+
+    def evidence(self, counts: Array) -> tuple[Array, npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+        """P-value, the bin that speaks, and whether it is one never filled; shape (C,), counts of shape (C, k).
+
+        Two questions are asked (is a bin out of its band, is a bin filled that never was), so the smaller p-value
+        counts twice (Bonferroni).
+        """
+        away = self.strange.of(self._folded(counts))
+        by_band, by_novelty = self.tail.p_value(away.max(axis=1)), self.novelty.p_value(counts)
+        new = by_novelty[0] < by_band
+        p_value = np.minimum(1.0, 2 * np.minimum(by_band, by_novelty[0]))
+        return p_value, np.where(new, by_novelty[1], away.argmax(axis=1)), new
+
+    def bands(self, level: float, rows: Array) -> tuple[Array, Array]:
+        """The shares between which a window's bins stay unless its p-value falls below `level`, shape (C, k) each.
+
+        `rows`, shape (C, 1), is the size of the window. A bin counted with its neighbour has a band from 0.
+        """
+        low, high = self.strange.band(self.tail.limit(level / 2)[:, None], rows)
+        for source, _, never in self.folds:
+            low[never, source] = 0.0
+        new = self.novelty.limit(level / 2, rows)
+        for i, at in enumerate(self.novelty.bins):
+            never = self.novelty.never[:, i]
+            low[never, at], high[never, at] = 0.0, new[never, i]
+        return low, high
+
+    def _folded(self, counts: Array) -> Array:
+        return fold(counts, self.folds)
+
+
+def fold(counts: Array, folds: Sequence[tuple[int, int, npt.NDArray[np.bool_]]]) -> Array:
+    """Count the rows of bins that the reference never filled with their neighbours'; counts of shape (C, ..., k)."""
+    folded = counts.copy()
+    for source, target, never in folds:
+        folded[never, ..., target] += folded[never, ..., source]
+        folded[never, ..., source] = 0
+    return folded
+
+
+def learn(axes: Sequence[Axis], counts: npt.NDArray[np.int64]) -> Group:
+    """Calibrate C columns on N windows, none of them empty; counts of shape (C, N, k), axes alike."""
+    values = counts.astype(np.float64)
+    pooled = counts.sum(axis=1)
+    rows = values.sum(axis=2)
+    beside = neighbours(axes[0])
+    folds = tuple((source, target, pooled[:, source] == 0) for source, target in beside)
+    sides = [design_effect(values[:, :, target], rows) for _, target in beside]
+    missing = counts.shape[2] - 1
+    never = [*(where for *_, where in folds), pooled[:, missing] == 0]
+    once = np.array([names_once(axis, total) for axis, total in zip(axes, pooled, strict=True)])
+    nothing = np.zeros(len(axes))
+    novelty = Novelty(
+        bins=(*(source for source, _ in beside), missing),
+        never=np.stack(never, axis=1),
+        rows=rows.sum(axis=1, keepdims=True),
+        cluster=np.stack([*sides, np.ones(len(axes))], axis=1),
+        once=np.stack([*(once for _ in beside), nothing], axis=1),
+    )
+    together = fold(values, folds)
+    strange = strangeness(together)
+    filled = np.count_nonzero(together.sum(axis=1), axis=1)
+    shares = values / rows[:, :, None]
+    return Group(
+        folds, strange, tail(strange.ordinary, filled), novelty, shares.min(axis=1), shares.max(axis=1), rows, counts
+    )

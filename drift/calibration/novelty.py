@@ -1,0 +1,85 @@
+"""How often ordinary windows fill a bin that no reference window ever filled.
+
+The edges of a numeric axis come from the reference, so nothing of it lies below or above them; a category that it has
+is not unseen. Their shares in the reference are zero by construction, and say nothing about how they vary. What does
+is the order of the rows. If the rows of a window and of the reference were all draws of one law, j given rows of the
+window would all exceed the reference's largest with probability q^j about, q = n / (n + m) (the precedence test:
+Nelson 1963; the rule of succession for j = 1). For names, f of which occurred once in the reference, the chance of a
+new one is about f / m a row (Good 1953). Both are I_q(j, 1 + f), the regularised incomplete beta function: the
+predictive law of a Poisson rate after f events in m rows (and q^j for f = 0).
+
+Rows that come in clusters are fewer draws than rows: n and j are divided by the design effect of the neighbouring bin
+(the variance of its share between windows, over that of a random sample: Kish 1965), and a window never counts for more
+than `DRAWS` draws.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+DRAWS: Final = 10_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Novelty:
+    """Bins that no reference window filled, of C columns; at most b of them each.
+
+    Parameters
+    ----------
+    bins : tuple of int
+        Which bins may be such, for all columns alike.
+    never : array of bool, shape (C, b)
+        Which are.
+    rows : array, shape (C, 1)
+        Rows of the reference.
+    cluster : array, shape (C, b)
+        Rows that come together.
+    once : array, shape (C, b)
+        Names that occurred once.
+    """
+
+    bins: tuple[int, ...]
+    never: Mask
+    rows: Array
+    cluster: Array
+    once: Array
+
+    def p_value(self, counts: Array) -> tuple[Array, npt.NDArray[np.intp]]:
+        """How often the fullest such bin is so full, and which it is; shape (C,) each, counts of shape (C, k).
+
+        Corrected for the number of such bins (Bonferroni); 1 where there is none.
+        """
+        from scipy.special import betainc  # noqa: PLC0415 - quick start-up
+
+        rows = counts.sum(axis=1, keepdims=True)
+        cluster = np.maximum(self.cluster, rows / DRAWS)
+        draws = counts[:, self.bins] / cluster
+        told = self.never & (draws > 0)
+        rare = betainc(np.where(told, draws, 1.0), 1 + self.once / cluster, rows / (rows + self.rows))
+        each = np.where(told, rare, 1.0)
+        which = each.argmin(axis=1)
+        corrected = np.minimum(1.0, each.min(axis=1) * np.maximum(1, self.never.sum(axis=1)))
+        return corrected, np.asarray(self.bins)[which]
+
+    def limit(self, level: float, rows: Array) -> Array:
+        """The share at which each such bin has a (corrected) p-value of `level`, shape (C, b); NaN for other bins."""
+        from scipy.special import btdtria  # noqa: PLC0415 - quick start-up
+
+        each = level / np.maximum(1, self.never.sum(axis=1, keepdims=True))
+        cluster = np.maximum(self.cluster, rows / DRAWS)
+        draws = btdtria(each, 1 + self.once / cluster, rows / (rows + self.rows))
+        return np.where(self.never, np.minimum(1.0, draws * cluster / rows), np.nan)
+
+
+def design_effect(counts: Array, rows: Array) -> Array:
+    """Variance of a share between windows over that of random samples, from 1 to the mean rows: (C, N) to (C,)."""
+    share = counts / rows
+    pooled = counts.sum(axis=1) / rows.sum(axis=1)
+    chance = pooled * (1 - pooled) * (1 / rows).mean(axis=1)
+    ratio = np.where(chance > 1e-12, share.var(axis=1, ddof=1) / np.maximum(chance, 1e-12), 1.0)
+    return np.asarray(np.clip(ratio, 1.0, rows.mean(axis=1)))
