@@ -39,6 +39,12 @@ class Source(Protocol):
         """Count the rows of a window on axes chosen before, by the segments known to the reference."""
         ...
 
+    def count_each(
+        self, axes: Mapping[str, Axis], windows: Sequence[Window], segments: Sequence[str], known: Collection[str]
+    ) -> list[dict[str, Profile]]:
+        """What `count` gives for each of several windows, which are in the order of time and do not overlap."""
+        ...
+
     def provenance(self) -> dict[str, Any]:
         """What was read, in a form that changes when the data does."""
         ...

@@ -16,6 +16,7 @@ from drift.sources.files.sketch import Sketch
 from drift.sources.files.stream import Stream, mapped
 from drift.sources.memory.arrow import UnbinnableError, values_of
 from drift.sources.memory.table import MAX_SEGMENTS, OTHER_SEGMENT, Table, segment_keys
+from drift.window import Window
 
 HELD: Final = 20_000_000
 """Values of all samples together, about: of many columns, each has a smaller sample."""
@@ -41,6 +42,33 @@ def count_stream(
         for key, profile in found.items():
             total[key] = total[key] + profile if key in total else profile
     return {key: total[key] for key in _ordered(total, segments)}
+
+
+def count_windows(
+    stream: Stream,
+    windows: Sequence[Window],
+    axes: Mapping[str, Axis],
+    segments: Sequence[str],
+    known: Collection[str],
+) -> list[dict[str, Profile]]:
+    """What `count_stream` gives for each of several windows within the stream's, in one pass over its rows.
+
+    Raises
+    ------
+    SourceError
+        As `count_stream`.
+    """
+
+    def counted(table: Table) -> dict[str, Profile]:
+        return {key: part.count(axes, threads=1) for key, part in table.split(segments, known).items()}
+
+    nothing = counted(stream.empty())
+    totals = [dict(nothing) for _ in windows]
+    for number, found in mapped(lambda part: (part[0], counted(part[1])), stream.parts(windows)):
+        total = totals[number]
+        for key, profile in found.items():
+            total[key] = total[key] + profile if key in total else profile
+    return [{key: total[key] for key in _ordered(total, segments)} for total in totals]
 
 
 def learn_stream(

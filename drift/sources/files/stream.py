@@ -15,8 +15,9 @@ from drift.errors import SourceError
 from drift.histogram import Fault, Uncounted
 from drift.sources.files.formats import open_file
 from drift.sources.files.places import File
-from drift.sources.files.reading import Piece, Reader, naming
+from drift.sources.files.reading import Piece, Placing, Reader, naming
 from drift.sources.memory.arrow import TEXT, decoded
+from drift.sources.memory.parts import by_window
 from drift.sources.memory.table import Table
 from drift.window import Window
 
@@ -80,19 +81,38 @@ class Opened:
             if self._placed(place, Table(self._of_folders([place.timestamp], 1), 1)).rows == 0:
                 return
             place = None
-        own = set(self.reader.schema.names)
-        here = [n for n in names if n in own and not isinstance(self.columns[n], Uncounted)]
-        if place is None:
-            pieces = self.reader.pieces(here, None, None)
-        else:
-            self._placed(place, Table({}, 0))  # says what is amiss with the timestamp
-            pieces = self.reader.pieces(here, place.timestamp, place.holds)
-        while (piece := naming(self.file, lambda: next(pieces, None))) is not None:
+        for piece in self._pieces(names, place, None if place is None else place.holds):
             table = self._table(piece, names)
             if place is not None and not piece.inside:
                 table = self._placed(place, table)
             if table.rows:
                 yield table
+
+    def parts(self, names: Sequence[str], place: Place, windows: Sequence[Window]) -> Iterator[tuple[int, Table]]:
+        """Its rows in each of several windows within a place, apart, piece by piece, each with its window's number."""
+
+        def split(table: Table) -> list[tuple[int, Table]]:
+            return list(by_window(table, windows, place.timestamp, place.timezone))
+
+        if place.timestamp in self.folders:  # all rows have the same instant
+            for number, _ in self._told(Table(self._of_folders([place.timestamp], 1), 1), split):
+                yield from ((number, table) for table in self.tables(names, None))
+            return
+
+        def some(ends: pa.ChunkedArray) -> bool | None:  # the timestamps are always wanted: never "all inside"
+            return False if place.holds(ends) is False else None
+
+        for piece in self._pieces(names, place, some):
+            yield from self._told(self._table(piece, names), split)
+
+    def _pieces(self, names: Sequence[str], place: Place | None, placing: Placing | None) -> Iterator[Piece]:
+        own = set(self.reader.schema.names)
+        here = [n for n in names if n in own and not isinstance(self.columns[n], Uncounted)]
+        if place is not None:
+            self._placed(place, Table({}, 0))  # says what is amiss with the timestamp
+        pieces = self.reader.pieces(here, None if place is None else place.timestamp, placing)
+        while (piece := naming(self.file, lambda: next(pieces, None))) is not None:
+            yield piece
         if not naming(self.file, self.file.unchanged):
             raise SourceError(f"{self.file.name} changed while it was read; it is read anew at the next try")
 
@@ -210,10 +230,28 @@ class Stream:
         SourceError
             Where a file cannot be read, or is no longer as it was.
         """
-        wanted = [name for name, type_ in self.columns.items() if not isinstance(type_, Uncounted)]
         for file in self._files:
-            for table in file.tables(wanted, self._place):
-                yield Table({name: self._cast(name, table) for name in self.columns}, table.rows)
+            for table in file.tables(self._wanted(), self._place):
+                yield self._joined(table)
+
+    def parts(self, windows: Sequence[Window]) -> Iterator[tuple[int, Table]]:
+        """All rows that lie in one of several windows, some at a time, each part with its window's number.
+
+        Raises
+        ------
+        SourceError
+            As `tables`.
+        """
+        assert self._place is not None  # noqa: S101 - for the type checker; only rows with instants lie in windows
+        for file in self._files:
+            for number, table in file.parts(self._wanted(), self._place, windows):
+                yield number, self._joined(table)
+
+    def _wanted(self) -> list[str]:
+        return [name for name, type_ in self.columns.items() if not isinstance(type_, Uncounted)]
+
+    def _joined(self, table: Table) -> Table:
+        return Table({name: self._cast(name, table) for name in self.columns}, table.rows)
 
     def _cast(self, name: str, table: Table) -> pa.ChunkedArray | Uncounted:
         type_ = self.columns[name]

@@ -68,6 +68,12 @@ class Spark:
         """Count the rows of a window on axes chosen before, by the segments known to the reference."""
         return self._rows(window).count_by(axes, segments, known)
 
+    def count_each(
+        self, axes: Mapping[str, Axis], windows: Sequence[Window], segments: Sequence[str], known: Collection[str]
+    ) -> list[dict[str, Profile]]:
+        """Count each of several windows, one after the other."""
+        return [self.count(axes, window, segments, known) for window in windows]
+
     def provenance(self) -> dict[str, Any]:
         """What is read: the table or the query's digest, its rows and its last instant."""
         rows, span = self._extent()

@@ -2,15 +2,13 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -81,46 +79,9 @@ class Table:
         """The rows of one window; rows without a timestamp belong to none."""
         instants = self.instants(timestamp, timezone)
         ticks = instants.cast(pa.int64())
-        start, end = (_ticks(moment, instants.type.unit) for moment in (window.start, window.end))
+        start, end = (ticks_of(moment, instants.type.unit) for moment in (window.start, window.end))
         inside = pc.and_(pc.greater_equal(ticks, start), pc.less(ticks, end))
         return self.where(pc.fill_null(inside, False))  # noqa: FBT003 - Arrow's signature
-
-    def by_window(self, windows: Sequence[Window], timestamp: str, timezone: ZoneInfo) -> Iterator[tuple[int, "Table"]]:
-        """The rows of each window that has any, with the window's number; rows in none are left out.
-
-        Parameters
-        ----------
-        windows : sequence of Window
-            In the order of time; none overlaps another.
-        timestamp, timezone
-            As for `within`.
-        """
-        instants = self.instants(timestamp, timezone)
-        if not windows or not self.rows:
-            return
-        ends = [[_ticks(moment, instants.type.unit) for moment in (w.start, w.end)] for w in windows]
-        starts, stops = np.array(ends, np.int64).T
-        ticks = instants.cast(pa.int64()).fill_null(0).to_numpy()
-        number = np.searchsorted(starts, ticks, side="right") - 1
-        out = (number < 0) | (ticks >= stops[number])
-        if instants.null_count:
-            out |= instants.is_null().to_numpy()
-        number[out] = -1
-        order = None if (np.diff(number) >= 0).all() else np.argsort(number, kind="stable")
-        rows = self if order is None else self._taken(order)
-        found, first = np.unique(number if order is None else number[order], return_index=True)
-        for n, start, stop in zip(found.tolist(), first.tolist(), [*first[1:].tolist(), self.rows], strict=True):
-            if n >= 0:
-                yield n, rows._slice(start, stop - start)
-
-    def _taken(self, order: npt.NDArray[np.int64]) -> "Table":
-        # From a buffer: Arrow loads pandas to look at an array of NumPy's.
-        places = pa.Array.from_buffers(pa.int64(), len(order), [None, pa.py_buffer(order)])
-        return Table({n: c if isinstance(c, Uncounted) else c.take(places) for n, c in self.columns.items()}, self.rows)
-
-    def _slice(self, start: int, rows: int) -> "Table":
-        kept = {n: c if isinstance(c, Uncounted) else c.slice(start, rows) for n, c in self.columns.items()}
-        return Table(kept, rows)
 
     def span(self, timestamp: str, timezone: ZoneInfo) -> tuple[datetime, datetime] | None:
         """The first and last instants; None without any."""
@@ -292,7 +253,7 @@ def _holds_times(type_: pa.DataType) -> bool:
     return bool(pa.types.is_date(type_) or pa.types.is_timestamp(type_))
 
 
-def _ticks(moment: datetime, unit: str) -> int:
+def ticks_of(moment: datetime, unit: str) -> int:
     """An instant counted in microseconds or nanoseconds, as far as 64 bits reach."""
     microseconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     ticks = microseconds * (1000 if unit == "ns" else 1)

@@ -75,10 +75,14 @@ class Sql:
     ) -> dict[str, Profile]:
         """Count the rows of a window on axes chosen before, by the segments known to the reference."""
         with self._open() as relation:
-            rows = relation.within(window)
-            types = _types(relation, rows, list(axes), segments)
-            by = [known_segment(name, types[name], known) for name in segments]
-            return _count(relation, rows, axes, by, types, known)
+            return _count_within(relation, window, axes, segments, known)
+
+    def count_each(
+        self, axes: Mapping[str, Axis], windows: Sequence[Window], segments: Sequence[str], known: Collection[str]
+    ) -> list[dict[str, Profile]]:
+        """Count each of several windows, one after the other, all of them in one snapshot."""
+        with self._open() as relation:
+            return [_count_within(relation, window, axes, segments, known) for window in windows]
 
     def provenance(self) -> dict[str, Any]:
         """Which rows, and how far they reach by now."""
@@ -106,6 +110,19 @@ def _types(relation: Relation, rows: Select[Any], names: Sequence[str], segments
             raise SourceError(f"segment column {name!r}: is not in the data")
     there = [name for name in dict.fromkeys([*names, *segments]) if name in relation.names]
     return relation.types(rows, there)
+
+
+def _count_within(
+    relation: Relation,
+    window: Window | None,
+    axes: Mapping[str, Axis],
+    segments: Sequence[str],
+    known: Collection[str],
+) -> dict[str, Profile]:
+    rows = relation.within(window)
+    types = _types(relation, rows, list(axes), segments)
+    by = [known_segment(name, types[name], known) for name in segments]
+    return _count(relation, rows, axes, by, types, known)
 
 
 def _count(
