@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 import drift
 from drift.monitor import Columns
-from drift.sources.memory.cells import array_of
+from drift.sources.memory.cells import _first_of_each, array_of
 from drift.sources.memory.frames import read_frame
 from drift.sources.memory.table import Table
 
@@ -101,6 +102,18 @@ def test_objects_that_first_come_late_are_found(distinct: int) -> None:
         cells = names[order]
         assert told(array_of, cells) == told(as_arrow, cells)
         assert pa.types.is_dictionary(array_of(cells).type)
+
+
+def test_codes_in_another_order_than_that_of_appearance_are_not_trusted() -> None:
+    addresses = np.array([30, 10, 30, 20, 10] * 3_000)
+    as_met = pa.array(addresses).dictionary_encode()
+    first = _first_of_each(as_met, addresses)
+    assert first is not None
+    assert first.tolist() == [0, 1, 3]
+    codes = pc.subtract(2, as_met.indices)
+    other = pa.DictionaryArray.from_arrays(codes, as_met.dictionary.take(pa.array([2, 1, 0])))
+    assert other.to_pylist() == addresses.tolist()
+    assert _first_of_each(other, addresses) is None
 
 
 def test_a_reader_that_shares_only_some_of_its_texts_is_read_plainly() -> None:

@@ -43,10 +43,10 @@ def array_of(cells: npt.NDArray[np.object_]) -> Any:
     if len(held) < _FEW or _mostly_distinct(addresses := np.frombuffer(held, np.int64)):
         return pa.array(held, from_pandas=True)
     found = pa.Array.from_buffers(pa.int64(), len(held), [None, pa.py_buffer(addresses)]).dictionary_encode()
-    if len(found.dictionary) > min(_MOST, len(held) // 4):
+    if len(found.dictionary) > min(_MOST, len(held) // 4) or (first := _first_of_each(found, addresses)) is None:
         return pa.array(held, from_pandas=True)
     # In the order in which they appear: what type they have in common may depend on it, as does the error.
-    values = pa.array(held[_first_of_each(_numpy(found.indices), len(found.dictionary))], from_pandas=True)
+    values = pa.array(held[first], from_pandas=True)
     if not pa.types.is_string(values.type):
         return values.take(found.indices)
     return pa.DictionaryArray.from_arrays(found.indices, values)
@@ -57,18 +57,22 @@ def _mostly_distinct(addresses: Addresses) -> bool:
     return len(np.unique(some)) > len(some) // 2
 
 
-def _first_of_each(codes: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.int64]:
-    """Where each code is first seen. Arrow numbers values as it meets them: a new code is above all before it."""
+def _first_of_each(found: Any, addresses: Addresses) -> npt.NDArray[np.int64] | None:
+    """Where each code is first seen; None where they are not numbered as they appear, as Arrow does, unpromised.
+
+    A new code is then above all before it: only blocks in which the highest code rises are looked through.
+    """
+    codes, distinct = _numpy(found.indices, np.int32), _numpy(found.dictionary, np.int64)
     starts = np.arange(0, len(codes), _BLOCK)
     highest = np.maximum.accumulate(np.maximum.reduceat(codes, starts))
-    first = np.empty(count, np.int64)
+    first = np.zeros(len(distinct), np.int64)
     known = 0
     for block in np.flatnonzero(np.diff(highest, prepend=-1)):
         new = np.arange(known, known := int(highest[block]) + 1)
         above = np.maximum.accumulate(codes[starts[block] : starts[block] + _BLOCK])
         first[new] = starts[block] + np.searchsorted(above, new)
-    return first
+    return first if np.array_equal(addresses[first], distinct) else None
 
 
-def _numpy(indices: Any) -> npt.NDArray[np.int32]:
-    return np.frombuffer(indices.buffers()[1], np.int32, len(indices), indices.offset * 4)
+def _numpy(array: Any, held: type[Any]) -> npt.NDArray[Any]:
+    return np.frombuffer(array.buffers()[1], held, len(array), array.offset * np.dtype(held).itemsize)
