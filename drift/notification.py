@@ -60,10 +60,8 @@ class Event:
 
     @property
     def ratio(self) -> float:
-        """The score in units of its threshold; 0 without one."""
-        if self.result is None or self.result.score is None or self.result.threshold is None:
-            return 0.0
-        return self.result.score / self.result.threshold.drift
+        """How far the column is beyond its limit, which is 1; 0 without a score."""
+        return 0.0 if self.result is None else self.result.ratio
 
     @property
     def message(self) -> str:

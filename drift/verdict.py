@@ -1,9 +1,12 @@
 """Verdicts: what a score means under a threshold. Pure; says why."""
 
+import math
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
+from drift.calibration import FEW, Evidence
 from drift.errors import InputError
 from drift.inference import SIGNIFICANCE
 from drift.scoring import Score
@@ -108,14 +111,44 @@ class Judgement:
     reason: str
 
 
-def judge(score: Score, threshold: Threshold) -> Judgement:
-    """Hold a score against a threshold, guarded by the noise.
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What reference windows taught about a column, and what is asked of it.
 
-    A score that reaches the limit is believed where it stands out from what unchanged data would give
-    (p < 0.001). Where it does not, a limit that the user named cannot be told from noise: `insufficient`, never
-    an alarm and never a silent `ok`. A customary limit then gives way to the noise, and the reason says so: `ok`,
-    unless the window is so small that even a score of three times the limit would not stand out.
+    Parameters
+    ----------
+    evidence : Evidence
+        How often an ordinary window is as strange.
+    level : float
+        A p-value below it is drift: what the false-alarm budget allows one check.
+    period : timedelta
+        Length of a window: it turns a p-value into "once in 9 years".
     """
+
+    evidence: Evidence
+    level: float
+    period: timedelta
+
+
+def ratio_of(p_value: float, level: float) -> float:
+    """How far a p-value is on the way to a level: 1 at the level, 0 for the most ordinary window, on the log scale."""
+    return math.log(max(p_value, 1e-300)) / math.log(level)
+
+
+def judge(score: Score, threshold: Threshold, learned: Learned | None = None) -> Judgement:
+    """Hold a score against a threshold, guarded by the noise; or, where none is named, by what was learned.
+
+    A limit that the user named: a score that reaches it is believed where it stands out from what unchanged data
+    would give (p < 0.001, of reference windows where there are enough, else of two samples). Where it does not, the
+    limit cannot be told from noise: `insufficient`, never an alarm and never a silent `ok`.
+
+    None named (`auto`): reference windows decide where there are enough: drift is what an ordinary window shows more
+    rarely than the false-alarm budget allows. Without them the metric's customary limit judges, and gives way to the
+    noise where it lies within it: `ok`, unless the window is so small that even a score of three times the limit
+    would not stand out.
+    """
+    if learned is not None and threshold.customary:
+        return _judge_learned(score, learned)
     reached, limit = _reached(score.value, threshold)
     named = ("warning " if reached is Verdict.WARN else "") + "threshold"
     if threshold.customary:
@@ -127,12 +160,25 @@ def judge(score: Score, threshold: Threshold) -> Judgement:
     if score.p_value < SIGNIFICANCE:
         return Judgement(reached, f"{told} reaches the {named} {limit:g} ({noise})")
     rows = f"{score.live_rows} live and {score.reference_rows} reference rows vary this much by chance ({noise})"
+    if learned is not None:
+        rows = f"{learned.evidence.windows} reference windows vary this much ({noise})"
     if threshold.customary and score.detectable <= BLIND * limit:
         return Judgement(Verdict.OK, f"{told} reaches the {named} {limit:g}, but {rows}: judged by the noise")
     return Judgement(
         Verdict.INSUFFICIENT,
         f"{told} reaches the {named} {limit:g}, but {rows}; only {score.detectable:.2g} or more would stand out",
     )
+
+
+def _judge_learned(score: Score, learned: Learned) -> Judgement:
+    found = learned.evidence
+    told = f"{score.method.metric} {score.value:.3g}, noise {score.noise_floor:.2g}"
+    few = f" (learned from {found.windows} windows only: wide)" if found.windows < FEW else ""
+    often = f"expected this often: {once_in(found.p_value, learned.period)}"
+    if found.p_value < learned.level:
+        return Judgement(Verdict.DRIFT, f"{told}; {often}{few}")
+    budget = f"the budget asks for {once_in(learned.level, learned.period)}"
+    return Judgement(Verdict.OK, f"{told}; {often}, {budget}{few}")
 
 
 def _reached(value: float, threshold: Threshold) -> tuple[Verdict, float]:
@@ -147,3 +193,15 @@ def _reached(value: float, threshold: Threshold) -> tuple[Verdict, float]:
 def told_p(p_value: float) -> str:
     """A p-value for a person: one digit, and none of what nobody can have measured."""
     return "< 1e-9" if p_value < 1e-9 else f"= {p_value:.1g}"
+
+
+_UNITS: Final = ((365.2425, "year"), (7.0, "week"), (1.0, "day"), (1 / 24, "hour"), (1 / 1440, "minute"))
+
+
+def once_in(p_value: float, period: timedelta) -> str:
+    """How often a window of a p-value comes, for a person: ``once in 9 years``."""
+    days = period / timedelta(days=1) / max(p_value, 1e-300)
+    if days > 365.2425e3:
+        return "less than once in 1,000 years"
+    unit, name = next(((u, n) for u, n in _UNITS if days >= 2 * u), _UNITS[-1])
+    return f"once in {days / unit:.0f} {name}s"

@@ -109,6 +109,7 @@ class Calibration:
         self._groups: list[tuple[Group, dict[str, int]]] = []
         self._axes: dict[str, Axis] = {}
         self._windows: dict[str, int] = {}
+        self._ordinary: dict[tuple[str, Method, float], Ordinary] = {}  # the same for every window held to it
         alike: dict[Hashable, list[str]] = {}
         filled = {name: np.asarray(history.counts.any(axis=1)) for name, history in histories.items()}
         for name, history in histories.items():
@@ -174,14 +175,15 @@ class Calibration:
 
     def ordinary(self, method: Method, level: float, columns: Collection[str]) -> dict[str, Ordinary]:
         """How ordinary windows of some columns score by a method, and the smallest score told from them at a level."""
-        found = {}
+        found = {name: known for name in columns if (known := self._ordinary.get((name, method, level)))}
         for group, places in self._groups:
-            here = [name for name in places if name in columns]
+            here = [name for name in places if name in columns and name not in found]
             if here:
                 at = np.array([places[name] for name in here])
                 mean, largest, seen = ordinary_scores(group, at, method, level)
                 numbers = zip(mean.tolist(), largest.tolist(), seen.tolist(), strict=True)
                 found.update({n: Ordinary(*three) for n, three in zip(here, numbers, strict=True)})
+                self._ordinary.update({(n, method, level): found[n] for n in here})
         return found
 
     def carried_over(self, follows: npt.NDArray[np.bool_]) -> float:
