@@ -92,6 +92,9 @@ class Calibration:
     ----------
     histories : mapping of str to History
         By column. A column with fewer than `LEAST` windows that hold rows is left out.
+    own : mapping of str to (History, Histogram), optional
+        The reference of each of these windows, and that of the live one, where every window has its own (the same
+        hour of earlier weeks): how windows differ from that is then what is learned.
 
     Examples
     --------
@@ -105,8 +108,11 @@ class Calibration:
     ('missing', True, True)
     """
 
-    def __init__(self, histories: Mapping[str, History]) -> None:
-        self._groups: list[tuple[Group, dict[str, int]]] = []
+    def __init__(
+        self, histories: Mapping[str, History], own: Mapping[str, tuple[History, Histogram]] | None = None
+    ) -> None:
+        self._own = own
+        self._groups: list[tuple[Group, dict[str, int], npt.NDArray[np.bool_]]] = []
         self._axes: dict[str, Axis] = {}
         self._windows: dict[str, int] = {}
         self._ordinary: dict[tuple[str, Method, float], Ordinary] = {}  # the same for every window held to it
@@ -124,8 +130,12 @@ class Calibration:
 
     def _learn(self, histories: Mapping[str, History], filled: npt.NDArray[np.bool_]) -> None:
         axes = {name: history.axis for name, history in histories.items()}
-        group = learn(list(axes.values()), np.stack([h.counts for h in histories.values()])[:, filled])
-        self._groups.append((group, {name: at for at, name in enumerate(histories)}))
+        own = None
+        if self._own is not None:
+            pairs = [self._own[name] for name in histories]
+            own = np.stack([h.counts for h, _ in pairs])[:, filled], np.stack([live.counts for _, live in pairs])
+        group = learn(list(axes.values()), np.stack([h.counts for h in histories.values()])[:, filled], own)
+        self._groups.append((group, {name: at for at, name in enumerate(histories)}, filled))
         self._axes |= axes
         self._windows |= dict.fromkeys(axes, group.windows)
 
@@ -140,7 +150,7 @@ class Calibration:
     def evidence(self, live: Mapping[str, Histogram]) -> dict[str, Evidence]:
         """What speaks for a change, in each column that is known and has rows on the same axis."""
         told: dict[str, Evidence] = {}
-        for group, places in self._groups:
+        for group, places, _ in self._groups:
             here = [n for n in places if n in live and live[n].axis == self._axes[n] and live[n].counts.any()]
             if not here:
                 continue
@@ -165,7 +175,7 @@ class Calibration:
             Size of the window in question; else that of the reference's windows (their median).
         """
         found = {}
-        for group, places in self._groups:
+        for group, places, _ in self._groups:
             size = np.median(group.rows, axis=1)
             for name, at in places.items():
                 size[at] = (rows or {}).get(name, size[at])
@@ -176,7 +186,7 @@ class Calibration:
     def ordinary(self, method: Method, level: float, columns: Collection[str]) -> dict[str, Ordinary]:
         """How ordinary windows of some columns score by a method, and the smallest score told from them at a level."""
         found = {name: known for name in columns if (known := self._ordinary.get((name, method, level)))}
-        for group, places in self._groups:
+        for group, places, _ in self._groups:
             here = [name for name in places if name in columns and name not in found]
             if here:
                 at = np.array([places[name] for name in here])
@@ -186,27 +196,28 @@ class Calibration:
                 self._ordinary.update({(n, method, level): found[n] for n in here})
         return found
 
-    def carried_over(self, follows: npt.NDArray[np.bool_]) -> float:
+    def carried_over(self, starts: Array, ends: Array) -> float:
         """Correlation of strangeness between a window and the next: how far strange windows come in rows.
 
         Parameters
         ----------
-        follows : array of bool, shape (windows,)
-            Whether a window begins where the one before it (in the histories) ends.
+        starts, ends : array, shape (windows,)
+            When the windows of the histories begin and end, in any unit.
 
         Returns
         -------
         float
-            The mean over columns, plus a standard error of one column's; from 0 to 0.99.
+            The mean over columns, plus a standard error of one column's; from 0 to 0.99. 0 where fewer than `LEAST`
+            windows follow another.
         """
-        found = []
-        for group, _ in self._groups:
-            if group.windows != len(follows):
-                continue
-            now, before = follows.nonzero()[0], follows.nonzero()[0] - 1
-            if len(now) >= LEAST:
+        found: list[float] = []
+        for group, _, filled in self._groups:
+            begins, stops = starts[filled], ends[filled]
+            before = np.flatnonzero(begins[1:] == stops[:-1])
+            if len(before) >= LEAST:
                 logs = np.log(group.strange.in_time + 1)
                 away = logs - logs.mean(axis=1, keepdims=True)
                 spread = np.maximum((away * away).mean(axis=1), 1e-12)
-                found += ((away[:, now] * away[:, before]).mean(axis=1) / spread + len(now) ** -0.5).tolist()
+                alike = (away[:, before + 1] * away[:, before]).mean(axis=1) / spread
+                found += (alike + len(before) ** -0.5).tolist()
         return float(np.clip(np.mean(found), 0.0, 0.99)) if found else 0.0

@@ -39,7 +39,25 @@ def names_once(axis: Axis, pooled: npt.NDArray[np.int64]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What is known of C columns of k bins."""
+    """What is known of C columns of k bins, from N windows.
+
+    Parameters
+    ----------
+    folds : tuple of (int, int, array of bool of shape (C,))
+        Bins that the reference left empty are counted with a neighbour: source, target, for which columns.
+    strange, tail, novelty
+        See there.
+    lowest, highest : array, shape (C, k)
+        The least and the largest share of a bin in any window.
+    rows : array, shape (C, N)
+        Rows of the windows.
+    counts : array of int, shape (C, N, k)
+        The windows.
+    own : array of int, shape (C, N, k), or None
+        The reference of each window, where each has its own; else it is all other windows.
+    held : array of int, shape (C, k)
+        What the live window is held to.
+    """
 
     folds: tuple[tuple[int, int, npt.NDArray[np.bool_]], ...]
     strange: Strangeness
@@ -49,6 +67,8 @@ class Group:
     highest: Array
     rows: Array
     counts: npt.NDArray[np.int64]
+    own: npt.NDArray[np.int64] | None
+    held: npt.NDArray[np.int64]
 
     @property
     def windows(self) -> int:
@@ -94,8 +114,15 @@ def fold(counts: Array, folds: Sequence[tuple[int, int, npt.NDArray[np.bool_]]])
     return folded
 
 
-def learn(axes: Sequence[Axis], counts: npt.NDArray[np.int64]) -> Group:
-    """Calibrate C columns on N windows, none of them empty; counts of shape (C, N, k), axes alike."""
+def learn(
+    axes: Sequence[Axis],
+    counts: npt.NDArray[np.int64],
+    own: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None,
+) -> Group:
+    """Calibrate C columns on N windows, none of them empty; counts of shape (C, N, k), axes alike.
+
+    `own` holds the reference of each window, shape (C, N, k), and of the live one, shape (C, k), where they differ.
+    """
     values = counts.astype(np.float64)
     pooled = counts.sum(axis=1)
     rows = values.sum(axis=2)
@@ -114,9 +141,21 @@ def learn(axes: Sequence[Axis], counts: npt.NDArray[np.int64]) -> Group:
         once=np.stack([*(once for _ in beside), nothing], axis=1),
     )
     together = fold(values, folds)
-    strange = strangeness(together)
+    beside_own = None
+    if own is not None:
+        beside_own = fold(own[0].astype(np.float64), folds), fold(own[1].astype(np.float64), folds)
+    strange = strangeness(together, beside_own)
     filled = np.count_nonzero(together.sum(axis=1), axis=1)
     shares = values / rows[:, :, None]
     return Group(
-        folds, strange, tail(strange.ordinary, filled), novelty, shares.min(axis=1), shares.max(axis=1), rows, counts
+        folds=folds,
+        strange=strange,
+        tail=tail(strange.ordinary, filled),
+        novelty=novelty,
+        lowest=shares.min(axis=1),
+        highest=shares.max(axis=1),
+        rows=rows,
+        counts=counts,
+        own=None if own is None else own[0],
+        held=pooled if own is None else own[1],
     )

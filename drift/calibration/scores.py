@@ -12,14 +12,14 @@ Array = npt.NDArray[np.float64]
 
 
 def ordinary_scores(group: Group, at: npt.NDArray[np.intp], method: Method, level: float) -> tuple[Array, Array, Array]:
-    """Mean and largest score of the reference windows against the others, and the smallest that stands out.
+    """Mean and largest score of the reference windows against theirs, and the smallest that stands out.
 
     Of the columns `at` of a group, shape (len(at),) each. Infinite scores (an empty bin, not smoothed) are left out;
     where all are, NaN is given.
     """
     counts = group.counts[at]
-    total = counts.sum(axis=1, keepdims=True)
-    scores = _scores(method, counts, total - counts)
+    others = counts.sum(axis=1, keepdims=True) - counts if group.own is None else group.own[at]
+    scores = _scores(method, counts, others)
     finite = np.isfinite(scores)
     number = finite.sum(axis=1)
     some = np.where(finite, scores, 0.0)
@@ -30,7 +30,7 @@ def ordinary_scores(group: Group, at: npt.NDArray[np.intp], method: Method, leve
 
 
 def _scores(method: Method, live: npt.NDArray[np.int64], reference: npt.NDArray[np.int64]) -> Array:
-    p, q = smooth(live, method.pseudo), smooth(np.broadcast_to(reference, live.shape), method.pseudo)
+    p, q = smooth(live, method.pseudo), smooth(reference, method.pseudo)
     return np.asarray(divergence(method.metric, p, q, method.log_base))
 
 
@@ -38,7 +38,7 @@ def _smallest(group: Group, at: npt.NDArray[np.intp], method: Method, level: flo
     """One bin is set to the edge of its band, the others give way in proportion; the least score of these."""
     rows = np.median(group.rows, axis=1)
     low, high = group.bands(level, rows[:, None])
-    total = group.counts[at].sum(axis=1)
+    total = group.held[at]
     share = total / total.sum(axis=1, keepdims=True)
     edges = np.concatenate([low[at], high[at]], axis=1)  # (C, 2k)
     k = share.shape[1]

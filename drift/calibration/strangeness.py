@@ -43,6 +43,8 @@ class Strangeness:
         Of the transformed shares over the windows.
     sampling : array, shape (C, k)
         Mean sampling variance of the windows.
+    usual : array, shape (C, k), or 0
+        Transformed shares of the live window's own reference, which `mean` is counted from where windows have one.
     ordinary : array, shape (C, windows)
         The strangeness of each window beside all others, sorted.
     in_time : array, shape (C, windows)
@@ -55,6 +57,7 @@ class Strangeness:
     mean: Array
     variance: Array
     sampling: Array
+    usual: Array
     ordinary: Array
     in_time: Array
 
@@ -62,21 +65,24 @@ class Strangeness:
         """How far each bin lies from its mean, in standard deviations, shape (C, k); counts of shape (C, k)."""
         rows = counts.sum(axis=-1, keepdims=True)
         spread = self._spread(rows, self.variance) + self.variance / self.windows
-        return np.asarray(np.abs(_scaled(counts, rows, self.skewed) - self.mean) / np.sqrt(spread))
+        return np.asarray(np.abs(_scaled(counts, rows, self.skewed) - self.usual - self.mean) / np.sqrt(spread))
 
     def band(self, limit: Array, rows: Array) -> tuple[Array, Array]:
         """The shares between which every bin stays unless it lies `limit` deviations off; shapes (C, 1) to (C, k)."""
         reach = limit * np.sqrt(self._spread(rows, self.variance) + self.variance / self.windows)
-        return _share(self.mean - reach, self.skewed), _share(self.mean + reach, self.skewed)
+        middle = self.usual + self.mean
+        return _share(middle - reach, self.skewed), _share(middle + reach, self.skewed)
 
     def _spread(self, rows: Array, variance: Array) -> Array:
         return _spread(rows, variance, self.sampling, self.share, self.skewed)
 
 
-def strangeness(counts: Array) -> Strangeness:
+def strangeness(counts: Array, own: tuple[Array, Array] | None = None) -> Strangeness:
     """Learn from the windows of C columns, counts of shape (C, N, k) with N from 3, no window empty.
 
-    The strangeness of a reference window is taken beside the others only: never against itself.
+    The strangeness of a reference window is taken beside the others only: never against itself. Where every window
+    has a reference of its `own` (a season's), with counts of shape (C, N, k) and for the live window (C, k), what
+    is learned is how windows differ from that.
     """
     n = counts.shape[1]
     rows = counts.sum(axis=-1, keepdims=True)
@@ -84,6 +90,10 @@ def strangeness(counts: Array) -> Strangeness:
     share = np.clip(counts.sum(axis=1) / total, 0.5 / total, 1 - 0.5 / total)
     skewed = _skewed(counts, rows)
     y = _scaled(counts, rows, skewed[:, None])
+    usual = np.zeros((len(counts), 1))
+    if own is not None:
+        y -= _scaled(own[0], own[0].sum(axis=-1, keepdims=True), skewed[:, None])
+        usual = _scaled(own[1], own[1].sum(axis=-1, keepdims=True), skewed)
     mean = y.mean(axis=1)
     away = y - mean[:, None]
     squares = (away * away).sum(axis=1)
@@ -94,7 +104,7 @@ def strangeness(counts: Array) -> Strangeness:
     alone = _moderated(left, sampling[:, None], n - 2)
     spread = _spread(rows, alone, sampling[:, None], share[:, None], skewed[:, None]) + alone / (n - 1)
     strangest = (np.abs(away) * n / (n - 1) / np.sqrt(spread)).max(axis=-1)
-    return Strangeness(n, skewed, share, mean, variance, sampling, np.sort(strangest, axis=-1), strangest)
+    return Strangeness(n, skewed, share, mean, variance, sampling, usual, np.sort(strangest, axis=-1), strangest)
 
 
 def _arcsine(counts: Array, rows: Array) -> Array:
