@@ -8,6 +8,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from drift.binning import Bins
+from drift.budget import Budget
 from drift.scoring import Method
 from drift.verdict import Threshold, Verdict, customary_threshold
 from drift.window import Period, Window
@@ -136,10 +137,33 @@ SourceSpec = FileSource | SqlSource | SparkSource
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The distribution held against: a stretch of the monitor's own source, or a file of its own."""
+    """The distribution held against, one of four kinds.
+
+    Parameters
+    ----------
+    window : Window or None
+        A stretch of the monitor's own source.
+    path : str or None
+        A file of its own.
+    rolling : timedelta or None
+        The newest windows of so much time before the one that is checked.
+    seasonal : timedelta or None
+        Windows of so long ago, whole weeks: the same hour of the week.
+    windows : int
+        How many of these. Of a season up to a quarter of a year, of as many seasons; of a longer one, as many weeks
+        about the same time, in the newest season that there is.
+    """
 
     window: Window | None = None
     path: str | None = None
+    rolling: timedelta | None = None
+    seasonal: timedelta | None = None
+    windows: int = 3
+
+    @property
+    def moves(self) -> bool:
+        """Whether it moves with the windows: taken from what was checked before."""
+        return self.rolling is not None or self.seasonal is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +221,9 @@ class Monitor:
         Columns whose values split the rows.
     alerting : Alerting
         What becomes of bad verdicts.
+    budget : Budget
+        How rarely an alarm may come where nothing changed, over the whole monitor; where no limit is named and
+        the reference holds windows enough.
     start, end : datetime or None
         The first window watched holds `start` (default: the reference's end, else the source's first
         row); windows that end after `end` are not watched.
@@ -215,6 +242,7 @@ class Monitor:
     columns: Columns = field(default_factory=Columns)
     segments: tuple[str, ...] = ()
     alerting: Alerting = field(default_factory=Alerting)
+    budget: Budget = field(default_factory=Budget)
     start: datetime | None = None
     end: datetime | None = None
     document: Mapping[str, Any] = field(default_factory=dict)

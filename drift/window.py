@@ -96,6 +96,11 @@ class Period:
             raise InputError(f"a window is a number and m, h, d or w, such as 1h, 1d, 1w; got {self}")
         _length(self.count, self.unit)
 
+    @property
+    def length(self) -> timedelta:
+        """Of a window, where the clocks do not change."""
+        return _length(self.count, self.unit)
+
     @classmethod
     def parse(cls, text: str) -> "Period":
         """``15m``, ``1h``, ``1d``, ``1w``.
