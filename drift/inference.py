@@ -13,16 +13,29 @@ empty; Jeffreys smoothing moves scores over few rows by more than their noise. S
 (`Divergence.enough`), and for divergences without such a form (total variation, ks, ...), the null is drawn:
 live rows without replacement from the pooled counts (multivariate hypergeometric: the exact permutation
 null), smoothed and scored as the data were.
+
+Intervals follow the same divide. Where the law holds, T of changed data is about normal (delta method: Pardo
+2006, section 3.1; Bishop, Fienberg and Holland 1975, section 14.6) with mean T0 + E, for T0 of the true shares
+and E the noise above, and variance
+
+    V(T0) = 2 c^2 (k - 1) (1/n + 1/m)^2 + r T0,   r = S / T,
+    S = [sum p g^2 - (sum p g)^2] / n + [sum q h^2 - (sum q h)^2] / m,   g = dT/dp, h = dT/dq.
+
+Near no change r is 4 c (1/n + 1/m): both moments are then those of the noncentral chi-squared law. The ends are
+the T0 that lie 1.96 standard deviations *of their own* away from what was seen (Wilson 1927), which is a quadratic
+equation. With g and h taken where T is, and T - E as T0, an interval about a chance low would be too short.
+Elsewhere both sides' counts are drawn anew (bootstrap).
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from drift.divergence import Divergence, divergence, lookup
+from drift.divergence import divergence, lookup
 from drift.histogram import Counts
 from drift.smoothing import Smoothing, pseudo_count, smooth
 
@@ -33,143 +46,216 @@ _FIRST_DRAWS: Final = 250
 _CLEARLY_COMMON: Final = 5
 _MOST_POOLED: Final = 999_999_999  # NumPy's limit for hypergeometric draws
 _INTERVAL_DRAWS: Final = 200
+_Z: Final = 1.959963984540054  # of the normal law, for LEVEL
+_STEP: Final = 1e-4
+_INHABITED: Final = 5  # rows
+
+Floats = npt.NDArray[np.float64]
+Seed = np.random.Generator | int | Sequence[int]
+"""Whatever `numpy.random.default_rng` takes; each pair has one of its own."""
+
+
+class Stack:
+    """Pairs of counts over equally many bins, scored in one way: what is computed together.
+
+    Nothing of one pair depends on the others.
+
+    Parameters
+    ----------
+    metric, smoothing, base
+        How they are scored.
+    live, reference : ndarray of int64, shape (pairs, k)
+        Counts, at least one row each.
+    seeds : sequence of Seed
+        One for each pair; used only by those that something is drawn for.
+
+    Attributes
+    ----------
+    p, q : ndarray of float64, shape (pairs, k)
+        Shares, smoothed.
+    values : ndarray of float64, shape (pairs,)
+        Scores; may be infinite.
+    n, m : ndarray of int64, shape (pairs,)
+        Rows of either side.
+    """
+
+    def __init__(
+        self, metric: str, smoothing: Smoothing, base: float, live: Counts, reference: Counts, seeds: Sequence[Seed]
+    ) -> None:
+        self.metric, self.smoothing, self.base = metric, smoothing, base
+        self.known = lookup(metric)
+        self.live, self.reference = live, reference
+        self.n, self.m = live.sum(axis=-1), reference.sum(axis=-1)
+        self.p, self.q = smooth(live, smoothing), smooth(reference, smoothing)
+        self.values: Floats = divergence(metric, self.p, self.q, base)
+        self._seeds = list(seeds)
+
+    def rng(self, pair: int) -> np.random.Generator:
+        """The generator of one pair: made when first asked for, since most pairs need none."""
+        made = self._seeds[pair] = np.random.default_rng(self._seeds[pair])  # a generator comes back as it is
+        return made
+
+    def scores(self, live: Counts, reference: Counts) -> Floats:
+        """What other counts score in the same way."""
+        return divergence(self.metric, smooth(live, self.smoothing), smooth(reference, self.smoothing), self.base)
+
+    @property
+    def unit(self) -> float:
+        """Nats in one unit of T."""
+        return math.log(self.base) if self.known.logarithmic else 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """What a score would be if nothing had changed.
+    """What scores would be if nothing had changed; one entry for each pair.
 
     Parameters
     ----------
-    floor : float
+    floor : ndarray of float64
         Expected value under no change, in the score's own unit.
-    p_value : float
+    p_value : ndarray of float64
         How often a score this large comes from one unchanged distribution.
-    detectable : float
+    detectable : ndarray of float64
         The smallest score that stands out at p = 0.001 with these numbers of rows.
     """
 
-    floor: float
-    p_value: float
-    detectable: float
+    floor: Floats
+    p_value: Floats
+    detectable: Floats
 
 
-def noise(
-    metric: str,
-    live: Counts,
-    reference: Counts,
-    value: float,
-    *,
-    base: float,
-    smoothing: Smoothing,
-    rng: np.random.Generator,
-) -> Noise:
-    """The noise of one score over these counts, shape (k,) each, of at least one row each.
+def noise(stack: Stack) -> Noise:
+    """The noise of each score.
 
     By formula where every bin expects rows enough, else by drawing (see the module). A drawn p-value is
     never below 1/2001.
     """
-    known = lookup(metric)
-    if known.curvature is not None and _plentiful(known, live, reference, smoothing):
-        return _chi_squared(known, known.curvature, live, reference, value, base)
-    return _simulated(metric, live, reference, value, base=base, smoothing=smoothing, rng=rng)
+    lawful = _plentiful(stack)
+    found = np.empty((3, len(lawful)))
+    if lawful.any():
+        found[:, lawful] = _chi_squared(stack, lawful)
+    for pair in np.flatnonzero(~lawful).tolist():
+        found[:, pair] = _simulated(stack, pair)
+    return Noise(*found)
 
 
-def interval(
-    metric: str,
-    live: Counts,
-    reference: Counts,
-    value: float,
-    *,
-    base: float,
-    smoothing: Smoothing,
-    rng: np.random.Generator,
-) -> tuple[float, float]:
-    """95 % interval for the divergence itself, by the basic bootstrap of both sides' counts.
+def interval(stack: Stack) -> tuple[Floats, Floats]:
+    """95 % intervals for the divergence itself, noise taken out: both ends, shape (pairs,) each, never below zero.
 
-    Resampled scores are too large by about the noise, as the score is; reflecting them about the score
-    (Davison and Hinkley 1997, section 5.2) takes the noise out of both ends. Noise adds to a distance's
-    square, so its lower end is reflected there: otherwise one unchanged window in four would seem to lie
-    above zero. Never below zero. Resampled scores that are infinite are left out.
+    By formula where every bin expects rows enough, else by the bootstrap (see the module).
     """
-    draws = divergence(
-        metric,
-        smooth(_resampled(live, rng), smoothing),
-        smooth(_resampled(reference, rng), smoothing),
-        base,
-    )
-    low, high = (float(end) for end in np.quantile(_finite(draws, value), [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
-    known = lookup(metric)
-    is_distance = known.root or known.curvature is None
-    lower = math.sqrt(max(0.0, 2 * value**2 - high**2)) if is_distance else max(0.0, 2 * value - high)
-    return lower, max(lower, 2 * value - low)
+    lawful = _plentiful(stack) & _inhabited(stack)
+    ends = np.empty((2, len(lawful)))
+    if lawful.any():
+        ends[:, lawful] = _normal(stack, lawful)
+    for pair in np.flatnonzero(~lawful).tolist():
+        ends[:, pair] = _bootstrapped(stack, pair)
+    return ends[0], ends[1]
 
 
-def _resampled(counts: Counts, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    return rng.multinomial(int(counts.sum()), counts / counts.sum(), size=_INTERVAL_DRAWS)
+# By formula ---------------------------------------------------------------------------------------------
 
 
-def _finite(scores: npt.NDArray[np.float64], value: float) -> npt.NDArray[np.float64]:
-    """The finite ones; the score itself where there is none (unsmoothed, a divergence may be infinite)."""
-    kept = scores[np.isfinite(scores)]
-    return kept if kept.size else np.array([value])
-
-
-def _plentiful(known: Divergence, live: Counts, reference: Counts, smoothing: Smoothing) -> bool:
+def _plentiful(stack: Stack) -> npt.NDArray[np.bool_]:
     """Whether each bin expects rows enough, on the smaller side, for the chi-squared law."""
-    n, m = int(live.sum()), int(reference.sum())
-    pooled = live + reference
-    alpha = pseudo_count(smoothing, len(pooled))
+    if stack.known.curvature is None:
+        return np.zeros(len(stack.live), dtype=np.bool_)
+    pooled = stack.live.astype(np.float64) + stack.reference  # two int64 may wrap
+    alpha = pseudo_count(stack.smoothing, pooled.shape[-1])
     # Pseudo-counts shift a share by about alpha / n, against noise of sqrt(expected) / n; and they make
     # a difference even in bins that nobody is in, where the two sides have different numbers of rows.
-    held = pooled if alpha > 0 else pooled[pooled > 0]
-    expected = float(held.min()) * min(n, m) / (n + m)
-    return len(held) > 1 and expected >= max(known.enough, 100 * alpha**2)
+    held = (pooled > 0) | (alpha > 0)
+    least = np.where(held, pooled, np.inf).min(axis=-1)
+    expected = least / (1 + np.maximum(stack.n, stack.m) / np.minimum(stack.n, stack.m))
+    return np.asarray((held.sum(axis=-1) > 1) & (expected >= max(stack.known.enough, 100 * alpha**2)))
 
 
-def _chi_squared(
-    known: Divergence, curvature: float, live: Counts, reference: Counts, value: float, base: float
-) -> Noise:
-    from scipy.special import chdtrc, chdtri, gammaln  # noqa: PLC0415 - 0.2 s that --help need not pay
-
-    n, m = int(live.sum()), int(reference.sum())
-    degrees = int(np.count_nonzero(live + reference)) - 1
-    scale = curvature * (1 / n + 1 / m)
-    unit = math.log(base) if known.logarithmic else 1.0
-    total = (value * value if known.root else value) * unit
-    mean, high = float(degrees), float(chdtri(degrees, SIGNIFICANCE))
-    p_value = float(chdtrc(degrees, total / scale))
-    if not known.root:
-        return Noise(scale * mean / unit, p_value, scale * high / unit)
-    chi = math.sqrt(2) * math.exp(float(gammaln((degrees + 1) / 2) - gammaln(degrees / 2)))
-    return Noise(math.sqrt(scale / unit) * chi, p_value, math.sqrt(scale * high / unit))
+def _inhabited(stack: Stack) -> npt.NDArray[np.bool_]:
+    """Whether both sides have rows in each bin that either has: else the divergence bends too much where it is."""
+    fewer, more = np.minimum(stack.live, stack.reference), np.maximum(stack.live, stack.reference)
+    return np.asarray(((fewer >= _INHABITED) | (more == 0)).all(axis=-1))
 
 
-def _simulated(
-    metric: str,
-    live: Counts,
-    reference: Counts,
-    value: float,
-    *,
-    base: float,
-    smoothing: Smoothing,
-    rng: np.random.Generator,
-) -> Noise:
-    def scores(draws: int) -> npt.NDArray[np.float64]:
-        one, other = _redealt(live, reference, draws, rng)
-        return divergence(metric, smooth(one, smoothing), smooth(other, smoothing), base)
+def _scale(stack: Stack, of: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Degrees of freedom, and T of unchanged data for each of them (in nats); shape (pairs,) each."""
+    degrees = np.count_nonzero((stack.live[of] > 0) | (stack.reference[of] > 0), axis=-1) - 1.0
+    return degrees, (stack.known.curvature or 0.0) * (1 / stack.n[of] + 1 / stack.m[of])
 
-    def as_large(drawn: npt.NDArray[np.float64]) -> int:
+
+def _totals(stack: Stack, of: npt.NDArray[np.bool_]) -> Floats:
+    """T, in nats."""
+    values = stack.values[of]
+    return (values * values if stack.known.root else values) * stack.unit
+
+
+def _chi_squared(stack: Stack, of: npt.NDArray[np.bool_]) -> Floats:
+    from scipy.special import chdtrc, gammaln  # noqa: PLC0415 - 0.2 s that --help need not pay
+
+    degrees, scale = _scale(stack, of)
+    high = _chi_squared_tail(degrees, SIGNIFICANCE)
+    p_value = chdtrc(degrees, _totals(stack, of) / scale)
+    if not stack.known.root:
+        return np.stack([scale * degrees / stack.unit, p_value, scale * high / stack.unit])
+    chi = math.sqrt(2) * np.exp(gammaln((degrees + 1) / 2) - gammaln(degrees / 2))
+    return np.stack([np.sqrt(scale / stack.unit) * chi, p_value, np.sqrt(scale * high / stack.unit)])
+
+
+def _chi_squared_tail(degrees: Floats, level: float) -> Floats:
+    """What a chi-squared number exceeds with that probability; each number of degrees is looked up once."""
+    from scipy.special import chdtri  # noqa: PLC0415 - as above
+
+    table = chdtri(np.arange(1.0, degrees.max() + 1), level)
+    return np.asarray(table[degrees.astype(np.intp) - 1])
+
+
+def _normal(stack: Stack, of: npt.NDArray[np.bool_]) -> Floats:
+    degrees, scale = _scale(stack, of)
+    total = _totals(stack, of)
+    excess = np.maximum(0.0, total - degrees * scale)
+    rate = np.divide(_variance(stack, of), total, out=4 * scale, where=excess > 0)
+    middle = excess + _Z**2 * rate / 2
+    half = _Z * np.sqrt(rate * excess + _Z**2 * rate**2 / 4 + 2 * degrees * scale**2)
+    lower, upper = np.maximum(0.0, middle - half), middle + half
+    # The normal law is a little too light above where nothing changed; there the exact one is known.
+    lower[total <= scale * _chi_squared_tail(degrees, (1 - LEVEL) / 2)] = 0.0
+    ends = np.stack([lower, upper]) / stack.unit
+    return np.sqrt(ends) if stack.known.root else ends
+
+
+def _variance(stack: Stack, of: npt.NDArray[np.bool_]) -> Floats:
+    """S of the module: what the chances of both sides' rows make of T, to first order."""
+    p, q, terms = stack.p[of], stack.q[of], stack.known.terms
+    up, down = math.exp(_STEP), math.exp(-_STEP)
+    in_p = (terms(p * up, q) - terms(p * down, q)) / (2 * _STEP)  # p dT/dp, bin by bin
+    in_q = (terms(p, q * up) - terms(p, q * down)) / (2 * _STEP)
+    return np.asarray(_spread(in_p, p) / stack.n[of] + _spread(in_q, q) / stack.m[of])
+
+
+def _spread(weighted: Floats, shares: Floats) -> Floats:
+    """Sum p g^2 - (sum p g)^2, from p g."""
+    squares = np.divide(weighted * weighted, shares, out=np.zeros_like(shares), where=shares > 0)
+    return np.asarray(squares.sum(axis=-1) - weighted.sum(axis=-1) ** 2)
+
+
+# By drawing ---------------------------------------------------------------------------------------------
+
+
+def _simulated(stack: Stack, pair: int) -> tuple[float, float, float]:
+    value, rng = float(stack.values[pair]), stack.rng(pair)
+    live, reference = stack.live[pair], stack.reference[pair]
+
+    def as_large(drawn: Floats) -> int:
         return int(np.count_nonzero(drawn >= value * (1 - 1e-12)))
 
-    drawn = scores(_FIRST_DRAWS)
+    drawn = stack.scores(*_redealt(live, reference, _FIRST_DRAWS, rng))
     # Most scores are plainly ordinary after a few draws (Besag and Clifford 1991); only the rare need them all.
     if as_large(drawn) < _CLEARLY_COMMON:
-        drawn = np.concatenate([drawn, scores(_NULL_DRAWS - _FIRST_DRAWS)])
+        more = stack.scores(*_redealt(live, reference, _NULL_DRAWS - _FIRST_DRAWS, rng))
+        drawn = np.concatenate([drawn, more])
     # The score itself is one more draw of the null: p is never 0 (Phipson and Smyth 2010).
     p_value = (as_large(drawn) + 1) / (len(drawn) + 1)
     finite = _finite(drawn, value)
-    return Noise(float(finite.mean()), p_value, _tail(finite))
+    return float(finite.mean()), p_value, _tail(finite)
 
 
 def _redealt(live: Counts, reference: Counts, draws: int, rng: np.random.Generator) -> tuple[Counts, Counts]:
@@ -184,7 +270,7 @@ def _redealt(live: Counts, reference: Counts, draws: int, rng: np.random.Generat
     return drawn, pooled - drawn
 
 
-def _tail(scores: npt.NDArray[np.float64]) -> float:
+def _tail(scores: Floats) -> float:
     """The score that one unchanged window in a thousand exceeds: of a gamma law with their mean and variance.
 
     Steadier than the quantile itself, which would rest on one or two draws.
@@ -195,3 +281,29 @@ def _tail(scores: npt.NDArray[np.float64]) -> float:
     if variance <= (1e-9 * mean) ** 2:  # all alike
         return mean
     return float(gammainccinv(mean**2 / variance, SIGNIFICANCE)) * variance / mean
+
+
+def _bootstrapped(stack: Stack, pair: int) -> tuple[float, float]:
+    """By the basic bootstrap of both sides' counts.
+
+    Resampled scores are too large by about the noise, as the score is; reflecting them about the score
+    (Davison and Hinkley 1997, section 5.2) takes the noise out of both ends. Noise adds to a distance's
+    square, so its lower end is reflected there: otherwise one unchanged window in four would seem to lie
+    above zero. Resampled scores that are infinite are left out.
+    """
+    value, rng = float(stack.values[pair]), stack.rng(pair)
+    draws = stack.scores(_resampled(stack.live[pair], rng), _resampled(stack.reference[pair], rng))
+    low, high = (float(end) for end in np.quantile(_finite(draws, value), [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+    is_distance = stack.known.root or stack.known.curvature is None
+    lower = math.sqrt(max(0.0, 2 * value**2 - high**2)) if is_distance else max(0.0, 2 * value - high)
+    return lower, max(lower, 2 * value - low)
+
+
+def _resampled(counts: Counts, rng: np.random.Generator) -> Counts:
+    return rng.multinomial(int(counts.sum()), counts / counts.sum(), size=_INTERVAL_DRAWS)
+
+
+def _finite(scores: Floats, value: float) -> Floats:
+    """The finite ones; the score itself where there is none (unsmoothed, a divergence may be infinite)."""
+    kept = scores[np.isfinite(scores)]
+    return kept if kept.size else np.array([value])

@@ -1,15 +1,19 @@
 """One score: a divergence between two histograms, with its provenance and its noise."""
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from drift.divergence import contributions, divergence, lookup
+from drift.divergence import contributions, lookup
 from drift.errors import AxisError, InputError
 from drift.histogram import Histogram, NumericAxis
-from drift.inference import interval, noise
-from drift.smoothing import Smoothing, pseudo_count, smooth
+from drift.inference import Seed, Stack, interval, noise
+from drift.smoothing import Smoothing, pseudo_count
+
+_AT_ONCE: Final = 1 << 16  # counts of a side: what is computed from them stays in the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,28 @@ class Score:
         return max(0.0, self.value - self.noise_floor)
 
 
-def score(live: Histogram, reference: Histogram, method: Method, rng: np.random.Generator) -> Score:
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two histograms to be held against each other.
+
+    Parameters
+    ----------
+    live, reference : Histogram
+        On equal axes, at least one row each.
+    method : Method
+        What to compute.
+    rng : numpy.random.Generator, int or sequence of int
+        Drives what is drawn where no formula holds; a pair's own, or its score depends on other pairs. A seed
+        costs less than a generator: few pairs need one.
+    """
+
+    live: Histogram
+    reference: Histogram
+    method: Method
+    rng: Seed
+
+
+def score(live: Histogram, reference: Histogram, method: Method, rng: Seed) -> Score:
     """Score a live histogram against a reference one.
 
     Parameters
@@ -103,8 +128,8 @@ def score(live: Histogram, reference: Histogram, method: Method, rng: np.random.
         On equal axes, at least one row each.
     method : Method
         What to compute.
-    rng : numpy.random.Generator
-        Drives the bootstrap interval, and the null of metrics that have no formula for it.
+    rng : numpy.random.Generator, int or sequence of int
+        Drives the null and the interval where few rows, or the metric, leave no formula for them.
 
     Raises
     ------
@@ -113,39 +138,83 @@ def score(live: Histogram, reference: Histogram, method: Method, rng: np.random.
     InputError
         Where a side has no rows, or the divergence is infinite (an empty bin, not smoothed).
     """
-    _validate(live, reference, method)
-    metric, smoothing, base = method.metric, method.pseudo, method.log_base
-    p, q = smooth(live.counts, smoothing), smooth(reference.counts, smoothing)
-    value = float(divergence(metric, p, q, base))
-    if not math.isfinite(value):
-        raise InputError(
-            f"{metric} is infinite: a bin is empty on one side only and smoothing is {smoothing!r}; "
-            "use smoothing: jeffreys, or a bounded metric such as js_distance"
-        )
-    measured = noise(metric, live.counts, reference.counts, value, base=base, smoothing=smoothing, rng=rng)
-    return Score(
-        method=method,
-        value=value,
-        noise_floor=measured.floor,
-        p_value=measured.p_value,
-        interval=interval(metric, live.counts, reference.counts, value, base=base, smoothing=smoothing, rng=rng),
-        detectable=measured.detectable,
-        live_rows=live.rows,
-        reference_rows=reference.rows,
-        contributions=tuple(contributions(metric, p, q, base).tolist()),
-    )
+    (scored,) = score_all([Pair(live, reference, method, rng)])
+    if isinstance(scored, InputError):
+        raise scored
+    return scored
 
 
-def _validate(live: Histogram, reference: Histogram, method: Method) -> None:
-    if live.axis != reference.axis:
-        raise AxisError(
+def score_all(pairs: Sequence[Pair]) -> list[Score | InputError]:
+    """Score many pairs at once: those of equal method and number of bins are computed together.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+        In any order, of any methods.
+
+    Returns
+    -------
+    list of Score or InputError
+        One for each pair, in order: what `score` would return or raise for it alone.
+    """
+    results: list[Score | InputError | None] = [_refusal(pair) for pair in pairs]
+    alike: dict[tuple[Method, int], list[int]] = {}
+    for i, pair in enumerate(pairs):
+        if results[i] is None:
+            alike.setdefault((pair.method, len(pair.live.counts)), []).append(i)
+    for (method, n_bins), members in alike.items():
+        step = max(1, _AT_ONCE // n_bins)
+        for start in range(0, len(members), step):
+            some = members[start : start + step]
+            for i, result in zip(some, _scores(method, [pairs[i] for i in some]), strict=True):
+                results[i] = result
+    return [result for result in results if result is not None]
+
+
+def _refusal(pair: Pair) -> InputError | None:
+    """Why a pair cannot be scored by its method, if so."""
+    live, reference, metric = pair.live, pair.reference, pair.method.metric
+    if live.axis is not reference.axis and live.axis != reference.axis:
+        return AxisError(
             f"scores compare histograms on equal axes; live is on {live.axis!r}, reference on {reference.axis!r}"
         )
-    if lookup(method.metric).ordered and not isinstance(live.axis, NumericAxis):
-        raise AxisError(
-            f"{method.metric} needs ordered bins and this column is {live.axis.kind.value}; "
+    if lookup(metric).ordered and not isinstance(live.axis, NumericAxis):
+        return AxisError(
+            f"{metric} needs ordered bins and this column is {live.axis.kind.value}; "
             "use js_distance, or another metric for this column under columns.overrides"
         )
     for name, side in (("live", live), ("reference", reference)):
-        if side.rows == 0:
-            raise InputError(f"the {name} side has no rows; nothing can be scored")
+        if not side.counts.any():
+            return InputError(f"the {name} side has no rows; nothing can be scored")
+    return None
+
+
+def _scores(method: Method, pairs: Sequence[Pair]) -> list[Score | InputError]:
+    """The scores of pairs that are all of one method and one number of bins, in order."""
+    n_bins = len(pairs[0].live.counts)
+    live = np.concatenate([pair.live.counts for pair in pairs]).reshape(-1, n_bins)
+    reference = np.concatenate([pair.reference.counts for pair in pairs]).reshape(-1, n_bins)
+    stack = Stack(method.metric, method.pseudo, method.log_base, live, reference, [pair.rng for pair in pairs])
+    finite = np.isfinite(stack.values).tolist()
+    if all(finite):
+        return list(_measured(method, stack))
+    kept = [pair for pair, told in zip(pairs, finite, strict=True) if told]
+    rest = iter(_scores(method, kept) if kept else [])
+    return [next(rest) if told else _infinite(method) for told in finite]
+
+
+def _measured(method: Method, stack: Stack) -> Iterator[Score]:
+    measured = noise(stack)  # before the interval: both may draw from one generator
+    lower, upper = interval(stack)
+    parts = contributions(method.metric, stack.p, stack.q, method.log_base)
+    columns = (stack.values, measured.floor, measured.p_value, lower, upper, measured.detectable, stack.n, stack.m)
+    for row, shares in zip(zip(*(c.tolist() for c in columns), strict=True), parts.tolist(), strict=True):
+        value, floor, p_value, low, high, detectable, n, m = row
+        yield Score(method, value, floor, p_value, (low, high), detectable, n, m, tuple(shares))
+
+
+def _infinite(method: Method) -> InputError:
+    return InputError(
+        f"{method.metric} is infinite: a bin is empty on one side only and smoothing is {method.pseudo!r}; "
+        "use smoothing: jeffreys, or a bounded metric such as js_distance"
+    )

@@ -1,6 +1,7 @@
 """Scores: a divergence with its provenance."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from drift.divergence import DIVERGENCES, divergence
 from drift.errors import AxisError, InputError
 from drift.histogram import CategoricalAxis, Histogram, NumericAxis
-from drift.scoring import Method, score
+from drift.scoring import Method, Pair, Score, score, score_all
 from drift.smoothing import smooth
 
 AXIS = NumericAxis((0, 10, 20))
@@ -54,6 +55,75 @@ def test_odd_counts_never_give_a_number_that_is_none(metric: str, data: st.DataO
     assert 0 <= low <= high < math.inf
     assert 0 <= scored.p_value <= 1
     assert {type(x) for x in (scored.value, low, high, *scored.contributions)} == {float}
+
+
+# Many at once -------------------------------------------------------------------------------------------
+
+NAMES = CategoricalAxis(("a", "b"))  # as many bins as AXIS has
+WIDE = NumericAxis(tuple(range(20)))
+counts_of_five = st.lists(st.sampled_from([0, 1, 7, 500, 9_000, 2**40]), min_size=5, max_size=5)
+
+
+def some_pairs() -> list[Pair]:
+    """Few rows and many, changed and not, of several methods and numbers of bins."""
+    draw, pairs = rng(), []
+    for i, rows in enumerate([20, 500, 20_000, 3_000_000] * 6):
+        axis = (AXIS, NAMES, WIDE)[i % 3]
+        shares = draw.dirichlet(np.full(axis.n_bins, 5.0))
+        sides = [Histogram(axis, draw.multinomial(rows, shares)), Histogram(axis, draw.multinomial(50_000, shares))]
+        method = Method(("js_distance", "js_distance", "kl", "total_variation", "chi2")[i % 5])
+        pairs.append(Pair(*sides, method, (3, i)))
+    return pairs
+
+
+def test_scores_of_many_are_those_of_each_alone() -> None:
+    pairs = some_pairs()
+    assert score_all(pairs) == [score(p.live, p.reference, p.method, p.rng) for p in pairs]
+
+
+def test_a_score_does_not_depend_on_its_neighbours() -> None:
+    pairs = some_pairs()
+    whole = score_all(pairs)
+    assert score_all(pairs[::-1]) == whole[::-1]
+    assert score_all(pairs[5:9]) == whole[5:9]
+
+
+def test_a_seed_and_its_generator_give_the_same() -> None:
+    for metric in ("js_distance", "ks"):
+        method = Method(metric)
+        assert score(LIVE, REFERENCE, method, 17) == score(LIVE, REFERENCE, method, rng())
+
+
+@settings(max_examples=30, deadline=None)
+@given(live=st.lists(counts_of_five, min_size=1, max_size=6), metric=st.sampled_from(sorted(DIVERGENCES)))
+def test_whatever_the_counts_each_is_scored_as_alone(live: list[list[int]], metric: str) -> None:
+    method = Method(metric, smoothing="none")
+    pairs = [Pair(Histogram(AXIS, side), REFERENCE, method, i) for i, side in enumerate(live)]
+    for pair, found in zip(pairs, score_all(pairs), strict=True):
+        if isinstance(found, Score):
+            assert found == score(pair.live, pair.reference, method, pair.rng)
+        else:
+            with pytest.raises(type(found), match=re.escape(str(found))):
+                score(pair.live, pair.reference, method, pair.rng)
+
+
+def test_a_pair_that_cannot_be_scored_stops_no_other() -> None:
+    nothing, lacking = Histogram(AXIS, [0] * 5), Histogram(AXIS, [1000, 0, 0, 0, 0])
+    kl = Method("kl", smoothing="none")
+    pairs = [
+        Pair(LIVE, REFERENCE, kl, 0),
+        Pair(LIVE, lacking, kl, 1),
+        Pair(nothing, REFERENCE, kl, 2),
+        Pair(LIVE, Histogram(NAMES, REFERENCE.counts), kl, 3),
+        Pair(LIVE, REFERENCE, Method("ks"), 4),
+        Pair(REFERENCE, LIVE, kl, 5),
+    ]
+    found = score_all(pairs)
+    assert [type(one) for one in found] == [Score, InputError, InputError, AxisError, Score, Score]
+    assert "kl is infinite" in str(found[1])
+    assert "the live side has no rows" in str(found[2])
+    assert score_all([]) == []
+    assert [type(one) for one in score_all([Pair(LIVE, lacking, kl, 1)] * 2)] == [InputError, InputError]
 
 
 def test_counts_beyond_32_bits() -> None:
