@@ -13,6 +13,9 @@ from drift.scoring import Method
 from drift.verdict import Threshold, Verdict, customary_threshold
 from drift.window import Period, Window
 
+WEEK: Final = timedelta(weeks=1)
+SHORT: Final = 13 * WEEK
+"""Of a season up to so long, earlier seasons are the reference; of a longer one, weeks about the same time."""
 _INDEX: Final = re.compile(r"__index_level_\d+__")
 
 
@@ -246,3 +249,34 @@ class Monitor:
     start: datetime | None = None
     end: datetime | None = None
     document: Mapping[str, Any] = field(default_factory=dict)
+
+    def stretch(self, span: tuple[datetime, datetime] | None) -> Window | None:
+        """The stretch of the source that the reference is frozen from; None where it is a file, or no row is known.
+
+        One that moves begins with whole windows: before `start` where that is given, else at the first row.
+
+        Parameters
+        ----------
+        span : tuple of datetime, or None
+            First and last instant of the source.
+        """
+        if not self.reference.moves:
+            return self.reference.window
+        if self.start is None and span is None:
+            return None
+        length = self._memory()
+        if self.start is not None:
+            end = self.period.window_at(self.start, self.timezone).start
+            return Window(self.period.window_at(end - length, self.timezone).start, end)
+        begin = self.period.window_at(span[0], self.timezone).start if span else None
+        assert begin is not None  # noqa: S101 - for the type checker; one of the two is known
+        last = self.period.window_at(begin + length, self.timezone)
+        return Window(begin, last.start if last.start - begin >= length else last.end)
+
+    def _memory(self) -> timedelta:
+        """How far back a reference that moves looks."""
+        reference = self.reference
+        if reference.rolling is not None:
+            return reference.rolling
+        season = reference.seasonal or WEEK
+        return season * reference.windows if season <= SHORT else season + WEEK * (reference.windows // 2)

@@ -28,12 +28,11 @@ def _first(monitor: Monitor, source: Source) -> datetime | None:
     """Where watching begins: as configured, else after the reference, else with the data."""
     if monitor.start is not None:
         return monitor.start
-    if monitor.reference.window is not None:
+    span = None if monitor.reference.window is not None else source.span()
+    if (stretch := monitor.stretch(span)) is not None:
         # A window that the reference reaches into would be held against itself: the next one is the first.
-        end = monitor.reference.window.end
-        around = monitor.period.window_at(end, monitor.timezone)
-        return end if around.start == end else around.end
-    span = source.span()
+        around = monitor.period.window_at(stretch.end, monitor.timezone)
+        return stretch.end if around.start == stretch.end else around.end
     return None if span is None else span[0]
 
 
