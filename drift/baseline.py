@@ -10,7 +10,7 @@ from drift.errors import SourceError
 from drift.histogram import MAX_KNOWN, CategoricalAxis, Fault, Profile
 from drift.monitor import Columns, Monitor
 from drift.sources import open_reference
-from drift.store import Baseline, Definition, Store
+from drift.store import Baseline, Definition, Draft, Store
 
 
 def freeze_reference(store: Store, monitor: Monitor, definition: Definition, now: datetime) -> Baseline:
@@ -39,7 +39,7 @@ def freeze_reference(store: Store, monitor: Monitor, definition: Definition, now
         "source": source.provenance(),
         "warnings": warnings(profiles[""]),
     }
-    return store.freeze(definition.monitor_id, digest, profiles, note, now)
+    return store.freeze(definition.monitor_id, digest, Draft(profiles, note), now)
 
 
 def _without_unnamed(profile: Profile, columns: Columns) -> Profile:

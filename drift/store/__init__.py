@@ -6,9 +6,11 @@ from drift.store.records import (
     Claim,
     Definition,
     Delivery,
+    Draft,
     Held,
     LeaseLost,
     Outcome,
+    Past,
     PlannedWindow,
 )
 from drift.store.store import Store
@@ -19,9 +21,11 @@ __all__ = [
     "Claim",
     "Definition",
     "Delivery",
+    "Draft",
     "Held",
     "LeaseLost",
     "Outcome",
+    "Past",
     "PlannedWindow",
     "Store",
 ]

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 
-from drift.histogram import Profile
+from drift.store.histories import read_histories, read_windows, write_histories
 from drift.store.interning import AxisBook, insert_new, sha256
 from drift.store.profiles import read_profiles, write_profiles
-from drift.store.records import Baseline, Definition
+from drift.store.records import Baseline, Definition, Draft
 from drift.store.tables import baseline, definition, monitor
 
 
@@ -41,30 +41,61 @@ def define(connection: Connection, name: str, document: Mapping[str, Any], now: 
     return Definition(key, monitor_id, digest)
 
 
-def read_baseline(connection: Connection, book: AxisBook, monitor_id: int, digest: str) -> Baseline | None:
-    """The frozen reference of a digest."""
+def newest_baseline(connection: Connection, book: AxisBook, monitor_id: int, digest: str) -> Baseline | None:
+    """The reference of a digest: what was accepted in its place last, else what was frozen first."""
     row = connection.execute(
-        select(baseline).where(baseline.c.monitor_id == monitor_id, baseline.c.digest == digest)
+        select(baseline)
+        .where(baseline.c.monitor_id == monitor_id, or_(baseline.c.digest == digest, _accepted(digest)))
+        .order_by(baseline.c.id.desc())
+        .limit(1)
     ).one_or_none()
-    if row is None:
-        return None
-    return Baseline(row.id, read_profiles(connection, book, "baseline_id", row.id), row.note, row.created_at)
+    return None if row is None else _baseline(connection, book, row)
+
+
+def baselines(connection: Connection, book: AxisBook, monitor_id: int) -> list[Baseline]:
+    """Every reference that the monitor ever had, the newest first."""
+    rows = connection.execute(
+        select(baseline).where(baseline.c.monitor_id == monitor_id).order_by(baseline.c.id.desc())
+    ).all()
+    return [_baseline(connection, book, row) for row in rows]
+
+
+def _baseline(connection: Connection, book: AxisBook, row: Any) -> Baseline:
+    profiles = read_profiles(connection, book, "baseline_id", row.id)
+    windows = read_windows(connection, row.id)
+    histories = read_histories(connection, book, row.id, len(windows))
+    return Baseline(row.id, profiles, row.note, row.created_at, windows, histories)
+
+
+def _accepted(digest: str) -> ColumnElement[bool]:
+    """What was accepted in the place of a reference has its digest, a slash, and the how manieth it is."""
+    return baseline.c.digest.startswith(f"{digest}/", autoescape=True)
 
 
 def freeze(
-    connection: Connection,
-    book: AxisBook,
-    monitor_id: int,
-    digest: str,
-    profiles: Mapping[str, Profile],
-    note: Mapping[str, Any],
-    now: datetime,
+    connection: Connection, book: AxisBook, monitor_id: int, digest: str, draft: Draft, now: datetime
 ) -> Baseline:
     """Write a reference, unless one of this digest stands already; gives the one that stands."""
-    row = {"monitor_id": monitor_id, "digest": digest, "note": dict(note), "created_at": now}
-    made = connection.execute(insert_new(connection, baseline).returning(baseline.c.id), row).scalar_one_or_none()
-    if made is not None:
-        write_profiles(connection, book, monitor_id, "baseline_id", made, profiles)
-    stands = read_baseline(connection, book, monitor_id, digest)
+    _write(connection, book, monitor_id, digest, draft, now)
+    stands = newest_baseline(connection, book, monitor_id, digest)
     assert stands is not None  # noqa: S101 - for the type checker; it was inserted, now or before
     return stands
+
+
+def accept(
+    connection: Connection, book: AxisBook, monitor_id: int, digest: str, draft: Draft, now: datetime
+) -> Baseline:
+    """Write a reference in the place of the one of this digest, which remains."""
+    # One at a time (SQLite has one writer anyway): the second of two at once gets the next number.
+    connection.execute(select(monitor.c.id).where(monitor.c.id == monitor_id).with_for_update(key_share=True))
+    query = select(func.count()).where(baseline.c.monitor_id == monitor_id, _accepted(digest))
+    number = connection.execute(query).scalar_one() + 1
+    return freeze(connection, book, monitor_id, f"{digest}/{number}", draft, now)
+
+
+def _write(connection: Connection, book: AxisBook, monitor_id: int, digest: str, draft: Draft, now: datetime) -> None:
+    row = {"monitor_id": monitor_id, "digest": digest, "note": dict(draft.note), "created_at": now}
+    made = connection.execute(insert_new(connection, baseline).returning(baseline.c.id), row).scalar_one_or_none()
+    if made is not None:
+        write_profiles(connection, book, monitor_id, "baseline_id", made, draft.profiles)
+        write_histories(connection, book, monitor_id, made, draft)

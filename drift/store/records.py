@@ -1,14 +1,17 @@
 """What goes into the store and comes out of it, as plain values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from drift.alert import Transition
 from drift.comparison import SegmentResult
 from drift.errors import StoreError
-from drift.histogram import Profile
+from drift.histogram import History, Profile
 from drift.verdict import Verdict
 from drift.window import Window
 
@@ -67,6 +70,16 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """A reference that is not kept yet; its parts are those of `Baseline`."""
+
+    profiles: Mapping[str, Profile]
+    note: Mapping[str, Any]
+    windows: tuple[Window, ...] = ()
+    histories: Mapping[str, Mapping[str, History]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Baseline:
     """A frozen reference.
 
@@ -80,12 +93,39 @@ class Baseline:
         How it came about.
     created_at : datetime
         When it was frozen.
+    windows : tuple of Window
+        The windows that it was counted by, besides as a whole, in the order of time; not all of it need lie in
+        one. Empty where it has no windows.
+    histories : mapping of str to mapping of str to History
+        The counts of those windows by segment, then column. A column that could not be counted in each has none.
     """
 
     id: int
     profiles: Mapping[str, Profile]
     note: Mapping[str, Any]
     created_at: datetime
+    windows: tuple[Window, ...] = ()
+    histories: Mapping[str, Mapping[str, History]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """What is stored of several checked windows, each by its newest revision.
+
+    Parameters
+    ----------
+    windows : tuple of Window
+        In the order of time.
+    histories : mapping of str to mapping of str to History
+        By segment, then column. A row of zeros is a window without rows, or one in which the column was not counted
+        on the axis that the newest of these windows has.
+    drifted : mapping of str to mapping of str to ndarray of bool, shape (windows,)
+        As `histories`: whether the column's verdict was `drift`.
+    """
+
+    windows: tuple[Window, ...]
+    histories: Mapping[str, Mapping[str, History]]
+    drifted: Mapping[str, Mapping[str, npt.NDArray[np.bool_]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +240,8 @@ class Outcome:
         To whom.
     retry_at : datetime or None
         When to check the window again, as one more revision; None: it is done.
+    judged : mapping or None
+        How its scores were judged; strict JSON.
     """
 
     rows: int
@@ -213,6 +255,7 @@ class Outcome:
     notification: Notification | None = None
     channels: tuple[str, ...] = ()
     retry_at: datetime | None = None
+    judged: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,14 @@ def stored_results(
     )
 
 
+def stored_judging(
+    connection: Connection, monitor_name: str, start: datetime, number: int | None
+) -> dict[str, Any] | None:
+    """How the scores of a checked window were judged, as `finish` got it."""
+    found = _revision(connection, monitor_name, start, number)
+    return None if found is None else found.judged
+
+
 def _result(row: Any, live: Histogram | None, reference: Histogram | None) -> ColumnResult:
     threshold = None
     if row.threshold_drift is not None:
@@ -72,7 +80,8 @@ def _result(row: Any, live: Histogram | None, reference: Histogram | None) -> Co
     scored = None
     if row.value is not None and live is not None and reference is not None:
         scored = _scored(row, live, reference)
-    return ColumnResult(row.name, Verdict(row.verdict), row.message, threshold, scored, live, reference)
+    verdict = Verdict(row.verdict)
+    return ColumnResult(row.name, verdict, row.message, threshold, scored, live, reference, row.windows, row.level)
 
 
 def _scored(row: Any, live: Histogram, reference: Histogram) -> Score:

@@ -12,10 +12,10 @@ from drift.alert import AlertState, Fingerprint
 from drift.comparison import SegmentResult
 from drift.errors import StoreError
 from drift.histogram import Profile
-from drift.store import identity, outbox, planning, reading, results, schema, writing
+from drift.store import identity, outbox, past, planning, reading, results, schema, writing
 from drift.store.engine import describe, make_engine, parse_url, sqlite_path, transaction
 from drift.store.interning import AxisBook, sha256
-from drift.store.records import Baseline, Claim, Definition, Delivery, Held, Outcome, PlannedWindow
+from drift.store.records import Baseline, Claim, Definition, Delivery, Draft, Held, Outcome, Past, PlannedWindow
 from drift.window import Window
 
 Revisions = Literal["newest", "all"]
@@ -110,16 +110,24 @@ class Store:
             return identity.newest_definition(connection, name)
 
     def baseline(self, monitor_id: int, digest: str) -> Baseline | None:
-        """The frozen reference that was made as `digest` says, if there is one."""
+        """The reference that was made as `digest` says, or accepted in its place last, if there is one."""
         with self._read() as connection:
-            return identity.read_baseline(connection, self._axes, monitor_id, digest)
+            return identity.newest_baseline(connection, self._axes, monitor_id, digest)
 
-    def freeze(
-        self, monitor_id: int, digest: str, profiles: Mapping[str, Profile], note: Mapping[str, Any], now: datetime
-    ) -> Baseline:
+    def baselines(self, monitor_id: int) -> list[Baseline]:
+        """Every reference that the monitor ever had, the newest first."""
+        with self._read() as connection:
+            return identity.baselines(connection, self._axes, monitor_id)
+
+    def freeze(self, monitor_id: int, digest: str, draft: Draft, now: datetime) -> Baseline:
         """Keep a reference for ever; where another process froze the same digest first, theirs is given back."""
         with self._write() as connection:
-            return identity.freeze(connection, self._axes, monitor_id, digest, profiles, note, now)
+            return identity.freeze(connection, self._axes, monitor_id, digest, draft, now)
+
+    def accept(self, monitor_id: int, digest: str, draft: Draft, now: datetime) -> Baseline:
+        """Keep a reference that takes the place of the one made as `digest` says; that one remains."""
+        with self._write() as connection:
+            return identity.accept(connection, self._axes, monitor_id, digest, draft, now)
 
     def monitors(self) -> list[str]:
         """Names of all monitors."""
@@ -315,6 +323,46 @@ class Store:
         """What the check of a window found, as `finish` got it; empty where there is nothing."""
         with self._read() as connection:
             return results.stored_results(connection, self._axes, monitor, window_start, revision)
+
+    def judging(self, monitor: str, window_start: datetime, revision: int | None = None) -> dict[str, Any] | None:
+        """How the scores of a checked window were judged (`Outcome.judged`); None where that was not told."""
+        with self._read() as connection:
+            return results.stored_judging(connection, monitor, window_start, revision)
+
+    def past(
+        self,
+        monitor: str,
+        *,
+        starts: Sequence[datetime] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: datetime | None = None,
+        most: int | None = None,
+    ) -> Past:
+        """What is stored of the windows that were checked and for which all of the conditions hold.
+
+        Parameters
+        ----------
+        monitor : str
+            Its name; of one that the store does not know there are no windows.
+        starts : sequence of datetime, or None
+            Only windows that start at exactly one of these.
+        since, until : datetime or None
+            Only windows that start in [since, until).
+        before : datetime or None
+            Only windows that start before this.
+        most : int or None
+            Only the newest ones, up to so many.
+
+        Notes
+        -----
+        A window that could not be read was checked as well; its counts are zeros. A monitor whose windows changed
+        their length has windows of both lengths.
+        """
+        with self._read() as connection:
+            return past.past(
+                connection, self._axes, monitor, starts=starts, since=since, until=until, before=before, most=most
+            )
 
     def counts_by_status(self) -> dict[str, dict[str, int]]:
         """Numbers of windows and deliveries by status and of alerts by state."""

@@ -24,7 +24,10 @@ from sqlalchemy import (
 from drift.store.types import Document, Finite, Instant, Whole, Words
 
 COUNTS_DTYPE: Final = "<i8"
-"""Encoding of `histogram.counts`: one little-endian signed 64-bit integer for each bin, in the axis's order."""
+"""Encoding of counts: one little-endian signed 64-bit integer for each bin, in the axis's order.
+
+`reference_history.counts` is one such row for each window of the reference, in their order.
+"""
 
 metadata = MetaData(
     naming_convention={
@@ -154,6 +157,7 @@ revision = Table(
     _text("message"),
     Column("source", Document, nullable=False),  # fingerprint of what was read
     _at("counted_at"),
+    Column("judged", Document),  # how its scores were judged
     UniqueConstraint("window_id", "number"),
 )
 
@@ -183,6 +187,27 @@ histogram = Table(
     sqlite_with_rowid=False,
 )
 
+reference_window = Table(
+    "reference_window",
+    metadata,
+    _to("baseline", primary_key=True, autoincrement=False),
+    Column("number", Whole, primary_key=True, autoincrement=False),
+    _at("start_at"),
+    _at("end_at"),
+    sqlite_with_rowid=False,
+)
+
+reference_history = Table(
+    "reference_history",
+    metadata,
+    _to("baseline", primary_key=True, autoincrement=False),
+    _to("watched_column", "column_id", primary_key=True, autoincrement=False),
+    Column("segment", Words, primary_key=True),
+    _to("axis"),
+    Column("counts", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 score = Table(
     "score",
     metadata,
@@ -200,6 +225,8 @@ score = Table(
     Column("customary", Boolean),
     _text("verdict"),
     _text("message"),
+    Column("windows", Whole),  # of the reference, behind the p-value; null: the two samples alone
+    Column("level", Finite),  # the p-value that judged in place of a threshold
     sqlite_with_rowid=False,
 )
 

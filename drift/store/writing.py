@@ -60,6 +60,7 @@ def _write_revision(connection: Connection, claim: Claim, outcome: Outcome, now:
         "message": outcome.message,
         "source": dict(outcome.source),
         "counted_at": now,
+        "judged": None if outcome.judged is None else dict(outcome.judged),
     }
     made: int = connection.execute(revision.insert().returning(revision.c.id), row).scalar_one()
     return made
@@ -96,6 +97,8 @@ def _score_row(column: ColumnResult, methods: Mapping[MethodKey, int]) -> dict[s
         "customary": None if threshold is None else bool(threshold.customary),
         "verdict": column.verdict.value,
         "message": column.message,
+        "windows": column.windows,
+        "level": column.level,
     }
 
 

@@ -7,10 +7,10 @@ import numpy as np
 
 from drift.alert import AlertRule, AlertState, Fingerprint, State, Transition, decide
 from drift.comparison import SegmentResult, compare_profiles
-from drift.histogram import CategoricalAxis, Fault, Histogram, Kind, NumericAxis, Profile, Uncounted
+from drift.histogram import CategoricalAxis, Fault, Histogram, History, Kind, NumericAxis, Profile, Uncounted
 from drift.monitor import Columns
 from drift.notification import make_events, make_notification
-from drift.store import Claim, Definition, Outcome, Store
+from drift.store import Claim, Definition, Draft, Outcome, Store
 from drift.verdict import Verdict
 from drift.window import Window
 
@@ -96,7 +96,20 @@ def outcome(
         events=events,
         notification=make_notification(claim.monitor, claim.window, claim.revision, events),
         channels=channels,
+        judged={"reference windows": 3, "level": 1e-5},
     )
+
+
+def draft(reference: Profile, windows: int = 3) -> Draft:
+    """A reference of several windows; one column of it has no history."""
+    days = tuple(day(-number) for number in range(windows, 0, -1))
+    rng = np.random.default_rng(windows)
+    histories = {
+        name: History(h.axis, rng.multinomial(2**40, np.full(h.axis.n_bins, 1 / h.axis.n_bins), windows))
+        for name, h in reference.items()
+        if name != "temp"
+    }
+    return Draft({"": reference}, {"by": "test"}, days, {"": histories} if windows else {})
 
 
 def defined(store: Store, name: str = "bikes", **document: object) -> Definition:
@@ -115,7 +128,7 @@ def claimed(store: Store, definition: Definition, number: int = 0, owner: str = 
 
 def checked(store: Store, definition: Definition, number: int, live: Profile, reference: Profile, *names: str) -> Claim:
     """A window checked from plan to finish, against a frozen baseline."""
-    baseline = store.freeze(definition.monitor_id, "reference", {"": reference}, {"by": "test"}, NOW)
+    baseline = store.freeze(definition.monitor_id, "reference", draft(reference), NOW)
     claim = claimed(store, definition, number)
     found = segments(live, reference, *names)
     store.finish(claim, outcome(claim, found, store.alert_states(definition.monitor_id), baseline.id), NOW)

@@ -117,9 +117,31 @@ def test_each_migration_goes_up_down_and_up_again_with_data(empty_url: str) -> N
         migrate.step(empty_url, revision)
         assert migrate.current(empty_url) == revision
     assert migrate.check(empty_url) == []
-    fill(empty_url)
+    with Store.open(empty_url) as store:
+        assert store.profile("bikes", day(0).start) == LIVE
     migrate.downgrade(empty_url, "base")
     assert tables(empty_url) <= {"alembic_version"}
+
+
+def test_older_rows_have_nothing_in_the_columns_of_0002(empty_url: str) -> None:
+    """Going down drops them and the tables of windows; nothing else changes, nor when it goes up again."""
+    migrate.upgrade(empty_url)
+    fill(empty_url)
+    new = {"revision": {"judged"}, "score": {"windows", "level"}}
+    before = contents(empty_url)
+    assert len(before.pop("reference_window")) == 3
+    assert len(before.pop("reference_history")) == len(REFERENCE) - 1
+    assert all(row[-1] is not None for row in before["revision"])
+    migrate.downgrade(empty_url, "0001")
+    assert tables(empty_url) == {*before, "alembic_version"}
+    migrate.step(empty_url, "0002")
+    after = contents(empty_url)
+    assert after.pop("reference_window") == after.pop("reference_history") == []
+    for name, columns in new.items():
+        kept = len(metadata.tables[name].columns) - len(columns)
+        assert [row[:kept] for row in after[name]] == [row[:kept] for row in before.pop(name)]
+        assert {row[kept:] for row in after.pop(name)} == {(None,) * len(columns)}
+    assert after == before
 
 
 def test_an_upgrade_of_a_newest_store_changes_nothing(store_url: str) -> None:

@@ -12,7 +12,7 @@ from drift.alert import AlertState, Fingerprint, State
 from drift.comparison import SegmentResult
 from drift.errors import StoreError
 from drift.histogram import Fault, Profile, Uncounted
-from drift.store import AlertsMoved, Outcome, Store
+from drift.store import AlertsMoved, Draft, Outcome, Store
 from drift.store.engine import parse_url
 from drift.store.tables import alert, axis, event, metadata
 from drift.verdict import Verdict
@@ -299,20 +299,20 @@ def test_a_baseline_is_frozen_once(store: Store) -> None:
     definition = defined(store)
     assert store.baseline(definition.monitor_id, "d") is None
     profiles = {"": REFERENCE, "summer": profile(100, lost=True)}
-    first = store.freeze(definition.monitor_id, "d", profiles, {"why": "start"}, NOW)
+    first = store.freeze(definition.monitor_id, "d", Draft(profiles, {"why": "start"}), NOW)
     assert first.profiles == profiles
     assert (first.note, first.created_at) == ({"why": "start"}, NOW)
-    second = store.freeze(definition.monitor_id, "d", {"": OTHER}, {"why": "again"}, NOW + DAY)
+    second = store.freeze(definition.monitor_id, "d", Draft({"": OTHER}, {"why": "again"}), NOW + DAY)
     assert second == first
     assert store.baseline(definition.monitor_id, "d") == first
-    other = store.freeze(definition.monitor_id, "e", {"": OTHER}, {}, NOW)
+    other = store.freeze(definition.monitor_id, "e", Draft({"": OTHER}, {}), NOW)
     assert other.id != first.id
 
 
 def test_a_baseline_gives_its_axes_as_the_same_objects_each_time(store: Store) -> None:
     """Windows are counted on them, and an axis known by identity need not be digested again."""
     definition = defined(store)
-    store.freeze(definition.monitor_id, "d", {"": REFERENCE}, {}, NOW)
+    store.freeze(definition.monitor_id, "d", Draft({"": REFERENCE}, {}), NOW)
     one, two = (store.baseline(definition.monitor_id, "d") for _ in range(2))
     assert one is not None
     assert two is not None
