@@ -3,7 +3,8 @@
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from decimal import Decimal
+from typing import Any, Final, Literal
 
 import narwhals as nw
 
@@ -30,15 +31,38 @@ class Backend:
         is the type that holds nothing; else its name.
     sample : callable
         From a native frame, a share and a seed: about that share of its rows.
-    where : callable
-        From a condition: in how many rows it holds (not those where it is null), in the form that is counted fastest.
+    count : callable
+        From a Narwhals frame, keys and questions by name: a frame of the number of rows ("n") and the number of rows
+        of which each is true, for each group of rows with the same keys; of all rows where there are none.
     """
 
     select: Callable[[Any, Wanted], Any]
     unit: Callable[[Any], str]
     unknown: Callable[[Any, str], Any]
     sample: Callable[[Any, float, int], Any]
-    where: Callable[[nw.Expr], nw.Expr]
+    count: Callable[[Any, Sequence[str], Mapping[str, "Question"]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a plain column in every row; where the value is missing, none is true.
+
+    Parameters
+    ----------
+    alias : str
+        The column.
+    asks : str
+        "there": is there a value? "at least": is it >= `value`? "just": is it == `value`?
+    type : narwhals data type
+        Of the column, and of `value`.
+    value : int, float, Decimal, bool or str, optional
+        Of that type.
+    """
+
+    alias: str
+    asks: Literal["there", "at least", "just"]
+    type: Any
+    value: Any = None
 
 
 def _treatment(dtype: Any) -> str:
@@ -63,14 +87,17 @@ def _plain(rules: Rules, column: Any, dtype: Any) -> Any:
     return column if rule is None else rule(column)
 
 
-def _truths(condition: nw.Expr) -> nw.Expr:
-    """Polars and DuckDB add up truth values as they are; as integers they take four and three times as long."""
-    return condition.sum()
+def _count(frame: Any, keys: Sequence[str], asked: Mapping[str, Question]) -> Any:
+    """Polars and DuckDB add up truth values as they are; as integers they took four and three times as long."""
+    rows, truths = nw.len().alias("n"), [_truth(question).sum().alias(name) for name, question in asked.items()]
+    return frame.group_by(keys).agg(rows, *truths) if keys else frame.select(rows, *truths)
 
 
-def _not_null(condition: nw.Expr) -> nw.Expr:
-    """Spark adds up no truth values. A count keeps no null of its own to look after, as a sum does: it is quicker."""
-    return nw.when(condition).then(nw.lit(1)).count()
+def _truth(question: Question) -> nw.Expr:
+    column, value = nw.col(question.alias), nw.lit(question.value, question.type)
+    if question.asks == "there":
+        return ~column.is_null()
+    return column >= value if question.asks == "at least" else column == value
 
 
 def _polars_select(native: Any, columns: Wanted) -> Any:
@@ -194,6 +221,33 @@ def _spark_select(native: Any, columns: Wanted) -> Any:
     )
 
 
+def _spark_count(frame: Any, keys: Sequence[str], asked: Mapping[str, Question]) -> Any:
+    """Said in Spark's own words: Narwhals takes 70 calls to the JVM for a sum, together most of a second.
+
+    A count has no null of its own to look after, as a sum has, and is quicker.
+    """
+    native = frame.to_native()
+    make = spark_functions(native)
+    counts = [_spark_true(make, question).alias(name) for name, question in asked.items()]
+    return nw.from_native(native.groupBy(*keys).agg(make.count(make.lit(1)).alias("n"), *counts))
+
+
+def _spark_true(make: Any, question: Question) -> Any:
+    if question.asks == "there":
+        return make.count(question.alias)
+    if question.asks == "just":  # text, which would have to be quoted by the session's rules
+        return make.count(make.when(make.col(question.alias) == make.lit(question.value), 1))
+    number = f"{question.value:f}" if isinstance(question.value, Decimal) else str(question.value)
+    limit = f"cast('{number}' AS {_spark_type(question.type)})"
+    return make.expr(f"count(CASE WHEN {question.alias} >= {limit} THEN 1 END)")
+
+
+def _spark_type(dtype: Any) -> str:
+    if isinstance(dtype, nw.Decimal):
+        return f"decimal({dtype.precision}, {dtype.scale})"
+    return {"Int8": "tinyint", "Int16": "smallint", "Int32": "int", "Int64": "bigint", "Float64": "double"}[str(dtype)]
+
+
 def _spark_unknown(native: Any, name: str) -> Any:
     type_ = str(native.schema[name].dataType.simpleString())
     if type_.startswith("interval ") and "month" not in type_ and "year" not in type_:
@@ -207,9 +261,9 @@ BACKENDS: Final[Mapping[nw.Implementation, Backend]] = {
         lambda dtype: "ns" if isinstance(dtype, nw.Time) else str(dtype.time_unit),
         _polars_unknown,
         _polars_sample,
-        _truths,
+        _count,
     ),
-    nw.Implementation.DUCKDB: Backend(_duckdb_select, _duckdb_unit, _duckdb_unknown, _duckdb_sample, _truths),
+    nw.Implementation.DUCKDB: Backend(_duckdb_select, _duckdb_unit, _duckdb_unknown, _duckdb_sample, _count),
     **dict.fromkeys(
         _SPARK,
         Backend(
@@ -217,7 +271,7 @@ BACKENDS: Final[Mapping[nw.Implementation, Backend]] = {
             lambda _: "us",
             _spark_unknown,
             lambda native, fraction, seed: native.sample(fraction=fraction, seed=seed),
-            _not_null,
+            _spark_count,
         ),
     ),
 }

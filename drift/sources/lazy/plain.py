@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from drift.errors import SourceError
 from drift.histogram import Fault, Kind, Uncounted
-from drift.sources.lazy.backends import BACKENDS, Backend, reading, wide_rows
+from drift.sources.lazy.backends import BACKENDS, Backend, Question, reading, wide_rows
 
 _NANOSECONDS: Final = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _DAY: Final = 86_400 * 10**9
@@ -66,9 +66,17 @@ class Plain:
         with reading(self.implementation), wide_rows(self.implementation, query):
             return query.collect("pyarrow").to_native()
 
-    def where(self, condition: nw.Expr) -> nw.Expr:
-        """In how many rows a condition holds; a row where it is null is none of them."""
-        return BACKENDS[self.implementation].where(condition)
+    def count(self, frame: Any, keys: Sequence[str], asked: Mapping[str, Question]) -> Any:
+        """Of `frame` or one made of it: see `Backend.count`; the (few) groups as an Arrow table.
+
+        Raises
+        ------
+        SourceError
+            Where the backend fails.
+        """
+        with reading(self.implementation):
+            query = BACKENDS[self.implementation].count(frame, keys, asked)
+        return self.fetch(query)
 
     def sample(self, fraction: float, seed: int) -> Any:
         """About that share of the rows, drawn by the backend; the seed draws the same from the same layout of rows.

@@ -13,6 +13,7 @@ import narwhals as nw
 from drift.counting import ceiling, histogram_of_cumulative, histogram_of_keys, histogram_of_presence
 from drift.errors import AxisError, SourceError
 from drift.histogram import Axis, CategoricalAxis, Fault, Histogram, Kind, NumericAxis, Profile, Uncounted
+from drift.sources.lazy.backends import Question
 from drift.sources.lazy.keys import Split
 from drift.sources.lazy.plain import Form, Plain
 
@@ -33,7 +34,7 @@ class _Part:
 
     name: str
     form: Form
-    sums: list[nw.Expr]
+    sums: list[Question]
     finish: Finish
 
 
@@ -46,7 +47,7 @@ def counted(table: Plain, axes: Mapping[str, Axis], by: Split | None) -> dict[st
         if isinstance(form, Uncounted):
             lost[name] = form
         else:
-            parts.append(_part(table, name, form, axis))
+            parts.append(_part(name, form, axis))
     labels = [""] if by is None else by.labels
     found: dict[str, dict[str, Histogram]] = {label: {} for label in labels}
     rows = dict.fromkeys(labels, 0)
@@ -91,15 +92,12 @@ def _batches(parts: list[_Part]) -> list[list[_Part]]:
 
 def _row_of_sums(table: Plain, parts: list[_Part], by: Split | None) -> dict[str, list[int]]:
     """By label: the number of rows, then the sums of all parts in their order."""
-    named = [expr.alias(f"s{i}") for i, expr in enumerate(expr for part in parts for expr in part.sums)]
-    if by is None:
-        query = table.frame.select(nw.len().alias("n"), *named)
-    else:
-        query = by.place(table.frame).group_by("label").agg(nw.len().alias("n"), *named)
-    found = table.fetch(query)
+    asked = {f"s{i}": question for i, question in enumerate(question for part in parts for question in part.sums)}
+    frame, keys = (table.frame, []) if by is None else (by.place(table.frame), ["label"])
+    found = table.count(frame, keys, asked)
     # Without rows a grouping gives none, and sums are null.
-    sums = {label: [0] * (len(named) + 1) for label in ([""] if by is None else by.labels)}
-    for row in found.select([*(["label"] if by else []), "n", *(f"s{i}" for i in range(len(named)))]).to_pylist():
+    sums = {label: [0] * (len(asked) + 1) for label in ([""] if by is None else by.labels)}
+    for row in found.select([*keys, "n", *asked]).to_pylist():
         label = "" if by is None else by.labels[row.pop("label")]
         sums[label] = [int(value or 0) for value in row.values()]
     return sums
@@ -124,16 +122,17 @@ def _histograms(
     return histograms
 
 
-def _part(table: Plain, name: str, form: Form, axis: Axis) -> _Part:
-    column = nw.col(form.alias)
-    present = table.where(~column.is_null())
+def _part(name: str, form: Form, axis: Axis) -> _Part:
+    present = Question(form.alias, "there", form.type)
     if not axis.kind.accepts(form.kind):
         return _Part(name, form, [present], _refuse(form, axis))
+    if form.kind is Kind.EMPTY:  # and so nothing is present
+        return _Part(name, form, [present], lambda _, n, lost: histogram_of_presence(axis, n, lost))
     if isinstance(axis, NumericAxis) and form.kind.ordered and axis.edges:
-        return _ordered(table, name, form, axis, present)
+        return _ordered(name, form, axis, present)
     if isinstance(axis, CategoricalAxis) and not _is_grouped(form, axis):
         names = _names(axis)
-        sums = [table.where(column == nw.lit(key, form.type)) for key in names if form.kind is not Kind.EMPTY]
+        sums = [Question(form.alias, "just", form.type, key) for key in names]
         return _Part(name, form, [present, *sums], lambda found, n, lost: _of_names(axis, names, found, n, lost))
     return _Part(name, form, [present], lambda _, n, lost: histogram_of_presence(axis, n, lost))
 
@@ -145,9 +144,8 @@ def _refuse(form: Form, axis: Axis) -> Finish:
     return finish
 
 
-def _ordered(table: Plain, name: str, form: Form, axis: NumericAxis, present: nw.Expr) -> _Part:
+def _ordered(name: str, form: Form, axis: NumericAxis, present: Question) -> _Part:
     """A limit that the column's type does not reach is no question: all values, or none, are at least that."""
-    column = nw.col(form.alias)
     sums = [present]
     where: list[int | None] = []  # which sum answers for each edge; None: none is at least that
     for edge in axis.edges:
@@ -158,7 +156,7 @@ def _ordered(table: Plain, name: str, form: Form, axis: NumericAxis, present: nw
             where.append(0)
         else:
             where.append(len(sums))
-            sums.append(table.where(column >= nw.lit(_literal(limit, form), form.type)))
+            sums.append(Question(form.alias, "at least", form.type, _literal(limit, form)))
 
     def finish(found: Sums, n: int, missing: int) -> Histogram:
         every = [n, *found]
