@@ -12,8 +12,8 @@ import numpy as np
 from drift.calibration import Calibration, Evidence
 from drift.errors import InputError
 from drift.histogram import Fault, Histogram, Kind, Profile, Uncounted
-from drift.monitor import Columns
-from drift.scoring import Method, Score, score
+from drift.monitor import ColumnRule, Columns
+from drift.scoring import Method, Pair, Score, score_all
 from drift.verdict import Learned, Threshold, Verdict, badness, judge, ratio_of, worst
 
 
@@ -194,14 +194,14 @@ def compare_profiles(
     held = Standard.of(reference) if isinstance(reference, Profile) else reference
     names = sorted({*live, *live.uncounted, *held.histograms, *held.uncounted})
     base = int(rng.integers(2**63))
-    results = [_untold(name, live, held) or _scored(name, live, held, columns, base) for name in names]
-    judged = _judged(results, live, held)
-    return tuple(sorted(judged, key=by_importance))
+    untold = {name: found for name in names if (found := _untold(name, live, held)) is not None}
+    scored = _scored([name for name in names if name not in untold], live, held, columns, base)
+    return tuple(sorted([*untold.values(), *_judged(scored, live, held)], key=by_importance))
 
 
-def _stream(base: int, column: str) -> np.random.Generator:
+def _seed(base: int, column: str) -> list[int]:
     named = hashlib.sha256(column.encode("utf-8", "surrogatepass")).digest()
-    return np.random.default_rng([base, int.from_bytes(named[:8], "little")])
+    return [base, int.from_bytes(named[:8], "little")]
 
 
 def by_importance(result: ColumnResult) -> tuple[int, float, str]:
@@ -230,14 +230,23 @@ def _untold(name: str, live: Profile, held: Standard) -> ColumnResult | None:
     return None
 
 
-def _scored(name: str, live: Profile, held: Standard, columns: Columns, base: int) -> ColumnResult:
-    """A column with its score, not judged yet."""
-    now, then, rule = live[name], held.histograms[name], columns.rule(name)
+def _scored(names: Iterable[str], live: Profile, held: Standard, columns: Columns, base: int) -> list[ColumnResult]:
+    """Columns with their scores, not judged yet."""
+    results, pairs = [], []
+    for name in names:
+        rule = columns.rule(name)
+        pairs.append(Pair(live[name], held.histograms[name], rule.method, _seed(base, name)))
+        results.append(ColumnResult(name, Verdict.OK, "", None, None, live[name], held.histograms[name]))
+    return [_with_score(r, found, columns.rule(r.column)) for r, found in zip(results, score_all(pairs), strict=True)]
+
+
+def _with_score(result: ColumnResult, found: Score | InputError, rule: ColumnRule) -> ColumnResult:
     try:
-        scored = score(now, then, rule.method, _stream(base, name))
-        return ColumnResult(name, Verdict.OK, "", rule.threshold, scored, now, then)
-    except InputError as error:  # the metric does not fit this column: its verdict says so, others go on
-        return ColumnResult(name, Verdict.NOT_COMPARABLE, str(error), None, None, now, then)
+        if isinstance(found, Score):
+            return replace(result, threshold=rule.threshold, scored=found)
+    except InputError as error:  # no threshold is customary for this metric, and none was named
+        found = error
+    return replace(result, verdict=Verdict.NOT_COMPARABLE, message=str(found))
 
 
 def _judged(results: Iterable[ColumnResult], live: Profile, held: Standard) -> Iterable[ColumnResult]:
