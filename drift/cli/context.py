@@ -56,6 +56,20 @@ def chosen(config: "Config", name: str | None) -> "list[Monitor]":
     return [config.monitors[name]]
 
 
+def single(config: "Config", name: str | None) -> "Monitor":
+    """The one monitor a command is about.
+
+    Raises
+    ------
+    ConfigError
+        As `chosen`, and where it has to be named.
+    """
+    found = chosen(config, name)
+    if len(found) != 1:
+        raise ConfigError(f"name one monitor with --monitor; there are {', '.join(m.name for m in found) or 'none'}")
+    return found[0]
+
+
 def open_channels(config: "Config") -> "dict[str, Channel]":
     """Every configured channel."""
     from drift.channels import open_channel

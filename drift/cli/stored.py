@@ -1,4 +1,4 @@
-"""Commands that read the store: scores, windows, report, baseline, alerts."""
+"""Commands that read the store: scores, windows, report, alerts."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from drift.cli.context import chosen, instant, load_config, open_store
+from drift.cli.context import chosen, instant, load_config, open_store, single
 from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, MonitorName, Revisions, Since, Until
-from drift.cli.output import complain, print_json, print_table, say, write
-from drift.errors import ConfigError, InputError
+from drift.cli.output import print_json, print_table, say, write
+from drift.errors import InputError
 
 if TYPE_CHECKING:
     from drift.config import Config
-    from drift.monitor import Monitor
-    from drift.store import Baseline
 
 SCORE_FIELDS = (
     "monitor", "segment", "column", "window_start", "window_end", "revision", "metric", "score", "noise_floor",
@@ -149,7 +147,7 @@ def report(
     if form is not None and form not in FORMATS:
         raise InputError(f"unknown report format {form!r}; known are {', '.join(FORMATS)}")
     loaded = load_config(config)
-    one = _single(loaded, monitor)
+    one = single(loaded, monitor)
     with open_store(loaded) as store:
         page = page_from_store(store, one.name, now=datetime.now(UTC), timezone=one.timezone)
     if output is not None and str(output) == "-":
@@ -158,56 +156,6 @@ def report(
     safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in one.name).lstrip(".")
     default = f"{safe}-report.{form or 'html'}"
     say(f"wrote {save(page, output or default, form)}")
-
-
-def _single(config: "Config", monitor: str | None) -> "Monitor":
-    found = chosen(config, monitor)
-    if len(found) != 1:
-        raise ConfigError(f"name one monitor with --monitor; there are {', '.join(m.name for m in found) or 'none'}")
-    return found[0]
-
-
-def baseline_show(config: ConfigFile = DEFAULT_CONFIG, monitor: MonitorName = None, as_json: AsJson = False) -> None:
-    """The frozen reference of each monitor: what it was made from, when, on which bins."""
-    from drift.baseline import reference_digest
-
-    loaded = load_config(config)
-    shown: dict[str, Baseline] = {}
-    with open_store(loaded) as store:
-        for one in chosen(loaded, monitor):
-            definition = store.find(one.name)
-            known = None if definition is None else store.baseline(definition.monitor_id, reference_digest(one))
-            if known is None:
-                complain(f"drift: {one.name}: no reference is frozen yet for this configuration; `drift run` does it")
-            else:
-                shown[one.name] = known
-    if as_json:
-        print_json({"version": 1, "baselines": [_baseline_document(name, b) for name, b in shown.items()]})
-        return
-    for name, baseline in shown.items():
-        _print_baseline(name, baseline)
-
-
-def _baseline_document(name: str, known: "Baseline") -> dict[str, Any]:
-    return {
-        "monitor": name,
-        "created_at": known.created_at.isoformat(),
-        "note": dict(known.note),
-        "segments": {key: profile.to_dict() for key, profile in known.profiles.items()},
-    }
-
-
-def _print_baseline(name: str, known: "Baseline") -> None:
-    whole = known.profiles[""]
-    origin = known.note.get("path") or " to ".join(known.note.get("window") or ())
-    say(f"{name}: {whole.rows:,} rows of {origin}, frozen {known.created_at:%Y-%m-%d %H:%M} UTC")
-    rows: list[tuple[object, ...]] = [
-        (column, h.axis.kind.value, h.axis.n_bins, h.missing, "  ".join(h.labels)) for column, h in whole.items()
-    ]
-    rows += [(column, None, None, None, lost.message) for column, lost in whole.uncounted.items()]
-    print_table("", ("column", "kind", "bins", "missing", "labels"), rows, numeric=("bins", "missing"))
-    for warning in known.note.get("warnings", ()):
-        say(f"note: {warning}")
 
 
 def alerts_list(
@@ -231,9 +179,6 @@ def register(app: typer.Typer) -> None:
     """Add these commands."""
     for command in (scores, windows, report):
         app.command()(command)
-    baseline = typer.Typer(help="The frozen reference.", no_args_is_help=True)
-    baseline.command("show")(baseline_show)
-    app.add_typer(baseline, name="baseline")
     alerts = typer.Typer(help="Alerts and their states.", no_args_is_help=True)
     alerts.command("list")(alerts_list)
     app.add_typer(alerts, name="alerts")
