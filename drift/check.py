@@ -18,15 +18,16 @@ import numpy as np
 from drift.alert import AlertState, Fingerprint
 from drift.alerting import transitions
 from drift.baseline import freeze_reference
-from drift.comparison import SegmentResult, compare_profiles
+from drift.comparison import SegmentResult, Standard, compare_profiles
 from drift.errors import DriftError, SourceError
-from drift.histogram import Fault, Profile, Uncounted
+from drift.histogram import Fault, Uncounted
 from drift.holding import LEASE, holding
 from drift.monitor import Monitor
 from drift.notification import make_events, make_notification
 from drift.planning import plan
 from drift.sources import Source, open_source
-from drift.store import AlertsMoved, Baseline, Claim, LeaseLost, Outcome, Store
+from drift.standards import Standards
+from drift.store import AlertsMoved, Claim, LeaseLost, Outcome, Store
 from drift.verdict import Verdict, worst
 from drift.window import Window
 from drift.worker import Worker
@@ -98,12 +99,14 @@ def run_monitor(
     if not due:
         return
     baseline = freeze_reference(store, monitor, definition, now())
+    past = store.past(monitor.name, before=due[-1].window.start) if monitor.reference.moves else None
+    standards = Standards(monitor, baseline, past)
     for planned in due:
         claim = store.claim(planned.id, definition, worker.name, now(), LEASE)
         if claim is None:  # another replica has it: alerts are decided in order, so later ones wait for it
             return
         try:
-            checked = check_window(store, monitor, source, baseline, claim, now)
+            checked = check_window(store, source, standards, claim, now)
         except LeaseLost as error:  # it took longer than the lease, and another replica has it by now
             log.warning("%s", error)
             return
@@ -119,14 +122,15 @@ def free_abandoned(store: Store, monitor_id: int, worker: Worker, now: datetime)
 
 
 def check_window(
-    store: Store, monitor: Monitor, source: Source, baseline: Baseline, claim: Claim, now: Callable[[], datetime]
+    store: Store, source: Source, standards: Standards, claim: Claim, now: Callable[[], datetime]
 ) -> Checked:
     """Count, compare, decide and store one claimed window."""
     with holding(store, claim, now):
-        found = _find(monitor, source, baseline, claim.window)
-        outcome = _finish(store, monitor, baseline, claim, found, now)
-    _log(monitor.name, claim.window, outcome)
-    return Checked(monitor.name, claim.window, claim.revision, outcome)
+        found = _find(source, standards, claim.window)
+        outcome = _finish(store, standards, claim, found, now)
+    standards.checked(claim.window, outcome.segments)
+    _log(claim.monitor, claim.window, outcome)
+    return Checked(claim.monitor, claim.window, claim.revision, outcome)
 
 
 def _log(monitor: str, window: Window, outcome: Outcome) -> None:
@@ -135,12 +139,10 @@ def _log(monitor: str, window: Window, outcome: Outcome) -> None:
     log.info("%s %s: %s, %s", monitor, window, outcome.verdict.value, outcome.message, extra={"fields": fields})
 
 
-def _finish(
-    store: Store, monitor: Monitor, baseline: Baseline, claim: Claim, found: "_Found", now: Callable[[], datetime]
-) -> Outcome:
+def _finish(store: Store, standards: Standards, claim: Claim, found: "_Found", now: Callable[[], datetime]) -> Outcome:
     """Decide on the alerts as they stand and write it all; decide again where another window moved them."""
     for _ in range(DECISIONS):
-        outcome = _outcome(monitor, baseline, claim, found, store.alert_states(claim.monitor_id), now())
+        outcome = _outcome(standards, claim, found, store.alert_states(claim.monitor_id), now())
         try:
             store.finish(claim, outcome, now())
         except AlertsMoved as error:
@@ -158,39 +160,42 @@ class _Found:
     error: str
     source: Mapping[str, Any]
     new: tuple[str, ...] = ()  # columns that came after the reference was frozen
+    judged: Mapping[str, Any] | None = None
 
     @property
     def verdict(self) -> Verdict:
         return Verdict.ERROR if self.error else worst([part.verdict for part in self.results])
 
 
-def _find(monitor: Monitor, source: Source, baseline: Baseline, window: Window) -> _Found:
+def _find(source: Source, standards: Standards, window: Window) -> _Found:
     try:
-        results = _results(monitor, source, baseline, window)
-        return _Found(results, "", _provenance(source), _new_columns(monitor, source, baseline))
+        held = standards.of(window)
+        results = _results(source, standards, held.segments, window)
+        return _Found(results, "", _provenance(source), _new_columns(source, standards), held.note)
     except SourceError as error:
         return _Found((), str(error), _provenance(source))
     except Exception as error:  # a defect met by one window must not stop the next, nor pass in silence
-        log.exception("window %s of %s met a defect of drift", window, monitor.name)
+        log.exception("window %s of %s met a defect of drift", window, standards.monitor.name)
         return _Found((), f"a defect of drift ({type(error).__name__}: {error}); please report it with the log", {})
 
 
-def _results(monitor: Monitor, source: Source, baseline: Baseline, window: Window) -> tuple[SegmentResult, ...]:
-    reference = baseline.profiles
+def _results(
+    source: Source, standards: Standards, held: Mapping[str, Standard], window: Window
+) -> tuple[SegmentResult, ...]:
+    monitor, reference = standards.monitor, standards.baseline.profiles
     counted = source.count(reference[""].axes, window, monitor.segments, reference)
     rng = _stream(monitor.name, window)
+    unknown = _unknown(held[""])
     return tuple(
-        SegmentResult(
-            key, live, compare_profiles(live, reference.get(key, _unknown(reference[""])), monitor.columns, rng)
-        )
+        SegmentResult(key, live, compare_profiles(live, held.get(key, unknown), monitor.columns, rng))
         for key, live in counted.items()
     )
 
 
-def _unknown(whole: Profile) -> Profile:
+def _unknown(whole: Standard) -> Standard:
     """The reference of a segment that it does not have: no column of it can be compared."""
     told = Uncounted(Fault.NOT_COMPARABLE, "no row of the reference is of this segment")
-    return Profile({}, 0, dict.fromkeys([*whole, *whole.uncounted], told))
+    return Standard({}, dict.fromkeys([*whole.histograms, *whole.uncounted], told))
 
 
 def _stream(monitor: str, window: Window) -> np.random.Generator:
@@ -200,13 +205,13 @@ def _stream(monitor: str, window: Window) -> np.random.Generator:
 
 
 def _outcome(
-    monitor: Monitor,
-    baseline: Baseline,
+    standards: Standards,
     claim: Claim,
     found: _Found,
     states: Mapping[Fingerprint, AlertState],
     now: datetime,
 ) -> Outcome:
+    monitor = standards.monitor
     turned = transitions(
         monitor, claim.window, found.results or Verdict.ERROR, states, now, overdue=claim.before is Verdict.ERROR
     )
@@ -219,7 +224,7 @@ def _outcome(
         verdict=found.verdict,
         message=found.error or _summary(found.results, found.new),
         source=found.source,
-        baseline_id=baseline.id,
+        baseline_id=standards.baseline.id,
         segments=found.results,
         transitions=turned,
         events=events,
@@ -228,6 +233,7 @@ def _outcome(
         ),
         channels=rules.notify,
         retry_at=now + RETRIES[claim.attempt - 1] if retry else None,
+        judged=found.judged,
     )
 
 
@@ -238,9 +244,9 @@ def _provenance(source: Source) -> dict[str, Any]:
         return {"error": str(error)}
 
 
-def _new_columns(monitor: Monitor, source: Source, baseline: Baseline) -> tuple[str, ...]:
+def _new_columns(source: Source, standards: Standards) -> tuple[str, ...]:
     """Columns to watch that the reference does not have: they cannot be checked, and are told."""
-    whole = baseline.profiles[""]
+    monitor, whole = standards.monitor, standards.baseline.profiles[""]
     known = {*whole, *whole.uncounted, monitor.timestamp}
     return tuple(name for name in monitor.columns.watched(source.columns()) if name not in known)
 

@@ -257,6 +257,11 @@ class Outcome:
     retry_at: datetime | None = None
     judged: Mapping[str, Any] | None = None
 
+    @property
+    def reference_moves(self) -> bool:
+        """Whether its columns were held to more than the frozen baseline: the counts are then kept with the scores."""
+        return self.judged is not None and self.judged.get("reference") in {"rolling", "seasonal"}
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, select
 
 from drift.comparison import ColumnResult, SegmentResult, by_importance
@@ -12,7 +13,7 @@ from drift.scoring import Method, Score
 from drift.smoothing import NAMED, smooth
 from drift.store.interning import AxisBook
 from drift.store.profiles import read_profiles
-from drift.store.tables import method, monitor, profile, revision, score, watched_column, window
+from drift.store.tables import COUNTS_DTYPE, method, monitor, profile, revision, score, watched_column, window
 from drift.verdict import Threshold, Verdict
 
 
@@ -57,8 +58,11 @@ def stored_results(
     )
     columns: dict[str, list[ColumnResult]] = {segment: [] for segment in live}
     for row in connection.execute(query):
+        now = live[row.segment].histograms.get(row.name)
         then = reference[row.segment].histograms.get(row.name) if row.segment in reference else None
-        columns[row.segment].append(_result(row, live[row.segment].histograms.get(row.name), then))
+        if row.held is not None and then is not None:  # the reference moved on: on the same axis, with its own counts
+            then = Histogram(then.axis, np.frombuffer(row.held, COUNTS_DTYPE))
+        columns[row.segment].append(_result(row, now, then))
     return tuple(
         SegmentResult(segment, live[segment], tuple(sorted(results, key=by_importance)))
         for segment, results in columns.items()

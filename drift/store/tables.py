@@ -225,6 +225,7 @@ score = Table(
     Column("customary", Boolean),
     _text("verdict"),
     _text("message"),
+    Column("held", LargeBinary),  # counts of the reference where that moves; null: they are the baseline's
     Column("windows", Whole),  # of the reference, behind the p-value; null: the two samples alone
     Column("level", Finite),  # the p-value that judged in place of a threshold
     sqlite_with_rowid=False,

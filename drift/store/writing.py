@@ -7,13 +7,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from drift.alert import AlertState, Fingerprint, State, Transition
-from drift.comparison import ColumnResult, SegmentResult
+from drift.comparison import ColumnResult
 from drift.errors import StoreError
 from drift.store.interning import AxisBook, MethodKey, column_ids, method_ids, method_key
 from drift.store.planning import let_go
 from drift.store.profiles import write_profiles
 from drift.store.records import AlertsMoved, Claim, Event, Outcome
-from drift.store.tables import alert, delivery, event, monitor, notification, revision, score
+from drift.store.tables import COUNTS_DTYPE, alert, delivery, event, monitor, notification, revision, score
 from drift.store.types import Words
 from drift.verdict import Verdict
 
@@ -39,7 +39,7 @@ def finish(connection: Connection, book: AxisBook, claim: Claim, outcome: Outcom
     revision_id = _write_revision(connection, claim, outcome, now)
     profiles = {s.segment: s.live for s in outcome.segments}
     keys = write_profiles(connection, book, claim.monitor_id, "revision_id", revision_id, profiles)
-    _write_scores(connection, claim.monitor_id, keys, outcome.segments)
+    _write_scores(connection, claim.monitor_id, keys, outcome)
     alert_ids = _write_alerts(connection, claim.monitor_id, outcome.transitions)
     _write_events(connection, revision_id, alert_ids, outcome.events, now)
     if outcome.notification is not None:
@@ -66,16 +66,20 @@ def _write_revision(connection: Connection, claim: Claim, outcome: Outcome, now:
     return made
 
 
-def _write_scores(
-    connection: Connection, monitor_id: int, profiles: Mapping[str, int], segments: Sequence[SegmentResult]
-) -> None:
-    results = [(profiles[segment.segment], column) for segment in segments for column in segment.columns]
+def _write_scores(connection: Connection, monitor_id: int, profiles: Mapping[str, int], outcome: Outcome) -> None:
+    results = [(profiles[segment.segment], column) for segment in outcome.segments for column in segment.columns]
     if not results:
         return
     columns = column_ids(connection, monitor_id, (column.column for _, column in results))
     methods = method_ids(connection, (column.scored.method for _, column in results if column.scored is not None))
+    moves = outcome.reference_moves
     rows = [
-        {"profile_id": profile_id, "column_id": columns[column.column], **_score_row(column, methods)}
+        {
+            "profile_id": profile_id,
+            "column_id": columns[column.column],
+            "held": column.reference.counts.astype(COUNTS_DTYPE).tobytes() if moves and column.reference else None,
+            **_score_row(column, methods),
+        }
         for profile_id, column in results
     ]
     connection.execute(score.insert(), rows)

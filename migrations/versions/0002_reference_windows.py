@@ -43,9 +43,11 @@ def upgrade() -> None:
     op.add_column("revision", sa.Column("judged", sa.Text(), nullable=True))
     op.add_column("score", sa.Column("windows", sa.BigInteger(), nullable=True))
     op.add_column("score", sa.Column("level", sa.Double(), nullable=True))
+    op.add_column("score", sa.Column("held", sa.LargeBinary(), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("score", "held")
     op.drop_column("score", "level")
     op.drop_column("score", "windows")
     op.drop_column("revision", "judged")
