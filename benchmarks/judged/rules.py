@@ -1,0 +1,109 @@
+"""Judges by histograms: which live windows have changed, told from the counts of the reference's windows.
+
+Each rule takes the reference's counts, shape (N, k), and those of the live windows, shape (L, k), of one column,
+and gives an alarm or none for each live window, shape (L,). A window without rows raises none.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from drift.calibration import Calibration
+from drift.divergence import js_distance, psi
+from drift.histogram import Axis, Histogram, History
+from drift.smoothing import smooth
+
+Counts = npt.NDArray[np.int64]
+Alarms = npt.NDArray[np.bool_]
+Rule = Callable[[Counts, Counts], Alarms]
+
+LEVELS: Final = (1e-3, 3e-4, 1e-4)
+
+
+def js_over(limit: float) -> Rule:
+    """JS distance (base 2) from the pooled reference above a number."""
+    return lambda reference, live: _distance(live, reference.sum(axis=0)) > limit
+
+
+def js_three_deviations(reference: Counts, live: Counts) -> Alarms:
+    """JS distance above mean + 3 standard deviations of the reference windows', each held against all others."""
+    ordinary = _ordinary(reference)
+    return np.asarray(_distance(live, reference.sum(axis=0)) > ordinary.mean() + 3 * ordinary.std(ddof=1))
+
+
+def log_js_student(level: float) -> Rule:
+    """Student's prediction limit on the logarithm of the JS distance (Hahn and Meeker 1991, section 4.7)."""
+
+    def judge(reference: Counts, live: Counts) -> Alarms:
+        logs = np.log(_ordinary(reference) + 1e-9)
+        n = len(logs)
+        spread = max(float(logs.std(ddof=1)), 1e-6) * np.sqrt(1 + 1 / n)
+        away = (np.log(_distance(live, reference.sum(axis=0)) + 1e-9) - logs.mean()) / spread
+        return np.asarray(stats.t.sf(away, n - 1) < level)
+
+    return judge
+
+
+def psi_over(limit: float) -> Rule:
+    """Population stability index above a number; half a row is added to every bin."""
+
+    def judge(reference: Counts, live: Counts) -> Alarms:
+        pooled = np.broadcast_to(smooth(reference.sum(axis=0), "jeffreys"), live.shape)
+        return np.asarray(psi(smooth(live, "jeffreys"), pooled) > limit) & live.any(axis=1)
+
+    return judge
+
+
+def chi_squared(level: float) -> Rule:
+    """Pearson's test of the window beside the pooled reference, as `scipy.stats.chi2_contingency` does it."""
+
+    def judge(reference: Counts, live: Counts) -> Alarms:
+        pooled = reference.sum(axis=0)
+        return np.array([window.any() and _pearson(pooled, window) < level for window in live], dtype=bool)
+
+    return judge
+
+
+def p_values(axes: Mapping[str, Axis], reference: Mapping[str, Counts], live: Sequence[Mapping[str, Counts]]
+             ) -> dict[str, npt.NDArray[np.float64]]:  # fmt: skip
+    """What drift's calibration says: for each column, the p-value of each live window; 1 where it says none."""
+    known = Calibration({name: History(axis, reference[name]) for name, axis in axes.items()})
+    found = [known.evidence({name: Histogram(axes[name], window[name]) for name in window}) for window in live]
+    return {
+        name: np.array([each[name].p_value if name in each else 1.0 for each in found])
+        for name in {name for window in live for name in window}
+    }
+
+
+RULES: Final[Mapping[str, Rule]] = {
+    "JS distance > 0.1": js_over(0.1),
+    "JS distance, mean + 3 sd": js_three_deviations,
+    "log JS, Student t, 0.001": log_js_student(1e-3),
+    "PSI > 0.25": psi_over(0.25),
+    "chi-squared, p < 0.001": chi_squared(1e-3),
+}
+
+
+def _distance(live: Counts, against: Counts) -> npt.NDArray[np.float64]:
+    """JS distance of each window; 0 where one of the two holds no rows."""
+    against = np.broadcast_to(against, live.shape)
+    both = live.any(axis=1) & against.any(axis=1)
+    found = np.zeros(len(live))
+    if both.any():
+        found[both] = js_distance(smooth(live[both]), smooth(against[both]))
+    return found
+
+
+def _ordinary(reference: Counts) -> npt.NDArray[np.float64]:
+    filled = reference[reference.any(axis=1)]
+    return _distance(filled, filled.sum(axis=0) - filled)
+
+
+def _pearson(pooled: Counts, window: Counts) -> float:
+    filled = pooled + window > 0
+    if np.count_nonzero(filled) < 2:
+        return 1.0
+    return float(stats.chi2_contingency(np.stack([pooled[filled], window[filled]]), correction=False).pvalue)

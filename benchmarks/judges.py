@@ -1,0 +1,116 @@
+"""Whose alarms are true, on real windows in random order: ``python benchmarks/judges.py``.
+
+drift, customary rules and two libraries judge days (weeks, villages, teachers) of real data. Their order is random:
+nothing changes between the first 60, the reference, and the rest, and whatever alarms there is false. Known changes are
+then made to whole windows. Everything is drawn from seeds. Results go to benchmarks/results/judges.json, tables to
+docs/calibration.md. ``--quick`` (one seed, no libraries) and ``--sets`` only print; ``--page`` writes the tables again
+from the results file.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import environments
+import machine
+import page
+from judged import peers, rules, tally, trial, windows
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PAGE: Final = ROOT / "docs" / "calibration.md"
+RESULTS: Final = ROOT / "benchmarks" / "results" / "judges.json"
+REFERENCE: Final = 60
+FEWER: Final = (20, 8)
+SEEDS: Final = 6
+UNCHANGED, CHANGED = 200, 40
+QUIET: Final = {"NML_DISABLE_USAGE_LOGGING": "1", "DO_NOT_TRACK": "1", "TQDM_DISABLE": "1"}
+LIBRARIES: Final = {  # seeds, unchanged windows, changed windows: Evidently takes up to a second a window
+    "nannyml": ("NannyML, JS, mean + 3 sd", 3, 100, 30),
+    "evidently": ("Evidently, its defaults", 1, 40, 8),
+}
+
+
+def main() -> None:
+    """All data sets in turn."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", default=",".join(windows.SETS), help="data sets by name, as flights,nox")
+    parser.add_argument("--quick", action="store_true", help="one seed, no libraries; prints, writes nothing")
+    parser.add_argument("--page", action="store_true", help="tables again from the results file")
+    options = parser.parse_args()
+    if options.page:
+        renew(json.loads(RESULTS.read_text()))
+        return
+    windows.fetch()
+    libraries = {} if options.quick else LIBRARIES
+    for name in libraries:
+        if error := environments.make(name):
+            raise SystemExit(f"the environment of {name} could not be made: {error}")
+    results = {
+        "command": " ".join(["python benchmarks/judges.py", *sys.argv[1:]]),
+        "machine": machine.described(),
+        "versions": {name: environments.versions(name, name) for name in ("driftgauge", *libraries)},
+        "sets": {
+            name: compared(windows.SETS[name], 1 if options.quick else SEEDS, libraries)
+            for name in options.sets.split(",")
+        },
+    }
+    print(tally.written(results))
+    if not options.quick and options.sets == ",".join(windows.SETS):
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        renew(results)
+
+
+def compared(which: windows.Set, seeds: int, libraries: dict[str, tuple[str, int, int, int]]) -> dict[str, Any]:
+    """All judges on one data set."""
+    every = which.load()
+    tallies: dict[tuple[str, int], tally.Tally] = {}
+    visible: list[dict[str, float]] = []
+    for seed in range(seeds):
+        begun = time.perf_counter()
+        made = trial.prepared(every, seed, REFERENCE, UNCHANGED, CHANGED)
+        counts = trial.counted(made)
+        visible.append(counts.visible())
+        for level, told in trial.by_calibration(counts).items():
+            _add(tallies, f"drift, {level:g}", REFERENCE, told)
+        for name, rule in rules.RULES.items():
+            _add(tallies, name, REFERENCE, trial.by_rule(counts, rule))
+        for tool, (label, most, unchanged, changed) in libraries.items():
+            if seed < most:
+                env = {**os.environ, **QUIET}
+                python = environments.interpreter(tool)
+                _add(tallies, label, REFERENCE, peers.judged(tool, python, made, unchanged, changed, env))
+        for few in FEWER:
+            counts = trial.counted(trial.prepared(every, seed, few, UNCHANGED, CHANGED // 2))
+            _add(tallies, "drift, 0.001", few, trial.by_calibration(counts, rules.LEVELS[:1])[1e-3])
+            told = trial.by_rule(counts, rules.js_three_deviations)
+            _add(tallies, "JS distance, mean + 3 sd", few, told)
+        print(f"{which.name}, seed {seed}: {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
+    rows = sorted(len(window) for window in every)
+    return {
+        "label": which.label,
+        "source": which.source,
+        "seen": which.seen,
+        "windows": len(every),
+        "rows": [rows[0], rows[len(rows) // 2], rows[-1]],
+        "columns": len(every[0].columns),
+        "reference": REFERENCE,
+        "visible": {kind: sum(each[kind] for each in visible) / len(visible) for kind in visible[0]},
+        "judges": [t.record(*key) for key, t in sorted(tallies.items(), key=lambda item: -item[0][1])],
+    }
+
+
+def _add(tallies: dict[tuple[str, int], tally.Tally], judge: str, reference: int, told: trial.Alarms) -> None:
+    tallies.setdefault((judge, reference), tally.Tally()).add(told)
+
+
+def renew(results: dict[str, Any]) -> None:
+    """The tables of the page; its prose stays."""
+    PAGE.write_text(page.replaced(PAGE.read_text(), "judges", tally.written(results)))
+
+
+if __name__ == "__main__":
+    main()
