@@ -27,6 +27,7 @@ def now() -> datetime:
 
 def validate(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Is the configuration sound, and are its sources there?"""
+    from drift.config import explain_reference
     from drift.store.engine import describe, parse_url
 
     loaded = load_config(config, strict=True)
@@ -41,6 +42,8 @@ def validate(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> No
         print_json({"version": 1, "monitors": [dict(zip(keys, row, strict=True)) for row in rows]})
     else:
         print_table("", keys, rows, spare=("timestamp", "window", "columns"))
+        for one in loaded.monitors.values():
+            say(f"{one.name}: held against {explain_reference(one)}")
         sound = sum(not row[5] for row in rows)
         say(f"{config}: {sound} of {len(rows)} monitors ready; {len(loaded.channels)} channels")
         say(f"store: {store}")

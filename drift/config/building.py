@@ -10,12 +10,14 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from drift.binning import Bins
+from drift.budget import Budget
 from drift.config import values
 from drift.config.environment import fill
 from drift.config.explain import explain
 from drift.config.problems import KeyPath, Problem
+from drift.config.references import check_moving, judged_by_budget
 from drift.config.sections import AlertSection, BinsSection, MonitorSection, RuleSection, SourceSection, section_at
-from drift.config.tree import Tree
+from drift.config.tree import Places, Tree
 from drift.divergence import DIVERGENCES
 from drift.errors import InputError
 from drift.monitor import (
@@ -57,35 +59,24 @@ def monitor(
         problems += _without_customary(filled, tree, prefix)
     if section is None or problems:
         return None, problems, []
-    told = _Places(tree, prefix)
+    told = Places(tree, prefix)
     built = _monitor(section, name, folder, tree.at(prefix), told)
     return (None if told.problems else built), told.problems, told.warnings
 
 
-class _Places:
-    """Problems and warnings about one monitor, each at its key."""
-
-    def __init__(self, tree: Tree, prefix: KeyPath) -> None:
-        self._tree, self._prefix = tree, prefix
-        self.problems: list[Problem] = []
-        self.warnings: list[Problem] = []
-
-    def refuse(self, path: KeyPath, message: str) -> None:
-        self.problems.append(self._tree.problem((*self._prefix, *path), message))
-
-    def warn(self, path: KeyPath, message: str) -> None:
-        self.warnings.append(self._tree.problem((*self._prefix, *path), message))
-
-
-def _monitor(section: MonitorSection, name: str, folder: Path, written: Mapping[str, Any], told: _Places) -> Monitor:
+def _monitor(section: MonitorSection, name: str, folder: Path, written: Mapping[str, Any], told: Places) -> Monitor:
     start, end = (_instant(section, key, told) for key in ("start", "end"))
     reference = _reference(section, folder, told)
+    columns = _columns(section)
+    check_moving(reference, section.window, columns, told)
     _check_span(reference, start, end, told)
     _check_columns(section, told)
-    if section.false_alarms is not None:
-        judge = "the metric's customary number" if section.threshold is None else "the threshold given"
+    if section.false_alarms is not None and section.threshold is not None:
+        left = ", ".join(judged_by_budget(columns)) or "there are none"
         told.warn(
-            ("false_alarms",), f"calibrated budgets are not in this release; {judge} judges, guarded by the noise"
+            ("false_alarms",),
+            "the threshold given judges, guarded by the noise; the budget judges only columns whose threshold is "
+            f"auto: {left}",
         )
     return Monitor(
         name=name,
@@ -96,9 +87,10 @@ def _monitor(section: MonitorSection, name: str, folder: Path, written: Mapping[
         period=section.window,
         schedule=section.schedule,
         delay=section.delay,
-        columns=_columns(section),
+        columns=columns,
         segments=section.segments,
         alerting=_alerting(section.alert),
+        budget=section.false_alarms or Budget(),
         start=start,
         end=end,
         document=_document(written),
@@ -128,12 +120,12 @@ def _absolute(path: str, folder: Path) -> str:
     return path if "://" in path or Path(path).is_absolute() else str(Path(glob.escape(str(folder))) / path)
 
 
-def _instant(section: MonitorSection, key: str, told: _Places) -> datetime | None:
+def _instant(section: MonitorSection, key: str, told: Places) -> datetime | None:
     moment: datetime | None = getattr(section, key)
     return None if moment is None else _utc(moment, section.timezone, (key,), told)
 
 
-def _utc(moment: datetime, timezone: ZoneInfo, path: KeyPath, told: _Places) -> datetime | None:
+def _utc(moment: datetime, timezone: ZoneInfo, path: KeyPath, told: Places) -> datetime | None:
     """An instant; a naive one is read on the monitor's clocks."""
     try:
         return (moment if moment.tzinfo else moment.replace(tzinfo=timezone)).astimezone(UTC)
@@ -142,10 +134,15 @@ def _utc(moment: datetime, timezone: ZoneInfo, path: KeyPath, told: _Places) -> 
         return None
 
 
-def _reference(section: MonitorSection, folder: Path, told: _Places) -> Reference:
+def _reference(section: MonitorSection, folder: Path, told: Places) -> Reference:
     given = section.reference
     if given.path is not None:
         return Reference(path=_absolute(given.path, folder))
+    if given.rolling is not None:
+        return Reference(rolling=given.rolling)
+    if given.seasonal is not None:
+        usual = Reference().windows
+        return Reference(seasonal=given.seasonal, windows=usual if given.windows is None else given.windows)
     since, until = (
         _utc(moment, section.timezone, ("reference", key), told)
         for key, moment in (("from", given.since), ("to", given.until))
@@ -160,7 +157,7 @@ def _reference(section: MonitorSection, folder: Path, told: _Places) -> Referenc
         return Reference()
 
 
-def _check_span(reference: Reference, start: datetime | None, end: datetime | None, told: _Places) -> None:
+def _check_span(reference: Reference, start: datetime | None, end: datetime | None, told: Places) -> None:
     stretch = reference.window
     if start is not None and end is not None and start >= end:
         told.refuse(("end",), "start comes before end; nothing would be watched: move one of them")
@@ -170,7 +167,7 @@ def _check_span(reference: Reference, start: datetime | None, end: datetime | No
         told.warn(("start",), "lies inside the reference: those windows are held against data that holds them too")
 
 
-def _check_columns(section: MonitorSection, told: _Places) -> None:
+def _check_columns(section: MonitorSection, told: Places) -> None:
     excluded = set(section.columns.exclude)
     for i, column in enumerate(section.columns.include or ()):
         if column in excluded:

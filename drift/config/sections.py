@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic import model_validator as check
 
 from drift.binning import Bins
+from drift.budget import Budget
 from drift.config import values
 from drift.errors import InputError
 from drift.smoothing import Smoothing
@@ -108,23 +109,35 @@ class SourceSection(Section):
         return self
 
 
-class ReferenceSection(Section):
-    """What is held against: a stretch of the source, or a file."""
+def _season_windows(value: object) -> int:
+    count = values.whole(value)
+    if not 1 <= count <= 60:
+        raise InputError(f"expected a number of windows, 1 to 60; got {count}")
+    return count
 
-    later = ("rolling", "seasonal", "windows")
+
+class ReferenceSection(Section):
+    """What is held against: a stretch of the source, a file, the newest windows, or those of earlier seasons."""
 
     since: Moment | None = Field(default=None, alias="from")
     until: Moment | None = Field(default=None, alias="to")
     path: Text | None = None
+    rolling: Annotated[timedelta, PlainValidator(values.duration)] | None = None
+    seasonal: Annotated[timedelta, PlainValidator(values.season)] | None = None
+    windows: Annotated[int, PlainValidator(_season_windows)] | None = None
 
     @check(mode="after")
-    def _either(self) -> Self:
+    def _one(self) -> Self:
         stretch = (self.since is not None, self.until is not None)
-        if all(stretch) and self.path is None:
-            return self
-        if not any(stretch) and self.path is not None:
-            return self
-        raise InputError("give from and to (a stretch of the source), or path (a file of its own), and not both")
+        others = (self.path, self.rolling, self.seasonal)
+        if any(stretch) + sum(kind is not None for kind in others) != 1 or any(stretch) != all(stretch):
+            raise InputError(
+                "give from and to (a stretch of the source), or path (a file of its own), or rolling (the newest "
+                "windows, such as 28d), or seasonal (windows of 1w or 1y ago), and one of them only"
+            )
+        if self.windows is not None and self.seasonal is None:
+            raise InputError("windows says how many of a season: it goes with seasonal; take it out")
+        return self
 
 
 def _bin_count(value: object) -> int:
@@ -186,7 +199,11 @@ def _threshold_form(value: object) -> object:
 
 
 class RuleSection(Section):
-    """How columns are cut, scored and judged."""
+    """How columns are cut, scored and judged.
+
+    Without a threshold (`auto`) limits are learned from the reference's windows where it holds 8 or more, so that
+    false alarms stay within `false_alarms`; else the metric's customary number judges, guarded by the noise.
+    """
 
     metric: Annotated[str, PlainValidator(values.metric)] | None = None
     smoothing: Annotated[Smoothing, PlainValidator(values.smoothing)] | None = None
@@ -246,7 +263,7 @@ class MonitorSection(RuleSection):
     delay: Annotated[timedelta, PlainValidator(values.duration)] = timedelta(0)
     columns: ColumnsSection = ColumnsSection()
     segments: Texts = ()
-    false_alarms: Annotated[tuple[float, timedelta], PlainValidator(values.false_alarms)] | None = None
+    false_alarms: Annotated[Budget, PlainValidator(values.false_alarms)] | None = None
     alert: AlertSection = AlertSection()
     start: Moment | None = None
     end: Moment | None = None

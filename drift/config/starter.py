@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
+from drift.calibration import FEW, LEAST
 from drift.errors import InputError
 from drift.histogram import Kind
 from drift.window import Period, Window, format_instant
@@ -78,6 +79,7 @@ def starter(
         period=period,
         since=_moment(reference.start, period, zone),
         until=_moment(reference.end, period, zone),
+        rolling="52w" if period.unit == "w" else "28d",
         end=_end(period.window_at(last, zone), period, zone, now),
         columns=_columns(watched, left_out),
         example=_quoted(next(iter(watched), "column")),
@@ -85,18 +87,19 @@ def starter(
 
 
 def _period(length: timedelta) -> Period:
-    """Some dozens of windows at least, where the data holds so many; days, where both would do."""
-    if length < timedelta(days=14):
+    """Windows enough, so that half of them can teach; days, where both would do."""
+    if length < timedelta(days=2 * LEAST):
         return Period(1, "h")
     return Period(1, "d") if length < timedelta(days=1500) else Period(1, "w")
 
 
 def _reference(first: datetime, last: datetime, period: Period, zone: ZoneInfo) -> Window:
-    """Whole windows of about the first quarter; one at least."""
+    """Whole windows of about the first quarter; more, up to half, where these would be too few to learn from."""
     begin = period.window_at(first, zone)
     if begin.start < first and begin.end < last:  # a window that the data enters half-way is not whole
         begin = period.window_at(begin.end, zone)
-    cut = period.window_at(begin.start + (last - first) / 4, zone).start
+    wanted = max((last - first) / 4, min(FEW * period.length, (last - first) / 2))
+    cut = period.window_at(begin.start + wanted, zone).start
     return Window(begin.start, max(cut, begin.end))
 
 
@@ -185,6 +188,9 @@ monitors:
       from: {since}
       to: {until}
       # path: train.parquet         # or, in place of both, a file of its own
+      # rolling: {rolling}                # or the newest windows before each one, for data with a trend
+      # seasonal: 1w                # or the same hour of the week, weeks ago: whole weeks, or 1y
+      # windows: 3                  # of a season: how many
 
     # Windows are watched from the end of the reference on, unless start says otherwise.
     # start: {until}
@@ -195,8 +201,11 @@ monitors:
     #                               # and ks, wasserstein for numbers; each has its own customary smoothing and base
     # smoothing: none               # or jeffreys, laplace, perks, or a pseudo-count such as 0.5
     # base: 2                       # of the logarithm
-    # threshold: auto               # the metric's customary number (js_distance 0.1), guarded by the noise;
-    #                               # or a number, or {{warn: 0.05, drift: 0.1}}
+    # threshold: auto               # learned from the reference's windows where it holds 8 or more, so that false
+    #                               # alarms stay within `false_alarms`; else the metric's customary number
+    #                               # (js_distance 0.1), guarded by the noise.
+    #                               # Or a number, or {{warn: 0.05, drift: 0.1}}
+    # false_alarms: 1 per 90d       # how rarely `auto` may alarm where nothing changed, over the whole monitor
 
     # How columns are cut, once, from the reference: numbers by quantiles, text by its commonest values.
     # bins:

@@ -55,6 +55,23 @@ class Tree:
         return value
 
 
+class Places:
+    """Problems and warnings about one part of a document, each at its key."""
+
+    def __init__(self, tree: Tree, prefix: KeyPath) -> None:
+        self._tree, self._prefix = tree, prefix
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+
+    def refuse(self, path: KeyPath, message: str) -> None:
+        """What cannot stay so."""
+        self.problems.append(self._tree.problem((*self._prefix, *path), message))
+
+    def warn(self, path: KeyPath, message: str) -> None:
+        """What is accepted, and yet worth knowing."""
+        self.warnings.append(self._tree.problem((*self._prefix, *path), message))
+
+
 def read(file: Path, shown: str, problems: list[Problem]) -> Tree | None:
     """The document of a file; None where there is none to be had, and `problems` says why."""
     try:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from drift.binning import METHODS
+from drift.budget import Budget
 from drift.config.problems import did_you_mean
 from drift.divergence import DIVERGENCES
 from drift.errors import InputError
@@ -20,6 +21,8 @@ from drift.smoothing import NAMED, Smoothing, pseudo_count
 from drift.verdict import Verdict
 from drift.window import Period, check_schedule, parse_duration
 
+_WEEK: Final = timedelta(weeks=1)
+_YEAR: Final = 52 * _WEEK  # 364 days: a year ago on the same day of the week
 _ALARMS: Final = re.compile(r"(\d+(?:\.\d+)?)\s+per\s+(\S+)", re.ASCII)
 
 
@@ -104,6 +107,21 @@ def duration(value: object) -> timedelta:
     return parse_duration(text(value))
 
 
+def season(value: object) -> timedelta:
+    """``1w``: how long ago the season before was; whole weeks, so that the same hour of the week is meant."""
+    written = text(value).strip()
+    try:
+        length = _YEAR if written == "1y" else parse_duration(written)
+    except InputError:
+        length = timedelta(0)
+    if not length or length % _WEEK:
+        raise InputError(
+            "a season is held against the same hour of the week: whole weeks, or 1y (52 weeks), such as 1w, 28d, 1y; "
+            f"got {written!r}"
+        )
+    return length
+
+
 def schedule(value: object) -> str:
     """A cron line."""
     return check_schedule(text(value))
@@ -179,7 +197,7 @@ def bad_verdict(value: object) -> Verdict:
     return Verdict(one_of(value, [v.value for v in Verdict if v is not Verdict.OK], "verdict to alert on"))
 
 
-def false_alarms(value: object) -> tuple[float, timedelta]:
+def false_alarms(value: object) -> Budget:
     """``1 per 90d``: how many, in how long."""
     written = text(value)
     match = _ALARMS.fullmatch(written.strip())
@@ -188,4 +206,4 @@ def false_alarms(value: object) -> tuple[float, timedelta]:
     length = parse_duration(match[2])
     if not length:
         raise InputError(f"false alarms are counted over some time, such as 1 per 90d; got {written!r}")
-    return float(match[1]), length
+    return Budget(float(match[1]), length)

@@ -302,6 +302,13 @@ def test_init_writes_a_configuration_that_validates_and_runs(drift: Run, data: P
     assert "windows checked" in drift("run").stdout
 
 
+def test_validate_says_how_many_reference_windows_there_are_and_who_judges(drift: Run, data: Path) -> None:
+    (data / "drift.yaml").write_text(configuration(threshold="auto", false_alarms="1 per 30d"))
+    told = drift("validate")
+    assert told.returncode == 0
+    assert "m: held against 10 whole windows of 1d; limits are learned from these" in " ".join(told.stdout.split())
+
+
 def test_a_folder_whose_name_looks_like_a_pattern_is_just_a_folder(drift: Run, tmp_path: Path) -> None:
     odd = tmp_path / "I [v2]*"
     odd.mkdir()

@@ -183,7 +183,6 @@ def test_sources_of_later_releases_are_told_apart_from_typing_errors(errors):
     )
     assert told == [
         "4: monitors.m.source.storage: not in this release; known are path, url, table, query, timeout, spark",
-        "6: monitors.m.reference.rolling: not in this release; known are from, to, path",
     ]
 
 
@@ -215,13 +214,60 @@ def test_a_source_is_files_a_database_or_spark(errors, monitor, source, place, r
 
 
 @pytest.mark.parametrize(
-    "reference", ["{from: 2011-01-01}", "{to: 2011-01-01}", "{}", "{from: 2011-01-01, to: 2012-01-01, path: x}"]
+    "reference",
+    [
+        "{from: 2011-01-01}",
+        "{to: 2011-01-01}",
+        "{}",
+        "{from: 2011-01-01, to: 2012-01-01, path: x}",
+        "{rolling: 28d, path: x}",
+        "{rolling: 28d, seasonal: 1w}",
+        "{from: 2011-01-01, to: 2012-01-01, seasonal: 1w}",
+        "{to: 2012-01-01, rolling: 28d}",
+        "{windows: 3}",
+    ],
 )
-def test_a_reference_is_a_stretch_or_a_file(errors, monitor, reference):
+def test_a_reference_is_of_one_kind(errors, monitor, reference):
     text = monitor.replace("{from: 2011-01-01, to: 2011-04-01}", reference)
     (told,) = errors(text)
     assert told.startswith("6: monitors.m.reference: ")
     assert "from and to" in told
+    assert "rolling" in told
+    assert "seasonal" in told
+
+
+# A reference, the monitor's window -> key below reference, piece of the remedy.
+MOVING = {
+    "windows without a season": ("{rolling: 28d, windows: 3}", "1d", "", "goes with seasonal"),
+    "no window of a season": ("{seasonal: 1w, windows: 0}", "1d", ".windows", "1 to 60; got 0"),
+    "too many windows of a season": ("{seasonal: 1w, windows: 61}", "1d", ".windows", "1 to 60; got 61"),
+    "windows as text": ("{seasonal: 1w, windows: few}", "1d", ".windows", "whole number"),
+    "rolling as words": ("{rolling: month}", "1d", ".rolling", "a number and s, m, h, d or w"),
+    "rolling as a number": ("{rolling: 28}", "1d", ".rolling", "expected text"),
+    "one rolling window": ("{rolling: 1d}", "1d", ".rolling", "at least 2 windows of 1d, and holds 1"),
+    "less than two rolling windows": ("{rolling: 47h}", "1d", ".rolling", "at least 2 windows of 1d, and holds 1"),
+    "no rolling window": ("{rolling: 0d}", "1h", ".rolling", "at least 2 windows of 1h, and holds 0"),
+    "season of no weeks": ("{seasonal: 0w}", "1d", ".seasonal", "the same hour of the week: whole weeks, or 1y"),
+    "season of days": ("{seasonal: 30d}", "1d", ".seasonal", "the same hour of the week: whole weeks, or 1y"),
+    "season of hours": ("{seasonal: 24h}", "1h", ".seasonal", "the same hour of the week: whole weeks, or 1y"),
+    "season of a calendar's year": ("{seasonal: 365d}", "1d", ".seasonal", "whole weeks, or 1y"),
+    "seasons of years": ("{seasonal: 2y}", "1d", ".seasonal", "whole weeks, or 1y"),
+    "season as words": ("{seasonal: yearly}", "1d", ".seasonal", "got 'yearly'"),
+    "season as a number": ("{seasonal: 52}", "1w", ".seasonal", "expected text"),
+    "endless season": ("{seasonal: 99999w}", "1d", ".seasonal", "whole weeks, or 1y"),
+    "window longer than the season": ("{seasonal: 1w}", "2w", ".seasonal", "7 days are no multiple of 2w"),
+    "window that a season does not hold": ("{seasonal: 1w}", "5h", ".seasonal", "7 days are no multiple of 5h"),
+    "window that a week does not hold": ("{seasonal: 1y}", "2w", ".windows", "windows: 1, or a window"),
+    "weeks that reach the window itself": ("{seasonal: 14w, windows: 29}", "1d", ".windows", "reach 14 weeks on"),
+}
+
+
+@pytest.mark.parametrize(("reference", "window", "key", "remedy"), MOVING.values(), ids=MOVING)
+def test_a_reference_that_moves_goes_with_the_windows(errors, monitor, reference, window, key, remedy):
+    text = monitor.replace("{from: 2011-01-01, to: 2011-04-01}", reference) + f"    window: {window}\n"
+    (told,) = errors(text)
+    assert told.startswith(f"6: monitors.m.reference{key}: "), told
+    assert remedy in told
 
 
 def test_a_reference_ends_after_it_begins(errors, monitor):

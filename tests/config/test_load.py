@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from drift.binning import Bins
+from drift.budget import Budget
 from drift.config import ChannelSpec, load
 from drift.errors import ConfigError
 from drift.monitor import Alerting, ColumnRule, Columns, FileSource, Reference
@@ -70,9 +71,8 @@ def test_the_designs_example_loads_with_a_channel_of_this_release(loaded, tmp_pa
     assert bikes.columns == Columns(overrides={"temp": temp}, exclude=("id",))
     assert bikes.segments == ("season",)
     assert bikes.alerting == Alerting(2, 1, ("team",), labels={"severity": "page"}, runbook="https://...")
-    (warning,) = config.warnings
-    assert ":19: monitors.bikes.false_alarms: " in warning
-    assert "customary number judges" in warning
+    assert bikes.budget == Budget(1, timedelta(days=90))
+    assert config.warnings == ()
 
 
 def test_the_least_configuration_takes_the_cores_defaults(loaded, monitor, tmp_path):
@@ -83,6 +83,7 @@ def test_the_least_configuration_takes_the_cores_defaults(loaded, monitor, tmp_p
     assert (m.columns, m.alerting, m.segments) == (Columns(), Alerting(), ())
     assert (m.timezone, m.period, m.schedule, m.delay) == (ZoneInfo("UTC"), Period(1, "d"), None, timedelta(0))
     assert (m.start, m.end) == (None, None)
+    assert m.budget == Budget(1, timedelta(days=90))
 
 
 @pytest.mark.parametrize("name", ["drift.example.yaml", "minimal.yaml"])
@@ -229,7 +230,19 @@ def test_the_document_is_the_monitor_as_written_and_json_holds_it(loaded, monito
         ("    end: 2011-04-01\n", ":7: monitors.m.end: ", "nothing is watched"),
         ("    columns: {include: [a], exclude: [a]}\n", ":7: monitors.m.columns.include[0]: ", "excluded"),
         ("    columns: {overrides: {a: {}}, exclude: [a]}\n", ":7: monitors.m.columns.overrides.a: ", "excluded"),
-        ("    threshold: 0.2\n    false_alarms: 0.5 per 4w\n", ":8: monitors.m.false_alarms: ", "the threshold given"),
+        (
+            "    threshold: 0.2\n    false_alarms: 0.5 per 4w\n",
+            ":8: monitors.m.false_alarms: ",
+            "judges only columns whose threshold is auto: there are none",
+        ),
+        (
+            (
+                "    threshold: 1\n    false_alarms: 1 per 4w\n"
+                "    columns: {overrides: {a: {threshold: auto}, b: {}, c: {metric: psi}}}\n"
+            ),
+            ":8: monitors.m.false_alarms: ",
+            "is auto: a, c",
+        ),
     ],
 )
 def test_what_is_accepted_and_odd_is_warned_about(loaded, monitor, added, place, piece):

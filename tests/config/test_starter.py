@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drift.budget import Budget
 from drift.config import load, starter
 from drift.errors import InputError
 from drift.histogram import Kind
+from drift.monitor import Reference
 from drift.window import Period
 
 COLUMNS = {"ts": Kind.DATETIME, "temp": Kind.NUMBER, "id": Kind.NUMBER, "season": Kind.STRING}
@@ -68,8 +70,9 @@ def test_an_end_is_set_only_where_data_stopped_three_windows_ago(loaded, age, en
 def test_every_optional_line_is_true_once_it_is_no_comment(loaded):
     text = starter("d.csv", COLUMNS, "ts", SPAN, now=LATER, exclude={"id": "all different"})
     key = re.compile(r"^( *)# ( *(?:[a-z_]+:|- ).*)$", re.MULTILINE)
-    # Left out: a second store; a file as reference in place of the stretch.
-    opened = key.sub(lambda m: m[0] if "path: train" in m[0] or "postgresql" in m[0] else m[1] + m[2], text)
+    # Left out: a second store; the other kinds of reference, in place of the stretch.
+    other = ("path: train", "rolling:", "seasonal:", "windows:", "postgresql")
+    opened = key.sub(lambda m: m[0] if any(one in m[0] for one in other) else m[1] + m[2], text)
     config = loaded(opened, {"HOOK_SECRET": "s"})
     (m,) = config.monitors.values()
     assert (m.schedule, m.delay, m.segments) == ("15 2 * * *", timedelta(hours=2), ("region",))
@@ -77,11 +80,55 @@ def test_every_optional_line_is_true_once_it_is_no_comment(loaded):
     assert m.columns.overrides["temp"].method.metric == "psi"
     assert {spec.type for spec in config.channels.values()} == {"console", "webhook", "file"}
     assert config.warnings == ()
-    left = starter("d.csv", COLUMNS, "ts", SPAN, now=LATER)
-    assert loaded(
-        key.sub(r"\1\2", left.replace("# path: train", "## path: train").replace("# store: p", "## ")),
-        {"HOOK_SECRET": "s"},
-    ).monitors["d"].columns.exclude == ("id",)
+    assert m.budget == Budget()
+    left = key.sub(
+        lambda m: m[0] if any(one in m[0] for one in other) else m[1] + m[2],
+        starter("d.csv", COLUMNS, "ts", SPAN, now=LATER),
+    )
+    assert loaded(left, {"HOOK_SECRET": "s"}).monitors["d"].columns.exclude == ("id",)
+
+
+@pytest.mark.parametrize("length", [timedelta(days=3), timedelta(days=60), timedelta(days=3650)])
+def test_every_other_kind_of_reference_is_true_once_it_stands_in_place_of_the_stretch(loaded, length):
+    text = starter("d.csv", COLUMNS, "ts", (SPAN[0], SPAN[0] + length), now=LATER)
+    text = re.sub(r"^      (from|to): .*\n", "", text, flags=re.MULTILINE)
+
+    def reference(*keys: str) -> Reference:
+        opened = text
+        for key in keys:
+            assert f"      # {key}: " in opened
+            opened = opened.replace(f"      # {key}: ", f"      {key}: ")
+        config = loaded(opened)
+        assert config.warnings == ()
+        return config.monitors["d"].reference
+
+    assert reference("path").path is not None
+    assert reference("rolling").rolling in {timedelta(days=28), timedelta(weeks=52)}
+    assert reference("seasonal", "windows") == Reference(seasonal=timedelta(weeks=1), windows=3)
+
+
+@pytest.mark.parametrize(
+    ("length", "least"),
+    [
+        (timedelta(hours=16), 8),
+        (timedelta(hours=40), 20),
+        (timedelta(days=13), 78),  # a quarter of 312 hours
+        (timedelta(days=16), 8),
+        (timedelta(days=40), 20),
+        (timedelta(days=400), 100),
+        (timedelta(days=3650), 130),
+    ],
+)
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_the_reference_holds_windows_enough_where_the_data_does(loaded, length, least, zone):
+    first = (
+        datetime(2011, 1, 3, 5, tzinfo=UTC) if zone != "UTC" else datetime(2011, 1, 3, tzinfo=UTC)
+    )  # a Monday's begin
+    (m,) = loaded(starter("d.csv", COLUMNS, "ts", (first, first + length), now=LATER, timezone=zone)).monitors.values()
+    stretch = m.reference.window
+    held = len(list(m.period.windows(stretch.start, stretch.end, m.timezone)))
+    assert held >= least
+    assert stretch.end - stretch.start <= length / 2 + timedelta(hours=1)  # a change of clocks
 
 
 names = st.text(min_size=1, max_size=12)
