@@ -8,16 +8,18 @@ import numpy as np
 from drift.alert import AlertRule, AlertState, Fingerprint, State, Transition, decide
 from drift.comparison import SegmentResult, compare_profiles
 from drift.histogram import CategoricalAxis, Fault, Histogram, History, Kind, NumericAxis, Profile, Uncounted
-from drift.monitor import Columns
+from drift.monitor import ColumnRule, Columns
 from drift.notification import make_events, make_notification
 from drift.store import Claim, Definition, Draft, Outcome, Store
-from drift.verdict import Verdict
+from drift.verdict import Threshold, Verdict
 from drift.window import Window
 
 NOW = datetime(2011, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 FIRST = datetime(2011, 3, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+CUSTOMARY = Columns()
+LIMITED = Columns(ColumnRule(limit=Threshold(0.1)))
 RULE = AlertRule("drift", frozenset({Verdict.DRIFT}), frozenset({Verdict.OK, Verdict.WARN}))
 
 AXES = {
@@ -52,12 +54,10 @@ def _spread(rows: int, bins: int, rng: np.random.Generator) -> np.ndarray:
     return rng.multinomial(rows, rng.dirichlet(np.ones(bins)))
 
 
-def segments(live: Profile, reference: Profile, *names: str) -> tuple[SegmentResult, ...]:
+def segments(live: Profile, reference: Profile, *names: str, rules: Columns = CUSTOMARY) -> tuple[SegmentResult, ...]:
     """What a check of these profiles finds, the same in each segment."""
     rng = np.random.default_rng(1)
-    return tuple(
-        SegmentResult(name, live, compare_profiles(live, reference, Columns(), rng)) for name in (names or ("",))
-    )
+    return tuple(SegmentResult(name, live, compare_profiles(live, reference, rules, rng)) for name in (names or ("",)))
 
 
 def turns(
@@ -126,10 +126,18 @@ def claimed(store: Store, definition: Definition, number: int = 0, owner: str = 
     return claim
 
 
-def checked(store: Store, definition: Definition, number: int, live: Profile, reference: Profile, *names: str) -> Claim:
+def checked(
+    store: Store,
+    definition: Definition,
+    number: int,
+    live: Profile,
+    reference: Profile,
+    *names: str,
+    rules: Columns = CUSTOMARY,
+) -> Claim:
     """A window checked from plan to finish, against a frozen baseline."""
     baseline = store.freeze(definition.monitor_id, "reference", draft(reference), NOW)
     claim = claimed(store, definition, number)
-    found = segments(live, reference, *names)
+    found = segments(live, reference, *names, rules=rules)
     store.finish(claim, outcome(claim, found, store.alert_states(definition.monitor_id), baseline.id), NOW)
     return claim

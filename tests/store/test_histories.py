@@ -12,7 +12,7 @@ from drift.histogram import Fault, Histogram, History, NumericAxis, Profile, Unc
 from drift.store import Outcome, Past, Store
 from drift.verdict import Verdict
 
-from .building import AXES, DAY, NOW, checked, claimed, day, defined, draft, outcome, profile, segments
+from .building import AXES, DAY, LIMITED, NOW, checked, claimed, day, defined, draft, outcome, profile, segments
 
 REFERENCE = profile(5000, seed=1)
 OTHER = profile(4000, seed=2)
@@ -98,7 +98,7 @@ def live_days(store: Store, number: int = 6) -> list[Profile]:
             claim = claimed(store, definition, i)
             store.finish(claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None), NOW)
         else:
-            checked(store, definition, i, live, REFERENCE, *(("",) if i == 4 else ("", "season=summer")))
+            checked(store, definition, i, live, REFERENCE, *(("",) if i == 4 else ("", "season=summer")), rules=LIMITED)
     return found
 
 
