@@ -96,9 +96,11 @@ class Group:
         for source, _, never in self.folds:
             low[never, source] = 0.0
         new = self.novelty.limit(level / 2, rows)
+        folded = {source for source, *_ in self.folds}
         for i, at in enumerate(self.novelty.bins):
             never = self.novelty.never[:, i]
-            low[never, at], high[never, at] = 0.0, new[never, i]
+            seen = 1.0 if at in folded else high[never, at]  # where a bin is asked both questions, the first to answer
+            low[never, at], high[never, at] = 0.0, np.minimum(seen, new[never, i])
         return low, high
 
     def _folded(self, counts: Array) -> Array:
