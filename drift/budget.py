@@ -61,7 +61,7 @@ class Budget:
         Returns
         -------
         float
-            At most 0.05, whatever the budget: a check that is bad more often tells nothing.
+            At most 0.01, whatever the budget: a window that is bad more often says nothing by itself.
 
         Raises
         ------
@@ -93,7 +93,7 @@ class Budget:
         return math.exp(low)
 
 
-_MOST: Final = 0.05
+_MOST: Final = 0.01
 
 
 def _in_a_row(level: float, windows: int, correlation: float) -> float:

@@ -91,6 +91,15 @@ class ColumnResult:
         return 0.0 if self.threshold is None else self.scored.value / self.threshold.drift
 
     @property
+    def incident(self) -> bool:
+        """Whether its window is no longer taken for ordinary: it drifted, by a limit of the user's or by evidence.
+
+        Not so by a customary limit: where nothing is learned yet, that would keep out whatever could teach better.
+        """
+        by_custom = self.threshold is not None and self.threshold.customary
+        return self.verdict is Verdict.DRIFT and not by_custom
+
+    @property
     def kind(self) -> Kind | None:
         """What the column holds; None where it could not be counted."""
         known = self.reference or self.live

@@ -17,7 +17,6 @@ from drift.comparison import SegmentResult, Standard
 from drift.histogram import Axis, Histogram, History, Profile
 from drift.monitor import SHORT, WEEK, Monitor
 from drift.store import Baseline, Past
-from drift.verdict import Verdict
 from drift.window import Window, format_instant
 
 NEWEST: Final = 400
@@ -83,7 +82,7 @@ class Standards:
         reference = self.monitor.reference
         kind = "rolling" if reference.rolling is not None else "seasonal"
         segments: dict[str, tuple[Mapping[str, Histogram], Calibration]] = {}
-        used: set[int] = set()
+        used: set[int] = set()  # in any column: where one drifted, an older window takes its place
         for segment, profile in self.baseline.profiles.items():
             if kind == "rolling":
                 pooled, calibration = self._rolled(book, segment, profile, window, used)
@@ -142,8 +141,9 @@ class Standards:
         monitor, whole = self.monitor, segments[""][1]
         checks = max(1, sum(len(pooled) for pooled, _ in segments.values()))
         carried = 0.0
-        if monitor.alerting.for_windows > 1 and len(whole) and kind != "seasonal":
-            carried = whole.carried_over(_seconds(w.start for w in windows), _seconds(w.end for w in windows))
+        if monitor.alerting.for_windows > 1 and len(whole):
+            inner = windows[-max(whole.windows.values()) :] if kind == "rolling" else windows
+            carried = whole.carried_over(_seconds(w.start for w in inner), _seconds(w.end for w in inner))
         level = monitor.budget.level(checks, monitor.period.length, monitor.alerting.for_windows, carried)
         standards = {
             name: Standard(pooled, self.baseline.profiles[name].uncounted, calibration, level, monitor.period.length)
@@ -251,4 +251,4 @@ class _Book:
             column = found.get(key)
             told = column is not None and column.live is not None and column.live.axis == self._axes[key]
             counts[at] = column.live.counts if told and column is not None and column.live is not None else 0
-            self._drifted[key][at] = column is not None and column.verdict is Verdict.DRIFT
+            self._drifted[key][at] = column is not None and column.incident

@@ -202,7 +202,7 @@ class Calibration:
         Parameters
         ----------
         starts, ends : array, shape (windows,)
-            When the windows of the histories begin and end, in any unit.
+            When the windows of the histories begin and end, in any unit. Histories of other lengths are passed over.
 
         Returns
         -------
@@ -212,6 +212,8 @@ class Calibration:
         """
         found: list[float] = []
         for group, _, filled in self._groups:
+            if len(filled) != len(starts):
+                continue
             begins, stops = starts[filled], ends[filled]
             before = np.flatnonzero(begins[1:] == stops[:-1])
             if len(before) >= LEAST:

@@ -44,12 +44,11 @@ def _smallest(group: Group, at: npt.NDArray[np.intp], method: Method, level: flo
     k = share.shape[1]
     which = np.tile(np.arange(k), 2)
     own = share[:, which]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        others = (1 - edges) / (1 - own)
-    moved = share[:, None, :] * others[:, :, None]
-    moved[:, np.arange(2 * k), which] = edges
+    others = (1 - edges) / np.where(own < 1, 1 - own, 1.0)
+    moved = share[:, None, :] * np.nan_to_num(others)[:, :, None]
+    moved[:, np.arange(2 * k), which] = np.nan_to_num(edges)
     # Only what is out of reach of ordinary windows stands out: a band may end at 0 or 1, or where the share stands.
-    told = (edges > 1e-9) & (edges < 1 - 1e-9) & (np.abs(edges - own) > 1e-12) & (own < 1) & np.isfinite(others)
+    told = (edges > 1e-9) & (edges < 1 - 1e-9) & (np.abs(edges - own) > 1e-12) & (own < 1) & np.isfinite(edges)
     p = smooth(np.where(told[:, :, None], moved, share[:, None, :]) * rows[at][:, None, None], method.pseudo)
     q = smooth(np.broadcast_to(total[:, None, :], p.shape), method.pseudo)
     scores = np.where(told, divergence(method.metric, p, q, method.log_base), np.inf)

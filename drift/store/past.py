@@ -126,8 +126,10 @@ def _counted(
 
 
 def _drifted(connection: Connection, places: Mapping[int, Place]) -> Iterator[tuple[int, int]]:
-    """Profile and column of each verdict `drift`; it has a score, and so a histogram."""
-    query = select(score.c.profile_id, score.c.column_id).where(score.c.verdict == Verdict.DRIFT.value)
+    """Profile and column of each incident (`ColumnResult.incident`); it has a score, and so a histogram."""
+    query = select(score.c.profile_id, score.c.column_id).where(
+        score.c.verdict == Verdict.DRIFT.value, score.c.customary.is_not(True)
+    )
     for some in _parts(list(places)):
         for row in connection.execute(query.where(score.c.profile_id.in_(some))):
             yield row.profile_id, row.column_id

@@ -120,7 +120,7 @@ class Past:
         By segment, then column. A row of zeros is a window without rows, or one in which the column was not counted
         on the axis that the newest of these windows has.
     drifted : mapping of str to mapping of str to ndarray of bool, shape (windows,)
-        As `histories`: whether the column's verdict was `drift`.
+        As `histories`: whether it was an incident (`drift.comparison.ColumnResult.incident`).
     """
 
     windows: tuple[Window, ...]
