@@ -1,5 +1,6 @@
 """The frozen reference: its windows are counted apart; a stretch that is accepted takes its place."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -60,6 +61,20 @@ def monitor(tmp_path: Path) -> Monitor:
         columns=Columns(ColumnRule(limit=Threshold(0.4))),
         document={"source": {"path": "data.parquet"}, "timestamp": "ts"},
     )
+
+
+@pytest.fixture
+def store(sqlite_url: str) -> Iterator[Store]:
+    """A store on one database, for what does not depend on it."""
+    with Store.open(sqlite_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def either(store_url: str) -> Iterator[Store]:
+    """A store on each database."""
+    with Store.open(store_url) as opened:
+        yield opened
 
 
 def freeze(store: Store, monitor: Monitor, now: datetime = NOW) -> Baseline:
@@ -180,26 +195,26 @@ def test_windows_of_another_length_make_another_reference(store: Store, monitor:
     assert freeze(store, monitor) == daily
 
 
-def test_a_reference_frozen_before_windows_were_counted_is_kept(store: Store, monitor: Monitor) -> None:
-    key = store.define(monitor.name, monitor.document, NOW).monitor_id
+def test_a_reference_frozen_before_windows_were_counted_is_kept(either: Store, monitor: Monitor) -> None:
+    key = either.define(monitor.name, monitor.document, NOW).monitor_id
     source = open_source(monitor)
     profiles = source.learn(["x", "site"], monitor.columns, monitor.reference.window)
     old = freezing._digest(freezing._parts(monitor))
     assert old != reference_digest(monitor)
-    before = store.freeze(key, old, Draft(profiles, {}), NOW)
-    assert freeze(store, monitor) == before
-    accepted = accept(store, monitor, keep_bins=False)
-    assert freeze(store, monitor) == accepted
+    before = either.freeze(key, old, Draft(profiles, {}), NOW)
+    assert freeze(either, monitor) == before
+    accepted = accept(either, monitor, keep_bins=False)
+    assert freeze(either, monitor) == accepted
     assert accepted.note["accepted"]["replaces"] == before.id
 
 
 @pytest.mark.parametrize("keep_bins", [False, True])
-def test_an_accepted_stretch_is_the_normal_from_then_on(store: Store, monitor: Monitor, keep_bins: bool) -> None:
-    first = check(store, monitor, START + 18 * DAY)
+def test_an_accepted_stretch_is_the_normal_from_then_on(either: Store, monitor: Monitor, keep_bins: bool) -> None:
+    first = check(either, monitor, START + 18 * DAY)
     assert [one.outcome.verdict.value for one in first] == ["ok"] * 2 + ["drift"] * 6
-    scores = store.scores("m")
-    frozen = freeze(store, monitor)
-    found = accept(store, monitor, keep_bins=keep_bins)
+    scores = either.scores("m")
+    frozen = freeze(either, monitor)
+    found = accept(either, monitor, keep_bins=keep_bins)
     assert found.note["accepted"] == {
         "by": "ann",
         "at": NOW.isoformat(),
@@ -215,16 +230,16 @@ def test_an_accepted_stretch_is_the_normal_from_then_on(store: Store, monitor: M
     counted = open_source(monitor).count(found.profiles[""].axes, STRETCH, (), found.profiles)
     assert counted[""] == found.profiles[""]
     assert all(history.pooled == found.profiles[""][name] for name, history in found.histories[""].items())
-    later = check(store, monitor, START + 20 * DAY)
+    later = check(either, monitor, START + 20 * DAY)
     assert [one.outcome.verdict.value for one in later] == ["ok"] * 2
     assert {one.outcome.baseline_id for one in later} == {found.id}
-    assert store.scores("m")[: len(scores)] == scores, "what was judged before stays"
-    known = store.find("m")
+    assert either.scores("m")[: len(scores)] == scores, "what was judged before stays"
+    known = either.find("m")
     assert known is not None
-    assert store.baselines(known.monitor_id) == [found, frozen]
-    again = accept(store, monitor, keep_bins=keep_bins, stretch=Window(START, START + 12 * DAY))
+    assert either.baselines(known.monitor_id) == [found, frozen]
+    again = accept(either, monitor, keep_bins=keep_bins, stretch=Window(START, START + 12 * DAY))
     assert again.note["accepted"]["replaces"] == found.id
-    assert freeze(store, monitor) == again
+    assert freeze(either, monitor) == again
 
 
 def test_other_bins_in_the_configuration_make_their_own_reference(store: Store, monitor: Monitor) -> None:
@@ -236,18 +251,18 @@ def test_other_bins_in_the_configuration_make_their_own_reference(store: Store, 
     assert freeze(store, monitor) == accepted
 
 
-def test_kept_bins_need_no_source_and_segments_are_kept(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+def test_kept_bins_need_no_source_and_segments_are_kept(either: Store, monitor: Monitor, tmp_path: Path) -> None:
     split = replace(monitor, segments=("site",))
-    check(store, split, START + 18 * DAY)
+    check(either, split, START + 18 * DAY)
     counted = open_source(split).count(
-        freeze(store, split).profiles[""].axes, STRETCH, ("site",), ["", "site=a", "site=b"]
+        freeze(either, split).profiles[""].axes, STRETCH, ("site",), ["", "site=a", "site=b"]
     )
     (tmp_path / "data.parquet").unlink()
-    found = accept(store, split, keep_bins=True)
+    found = accept(either, split, keep_bins=True)
     assert found.profiles == counted
     assert set(found.histories["site=b"]) == {"x", "site"}
     with pytest.raises(SourceError, match=r"--keep-bins"):
-        accept(store, split, keep_bins=False)
+        accept(either, split, keep_bins=False)
 
 
 def test_a_column_lost_in_the_stretch_and_windows_not_checked_are_told(
