@@ -7,10 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from drift.divergence import contributions, lookup
+from drift.divergence import lookup
 from drift.errors import AxisError, InputError
 from drift.histogram import Histogram, NumericAxis
-from drift.inference import Seed, Stack, interval, noise
+from drift.inference import Seed, Stack, law, noise
+from drift.intervals import interval
 from drift.smoothing import Smoothing, pseudo_count
 
 _AT_ONCE: Final = 1 << 16  # counts of a side: what is computed from them stays in the cache
@@ -204,11 +205,11 @@ def _scores(method: Method, pairs: Sequence[Pair]) -> list[Score | InputError]:
 
 
 def _measured(method: Method, stack: Stack) -> Iterator[Score]:
-    measured = noise(stack)  # before the interval: both may draw from one generator
-    lower, upper = interval(stack)
-    parts = contributions(method.metric, stack.p, stack.q, method.log_base)
+    unchanged = law(stack)
+    measured = noise(stack, unchanged)  # before the interval: both may draw from one generator
+    lower, upper = interval(stack, unchanged, measured)
     columns = (stack.values, measured.floor, measured.p_value, lower, upper, measured.detectable, stack.n, stack.m)
-    for row, shares in zip(zip(*(c.tolist() for c in columns), strict=True), parts.tolist(), strict=True):
+    for row, shares in zip(zip(*(c.tolist() for c in columns), strict=True), stack.parts.tolist(), strict=True):
         value, floor, p_value, low, high, detectable, n, m = row
         yield Score(method, value, floor, p_value, (low, high), detectable, n, m, tuple(shares))
 
