@@ -164,7 +164,7 @@ def _check_span(reference: Reference, start: datetime | None, end: datetime | No
     elif start is None and end is not None and stretch is not None and end <= stretch.end:
         told.warn(("end",), "nothing is watched: windows begin where the reference ends; give a later end, or a start")
     if start is not None and stretch is not None and stretch.start <= start < stretch.end:
-        told.warn(("start",), "lies inside the reference: those windows are held against data that holds them too")
+        told.warn(("start",), "lies inside the reference: each of those windows is held to the rest of it")
 
 
 def _check_columns(section: MonitorSection, told: Places) -> None:

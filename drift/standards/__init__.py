@@ -6,7 +6,7 @@ In each column, windows that drifted are left out: an incident never becomes the
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -14,16 +14,15 @@ import numpy.typing as npt
 
 from drift.calibration import Calibration
 from drift.comparison import SegmentResult, Standard
-from drift.histogram import Axis, Histogram, History, Profile
-from drift.monitor import SHORT, WEEK, Monitor
+from drift.histogram import Histogram, History, Profile
+from drift.monitor import Monitor
+from drift.standards.book import Book
+from drift.standards.seasons import Seasons
 from drift.store import Baseline, Past
 from drift.window import Window, format_instant
 
 NEWEST: Final = 400
 """Of windows with a reference each of their own, so many of the newest are learned from."""
-
-Starts = npt.NDArray[np.float64]
-Usable = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +57,17 @@ class Standards:
     def __init__(self, monitor: Monitor, baseline: Baseline, past: Past | None = None) -> None:
         self.monitor, self.baseline = monitor, baseline
         self._fixed: Held | None = None
-        self._book = _Book(baseline, past) if monitor.reference.moves else None
+        self._book = Book(baseline, past) if monitor.reference.moves else None
 
     def of(self, window: Window) -> Held:
         """What a window is held to."""
         if self._book is not None and (moving := self._moving(self._book, window)) is not None:
             return moving
+        apart = [i for i, other in enumerate(self.baseline.windows) if not _overlap(window, other)]
+        if len(apart) < len(self.baseline.windows):
+            return self._frozen(apart)
         if self._fixed is None:
-            segments = {
-                name: (profile.histograms, Calibration(self.baseline.histories.get(name, {})))
-                for name, profile in self.baseline.profiles.items()
-            }
-            self._fixed = self._held(segments, "fixed", self.baseline.windows)
+            self._fixed = self._frozen(apart)
         return self._fixed
 
     def checked(self, window: Window, results: Sequence[SegmentResult]) -> None:
@@ -77,7 +75,20 @@ class Standards:
         if self._book is not None:
             self._book.add(window, results)
 
-    def _moving(self, book: "_Book", window: Window) -> Held | None:
+    def _frozen(self, apart: Sequence[int]) -> Held:
+        """The frozen reference, of its windows only those `apart` from the one checked: it is not held to itself."""
+        segments = {}
+        for name, profile in self.baseline.profiles.items():
+            known = self.baseline.histories.get(name, {})
+            kept = {column: History(h.axis, h.counts[list(apart)]) for column, h in known.items()}
+            pooled = {**profile.histograms}
+            for column, history in known.items():
+                left = profile[column].counts - (history.counts.sum(axis=0) - kept[column].counts.sum(axis=0))
+                pooled[column] = Histogram(history.axis, left)
+            segments[name] = _or_frozen(pooled, profile), Calibration(kept)
+        return self._held(segments, "fixed", [self.baseline.windows[i] for i in apart])
+
+    def _moving(self, book: Book, window: Window) -> Held | None:
         """From windows checked before; None where there is none."""
         reference = self.monitor.reference
         kind = "rolling" if reference.rolling is not None else "seasonal"
@@ -94,7 +105,7 @@ class Standards:
         return self._held(segments, kind, [book.windows[i] for i in sorted(used)])
 
     def _rolled(
-        self, book: "_Book", segment: str, profile: Profile, window: Window, used: set[int]
+        self, book: Book, segment: str, profile: Profile, window: Window, used: set[int]
     ) -> tuple[Mapping[str, Histogram], Calibration]:
         length = self.monitor.reference.rolling or timedelta(0)
         most = max(2, round(length / self.monitor.period.length))
@@ -108,11 +119,11 @@ class Standards:
         return _or_frozen(pooled, profile), Calibration(histories)
 
     def _in_season(
-        self, book: "_Book", segment: str, profile: Profile, window: Window, used: set[int]
+        self, book: Book, segment: str, profile: Profile, window: Window, used: set[int]
     ) -> tuple[Mapping[str, Histogram], Calibration]:
         before = book.before(window)
         place = {other.start: i for i, other in enumerate(book.windows)}
-        seasons = _Seasons(self.monitor)
+        seasons = Seasons(self.monitor)
         here = [i for start in seasons.starts(window) if (i := place.get(start)) is not None]
         newest = np.flatnonzero(before)[-NEWEST:]
         there = np.array(
@@ -164,91 +175,13 @@ class Standards:
 
 
 def _or_frozen(pooled: Mapping[str, Histogram], profile: Profile) -> dict[str, Histogram]:
-    """The frozen reference of a column of which every window is left out."""
+    """The whole frozen reference for a column of which no other window is left."""
     return {name: histogram if histogram.rows else profile[name] for name, histogram in pooled.items()}
 
 
-def _seconds(moments: Iterable[datetime]) -> Starts:
+def _overlap(one: Window, other: Window) -> bool:
+    return one.start < other.end and other.start < one.end
+
+
+def _seconds(moments: Iterable[datetime]) -> npt.NDArray[np.float64]:
     return np.array([moment.timestamp() for moment in moments])
-
-
-@dataclass(frozen=True, slots=True)
-class _Seasons:
-    """When the windows are that one is held to by season."""
-
-    monitor: Monitor
-
-    def starts(self, window: Window) -> list[datetime]:
-        reference = self.monitor.reference
-        season, number = reference.seasonal or WEEK, reference.windows
-        if season <= SHORT:
-            return [self._earlier(window.start, season * j) for j in range(1, number + 1)]
-        return [self._earlier(window.start, season - WEEK * k) for k in range(-(number // 2), number - number // 2)]
-
-    def _earlier(self, start: datetime, length: timedelta) -> datetime:
-        """Days and weeks by the monitor's calendar, minutes and hours by the clock in UTC, as its windows are."""
-        if self.monitor.period.unit in {"m", "h"}:
-            return start - length
-        local = start.astimezone(self.monitor.timezone).replace(tzinfo=None) - length
-        return local.replace(tzinfo=self.monitor.timezone).astimezone(UTC)
-
-
-class _Book:
-    """Counts of the baseline's windows and of those checked after it, column by column, in time order."""
-
-    def __init__(self, baseline: Baseline, past: Past | None) -> None:
-        end = max((window.end for window in baseline.windows), default=None)
-        later = [i for i, w in enumerate(past.windows) if end is None or w.start >= end] if past else []
-        self.windows: list[Window] = (
-            [*baseline.windows, *(past.windows[i] for i in later)] if past else [*baseline.windows]
-        )
-        self._starts = [window.start for window in self.windows]
-        self._axes: dict[tuple[str, str], Axis] = {}
-        self._counts: dict[tuple[str, str], npt.NDArray[np.int64]] = {}
-        self._drifted: dict[tuple[str, str], Usable] = {}
-        first = len(baseline.windows)
-        for segment, profile in baseline.profiles.items():
-            for name, axis in profile.axes.items():
-                frozen = baseline.histories.get(segment, {}).get(name)
-                counts = np.zeros((len(self.windows), axis.n_bins), np.int64)
-                drifted = np.zeros(len(self.windows), bool)
-                if frozen is not None:
-                    counts[:first] = frozen.counts
-                known = past.histories.get(segment, {}).get(name) if past else None
-                if past is not None and known is not None and known.axis == axis:
-                    counts[first:], drifted[first:] = known.counts[later], past.drifted[segment][name][later]
-                self._axes[segment, name], self._counts[segment, name] = axis, counts
-                self._drifted[segment, name] = drifted
-
-    def before(self, window: Window) -> Usable:
-        """Which windows ended when this one began."""
-        return np.array([other.end <= window.start for other in self.windows], bool)
-
-    def counts(self, segment: str, column: str, axis: Axis) -> npt.NDArray[np.int64]:
-        """Counts of all windows, shape (windows, bins)."""
-        return self._counts.get((segment, column), np.zeros((len(self.windows), axis.n_bins), np.int64))
-
-    def usable(self, segment: str, column: str) -> Usable:
-        """Which windows hold rows and did not drift."""
-        key = (segment, column)
-        if key not in self._counts:
-            return np.zeros(len(self.windows), bool)
-        return self._counts[key].any(axis=1) & ~self._drifted[key]
-
-    def add(self, window: Window, results: Sequence[SegmentResult]) -> None:
-        """A window that was just checked, or checked again."""
-        found = {(part.segment, c.column): c for part in results for c in part.columns}
-        if window.start in self._starts:
-            at = self._starts.index(window.start)
-        else:
-            at = int(np.searchsorted([s.timestamp() for s in self._starts], window.start.timestamp()))
-            self.windows.insert(at, window)
-            self._starts.insert(at, window.start)
-            for key, counts in self._counts.items():
-                self._counts[key] = np.insert(counts, at, 0, axis=0)
-                self._drifted[key] = np.insert(self._drifted[key], at, False)
-        for key, counts in self._counts.items():
-            column = found.get(key)
-            told = column is not None and column.live is not None and column.live.axis == self._axes[key]
-            counts[at] = column.live.counts if told and column is not None and column.live is not None else 0
-            self._drifted[key][at] = column is not None and column.incident
