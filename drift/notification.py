@@ -81,7 +81,11 @@ class Event:
         return one_line(": ".join(parts))
 
     def to_dict(self) -> dict[str, Any]:
-        """Strict JSON: no NaN, no infinity."""
+        """Strict JSON: no NaN, no infinity.
+
+        Either `threshold` or `level` says what judged: a score at the threshold, a p-value below the level.
+        `reference_windows` is how many windows the p-value was learned from; null where it was not.
+        """
         about, result = self.transition.fingerprint, self.result
         scored = result.scored if result else None
         return {
@@ -99,6 +103,8 @@ class Event:
             "threshold": _finite(result.threshold.drift if result and result.threshold else None),
             "noise_floor": _finite(result.noise_floor if result else None),
             "p_value": _finite(result.p_value if result else None),
+            "level": _finite(result.level if result else None),
+            "reference_windows": result.windows if result else None,
             "bins": [
                 {"label": b.label, "reference": b.reference, "live": b.live, "contribution": _finite(b.contribution)}
                 for b in (result.moved() if result else ())

@@ -57,7 +57,8 @@ def scores(
             window.c.end_at,
             revision.c.number,
             method.c.metric,
-            *(score.c[n] for n in ("value", "noise_floor", "p_value", "threshold_drift", "verdict", "message")),
+            *(score.c[n] for n in ("value", "noise_floor", "p_value", "detectable", "threshold_drift")),
+            *(score.c[n] for n in ("windows", "level", "verdict", "message")),
         )
         .select_from(window)
         .join(monitor, monitor.c.id == window.c.monitor_id)
@@ -90,7 +91,10 @@ def _score(row: Any) -> dict[str, Any]:
         "score": row.value,
         "noise_floor": row.noise_floor,
         "p_value": row.p_value,
+        "detectable": row.detectable,
         "threshold": row.threshold_drift,
+        "level": row.level,
+        "reference_windows": row.windows,
         "verdict": row.verdict,
         "message": row.message,
     }

@@ -36,7 +36,13 @@ class MonitorRow(Document):
 
 
 class ScoreRow(Document):
-    """One column of one window, as `drift scores --json` tells it."""
+    """One column of one window, as `drift scores --json` tells it.
+
+    `threshold` judged where it is a number. Where it is null and `level` is not, reference windows judged: a p-value
+    below `level` is drift, `reference_windows` is how many they are, `noise_floor` what they score on average. Where
+    `reference_windows` is null, noise and p-value follow from the two samples alone. `detectable` is the smallest score
+    that would stand out from the noise.
+    """
 
     monitor: str
     segment: str
@@ -48,7 +54,10 @@ class ScoreRow(Document):
     score: float | None
     noise_floor: float | None
     p_value: float | None
+    detectable: float | None
     threshold: float | None
+    level: float | None
+    reference_windows: int | None
     verdict: Verdict
     message: str
 

@@ -1,15 +1,19 @@
 """What is told: events and the one message of a window."""
 
 import json
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from drift.alert import AlertState
 from drift.alerting import transitions
-from drift.comparison import ColumnResult
-from drift.monitor import Alerting
+from drift.calibration import Calibration
+from drift.comparison import ColumnResult, SegmentResult, Standard, compare_profiles
+from drift.histogram import CategoricalAxis, Histogram, History, Profile
+from drift.monitor import Alerting, Columns
 from drift.notification import Notification, make_events, make_notification, one_line
 from drift.verdict import Verdict
 
@@ -64,7 +68,7 @@ def test_the_document_is_strict_json_with_the_contracts_keys(make: SimpleNamespa
     for event in document["events"]:
         assert event.keys() == {
             "id", "alert", "column", "segment", "rule", "state", "verdict", "reason", "message",
-            "metric", "score", "threshold", "noise_floor", "p_value", "bins",
+            "metric", "score", "threshold", "noise_floor", "p_value", "level", "reference_windows", "bins",
         }  # fmt: skip
     drifted, gone = document["events"]
     assert (drifted["rule"], gone["rule"]) == ("drift", "schema")
@@ -84,6 +88,35 @@ def test_the_event_says_which_bins_moved(make: SimpleNamespace) -> None:
     assert event["score"] > event["threshold"] == 0.1
     assert event["message"].startswith("x: js_distance ")
     assert "[0, 10) 50.0% -> 20.0%" in event["message"]
+
+
+def of_many_windows(missing: int, name: str = "card") -> list[SegmentResult]:
+    """A day of 1000 payments, so many of them missing, held to 60 days on which none or few were."""
+    rng, axis = np.random.default_rng(3), CategoricalAxis((name, "cash"), rare=None)
+    days = History(axis, rng.multinomial(1000, [0.6, 0.399, 0, 0.001], size=60))
+    counts = [600, 400 - missing, 0, missing]
+    live = Profile({"payment": Histogram(axis, counts)}, 1000)
+    standard = Standard({"payment": days.pooled}, calibration=Calibration({"payment": days}), period=timedelta(days=1))
+    return [SegmentResult("", live, compare_profiles(live, standard, Columns(), rng))]
+
+
+def test_what_reference_windows_judged_says_what_moved_and_why_it_is_believed(make: SimpleNamespace) -> None:
+    told = notify(make, [of_many_windows(missing=41)])
+    assert told is not None
+    (event,) = strict(told.to_dict())["events"]
+    (result,) = of_many_windows(missing=41)[0].columns
+    assert (event["threshold"], event["level"], event["reference_windows"]) == (None, 0.001, 60)
+    assert event["p_value"] == result.p_value < event["level"]
+    assert event["message"].startswith("payment: missing 4.1%, 0.0% to ")
+    for words in ("in 60 reference windows; js_distance ", ", noise ", "expected this often: ", "missing 0.1% -> 4.1%"):
+        assert words in event["message"]
+
+
+def test_the_line_stays_short_whatever_a_category_is_called(make: SimpleNamespace) -> None:
+    told = notify(make, [of_many_windows(missing=41, name="a whole document\n" * 1000)])
+    assert told is not None
+    assert len(told.events[0].message) <= 500
+    assert "\n" not in told.events[0].message
 
 
 def test_the_worst_comes_first(make: SimpleNamespace) -> None:

@@ -2,13 +2,18 @@
 
 import json
 
+import numpy as np
 import pytest
 from sqlalchemy import create_engine, text
 
-from drift.store import Store
+from drift.calibration import Calibration
+from drift.comparison import SegmentResult, Standard, compare_profiles
+from drift.histogram import Histogram, History, NumericAxis, Profile
+from drift.monitor import Columns
+from drift.store import Draft, Store
 from drift.store.engine import parse_url
 
-from .building import AXES, MINUTE, NOW, checked, claimed, day, defined, profile, segments
+from .building import AXES, MINUTE, NOW, checked, claimed, day, defined, outcome, profile, segments
 
 REFERENCE = profile(5000, seed=1)
 OTHER = profile(4000, seed=2)
@@ -24,7 +29,10 @@ SCORE_KEYS = [
     "score",
     "noise_floor",
     "p_value",
+    "detectable",
     "threshold",
+    "level",
+    "reference_windows",
     "verdict",
     "message",
 ]
@@ -74,11 +82,30 @@ def test_scores_are_rows_of_the_contract(filled: Store) -> None:
             "score": result.score,
             "noise_floor": result.noise_floor,
             "p_value": result.p_value,
+            "detectable": None if result.scored is None else result.scored.detectable,
             "threshold": None if result.threshold is None else 0.1,
+            "level": None,
+            "reference_windows": None,
             "verdict": result.verdict.value,
             "message": result.message,
         }
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_a_score_that_reference_windows_judged_says_how_many_and_at_what_level(store: Store) -> None:
+    rng, axis, shares = np.random.default_rng(4), NumericAxis((0, 1, 2)), [0, 0.4, 0.6, 0, 0]
+    reference = Profile({"temp": Histogram(axis, rng.multinomial(9000, shares))}, 9000)
+    live = Profile({"temp": Histogram(axis, rng.multinomial(300, shares))}, 300)
+    learned = Calibration({"temp": History(axis, rng.multinomial(300, shares, size=30))})
+    standard = Standard(reference.histograms, calibration=learned, level=0.002)
+    found = (SegmentResult("", live, compare_profiles(live, standard, Columns(), rng)),)
+    claim = claimed(store, defined(store))
+    baseline = store.freeze(claim.monitor_id, "reference", Draft({"": reference}, {}), NOW)
+    store.finish(claim, outcome(claim, found, baseline_id=baseline.id), NOW)
+    (row,) = store.scores("bikes")
+    (result,) = found[0].columns
+    assert (row["threshold"], row["level"], row["reference_windows"]) == (None, 0.002, 30)
+    assert (row["p_value"], row["detectable"]) == (result.p_value, result.scored.detectable)
 
 
 def test_scores_are_narrowed(filled: Store) -> None:
