@@ -20,7 +20,8 @@ Counts = npt.NDArray[np.int64]
 Alarms = npt.NDArray[np.bool_]
 Rule = Callable[[Counts, Counts], Alarms]
 
-LEVELS: Final = (1e-3, 3e-4, 1e-4)
+LEVELS: Final = (1e-2, 1e-3, 3e-4, 1e-4)
+"""The first is as many false alarms as mean + 3 sd lets pass; the others are levels that a budget comes to."""
 
 
 def js_over(limit: float) -> Rule:

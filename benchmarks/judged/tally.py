@@ -60,7 +60,7 @@ def written(results: Mapping[str, Any]) -> str:
     told = results["machine"]
     head = (
         f"Written by `{results['command']}` on {told['date']} (Python {told['python']}; "
-        + "; ".join(f"{name} {found[name]}" for name, found in results["versions"].items())
+        + ", ".join(f"{name} {version}" for name, version in results["versions"].items())
         + ")."
     )
     parts = [head, described(results["sets"])]
