@@ -15,9 +15,9 @@ live rows without replacement from the pooled counts (multivariate hypergeometri
 null), smoothed and scored as the data were.
 
 Most drawing can be spared: a value or two beyond the reference's ends are no reason for it. T's mean under that null
-is known exactly, its variance and skewness nearly (`drift.moments`), and of 100 rows or more a gamma law with these
-three moments (Pearson's type III) gives p-values above 0.01 within a tenth (measured: 4 to 200 bins, skewed or even,
-either side 100 times the other). Only rarer scores are drawn for, unless no draw would ever come near them.
+is known nearly exactly, its variance and skewness about (`drift.moments`), and of 200 rows or more a gamma law with
+these three moments (Pearson's type III) gives p-values above 0.01 within a tenth (measured: 3 to 200 bins, skewed or
+even, either side 100 times the other). Only rarer scores are drawn for, unless no draw would ever come near them.
 """
 
 import math
@@ -40,7 +40,8 @@ _CLEARLY_COMMON: Final = 5
 _MOST_POOLED: Final = 999_999_999  # NumPy's limit for hypergeometric draws
 
 _SUMMED: Final = 60.0  # expected rows of a bin, up to which its term is summed value by value
-_FAIR: Final = 5  # expected rows
+_ROWS: Final = 200  # on the smaller side, from which three moments describe scores
+_FAIR: Final = 5  # expected rows of a bin; three such bins at least
 _LIGHT: Final = 25  # `enough` of divergences whose tails three moments describe
 _RARE: Final = 0.01  # by three moments; what is rarer is drawn
 _HOPELESS: Final = 1e-8  # and no draw would come near this
@@ -212,7 +213,7 @@ def _describable(stack: Stack) -> Mask:
     finite = stack.alpha > 0 or stack.known.smoothing == "none"  # else an empty bin makes it infinite
     fair = np.count_nonzero(expected >= _FAIR, axis=-1) >= 3
     shifted = (stack.alpha * stack.live.shape[-1]) ** 2 > 0.1 * smaller
-    return np.asarray(fair & (smaller >= 100) & ~shifted & finite & (stack.known.enough <= _LIGHT))
+    return np.asarray(fair & (smaller >= _ROWS) & ~shifted & finite & (stack.known.enough <= _LIGHT))
 
 
 def _told(stack: Stack, unchanged: Law) -> Floats:
