@@ -24,17 +24,17 @@ def neighbours(axis: Axis) -> Neighbours:
     return ((0, 1), (axis.n_bins - 2, axis.n_bins - 3)) if len(axis.edges) > 1 else ()
 
 
-def names_once(axis: Axis, pooled: npt.NDArray[np.int64]) -> float:
-    """About how many names occurred once in the reference.
+def names_once(axis: Axis, counts: npt.NDArray[np.int64], cluster: float) -> float:
+    """About how many names occurred in one cluster of rows in the reference; counts of shape (N, k).
 
-    Of the listed names it is known; of R rare names that share M rows it is R^2 / M, were their numbers
-    geometric, and taken twice, since those of names have longer tails.
+    Of the listed names: those of one window. Of R rare names that share M rows, M / `cluster` clusters: R^2 over these,
+    were their numbers geometric, and taken twice, since those of names have longer tails.
     """
     if isinstance(axis, NumericAxis) or axis.rare is None:
         return 0.0
-    names, rows = len(axis.rare), int(pooled[-3])
-    listed = int(np.count_nonzero(pooled[: len(axis.categories)] == 1))
-    return listed + (min(names, 2 * names * names / rows) if rows else names)
+    names, clusters = len(axis.rare), float(counts[:, -3].sum()) / cluster
+    listed = int(np.count_nonzero((counts[:, : len(axis.categories)] > 0).sum(axis=0) == 1))
+    return listed + (min(names, 2 * names * names / clusters) if clusters else names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,21 +133,24 @@ def learn(
     sides = [design_effect(values[:, :, target], rows) for _, target in beside]
     missing = counts.shape[2] - 1
     never = [*(where for *_, where in folds), pooled[:, missing] == 0]
-    once = np.array([names_once(axis, total) for axis, total in zip(axes, pooled, strict=True)])
+    named = isinstance(axes[0], CategoricalAxis)
+    together = [*((1 + side) / 2 if named else side for side in sides), np.ones(len(axes))]
+    once = np.array([names_once(axis, *known) for axis, *known in zip(axes, counts, together[0], strict=True)])
     nothing = np.zeros(len(axes))
     novelty = Novelty(
         bins=(*(source for source, _ in beside), missing),
         never=np.stack(never, axis=1),
         rows=rows.sum(axis=1, keepdims=True),
-        cluster=np.stack([*sides, np.ones(len(axes))], axis=1),
+        cluster=np.stack(together, axis=1),
+        named=named,
         once=np.stack([*(once for _ in beside), nothing], axis=1),
     )
-    together = fold(values, folds)
+    merged = fold(values, folds)
     beside_own = None
     if own is not None:
         beside_own = fold(own[0].astype(np.float64), folds), fold(own[1].astype(np.float64), folds)
-    strange = strangeness(together, beside_own)
-    filled = np.count_nonzero(together.sum(axis=1), axis=1)
+    strange = strangeness(merged, beside_own)
+    filled = np.count_nonzero(merged.sum(axis=1), axis=1)
     shares = values / rows[:, :, None]
     return Group(
         folds=folds,

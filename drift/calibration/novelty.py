@@ -8,9 +8,13 @@ Nelson 1963; the rule of succession for j = 1). For names, f of which occurred o
 new one is about f / m a row (Good 1953). Both are I_q(j, 1 + f), the regularised incomplete beta function: the
 predictive law of a Poisson rate after f events in m rows (and q^j for f = 0).
 
-Rows that come in clusters are fewer draws than rows: n and j are divided by the design effect of the neighbouring bin
-(the variance of its share between windows, over that of a random sample: Kish 1965), and a window never counts for more
-than `DRAWS` draws.
+Rows that come in clusters are fewer draws than rows; how many come together is told by the design effect of the
+neighbouring bin (the variance of its share between windows, over that of a random sample: Kish 1965).
+Of numbers, n and j are divided by it. Of names it is graver: a cluster shares its name. Were the sizes of clusters
+geometric with mean s, the design effect would be 2 s - 1; the number of new clusters is geometric where no name
+occurred once (its law is q^j), and so is a sum of so many geometric sizes: j rows are new with probability
+q (1 - (1 - q) / s)^(j - 1) = q^(1 + (j - 1) c), so j rows count as 1 + (j - 1) c draws, and f is of names that occurred
+in one cluster. A window never counts for more than `DRAWS` draws.
 """
 
 from dataclasses import dataclass
@@ -38,9 +42,11 @@ class Novelty:
     rows : array, shape (C, 1)
         Rows of the reference.
     cluster : array, shape (C, b)
-        Rows that come together.
+        Rows that come together: the design effect of numbers, the mean size of names' clusters.
     once : array, shape (C, b)
-        Names that occurred once.
+        Names that occurred in one cluster.
+    named : bool
+        The bins are of names.
     """
 
     bins: tuple[int, ...]
@@ -48,6 +54,7 @@ class Novelty:
     rows: Array
     cluster: Array
     once: Array
+    named: bool = False
 
     def p_value(self, counts: Array) -> tuple[Array, npt.NDArray[np.intp]]:
         """How often the fullest such bin is so full, and which it is; shape (C,) each, counts of shape (C, k).
@@ -56,24 +63,33 @@ class Novelty:
         """
         from scipy.special import betainc  # noqa: PLC0415 - quick start-up
 
-        rows = counts.sum(axis=1, keepdims=True)
-        cluster = np.maximum(self.cluster, rows / DRAWS)
-        draws = counts[:, self.bins] / cluster
-        told = self.never & (draws > 0)
-        rare = betainc(np.where(told, draws, 1.0), 1 + self.once / cluster, rows / (rows + self.rows))
-        each = np.where(told, rare, 1.0)
-        which = each.argmin(axis=1)
-        corrected = np.minimum(1.0, each.min(axis=1) * np.maximum(1, self.never.sum(axis=1)))
+        rows, new = counts.sum(axis=1, keepdims=True), counts[:, self.bins]
+        told = self.never & (new > 0)
+        each, first = self._worth(rows)
+        draws = first + (new - 1) * each
+        rare = betainc(np.where(told, draws, 1.0), 1 + self.once, rows / (rows + self.rows))
+        rare = np.where(told, rare, 1.0)
+        which = rare.argmin(axis=1)
+        corrected = np.minimum(1.0, rare.min(axis=1) * np.maximum(1, self.never.sum(axis=1)))
         return corrected, np.asarray(self.bins)[which]
 
     def limit(self, level: float, rows: Array) -> Array:
         """The share at which each such bin has a (corrected) p-value of `level`, shape (C, b); NaN for other bins."""
         from scipy.special import btdtria  # noqa: PLC0415 - quick start-up
 
-        each = level / np.maximum(1, self.never.sum(axis=1, keepdims=True))
+        alone = level / np.maximum(1, self.never.sum(axis=1, keepdims=True))
+        draws = btdtria(alone, 1 + self.once, rows / (rows + self.rows))
+        each, first = self._worth(rows)
+        new = 1 + (draws - first) / each
+        return np.where(self.never, np.clip(new / rows, 0.0, 1.0), np.nan)
+
+    def _worth(self, rows: Array) -> tuple[Array, Array]:
+        """Draws that a row more counts for, and the first: 1 where rows do not come together."""
         cluster = np.maximum(self.cluster, rows / DRAWS)
-        draws = btdtria(each, 1 + self.once / cluster, rows / (rows + self.rows))
-        return np.where(self.never, np.minimum(1.0, draws * cluster / rows), np.nan)
+        if not self.named:
+            return 1 / cluster, 1 / cluster
+        q = rows / (rows + self.rows)
+        return np.log1p(-(1 - q) / cluster) / np.log(q), np.ones_like(cluster)
 
 
 def design_effect(counts: Array, rows: Array) -> Array:

@@ -14,9 +14,9 @@ from drift.histogram import CategoricalAxis, NumericAxis
 Array = npt.NDArray[np.float64]
 
 
-def one_bin(reference_rows: float, once: float = 0.0, cluster: float = 1.0) -> Novelty:
+def one_bin(reference_rows: float, once: float = 0.0, cluster: float = 1.0, named: bool = False) -> Novelty:
     """A column of two bins, the last of which no reference window filled."""
-    return Novelty((1,), np.array([[True]]), *(np.array([[x]]) for x in (reference_rows, cluster, once)))
+    return Novelty((1,), np.array([[True]]), *(np.array([[x]]) for x in (reference_rows, cluster, once)), named)
 
 
 def p_of(novelty: Novelty, new: int, rows: int) -> float:
@@ -56,6 +56,20 @@ def test_rows_that_come_together_are_fewer_draws() -> None:
     assert together == pytest.approx(alone)
 
 
+@pytest.mark.parametrize("size", [1.0, 3.0, 20.0])
+def test_rows_of_new_names_are_a_geometric_number_of_geometric_clusters(size: float) -> None:
+    rng, runs, n, m = np.random.default_rng(3), 300_000, 1000, 4000
+    clusters = rng.geometric(1 - n / (n + m), size=runs) - 1  # k or more: q^k
+    rows = np.array(clusters)  # a sum of k geometric sizes: k, and the failures before the k-th success
+    some = clusters > 0
+    if size > 1:
+        rows[some] += rng.negative_binomial(clusters[some], 1 / size)
+    for j in (1, 2, 5, 30):
+        told = p_of(one_bin(m, cluster=size, named=True), j, n)
+        if told * runs > 20:
+            assert stats.binomtest(int((rows >= j).sum()), runs, told).pvalue > 0.001
+
+
 def test_a_window_never_counts_for_more_than_some_draws() -> None:
     rows = int(100 * DRAWS)
     assert p_of(one_bin(60.0 * rows), 100, rows) == pytest.approx(1 / 61)
@@ -74,8 +88,9 @@ def test_a_bin_that_the_reference_filled_is_no_novelty() -> None:
     assert filled.p_value(np.array([[5.0, 95.0]]))[0][0] == 1
 
 
-def test_the_limit_is_where_the_p_value_is_the_level() -> None:
-    novelty = one_bin(60_000, once=3.0, cluster=4.0)
+@pytest.mark.parametrize("named", [True, False])
+def test_the_limit_is_where_the_p_value_is_the_level(named: bool) -> None:
+    novelty = one_bin(60_000, once=3.0, cluster=4.0, named=named)
     for level in (1e-2, 1e-4, 1e-8):
         share = novelty.limit(level, np.array([[1000.0]]))[0, 0]
         at = np.array([[1000 * (1 - share), 1000 * share]])
@@ -109,11 +124,13 @@ def test_the_design_effect_lies_between_one_and_the_rows() -> None:
     assert design_effect(np.array([[0.0, 100.0] * 5]), rows)[0] == 100
 
 
-def test_names_that_occurred_once_are_counted_and_of_rare_ones_guessed() -> None:
+def test_names_of_one_window_are_counted_and_of_rare_ones_guessed() -> None:
     axis = CategoricalAxis(("a", "b", "c"), rare=frozenset(f"r{i}" for i in range(10)))
-    assert names_once(axis, np.array([50, 1, 1, 40, 0, 3])) == pytest.approx(2 + 2 * 100 / 40)
-    assert names_once(axis, np.array([50, 20, 5, 10, 0, 3])) == pytest.approx(10), "no more than there are"
-    assert names_once(NumericAxis((0, 1, 2)), np.array([0, 1, 1, 0, 0])) == 0
+    rare = np.array([[30, 5, 0, 20, 0, 3], [20, 0, 9, 20, 0, 0]])  # b and c in one window each
+    assert names_once(axis, rare, 1.0) == pytest.approx(2 + 2 * 100 / 40)
+    assert names_once(axis, rare, 1.6) == pytest.approx(2 + 2 * 100 / 25), "of rows that come together, more did"
+    assert names_once(axis, rare, 20.0) == pytest.approx(2 + 10), "no more than there are"
+    assert names_once(NumericAxis((0, 1, 2)), np.array([[0, 1, 1, 0, 0]]), 1.0) == 0
 
 
 def test_missing_values_where_there_were_none_are_new() -> None:
