@@ -11,6 +11,11 @@ Near no change r is 4 c (1/n + 1/m): both moments are then those of the noncentr
 the T0 that lie 1.96 standard deviations *of their own* away from what was seen (Wilson 1927): a quadratic equation,
 and no interval about a chance low is too short. Where much of a score comes from bins that one side is hardly in, or
 E is not known, both sides' counts are drawn anew (bootstrap).
+
+How far that holds, by simulation (tests/core/test_intervals.py): 93 to 98 % of intervals cover where nothing or little
+changed, and where much changed from 1,000 rows on either side (10,000 for the largest changes). Below, intervals of large
+changes are too short: js_distance covers 84 % at 200 to 1,000 rows, hellinger 59 %, and kl as few as 12 %, where the live rows
+lie in bins that the reference hardly has: its terms then rest on the pseudo-counts. The verdict does not use intervals.
 """
 
 import math
