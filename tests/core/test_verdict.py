@@ -2,18 +2,32 @@
 
 import math
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
+from drift.calibration import FEW, Evidence
 from drift.errors import InputError
 from drift.histogram import Histogram, NumericAxis
 from drift.scoring import Method, Score, score
-from drift.verdict import CUSTOMARY, Threshold, Verdict, badness, customary_threshold, judge, worst
+from drift.verdict import (
+    CUSTOMARY,
+    Learned,
+    Threshold,
+    Verdict,
+    badness,
+    customary_threshold,
+    judge,
+    once_in,
+    ratio_of,
+    worst,
+)
 
 AXIS = NumericAxis((0, 10, 20))
 BOTH = Threshold(0.2, warn=0.1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 def scored(value: float, p_value: float, metric: str = "js_distance") -> Score:
@@ -123,3 +137,83 @@ def test_a_customary_limit_within_the_noise_gives_way_to_it_until_the_window_is_
     assert judged.verdict is verdict
     assert ("judged by the noise" in judged.reason) is (verdict is Verdict.OK)
     assert judge(score, Threshold(0.1)).verdict is Verdict.INSUFFICIENT, "a limit of one's own does not give way"
+
+
+def learned(p_value: float, level: float = 1e-3, windows: int = 60, period: timedelta = DAY) -> Learned:
+    return Learned(Evidence(p_value, 2, False, 0.1, 0.2, windows), level, period)
+
+
+@pytest.mark.parametrize(
+    ("p_value", "verdict"),
+    [(0.0, Verdict.DRIFT), (0.00099, Verdict.DRIFT), (0.001, Verdict.OK), (0.5, Verdict.OK), (1.0, Verdict.OK)],
+)
+@pytest.mark.parametrize("value", [1e-6, 0.09, 0.11, 0.9])
+def test_where_no_limit_is_named_reference_windows_judge_whatever_the_score(
+    p_value: float, verdict: Verdict, value: float
+) -> None:
+    score = scored(value, 0.5)
+    assert judge(score, customary_threshold("js_distance"), learned(p_value)).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("value", "p_value", "verdict"),
+    [
+        (0.05, 0.0, Verdict.OK),
+        (0.15, 0.0, Verdict.WARN),
+        (0.25, 0.00099, Verdict.DRIFT),
+        (0.25, 0.001, Verdict.INSUFFICIENT),
+        (0.15, 0.5, Verdict.INSUFFICIENT),
+    ],
+)
+def test_a_limit_of_the_users_judges_and_reference_windows_guard_it(
+    value: float, p_value: float, verdict: Verdict
+) -> None:
+    """The score's p-value is the reference windows', once there are enough; the budget's level has no say."""
+    judged = judge(scored(value, p_value), BOTH, learned(p_value, level=0.9))
+    assert judged.verdict is verdict
+    assert ("60 reference windows vary this much" in judged.reason) is (verdict is Verdict.INSUFFICIENT)
+
+
+@pytest.mark.parametrize(("windows", "said"), [(8, True), (FEW - 1, True), (FEW, False), (60, False)])
+@pytest.mark.parametrize("p_value", [1e-9, 0.5])
+def test_a_judgement_learned_from_few_windows_says_so(windows: int, said: bool, p_value: float) -> None:
+    reason = judge(scored(0.2, 0.0), customary_threshold("js_distance"), learned(p_value, windows=windows)).reason
+    assert (f"learned from {windows} windows only" in reason) is said
+
+
+def test_a_reason_says_how_often_an_ordinary_window_is_as_strange_and_what_the_budget_asks() -> None:
+    auto = customary_threshold("js_distance")
+    assert judge(scored(0.14, 0.0), auto, learned(1 / (9 * 365.2425))).reason == (
+        "js_distance 0.14, noise 0.03; expected this often: once in 9 years"
+    )
+    assert judge(scored(0.04, 0.0), auto, learned(1 / 14, level=1 / 900, period=HOUR)).reason == (
+        "js_distance 0.04, noise 0.03; expected this often: once in 14 hours, the budget asks for once in 5 weeks"
+    )
+
+
+@pytest.mark.parametrize(
+    ("p_value", "period", "told"),
+    [
+        (1.0, DAY, "once in 24 hours"),
+        (0.5, DAY, "once in 2 days"),
+        (1 / 13, DAY, "once in 13 days"),
+        (1 / 14, DAY, "once in 2 weeks"),
+        (1 / 730.485, DAY, "once in 2 years"),
+        (1 / 729, DAY, "once in 104 weeks"),
+        (1 / 90, timedelta(weeks=1), "once in 90 weeks"),
+        (1.0, HOUR, "once in 60 minutes"),
+        (1 / 365_000, DAY, "once in 999 years"),
+        (1 / 366_000, DAY, "less than once in 1,000 years"),
+        (0.0, HOUR, "less than once in 1,000 years"),
+    ],
+)
+def test_a_p_value_is_told_as_how_often_such_a_window_comes(p_value: float, period: timedelta, told: str) -> None:
+    assert once_in(p_value, period) == told
+
+
+@pytest.mark.parametrize("level", [0.01, 1e-4, 1e-9])
+def test_the_way_to_drift_is_one_at_the_level_and_grows_beyond(level: float) -> None:
+    assert ratio_of(level, level) == pytest.approx(1)
+    assert ratio_of(1.0, level) == 0
+    assert ratio_of(level**2, level) == pytest.approx(2)
+    assert ratio_of(0.0, level) == pytest.approx(-300 / math.log10(level))
