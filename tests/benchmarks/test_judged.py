@@ -1,5 +1,8 @@
 """The comparison of judges: changes are what their names say, the order is drawn from a seed, rules are known ones."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -195,3 +198,19 @@ def test_tallies_add_up() -> None:
         "found": {"5 % nulls": 4},
         "changed": {"5 % nulls": 4},
     }
+
+
+def test_the_page_shows_the_results_file() -> None:
+    root = Path(trial.__file__).resolve().parents[2]
+    results = json.loads((root / "benchmarks" / "results" / "judges.json").read_text())
+    shown = (root / "docs" / "calibration.md").read_text()
+    assert f"<!-- judges: begin -->\n{tally.written(results)}\n<!-- judges: end -->" in shown
+
+
+def test_a_summary_gives_percent_of_column_windows() -> None:
+    record = {"judge": "drift, 0.001", "reference": 60, "alarms": 3, "unchanged": 2_000, "columns": {"x": 3}}
+    record |= {"found": {"5 % nulls": 1, "3 % unseen": 4}, "changed": {"5 % nulls": 2, "3 % unseen": 8}}
+    each = {"label": "days", "judges": [record], "visible": {"5 % nulls": 1.0, "3 % unseen": 0.5}}
+    assert "| drift, 0.001, 60 | 0.15 / 50 |" in tally.summary({"days": each})
+    assert "| drift, 0.001 | 60 | 0.15 (2,000) | 50 (10) | 50 | 50 |" in tally.detailed(each)
+    assert "3 with 60 windows (`x` 3)" in tally.where(each)
