@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import SchemaItem
 
 from drift.errors import StoreError
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _ALEMBIC: Final = threading.Lock()  # its context is one for the whole process
 _LOCK: Final = 0x6472696674  # "drift": the key of PostgreSQL's advisory lock
+_PATIENCE: Final = 60
+"""Seconds that a migration waits for a lock on PostgreSQL. A statement that waits for a table makes every later one on
+that table wait behind it, so a forgotten transaction would stop the whole service; SQLite waits for `BUSY_TIMEOUT`."""
 
 
 def upgrade(url: str) -> tuple[str | None, str]:
@@ -40,7 +44,8 @@ def upgrade(url: str) -> tuple[str | None, str]:
     Raises
     ------
     StoreError
-        Where the store is unreachable, not drift's, or newer than this program.
+        Where the store is unreachable, not drift's, newer than this program, or locked by others for too long. Nothing
+        has changed then.
     """
     with _locked(url) as connection:
         before = schema.current(connection)
@@ -113,8 +118,8 @@ def check(url: str) -> list[str]:
     if found is None:
         return [f"{describe(parse_url(url))} holds no drift store yet; {schema.REMEDY}"]
     if found != head():
-        known = f"behind {head()}; {schema.REMEDY}" if found in schema.REVISIONS else "newer than this drift knows"
-        return [f"schema {found} is {known}"]
+        newer = f"newer than this drift knows ({head()}); install the newer drift: pip install --upgrade driftgauge"
+        return [f"schema {found} is {f'behind {head()}; {schema.REMEDY}' if found in schema.REVISIONS else newer}"]
     from alembic.autogenerate import compare_metadata  # noqa: PLC0415 - slow to load
     from alembic.migration import MigrationContext  # noqa: PLC0415
 
@@ -145,10 +150,25 @@ def _locked(url: str) -> Iterator[Connection]:
                 yield connection
                 _check_foreign_keys(connection)
             else:
+                connection.execute(text(f"SET LOCAL lock_timeout = '{_PATIENCE}s'"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
                 yield connection
+    except StoreError as error:
+        if not _waited(error):
+            raise
+        told = (
+            "another upgrade, or a transaction that was left open, holds a lock; nothing has changed: end it, try again"
+        )
+        raise StoreError(f"{error}; {told}") from error
     finally:
         engine.dispose()
+
+
+def _waited(error: StoreError) -> bool:
+    """Whether a lock was not to be had in time: PostgreSQL's lock_not_available, SQLite's SQLITE_BUSY."""
+    cause = error.__cause__
+    origin = cause.orig if isinstance(cause, DBAPIError) else None
+    return getattr(origin, "sqlstate", None) == "55P03" or getattr(origin, "sqlite_errorname", None) == "SQLITE_BUSY"
 
 
 def _check_foreign_keys(connection: Connection) -> None:

@@ -1,11 +1,13 @@
 """Migrations: up, down and up again with data in the tables, whole or not at all, one at a time."""
 
+import itertools
 import shutil
 import threading
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.engine.reflection import Inspector
 
 from drift.errors import StoreError
 from drift.store import Store, migrate
@@ -15,7 +17,7 @@ from drift.store.tables import metadata
 
 from .building import checked, day, defined, profile
 
-SCRIPTS = Path(__file__).parents[2] / "migrations"
+SCRIPTS = migrate._folder()  # of the checkout, or of the installed wheel (.ci/wheel)
 LIVE, REFERENCE = profile(400, seed=1), profile(500, seed=2)
 
 NEXT = """
@@ -62,14 +64,40 @@ def fill(url: str) -> None:
 
 
 def contents(url: str) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table that there is."""
     engine = create_engine(parse_url(url))
     with engine.connect() as connection:
         found = {
             name: sorted((tuple(row) for row in connection.execute(text(f'SELECT * FROM "{name}"'))), key=repr)
-            for name in metadata.tables
+            for name in inspect(connection).get_table_names()
+            if name != "alembic_version"
         }
     engine.dispose()
     return found
+
+
+def described(url: str) -> dict[str, dict[str, list[str]]]:
+    """Every table as the database describes it: columns with types and defaults, keys, checks, indexes."""
+    engine = create_engine(parse_url(url))
+    with engine.connect() as connection:
+        asked = inspect(connection)
+        found = {name: _table(asked, name) for name in asked.get_table_names() if name != "alembic_version"}
+    engine.dispose()
+    return found
+
+
+def _table(asked: Inspector, name: str) -> dict[str, list[str]]:
+    parts = {
+        "columns": asked.get_columns(name),
+        "primary key": [asked.get_pk_constraint(name)],
+        "foreign keys": asked.get_foreign_keys(name),
+        "unique": asked.get_unique_constraints(name),
+        # Not by name: Alembic puts the model's convention before the names that 0001 gave (ck_window_ck_window_status).
+        "checks": [{"sqltext": one["sqltext"]} for one in asked.get_check_constraints(name)],
+        "indexes": asked.get_indexes(name),
+        "options": [asked.get_table_options(name)],
+    }
+    return {part: sorted(repr(sorted(one.items(), key=repr)) for one in found) for part, found in parts.items()}
 
 
 def tables(url: str) -> set[str]:
@@ -90,6 +118,17 @@ def test_migrations_and_tables_say_the_same(empty_url: str) -> None:
     assert migrate.check(empty_url) == []
 
 
+def test_the_database_describes_migrated_tables_as_those_of_the_model(empty_url: str) -> None:
+    """More than Alembic compares: checks, primary keys, names of constraints, defaults, tables without row ids."""
+    engine = create_engine(parse_url(empty_url))
+    metadata.create_all(engine)
+    model = described(empty_url)
+    metadata.drop_all(engine)
+    engine.dispose()
+    migrate.upgrade(empty_url)
+    assert described(empty_url) == model
+
+
 def test_a_difference_between_schema_and_tables_is_told(own_store_url: str) -> None:
     engine = create_engine(parse_url(own_store_url))
     with engine.begin() as connection:
@@ -107,20 +146,40 @@ def test_nothing_is_there_before_the_first_migration(empty_url: str) -> None:
     assert "run `drift db upgrade`" in told
 
 
-def test_each_migration_goes_up_down_and_up_again_with_data(empty_url: str) -> None:
-    for previous, revision in zip(("base", *REVISIONS), REVISIONS, strict=False):
+def test_the_stairway_is_the_same_up_and_down_with_data_on_every_step(empty_url: str) -> None:
+    """What a step holds survives the next one; going down ends at the very schema that going up came through."""
+    ways_up = {}
+    for revision in REVISIONS:
         migrate.step(empty_url, revision)
-        if revision == REVISIONS[-1]:
-            fill(empty_url)
-        migrate.downgrade(empty_url, previous)
-        assert migrate.current(empty_url) == (None if previous == "base" else previous)
-        migrate.step(empty_url, revision)
-        assert migrate.current(empty_url) == revision
+        ways_up[revision] = described(empty_url)
     assert migrate.check(empty_url) == []
-    with Store.open(empty_url) as store:
-        assert store.profile("bikes", day(0).start) == LIVE
-    migrate.downgrade(empty_url, "base")
+    fill(empty_url)
+    for revision, previous in itertools.pairwise((*REVISIONS[::-1], "base")):
+        migrate.downgrade(empty_url, previous)
+        if previous == "base":
+            break
+        assert migrate.current(empty_url) == previous
+        assert described(empty_url) == ways_up[previous]
+        held = contents(empty_url)
+        assert held["score"], "no rows are left to be careful with"
+        migrate.step(empty_url, revision)
+        assert described(empty_url) == ways_up[revision]
+        migrate.downgrade(empty_url, previous)
+        assert contents(empty_url) == held
     assert tables(empty_url) <= {"alembic_version"}
+    migrate.step(empty_url, "head")
+    assert described(empty_url) == ways_up[REVISIONS[-1]]
+
+
+def test_what_was_checked_is_read_after_an_upgrade_from_each_step(empty_url: str) -> None:
+    migrate.upgrade(empty_url)
+    fill(empty_url)
+    for previous in REVISIONS[-2::-1]:
+        migrate.downgrade(empty_url, previous)
+        assert migrate.upgrade(empty_url) == (previous, REVISIONS[-1])
+        with Store.open(empty_url) as store:
+            assert store.profile("bikes", day(0).start) == LIVE
+            assert [row["verdict"] for row in store.windows()]
 
 
 def test_older_rows_have_nothing_in_the_columns_of_0002(empty_url: str) -> None:
@@ -128,6 +187,7 @@ def test_older_rows_have_nothing_in_the_columns_of_0002(empty_url: str) -> None:
     migrate.upgrade(empty_url)
     fill(empty_url)
     new = {"revision": {"judged"}, "score": {"windows", "level"}}
+    migrate.downgrade(empty_url, "0002")
     before = contents(empty_url)
     assert len(before.pop("reference_window")) == 3
     assert len(before.pop("reference_history")) == len(REFERENCE) - 1
@@ -161,6 +221,7 @@ def test_the_next_migration_keeps_what_is_stored(own_store_url: str, next_script
     assert migrate.upgrade(own_store_url) == (REVISIONS[-1], "9999")
     assert "novelty" in tables(own_store_url)
     after = contents(own_store_url)
+    assert after.pop("novelty") == []
     assert {name: rows for name, rows in after.items() if name != "monitor"} == {
         name: rows for name, rows in before.items() if name != "monitor"
     }
@@ -201,3 +262,40 @@ def test_of_upgrades_at_once_one_does_the_work(empty_url: str) -> None:
         worker.join()
     assert sorted(before, key=str) == [*[REVISIONS[-1]] * 3, None]
     assert migrate.check(empty_url) == []
+
+
+def test_an_upgrade_beside_a_transaction_left_open_gives_up_and_says_so(
+    own_store_url: str, next_scripts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It must not wait for ever: on PostgreSQL whoever comes later would wait behind it."""
+    monkeypatch.setattr(migrate, "_PATIENCE", 1)
+    monkeypatch.setattr("drift.store.engine.BUSY_TIMEOUT", 1.0)
+    add(next_scripts, "pass")
+    left_open = create_engine(parse_url(own_store_url), isolation_level="AUTOCOMMIT")
+    with left_open.connect() as connection:
+        sqlite = connection.dialect.name == "sqlite"
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if sqlite else "BEGIN")
+        connection.exec_driver_sql("UPDATE monitor SET name = name")
+        with pytest.raises(StoreError, match="nothing has changed: end it, try again"):
+            migrate.upgrade(own_store_url)
+        connection.exec_driver_sql("ROLLBACK")
+    left_open.dispose()
+    assert migrate.current(own_store_url) == REVISIONS[-1]
+    assert migrate.upgrade(own_store_url) == (REVISIONS[-1], "9999")
+
+
+def test_a_schema_ahead_or_behind_is_refused_with_what_to_do(own_store_url: str) -> None:
+    migrate.downgrade(own_store_url, REVISIONS[0])
+    with pytest.raises(StoreError, match="run `drift db upgrade`"):
+        Store.open(own_store_url)
+    (told,) = migrate.check(own_store_url)
+    assert "run `drift db upgrade`" in told
+    engine = create_engine(parse_url(own_store_url))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    for refused in (Store.open, migrate.upgrade):
+        with pytest.raises(StoreError, match="install the newer drift"):
+            refused(own_store_url)
+    (told,) = migrate.check(own_store_url)
+    assert "install the newer drift" in told

@@ -137,7 +137,10 @@ def test_a_store_that_is_ahead_is_refused_with_the_remedy(own_store_url: str) ->
     for use in (lambda: Store.open(own_store_url), lambda: migrate.upgrade(own_store_url)):
         with pytest.raises(StoreError, match=r"schema 9999, newer than this drift .*; install the newer drift"):
             use()
-    assert migrate.check(own_store_url) == ["schema 9999 is newer than this drift knows"]
+    assert migrate.check(own_store_url) == [
+        f"schema 9999 is newer than this drift knows ({REVISIONS[-1]}); "
+        "install the newer drift: pip install --upgrade driftgauge"
+    ]
 
 
 def test_a_store_that_is_behind_is_refused_with_the_remedy(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
