@@ -27,7 +27,7 @@ COLOURS: Final = {
     "heat4": "#dd7345",
     "heat5": "#b5401d",
 }
-_STEPS: Final = (0.4, 0.7, 1, 1.5, 2.5)  # score / threshold where the colour of a cell changes
+_STEPS: Final = (0.4, 0.7, 1, 1.5, 2.5)  # of the way to drift, where the colour of a cell changes; 1 is the limit
 _FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 _UNJUDGED: Final = [v.value for v in Verdict if not v.told]
 
@@ -120,13 +120,15 @@ def _bins() -> alt.LayerChart:
 def _history() -> alt.LayerChart:
     """Score over time, with its noise as a band, the threshold as a dashed line, verdicts as marks.
 
-    Rows: ``start, end`` (ms), ``middle``, ``score``, ``noise``, ``threshold``, ``verdict``, ``window`` (text).
+    Where reference windows judged there is no threshold: a dotted line is the smallest score that would stand out.
+    Rows: ``start, end`` (ms), ``middle``, ``score``, ``noise``, ``threshold``, ``stands``, ``ratio``, ``verdict``,
+    ``window`` (text).
     """
     tooltip = [
         alt.Tooltip("window:N", title="window"),
         alt.Tooltip("said:N", title="verdict"),
         alt.Tooltip("score:Q", title="score", format=".3~g"),
-        alt.Tooltip("threshold:Q", title="threshold", format=".3~g"),
+        alt.Tooltip("ratio:Q", title="way to drift", format=".2f"),
         alt.Tooltip("noise:Q", title="noise", format=".2~g"),
     ]
     time = alt.X(
@@ -143,14 +145,17 @@ def _history() -> alt.LayerChart:
     limit = base.mark_line(color=_colour("drift"), strokeDash=[5, 4], strokeWidth=1.2, interpolate="step").encode(
         y=alt.Y("threshold:Q", title=None)
     )
+    stands = base.mark_line(color=_colour("soft"), strokeDash=[2, 3], strokeWidth=1.2, interpolate="step").encode(
+        y=alt.Y("stands:Q", title=None)
+    )
     marked = base.mark_point(filled=True, opacity=1, stroke=_colour("paper"), strokeWidth=0.8).encode(
         y=score, shape=_shape(), size=_size(), color=_verdict_colour(), tooltip=tooltip
     )
-    return alt.LayerChart(layer=[noise, limit, line, marked])
+    return alt.LayerChart(layer=[noise, limit, stands, line, marked])
 
 
 def _heatmap() -> alt.LayerChart:
-    """Columns by windows: colour is the score over its threshold, a mark is a verdict other than ok.
+    """Columns by windows: colour is how far each is on the way to drift, a mark is a verdict other than ok.
 
     Rows: ``label``, ``start, end, middle`` (ms), ``ratio``, ``verdict``, ``window`` (text), ``score``.
     """
@@ -158,7 +163,7 @@ def _heatmap() -> alt.LayerChart:
         alt.Tooltip("label:N", title="column"),
         alt.Tooltip("window:N", title="window"),
         alt.Tooltip("said:N", title="verdict"),
-        alt.Tooltip("ratio:Q", title="score / threshold", format=".2f"),
+        alt.Tooltip("ratio:Q", title="way to drift", format=".2f"),
         alt.Tooltip("score:Q", title="score", format=".3~g"),
     ]
     time = alt.Scale(type="utc", nice=False)

@@ -23,11 +23,17 @@ FIELDS: Final = (
     "missing_reference",
     "missing_live",
     "message",
+    "level",
+    "reference_windows",
+    "expected",
 )
 
 
 def render_csv(page: Page) -> str:
     """One line for each column after a line of names; numbers in full, shares 0 to 1, empty where unknown.
+
+    Where `threshold` is empty and `level` is not, reference windows judged: a p-value below `level` is drift.
+    `expected` says that p-value in words.
 
     Text that a spreadsheet would run as a formula (it begins with ``= + - @``, a tab or a carriage return)
     gets an apostrophe in front: names come from data.
@@ -63,6 +69,9 @@ def _line(column: Column) -> list[object]:
         column.missing_reference,
         column.missing_live,
         column.message,
+        column.level,
+        column.reference_windows,
+        column.expected,
     ]
 
 

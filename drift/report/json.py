@@ -62,7 +62,13 @@ def column_document(column: Column) -> dict[str, Any]:
 
 
 def page_document(page: Page) -> dict[str, Any]:
-    """A page: the keys of `comparison_document`, and what a page knows beyond them."""
+    """A page: the keys of `comparison_document`, and what a page knows beyond them.
+
+    Where `threshold` is null and `level` is not, reference windows judged: a p-value below `level` is drift.
+    `reference_windows` is how many the p-value and the noise were learned from (null: they follow from the two samples
+    alone), `expected` says the p-value in words, ``once in 9 years``. `detectable` of a window is the smallest score
+    that would have stood out from the noise.
+    """
     return {
         "version": VERSION,
         "title": page.title,
@@ -75,7 +81,15 @@ def page_document(page: Page) -> dict[str, Any]:
         "notes": list(page.notes),
         "alerts": [dict(alert) for alert in page.alerts],
         "columns": [
-            {**column_document(c), "segment": c.segment, "metric": c.metric, "history": [_point(p) for p in c.history]}
+            {
+                **column_document(c),
+                "segment": c.segment,
+                "metric": c.metric,
+                "level": c.level,
+                "reference_windows": c.reference_windows,
+                "expected": c.expected,
+                "history": [_point(p) for p in c.history],
+            }
             for c in page.columns
         ],
     }
@@ -91,7 +105,9 @@ def _point(point: Point) -> dict[str, Any]:
         "window_end": format_instant(point.end),
         "score": point.score,
         "noise_floor": point.noise_floor,
+        "detectable": point.detectable,
         "threshold": point.threshold,
+        "level": point.level,
         "verdict": point.verdict.value,
     }
 

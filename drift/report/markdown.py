@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from drift.report.model import Column, Page
-from drift.report.words import NAMES, SIGNS, moved, number, p_value, sentence, unit
+from drift.report.words import NAMES, SIGNS, limit, moved, number, often, often_named, sentence, unit
 from drift.window import format_instant
 
 # Whatever Markdown, GitHub or the HTML inside could take as markup, links and mentions included. Names come
@@ -21,7 +21,8 @@ def render_markdown(page: Page) -> str:
     for alert in page.alerts:
         what = _plain(str(alert["column"] or "the whole window"))
         lines.append(f"- firing: {what} since {_plain(str(alert['since']))}: {_plain(str(alert['reason']))}")
-    lines += ["", "| verdict | column | score | threshold | noise | p | what moved |", "|---|---|--:|--:|--:|--:|---|"]
+    heads = ("verdict", "column", "score", "threshold", "noise", often_named(page), "what moved")
+    lines += ["", f"| {' | '.join(heads)} |", "|---|---|--:|--:|--:|--:|---|"]
     lines += [_row(c) for c in page.columns]
     made = f", {format_instant(page.generated_at)}" if page.generated_at else ""
     lines += ["", f"Made by drift{made}.", *([_plain(page.credit)] if page.credit else [])]
@@ -37,9 +38,9 @@ def _row(column: Column) -> str:
         f"{SIGNS[column.verdict]} {NAMES[column.verdict]}",
         _plain(column.label),
         f"{number(column.score)} {unit(column.metric, column.base)}".strip(),
-        number(column.threshold.drift if column.threshold else None),
+        limit(column),
         number(column.noise_floor),
-        p_value(column.p_value).replace("<", "&lt;"),
+        often(column).replace("<", "&lt;"),
         _plain(moved(column)),
     ]
     return f"| {' | '.join(cells)} |"

@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from drift.comparison import Bin, ColumnResult
 from drift.errors import InputError
 from drift.histogram import Histogram
-from drift.verdict import Threshold, Verdict, badness, worst
+from drift.verdict import Threshold, Verdict, badness, once_in, worst
 from drift.window import Window
 
 MOST_MOVED: Final = 3
@@ -25,7 +25,11 @@ class Side(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One window of a column's history; scores in the unit of the column's metric."""
+    """One window of a column's history; scores in the unit of the column's metric.
+
+    `ratio` is how far it was on the way to drift, 1 at the limit. Where `level` is a number, reference windows judged:
+    there was no threshold, and `detectable` is the smallest score that would have stood out from them.
+    """
 
     start: datetime
     end: datetime
@@ -33,6 +37,9 @@ class Point:
     noise_floor: float | None
     threshold: float | None
     verdict: Verdict
+    ratio: float | None = None
+    level: float | None = None
+    detectable: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,17 @@ class Column:
     interval : tuple of float, or None
         95 % interval of the divergence, noise taken out.
     threshold : Threshold or None
-        What the score was held against.
+        What the score was held against; None where what reference windows taught judged.
+    level : float or None
+        The p-value below which it is drift, where that judged.
+    reference_windows : int or None
+        Windows behind the p-value and the noise; None where they follow from the two samples alone.
+    detectable : float or None
+        The smallest score that would stand out from the noise.
+    ratio : float or None
+        How far it is on the way to drift: 1 at the limit.
+    window : timedelta or None
+        Length of a window: it turns a p-value into "once in 9 years".
     missing_reference, missing_live : float or None
         Share of rows without a value, 0 to 1; None where it is not known.
     bins : tuple of Bin
@@ -81,6 +98,11 @@ class Column:
     p_value: float | None = None
     interval: tuple[float, float] | None = None
     threshold: Threshold | None = None
+    level: float | None = None
+    reference_windows: int | None = None
+    detectable: float | None = None
+    ratio: float | None = None
+    window: timedelta | None = None
     missing_reference: float | None = None
     missing_live: float | None = None
     bins: tuple[Bin, ...] = ()
@@ -88,8 +110,14 @@ class Column:
     history: tuple[Point, ...] = ()
 
     @classmethod
-    def from_result(cls, result: ColumnResult, segment: str = "", history: Sequence[Point] = ()) -> "Column":
-        """The view of one result of `drift.comparison`."""
+    def from_result(
+        cls,
+        result: ColumnResult,
+        segment: str = "",
+        history: Sequence[Point] = (),
+        window: timedelta | None = None,
+    ) -> "Column":
+        """The view of one result of `drift.comparison`, about a window of that length."""
         scored = result.scored
         return cls(
             name=result.column,
@@ -104,6 +132,11 @@ class Column:
             p_value=result.p_value,
             interval=result.interval,
             threshold=result.threshold,
+            level=result.level,
+            reference_windows=result.windows,
+            detectable=None if scored is None else scored.detectable,
+            ratio=None if scored is None else result.ratio,
+            window=window,
             missing_reference=_missing(result.reference),
             missing_live=_missing(result.live),
             bins=result.bins,
@@ -117,9 +150,16 @@ class Column:
         return f"{self.name} ({self.segment})" if self.segment else self.name
 
     @property
-    def ratio(self) -> float | None:
-        """The score in units of its drift threshold: 1 is the limit."""
-        return None if self.score is None or self.threshold is None else self.score / self.threshold.drift
+    def expected(self) -> str | None:
+        """How often reference windows are as strange, ``once in 9 years``; None where they do not tell."""
+        if self.reference_windows is None or self.p_value is None or self.window is None:
+            return None
+        return once_in(self.p_value, self.window)
+
+    @property
+    def budget(self) -> str | None:
+        """How rarely the false-alarm budget asks for, ``once in 3 years``; None where a threshold judged."""
+        return None if self.level is None or self.window is None else once_in(self.level, self.window)
 
     @property
     def moved(self) -> tuple[int, ...]:
@@ -164,6 +204,8 @@ class Page:
         Warnings to the reader.
     credit : str or None
         Where the data comes from, if its licence wants that said.
+    budget : str or None
+        How many false alarms the monitor may give, where that judged: ``1 per 90d``.
 
     Raises
     ------
@@ -184,6 +226,7 @@ class Page:
     alerts: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     credit: str | None = None
+    budget: str | None = None
 
     def __post_init__(self) -> None:
         if self.generated_at is not None:
@@ -226,6 +269,11 @@ class Page:
     def verdict(self) -> Verdict:
         """The worst column's."""
         return worst([c.verdict for c in self.columns])
+
+    @property
+    def learned(self) -> int:
+        """Reference windows that were learned from, at most in any column; 0 where none was."""
+        return max((c.reference_windows or 0 for c in self.columns), default=0)
 
     @property
     def counts(self) -> Mapping[Verdict, int]:

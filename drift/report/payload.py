@@ -5,7 +5,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from drift.histogram.axis import ABOVE, BELOW, MISSING, OTHER, RARE, UNSEEN
-from drift.report.model import Column, Page
+from drift.report.model import Column, Page, Point
 from drift.report.words import NAMES, SIGNS, calendar_zone, period
 from drift.verdict import Verdict
 from drift.window import Window
@@ -17,7 +17,7 @@ VERDICTS: Final = tuple(Verdict)  # one digit each
 
 
 def bins(column: Column) -> dict[str, Any] | None:
-    """Labels, counts of both sides, parts of the score (shares of it) and which bins get a bar, if not all."""
+    """Labels, counts of both sides, parts of the score (in thousandths) and which bins get a bar, if not all."""
     if not column.bins:
         return None
     bars = drawn(column)
@@ -31,8 +31,8 @@ def bins(column: Column) -> dict[str, Any] | None:
     } | ({} if len(bars) == len(column.bins) else {"drawn": bars})
 
 
-def _part(contribution: float | None, score: float | None) -> float | None:
-    return round(contribution / score, 4) if contribution is not None and score else None
+def _part(contribution: float | None, score: float | None) -> int | None:
+    return round(1000 * contribution / score) if contribution is not None and score else None
 
 
 def drawn(column: Column) -> list[int]:
@@ -60,6 +60,7 @@ def drawn(column: Column) -> list[int]:
 def history(column: Column, page: Page) -> dict[str, Any] | None:
     """The column's scores aligned with the page's timeline: null where a window holds none.
 
+    `ratio` is how far each was on the way to drift, in percent; `stands` the smallest score that would have stood out.
     Verdicts are digits, indices into those of `timeline`, and ``-`` where a window holds none.
     """
     if not page.timeline or not column.history:
@@ -70,8 +71,21 @@ def history(column: Column, page: Page) -> dict[str, Any] | None:
         "score": [_short(p.score, 3) if p else None for p in points],
         "noise": _same([_short(p.noise_floor, 2) if p else None for p in points]),
         "threshold": _same([_short(p.threshold, 3) if p else None for p in points]),
+        "stands": _same([_short(_stands_out(p), 2) if p else None for p in points]),
+        "ratio": [None if p is None or p.ratio is None else round(100 * p.ratio) for p in points],
         "verdict": "".join(str(VERDICTS.index(p.verdict)) if p else "-" for p in points),
     }
+
+
+def _stands_out(point: Point) -> float | None:
+    """Where reference windows judged, the smallest score that would have stood out from them.
+
+    None where it lies within the noise: one quiet bin can give a window away that scores less than ordinary ones do,
+    and a line there would say nothing.
+    """
+    if point.level is None or point.detectable is None or point.noise_floor is None:
+        return None
+    return point.detectable if point.detectable > point.noise_floor else None
 
 
 def _short(value: float | None, digits: int) -> float | None:

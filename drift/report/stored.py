@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ from drift.comparison import SegmentResult
 from drift.report.model import Column, Page, Point, Side
 from drift.report.words import period
 from drift.scoring import Method
-from drift.verdict import Verdict
+from drift.verdict import Verdict, ratio_of
 from drift.window import Window
 
 if TYPE_CHECKING:
@@ -66,20 +66,22 @@ def page_from_store(
     if not checked:
         notes.append("No window has been checked yet: `drift run` checks those that are due.")
     window = timeline[told] if results else None
-    reference = next((c.reference for part in results for c in part.columns if c.reference is not None), None)
+    judged = (store.judging(monitor, window.start) if window else None) or {}
+    reference = max((c.reference.rows for part in results for c in part.columns if c.reference), default=0)
     return Page(
         title=monitor,
         generated_at=now,
         metric=_metric(results),
-        reference=Side(_reference(document), reference.rows if reference else 0),
+        reference=Side(_reference(document, judged, zone), reference),
         live=Side(str(window) if window else "no window", results[0].live.rows if results else 0),
-        columns=_columns(store, monitor, results, timeline),
+        columns=_columns(store, monitor, results, timeline, window),
         timeline=timeline if len(timeline) > 1 else (),
         window=window,
         timezone=zone,
         alerts=tuple(store.alerts(monitor, "firing")),
         notes=tuple(notes),
         credit=credit,
+        budget=judged.get("budget") if any(c.level for part in results for c in part.columns) else None,
     )
 
 
@@ -103,16 +105,20 @@ def _newest_told(store: "Store", monitor: str, timeline: Sequence[Window]) -> tu
 
 
 def _columns(
-    store: "Store", monitor: str, results: Sequence[SegmentResult], timeline: Sequence[Window]
+    store: "Store",
+    monitor: str,
+    results: Sequence[SegmentResult],
+    timeline: Sequence[Window],
+    window: Window | None,
 ) -> tuple[Column, ...]:
-    if not results:
+    if window is None:
         return ()
     points: defaultdict[tuple[str, str], list[Point]] = defaultdict(list)
     first, last = timeline[0].start, timeline[-1].end
     for row in store.scores(monitor, since=first, until=last):
         points[row["segment"], row["column"]].append(_point(row))
     return tuple(
-        Column.from_result(result, part.segment, points[part.segment, result.column])
+        Column.from_result(result, part.segment, points[part.segment, result.column], length(window))
         for part in results
         for result in part.columns
     )
@@ -127,20 +133,43 @@ def _point(row: Mapping[str, Any]) -> Point:
         noise_floor=row["noise_floor"],
         threshold=row["threshold"],
         verdict=Verdict(row["verdict"]),
+        ratio=_ratio(row),
+        level=row["level"],
+        detectable=row["detectable"],
     )
+
+
+def _ratio(row: Mapping[str, Any]) -> float | None:
+    """As `ColumnResult.ratio`, of a stored score."""
+    if row["score"] is None:
+        return None
+    if row["level"] is not None:
+        return ratio_of(row["p_value"], row["level"])
+    return None if row["threshold"] is None else float(row["score"] / row["threshold"])
 
 
 def _window(row: Mapping[str, Any]) -> Window:
     return Window(datetime.fromisoformat(row["window_start"]), datetime.fromisoformat(row["window_end"]))
 
 
+def length(window: Window) -> timedelta:
+    """Of a window, on the calendar: a week that loses an hour, as clocks go forward, is a week."""
+    exact = window.end - window.start
+    days = timedelta(days=round(exact / timedelta(days=1)))
+    return days if abs(days - exact) <= timedelta(hours=1) else exact
+
+
 def _untold(row: Mapping[str, Any], zone: ZoneInfo) -> str:
     return f"What the monitor saw {period(_window(row), zone)} could not be checked: {row['message']}"
 
 
-def _reference(document: Mapping[str, Any]) -> str:
-    """What the definition calls the reference: a stretch of time, or a file."""
+def _reference(document: Mapping[str, Any], judged: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """What the definition calls the reference, a stretch of time or a file; of one that moves, where it stood."""
     told = document.get("reference")
+    kind = judged.get("reference")
+    if kind in {"rolling", "seasonal"}:
+        first, last = (f"{datetime.fromisoformat(judged[end]).astimezone(zone):%Y-%m-%d}" for end in ("from", "to"))
+        return f"{judged['windows']} windows from {first} to {last} ({kind})"
     if not isinstance(told, Mapping):
         return "reference"
     if told.get("path"):

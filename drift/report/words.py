@@ -75,6 +75,23 @@ def p_value(value: float | None) -> str:
     return told_p(value).removeprefix("= ")
 
 
+def limit(column: Column) -> str:
+    """What a score was held against: a number, or how many reference windows it was learned from."""
+    if column.level is not None:
+        return f"learned from {column.reference_windows}"
+    return number(column.threshold.drift if column.threshold else None)
+
+
+def often(column: Column) -> str:
+    """How often chance does as much: ``once in 9 years`` where reference windows tell, else the p-value."""
+    return column.expected or p_value(column.p_value)
+
+
+def often_named(page: Page) -> str:
+    """The head of a column of `often`."""
+    return "expected" if any(c.expected for c in page.columns) else "p"
+
+
 def percent(share: float | None) -> str:
     """``12.1 %``; an en dash where it is not known."""
     return "–" if share is None else f"{share:.1%}".replace("%", "\N{NO-BREAK SPACE}%")

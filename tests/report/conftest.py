@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -98,7 +98,7 @@ def over_time(columns: int, windows: int, categories: int = 0, rows: int = 2000)
             results = compared(counts, seed=w)
         for r in results:
             limit = r.threshold.drift if r.threshold else None
-            history[r.column].append(Point(one.start, one.end, r.score, r.noise_floor, limit, r.verdict))
+            history[r.column].append(Point(one.start, one.end, r.score, r.noise_floor, limit, r.verdict, r.ratio))
     return Page(
         title="bikes",
         subtitle="a monitor",
@@ -112,6 +112,13 @@ def over_time(columns: int, windows: int, categories: int = 0, rows: int = 2000)
         timezone=NEW_YORK,
         alerts=({"column": names[0], "segment": "", "rule": "drift", "since": "2025-01-01T05:00Z", "reason": "drift"},),
     )
+
+
+def as_learned(column: Column, windows: int = 60, level: float = 1e-4) -> Column:
+    """The same column, had reference windows judged it, so that it is told in those words."""
+    history = tuple(replace(p, threshold=None, level=level, detectable=0.5) for p in column.history)
+    day = timedelta(days=1)
+    return replace(column, threshold=None, level=level, reference_windows=windows, window=day, history=history)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 from drift.report import Page
 from drift.verdict import Verdict
 
-from .conftest import HOSTILE, over_time
+from .conftest import HOSTILE, as_learned, over_time
 
 pytestmark = pytest.mark.browser
 
@@ -210,6 +210,35 @@ def test_many_columns_show_the_most_important_first_and_all_on_request(open_page
     tab.wait_for_function(
         "n => document.querySelectorAll('#heatmap svg .mark-rect path').length === n", arg=45 * 3, timeout=20_000
     )
+    quiet(tab)
+
+
+def test_what_reference_windows_judged_has_no_line_of_a_threshold(open_page, monitor_page):
+    page = replace(monitor_page, columns=tuple(as_learned(c) for c in monitor_page.columns), budget="1 per 90d")
+    tab = open_page(page)
+    see_the_worst_column(tab)
+    tab.wait_for_selector("#c0 .chart[data-chart=history] svg")
+    legend = tab.locator("#c0 .pair > div:nth-child(2) .legend").inner_text()
+    assert "threshold" not in legend
+    assert "least that stands out" in legend
+    dashes = tab.locator("#c0 .chart[data-chart=history] svg .mark-line path").evaluate_all(
+        "lines => lines.map(line => line.getAttribute('stroke-dasharray'))"
+    )
+    assert sorted(dashes, key=str) == ["2,3", None]
+    tab.locator("#c0 .numbers[data-table=history] > summary").click()
+    tab.wait_for_selector("#c0 .numbers[data-table=history] tbody tr")
+    cells = tab.locator("#c0 .numbers[data-table=history] tbody tr").first.locator("td").all_text_contents()
+    assert float(cells[-1]) == pytest.approx(page.columns[0].history[-1].ratio, abs=0.006)
+    quiet(tab)
+
+
+def test_a_line_within_the_noise_is_not_drawn(open_page, monitor_page):
+    quiet_bins = as_learned(monitor_page.columns[0])
+    low = replace(quiet_bins, history=tuple(replace(p, detectable=1e-6) for p in quiet_bins.history))
+    tab = open_page(replace(monitor_page, columns=(low, *monitor_page.columns[1:])))
+    see_the_worst_column(tab)
+    tab.wait_for_selector("#c0 .chart[data-chart=history] svg")
+    assert tab.locator("#c0 .chart[data-chart=history] svg .mark-line path").count() == 1
     quiet(tab)
 
 

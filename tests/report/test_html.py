@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 
 import pytest
@@ -17,7 +17,7 @@ from drift.report.html import Linked, asset, bundle, render_html
 from drift.report.png import column_png
 from drift.report.words import NAMES
 
-from .conftest import HOSTILE, over_time
+from .conftest import HOSTILE, as_learned, over_time
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -217,6 +217,8 @@ def test_200_columns_over_100_windows_stay_under_2_mb(tmp_path):
 def test_200_columns_of_50_categories_over_100_windows_stay_under_2_mb(tmp_path):
     page = over_time(columns=200, windows=100, categories=50)
     assert save(page, tmp_path / "report.html").stat().st_size < 2_000_000
+    learned = replace(page, columns=tuple(as_learned(c) for c in page.columns), budget="1 per 90d")
+    assert save(learned, tmp_path / "report.html").stat().st_size < 2_000_000
 
 
 def test_specifications_hold_no_data_and_no_address():

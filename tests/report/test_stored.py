@@ -1,7 +1,11 @@
 """A monitor's page, from windows that a real check wrote to a real store."""
 
 import csv
+import io
 import json
+import math
+import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,15 +15,17 @@ import pytest
 
 from drift.check import run_monitor
 from drift.errors import StoreError
-from drift.monitor import FileSource, Monitor, Reference
+from drift.monitor import ColumnRule, Columns, FileSource, Monitor, Reference
 from drift.report import Page, page_from_store, render
+from drift.report.stored import length
 from drift.report.words import sentence
 from drift.store import Store
-from drift.verdict import Verdict
+from drift.verdict import Threshold, Verdict, once_in
 from drift.window import Period, Window
 from drift.worker import Worker
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
 DAYS = 30
 NOW = START + timedelta(days=DAYS)
 
@@ -87,6 +93,78 @@ def test_the_history_holds_what_the_store_holds(page):
     drifted = [p.start for p in temp.history if p.verdict is Verdict.DRIFT]
     assert min(drifted) >= START + timedelta(days=15)
     assert not [p for p in page.column("kind").history if p.verdict is Verdict.DRIFT]
+
+
+def test_what_reference_windows_taught_is_told_in_place_of_a_threshold(page):
+    temp = page.column("temp")
+    assert (temp.threshold, temp.reference_windows, page.learned) == (None, 10, 10)
+    assert temp.p_value < temp.level
+    assert (temp.expected, temp.budget) == (once_in(temp.p_value, DAY), once_in(temp.level, DAY))
+    assert page.budget == "1 per 90d"
+    html = render(page)
+    assert "learned from 10 reference windows" in html
+    assert "at most 1 per 90d" in html
+    assert f"the budget asks for {temp.budget}" in html
+    assert re.search(rf"temp .*learned from 10 .*{temp.expected}", render(page, "md"))
+
+
+def test_how_far_a_window_was_on_the_way_to_drift_is_one_at_the_limit(page):
+    for column in page.columns:
+        assert column.ratio == column.history[-1].ratio == math.log(column.p_value) / math.log(column.level)
+        for point in column.history:
+            assert (point.ratio > 1) == (point.verdict is Verdict.DRIFT)
+
+
+def test_a_named_limit_is_shown_as_a_number_and_chance_by_what_the_windows_taught(sqlite_url, tmp_path):
+    write_rows(tmp_path / "rows.csv", days=13)
+    rule = ColumnRule(limit=Threshold(0.2))
+    with Store.open(sqlite_url) as store:
+        checked(store, replace(monitor_of(tmp_path / "rows.csv"), columns=Columns(default=rule)))
+        page = page_from_store(store, "shops", now=NOW, until=START + 13 * DAY)
+    temp = page.column("temp")
+    assert (temp.threshold.drift, temp.level, temp.reference_windows, page.budget) == (0.2, None, 10, None)
+    assert temp.ratio == temp.history[-1].ratio == temp.score / 0.2
+    assert temp.expected == once_in(temp.p_value, DAY)
+
+
+def test_json_and_csv_say_what_judged(page):
+    document = json.loads(render(page, "json"))
+    lines = {line["column"]: line for line in csv.DictReader(io.StringIO(render(page, "csv"), newline=""))}
+    for told in document["columns"]:
+        column = page.column(told["column"])
+        assert told["threshold"] is None
+        assert (told["level"], told["reference_windows"], told["expected"]) == (column.level, 10, column.expected)
+        assert {(point["threshold"], point["level"]) for point in told["history"]} == {(None, column.level)}
+        line = lines[column.name]
+        assert line["threshold"] == ""
+        assert (line["level"], line["reference_windows"]) == (str(column.level), "10")
+        assert line["expected"] == column.expected
+
+
+def test_of_a_reference_that_moves_the_page_shows_where_it_stood(sqlite_url, tmp_path):
+    write_rows(tmp_path / "rows.csv", days=14)
+    monitor = replace(
+        monitor_of(tmp_path / "rows.csv"),
+        reference=Reference(rolling=10 * DAY),
+        document={"timestamp": "ts", "reference": {"rolling": "10d"}},
+    )
+    with Store.open(sqlite_url) as store:
+        assert checked(store, monitor) == 20  # the rows end on the 14th: the days after it hold none
+        page = page_from_store(store, "shops", now=NOW, until=START + 14 * DAY)
+        (before,) = store.results("shops", START + 13 * DAY)
+    assert page.reference.label == "10 windows from 2024-01-04 to 2024-01-14 (rolling)"
+    assert page.reference.rows == 3000
+    for column in before.columns:
+        assert column.reference is not None
+        assert [b.reference for b in page.column(column.column).bins] == column.reference.counts.tolist()
+
+
+def test_a_week_in_which_the_clocks_change_is_a_week():
+    zone = ZoneInfo("America/New_York")
+    short = Period.parse("1w").window_at(datetime(2024, 3, 8, tzinfo=UTC), zone)
+    assert short.end - short.start == timedelta(hours=167)
+    assert length(short) == timedelta(weeks=1)
+    assert length(Period.parse("36h").window_at(NOW, zone)) == timedelta(hours=36)
 
 
 def test_both_sides_of_every_column_add_up_to_its_rows(page):

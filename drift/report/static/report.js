@@ -24,6 +24,7 @@
 
   const sum = (counts) => counts.reduce((a, b) => a + b, 0);
   const percent = (share, digits = 1) => (share === null ? "–" : `${(100 * share).toFixed(digits)} %`);
+  const thousandths = (part) => (part === null ? null : part / 1000);
   const short = (value) => (value === null ? "–" : Number(value.toPrecision(3)).toString());
 
   // Rows of the charts. Blank labels of different lengths are the gaps that set special bins apart.
@@ -39,14 +40,14 @@
       if (at > 0 && apart.has(i) !== apart.has(shown[at - 1])) gap();
       rows.push({
         label: labels[i], reference: reference[i] / n[0], live: live[i] / n[1],
-        moved: most.has(i), part: parts[i] === null ? "–" : percent(parts[i], 0),
+        moved: most.has(i), part: percent(thousandths(parts[i]), 0),
       });
     });
     const kept = new Set(drawn);
     const rest = labels.map((_, i) => i).filter((i) => !kept.has(i));
     if (rest.length) {
       const total = (side, rows) => sum(rest.map((i) => side[i])) / rows;
-      const part = sum(rest.map((i) => parts[i] || 0));
+      const part = sum(rest.map((i) => parts[i] || 0)) / 1000;
       const at = rows.findLastIndex((row) => row.gap);
       rows.splice(at < 0 ? rows.length : at, 0, {
         label: `${rest.length} others`, reference: total(reference, n[0]), live: total(live, n[1]),
@@ -63,6 +64,7 @@
     return {
       start, end, middle: (start + end) / 2, window: words,
       score: history.score[i], noise: at(history.noise, i), threshold: at(history.threshold, i),
+      stands: at(history.stands, i), ratio: history.ratio[i] === null ? null : history.ratio[i] / 100,
       verdict: code === "-" ? null : timeline.verdicts[code][0],
       said: code === "-" ? "not checked" : timeline.verdicts[code][1],
     };
@@ -72,7 +74,7 @@
     const label = timeline.columns[stories.indexOf(story)];
     const rows = historyRows(data(story).history).slice(-windows).filter((row) => row.verdict !== null);
     return rows.map((row) => ({
-      ...row, label, ratio: TOLD.has(row.verdict) && row.score !== null && row.threshold ? row.score / row.threshold : null,
+      ...row, label, ratio: TOLD.has(row.verdict) ? row.ratio : null,
     }));
   });
 
@@ -90,6 +92,10 @@
     const spec = structuredClone(specifications[kind]);
     const height = kind === "history" ? 180 : ROW[kind] * new Set(rows.map((row) => row.label)).size;
     Object.assign(spec, { data: { values: rows }, width, height });
+    if (kind === "history") { // a line that no window has would leave Vega without an extent, and it says so
+      spec.layer = spec.layer.filter(({ encoding, mark }) =>
+        mark.type === "point" || rows.some((row) => row[encoding.y.field] !== null));
+    }
     for (const param of spec.params) {
       param.value = param.name in values ? values[param.name] : `var(--${param.name})`;
     }
@@ -145,15 +151,15 @@
         name: label,
         values: [
           bins.reference[i].toLocaleString("en"), share(bins.reference[i], n[0]),
-          bins.live[i].toLocaleString("en"), share(bins.live[i], n[1]), percent(bins.parts[i], 0),
+          bins.live[i].toLocaleString("en"), share(bins.live[i], n[1]), percent(thousandths(bins.parts[i]), 0),
         ],
         className: bins.moved.includes(i) ? "moved-most" : bins.special.includes(i) ? "special" : "",
       })));
     },
     history: ({ history }) => table(
-      ["Window", "Verdict", "Score", "Threshold", "Noise"],
+      ["Window", "Verdict", "Score", "Noise", "Way to drift"],
       historyRows(history).reverse().filter((row) => row.verdict !== null).map((row) => ({
-        name: row.window, values: [row.said, short(row.score), short(row.threshold), short(row.noise)],
+        name: row.window, values: [row.said, short(row.score), short(row.noise), short(row.ratio)],
       })),
     ),
   };
@@ -162,6 +168,14 @@
     if (details.open && !details.querySelector("table")) details.append(make());
   });
 
+  // Which parts of a legend a chart has.
+  const some = (values) => (Array.isArray(values) ? values.some((value) => value !== null) : values !== null);
+  const shows = {
+    moved: ({ bins }) => bins.moved.length > 0,
+    threshold: ({ history }) => some(history.threshold),
+    stands: ({ history }) => some(history.stands),
+  };
+
   const drawn = new WeakSet();
   const draw = (place) => {
     const story = place.closest(".story");
@@ -169,7 +183,9 @@
     drawn.add(place);
     const kind = place.dataset.chart;
     const legend = byId(`legend-${kind}`).content.cloneNode(true);
-    if (kind === "bins" && !data(story).bins.moved.length) legend.querySelector(".if-moved").remove();
+    legend.querySelectorAll("[data-if]").forEach((part) => {
+      if (!shows[part.dataset.if](data(story))) part.remove();
+    });
     place.before(legend);
     embed(place, kind, kind === "bins" ? binRows(data(story).bins) : historyRows(data(story).history));
   };
