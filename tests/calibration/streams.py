@@ -105,3 +105,29 @@ class Monitor:
                 carried = known.carried_over(times[:-1], times[1:])
             found.append(self.budget.level(self.columns, self.period, self.for_windows, carried))
         return np.repeat(found, self.columns)[: len(reference), None]
+
+
+DAILY = Monitor(budget=Budget(1, timedelta(days=30)))
+
+
+def fired(
+    monitor: Monitor = DAILY,
+    bins: int = 10,
+    concentration: float | None = None,
+    windows: int = 60,
+    rows: Sequence[int] = (1000,),
+    live_rows: Sequence[int] | None = None,
+    monitors: int = 100,
+) -> tuple[int, int]:
+    """Alarms on streams in which nothing changes, and windows times columns.
+
+    Each monitor has columns and a reference of its own; all together live through 10,000 windows. Numbers of rows come
+    by turns.
+    """
+    rng, columns = np.random.default_rng(1), monitor.columns * monitors
+    lives = 10_000 // monitors
+    shares = shares_of(rng, columns, bins)
+    reference = counts_of(rng, shares, np.resize(rows, windows), concentration)
+    live = counts_of(rng, shares, np.resize(rows if live_rows is None else live_rows, lives), concentration)
+    found = alarms(p_values(group_of(reference), live) < monitor.levels(reference), monitor.for_windows)
+    return found, columns * lives
