@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drift.calibration.group import Group, learn, neighbours
+from drift.calibration.outliers import outliers
 from drift.calibration.scores import ordinary_scores
 from drift.histogram import Axis, Histogram, History
 from drift.scoring import Method
@@ -83,6 +84,25 @@ class Band:
 
     low: Array
     high: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """The windows behind one column.
+
+    Parameters
+    ----------
+    windows : int
+        How many hold rows.
+    rows : float
+        Median of their rows.
+    unlike : tuple of (int, float)
+        Numbers of those that look unlike the others, at most three, and how often an ordinary one would.
+    """
+
+    windows: int
+    rows: float
+    unlike: tuple[tuple[int, float], ...]
 
 
 class Calibration:
@@ -181,6 +201,17 @@ class Calibration:
                 size[at] = (rows or {}).get(name, size[at])
             low, high = group.bands(level, size[:, None])
             found.update({name: Band(low[at], high[at]) for name, at in places.items()})
+        return found
+
+    def taught(self) -> dict[str, Taught]:
+        """The windows behind each column, and which of them may be incidents (`drift.calibration.outliers`)."""
+        found = {}
+        for group, places, filled in self._groups:
+            which, p_value, number = outliers(group)
+            numbers, rows = np.flatnonzero(filled)[which], np.median(group.rows, axis=1)
+            for name, at in places.items():
+                unlike = zip(numbers[at, : number[at]].tolist(), p_value[at, : number[at]].tolist(), strict=True)
+                found[name] = Taught(group.windows, float(rows[at]), tuple(unlike))
         return found
 
     def ordinary(self, method: Method, level: float, columns: Collection[str]) -> dict[str, Ordinary]:

@@ -46,11 +46,13 @@ class Tail:
 
     def p_value(self, strange: Array) -> Array:
         """How often an ordinary window is at least so strange, shape (C,)."""
-        windows = self.ordinary.shape[1]
-        standard = (np.log(strange + _SHIFT) - self.centre) / self.width
-        fitted = -np.expm1(-np.exp(-(standard / _SCALE + _EULER)))
         as_strange = (self.ordinary >= strange[:, None]).sum(axis=1)
-        return np.asarray(np.maximum(fitted, as_strange / (windows + 1)))
+        return np.asarray(np.maximum(self.fitted(strange), as_strange / (self.ordinary.shape[1] + 1)))
+
+    def fitted(self, strange: Array) -> Array:
+        """The same by the fitted law alone, shape (C,): it may be far less than one in the number of windows."""
+        standard = (np.log(strange + _SHIFT) - self.centre) / self.width
+        return np.asarray(-np.expm1(-np.exp(-(standard / _SCALE + _EULER))))
 
     def limit(self, level: float) -> Array:
         """The strangeness whose p-value is `level`, shape (C,)."""
