@@ -19,6 +19,12 @@ from drift.errors import ConfigError
 DATA: Final = "bike_sharing_hour.parquet"
 CREDIT: Final = "Data: Fanaee-T and Gama (2013), doi:10.1007/s13748-013-0040-3, UCI, CC BY 4.0."
 
+# What is known of the weeks that drift, from outside the data: column and week, words.
+KNOWN: Final[Mapping[tuple[str, date], str]] = {
+    ("registered", date(2012, 9, 10)): "the service had grown, to hours busier than any in 2011",
+    ("weekday", date(2012, 10, 29)): "hurricane Sandy stopped it; of Monday one hour is recorded, of Tuesday eleven",
+}
+
 
 def lay_out(folder: Path) -> Path:
     """Put data and configuration into a folder; what is there already stays as it is.
@@ -59,8 +65,8 @@ class Story:
         Its name.
     windows, drifted : int
         How many were checked, and how many of them drifted.
-    highest : float or None
-        The largest score.
+    rarest : Mapping
+        The score that an ordinary window shows most rarely, as `Store.scores` gives it.
     stretches : tuple of (date, date, int)
         First and last window of each run of drifted ones, and how many they are.
     """
@@ -68,7 +74,7 @@ class Story:
     column: str
     windows: int
     drifted: int
-    highest: float | None
+    rarest: Mapping[str, Any]
     stretches: tuple[tuple[date, date, int], ...]
 
 
@@ -78,7 +84,16 @@ def stories(scores: Iterable[Mapping[str, Any]], timezone: ZoneInfo) -> list[Sto
     for row in sorted(scores, key=lambda row: str(row["window_start"])):
         by_column.setdefault(row["column"], []).append(row)
     told = [_story(column, rows, timezone) for column, rows in by_column.items()]
-    return sorted(told, key=lambda story: (-story.drifted, -(story.highest or 0.0)))
+    return sorted(told, key=lambda story: (-story.drifted, _rarity(story.rarest), story.column))
+
+
+def reaching(scores: Iterable[Mapping[str, Any]], limit: float) -> int:
+    """How many scores reach a fixed limit: what would have been raised by one."""
+    return sum(row["score"] is not None and row["score"] >= limit for row in scores)
+
+
+def _rarity(row: Mapping[str, Any]) -> float:
+    return 1.0 if row["p_value"] is None else float(row["p_value"])
 
 
 def _story(column: str, rows: list[Mapping[str, Any]], timezone: ZoneInfo) -> Story:
@@ -91,5 +106,5 @@ def _story(column: str, rows: list[Mapping[str, Any]], timezone: ZoneInfo) -> St
             first, _, length = stretches.pop() if running else (day, day, 0)
             stretches.append((first, day, length + 1))
         running = drifted
-    highest = max((row["score"] for row in rows if row["score"] is not None), default=None)
-    return Story(column, len(rows), sum(length for *_, length in stretches), highest, tuple(stretches))
+    drifted = sum(length for *_, length in stretches)
+    return Story(column, len(rows), drifted, min(rows, key=_rarity), tuple(stretches))
