@@ -184,10 +184,13 @@ def _results(
 ) -> tuple[SegmentResult, ...]:
     monitor, reference = standards.monitor, standards.baseline.profiles
     counted = source.count(reference[""].axes, window, monitor.segments, reference)
-    rng = _stream(monitor.name, window)
     unknown = _unknown(held[""])
     return tuple(
-        SegmentResult(key, live, compare_profiles(live, held.get(key, unknown), monitor.columns, rng))
+        SegmentResult(
+            key,
+            live,
+            compare_profiles(live, held.get(key, unknown), monitor.columns, stream(monitor.name, window, key)),
+        )
         for key, live in counted.items()
     )
 
@@ -198,9 +201,10 @@ def _unknown(whole: Standard) -> Standard:
     return Standard({}, dict.fromkeys([*whole.histograms, *whole.uncounted], told))
 
 
-def _stream(monitor: str, window: Window) -> np.random.Generator:
-    """The same draws for the same window, whoever checks it and when."""
-    seed = hashlib.sha256(f"{monitor}\x1f{window.start.isoformat()}".encode()).digest()
+def stream(monitor: str, window: Window, segment: str = "") -> np.random.Generator:
+    """The same draws for the same window and segment, whoever checks it and when."""
+    named = (monitor, window.start.isoformat(), *([segment] if segment else []))
+    seed = hashlib.sha256("\x1f".join(named).encode("utf-8", "surrogatepass")).digest()
     return np.random.default_rng(int.from_bytes(seed[:8], "little"))
 
 

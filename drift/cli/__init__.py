@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from drift.cli import adhoc, baseline, monitors, service, stored
+from drift.cli import adhoc, backtest, baseline, monitors, service, stored
 from drift.cli.logs import LogFormat, set_up_logs
 from drift.cli.output import UNCHECKED, USAGE, complain
 from drift.errors import ConfigError, DriftError, InputError
@@ -47,6 +47,7 @@ adhoc.register(app)
 monitors.register(app)
 stored.register(app)
 baseline.register(app)
+backtest.register(app)
 service.register(app)
 
 

@@ -1,0 +1,311 @@
+"""Commands that ask what limits do: backtest, calibrate."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from drift.cli.context import chosen, instant, load_config, open_store, single
+from drift.cli.monitors import now
+from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, MonitorName, Since, Until
+from drift.cli.output import OK, UNCHECKED, complain, print_json, print_table, say
+from drift.errors import InputError, StoreError
+
+if TYPE_CHECKING:
+    from drift.backtest import Backtest, Rules
+    from drift.calibrated import Calibrated
+    from drift.monitor import Monitor
+    from drift.report.backtest import Panel
+    from drift.store import Baseline, Store
+
+
+def backtest(
+    config: ConfigFile = DEFAULT_CONFIG,
+    monitor: MonitorName = None,
+    since: Since = None,
+    until: Until = None,
+    threshold: Annotated[
+        list[str] | None, typer.Option(help="auto, or a number for every column. More than once: one replay each.")
+    ] = None,
+    warn: Annotated[float | None, typer.Option(help="Where warnings begin; goes with --threshold NUMBER.")] = None,
+    false_alarms: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--false-alarms", help='What auto must hold, such as "1 per 90d". More than once: one replay each.'
+        ),
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="Of every column.")] = None,
+    smoothing: Annotated[str | None, typer.Option(help="Of every column: none, jeffreys, laplace, a number.")] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="fixed (as frozen), rolling:28d, seasonal:1w or seasonal:1w:3.")
+    ] = None,
+    for_windows: Annotated[
+        int | None, typer.Option("--for", min=1, help="Bad windows in a row before an alert fires.")
+    ] = None,
+    keep_firing_for: Annotated[
+        int | None, typer.Option("--keep-firing-for", min=0, help="Calm windows that an alert goes on firing.")
+    ] = None,
+    png: Annotated[Path | None, typer.Option(help="Write a picture: columns by windows, and what fires.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge stored windows again: which alerts would other rules have raised?
+
+    Only stored histograms are read: no raw data, and nothing is written to the store. Without options the monitor's
+    own rules are replayed. The exit status is 0 whatever is found: this is a question, not a check.
+    """
+    from drift.backtest import variants
+
+    loaded = load_config(config)
+    one = single(loaded, monitor)
+    shared = _rules(one, metric, smoothing, reference, for_windows, keep_firing_for)
+    tried = variants(shared, threshold or [], false_alarms or [], warn)
+    with open_store(loaded) as store:
+        found = _replayed(store, one, tried, instant(since, one), instant(until, one))
+    if png is not None:
+        from drift.report.backtest import backtest_png
+
+        _write(png, backtest_png([_panel(each) for each in found]))
+    if as_json:
+        documents = [each.to_dict() for each in found]
+        print_json(documents[0] if len(documents) == 1 else {"version": 1, "backtests": documents})
+    elif len(found) == 1:
+        _print_one(found[0])
+    else:
+        _print_many(found)
+    if png is not None:
+        complain(f"wrote {png}")
+
+
+def _rules(
+    monitor: "Monitor",
+    metric: str | None,
+    smoothing: str | None,
+    reference: str | None,
+    for_windows: int | None,
+    keep_firing_for: int | None,
+) -> "Rules":
+    """What is the same in every replay."""
+    from drift.backtest import Rules, parse_reference
+    from drift.config import values
+
+    moved, notes = (None, ()) if reference is None else parse_reference(reference, monitor)
+    for note in notes:
+        complain(f"drift: note: {note}")
+    return Rules(
+        metric=None if metric is None else values.metric(metric),
+        smoothing=None if smoothing is None else values.smoothing(smoothing),
+        reference=moved,
+        for_windows=for_windows,
+        keep_firing_for=keep_firing_for,
+    )
+
+
+def _replayed(
+    store: "Store", monitor: "Monitor", tried: "list[Rules]", since: datetime | None, until: datetime | None
+) -> "list[Backtest]":
+    from drift.backtest import replay, stored_stretch
+    from drift.check import stream
+
+    monitors = [rules.applied(monitor) for rules in tried]  # what cannot be is told before anything is read
+    if (baseline := _known(store, monitor)) is None:
+        raise StoreError(_unfrozen(monitor))
+    stretch = stored_stretch(store, monitor, since, until)
+    return [replay(m, baseline, stretch, lambda window, part: stream(monitor.name, window, part)) for m in monitors]
+
+
+def _known(store: "Store", monitor: "Monitor") -> "Baseline | None":
+    from drift.baseline import current_baseline
+
+    definition = store.find(monitor.name)
+    return None if definition is None else current_baseline(store, monitor, definition.monitor_id)
+
+
+def _unfrozen(monitor: "Monitor") -> str:
+    return f"{monitor.name}: no reference is frozen yet for this configuration; `drift run` does it"
+
+
+def _print_one(found: "Backtest") -> None:
+    from drift.backtest import told_rules
+    from drift.window import format_instant
+
+    say(f"{found.monitor}, {told_rules(found.rules)}: {_span(found)}")
+    rows = [
+        (
+            format_instant(alert.fired.start),
+            "still firing" if alert.resolved is None else format_instant(alert.resolved.start),
+            alert.windows,
+            alert.column or WHOLE,
+            alert.segment,
+            alert.rule,
+            alert.message,
+        )
+        for alert in found.alerts
+    ]
+    segmented = any(segment for segment, _ in found.columns)
+    keys = ["fired", "resolved", "windows", "column", "segment", "rule", "message"]
+    if rows:
+        print_table("", keys, rows, numeric=("windows",), spare=() if segmented else ("segment",))
+    say(_outcome(found))
+    if found.level is not None:
+        say(f"the budget asks each column for a p-value below {found.level:.2g}")
+    if found.kept:
+        say(f"{found.kept} column-windows were counted on other bins than the reference has now: as stored")
+
+
+WHOLE = "(whole window)"
+
+
+def _span(found: "Backtest") -> str:
+    from drift.window import format_instant
+
+    windows = list(found.windows)
+    first, last = format_instant(windows[0].start), format_instant(windows[-1].end)
+    return f"{first} to {last}, windows: {len(windows)}, columns: {len(found.columns)}"
+
+
+def _outcome(found: "Backtest") -> str:
+    checked = len(found.columns) * len(found.windows)
+    noise = f"; {found.insufficient} more reach it within the noise" if found.insufficient else ""
+    return (
+        f"alerts: {len(found.alerts)} ({found.alerts_per_90d:.2g} per 90 days), messages: {found.messages}; "
+        f"drift in {found.drifted} of {checked} column-windows{noise}"
+    )
+
+
+def _print_many(found: "list[Backtest]") -> None:
+    from drift.backtest import told_rules
+
+    say(f"{found[0].monitor}: {_span(found[0])}")
+    rows = []
+    for each in found:
+        firing = [t for t in each.tallies if t.alerts]
+        named = ", ".join(f"{t.column or WHOLE}{f' ({t.segment})' if t.segment else ''} {t.alerts}" for t in firing[:5])
+        more = f", and {len(firing) - 5} more" if len(firing) > 5 else ""
+        counts = (len(each.alerts), each.alerts_per_90d, each.messages, each.drifted, each.insufficient)
+        rows.append((told_rules(each.rules), *counts, named + more))
+    keys = ("rules", "alerts", "per 90 days", "messages", "drifted", "within noise", "columns and their alerts")
+    print_table("", keys, rows, numeric=keys[1:6], spare=("messages", "within noise", "drifted"))
+
+
+def _panel(found: "Backtest") -> "Panel":
+    from drift.backtest import told_rules
+    from drift.report.backtest import Mark, Panel, mark_kind
+
+    def label(segment: str, column: str) -> str:
+        return f"{column} ({segment})" if segment else column or WHOLE
+
+    return Panel(
+        title=f"{found.monitor}: {told_rules(found.rules)}",
+        subtitle=f"{_span(found)}; {_outcome(found)}",
+        labels=[label(tally.segment, tally.column) for tally in found.tallies],
+        windows=list(found.windows),
+        marks=[Mark(label(c.segment, c.column), c.window, mark_kind(c.verdict, firing=c.firing)) for c in found.cells],
+    )
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
+
+
+def calibrate(
+    config: ConfigFile = DEFAULT_CONFIG,
+    monitor: MonitorName = None,
+    column: Annotated[str | None, typer.Option(help="Only this column, with the limits of all its bins.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What the reference's own windows teach: per column who judges, by which limits, and the least change it sees.
+
+    Of a reference that moves, as the next window will have it. Nothing is read but the store.
+    """
+    from drift.calibrated import calibrated, next_standard
+    from drift.inference import SIGNIFICANCE
+
+    loaded = load_config(config)
+    documents: list[dict[str, Any]] = []
+    missing = False
+    with open_store(loaded) as store:
+        for one in chosen(loaded, monitor):
+            baseline = _known(store, one)
+            if baseline is None:
+                complain(f"drift: {_unfrozen(one)}")
+                missing = True
+                continue
+            held = next_standard(store, one, baseline, now())
+            found = calibrated(one, baseline, held, SIGNIFICANCE)
+            kept = [c for c in found if column is None or c.column == column]
+            if column is not None and not kept:
+                names = ", ".join(dict.fromkeys(c.column for c in found))
+                raise InputError(f"{one.name} has no column {column!r}; there are {names or 'none'}")
+            kind = held.note["reference"]
+            documents += [{"monitor": one.name, "reference": kind, **c.to_dict(bins=column is not None)} for c in kept]
+            if not as_json:
+                _print_calibrated(one, held.note, kept, bins=column is not None)
+    if as_json:
+        print_json({"version": 1, "columns": documents})
+    raise typer.Exit(UNCHECKED if missing else OK)
+
+
+def _print_calibrated(monitor: "Monitor", note: Mapping[str, Any], found: "list[Calibrated]", *, bins: bool) -> None:
+    from drift.verdict import once_in
+
+    stretch = f", {note['from']} to {note['to']}" if note["from"] else ""
+    say(f"{monitor.name}: {note['reference']} reference, {note['windows']} windows of {monitor.period}{stretch}")
+    if any(c.level is not None for c in found):
+        say(
+            f"at most {note['budget']} false alarms over {note['checks']} columns: each may look so strange "
+            f"{once_in(note['level'], monitor.period.length)} (a p-value below {note['level']:.2g})"
+        )
+    keys = ("column", "segment", "judge", "windows", "rows", "mean", "largest", "detectable", "nearest limits")
+    rows = [
+        (
+            *(c.column, c.segment, c.judge, c.windows or None, c.rows and round(c.rows), c.mean, c.largest),
+            c.detectable,
+            ", ".join(map(str, c.nearest)) or c.why,
+        )
+        for c in found
+    ]
+    print_table("", keys, rows, numeric=keys[3:8], spare=("segment", "rows", "mean", "largest"))
+    for one in found if bins else ():
+        _print_bins(one)
+    _print_unlike(found)
+
+
+def _print_bins(found: "Calibrated") -> None:
+    from drift.calibrated import told_share
+
+    say(f"{found.column}{f' ({found.segment})' if found.segment else ''}: {found.why}")
+    if found.bins:
+        rows = [(b.label, *(told_share(share) for share in (b.reference, b.low, b.high))) for b in found.bins]
+        print_table(
+            "",
+            ("reference", "from", "to", "bin"),
+            [(*row[1:], row[0]) for row in rows],
+            numeric=("reference", "from", "to"),
+        )
+
+
+def _print_unlike(found: "list[Calibrated]") -> None:
+    from drift.window import format_instant
+
+    told = [(c, window) for c in found for window, _ in c.unlike]
+    if not told:
+        return
+    by_window: dict[str, list[str]] = {}
+    for one, window in told:
+        label = f"{one.column} ({one.segment})" if one.segment else one.column
+        by_window.setdefault(format_instant(window.start), []).append(label)
+    say("reference windows unlike the others; they widen the limits:")
+    for start, labels in sorted(by_window.items(), key=lambda item: (-len(item[1]), item[0])):
+        say(f"  {start}: {', '.join(labels[:5])}" + (f" and {len(labels) - 5} more" if len(labels) > 5 else ""))
+    say("if they were incidents, `drift baseline accept` a stretch without them")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    for command in (backtest, calibrate):
+        app.command()(command)
