@@ -29,7 +29,7 @@ from drift.sources import Source, open_source
 from drift.standards import Standards
 from drift.store import AlertsMoved, Claim, LeaseLost, Outcome, Store
 from drift.verdict import Verdict, worst
-from drift.window import Window
+from drift.window import Window, format_instant
 from drift.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -129,14 +129,28 @@ def check_window(
         found = _find(source, standards, claim.window)
         outcome = _finish(store, standards, claim, found, now)
     standards.checked(claim.window, outcome.segments)
-    _log(claim.monitor, claim.window, outcome)
-    return Checked(claim.monitor, claim.window, claim.revision, outcome)
+    checked = Checked(claim.monitor, claim.window, claim.revision, outcome)
+    _log(checked)
+    return checked
 
 
-def _log(monitor: str, window: Window, outcome: Outcome) -> None:
+def _log(one: Checked) -> None:
     """One line a window."""
-    fields = {"monitor": monitor, "window": str(window), "verdict": outcome.verdict.value, "rows": outcome.rows}
-    log.info("%s %s: %s, %s", monitor, window, outcome.verdict.value, outcome.message, extra={"fields": fields})
+    outcome, verdict = one.outcome, one.outcome.verdict.value
+    fields = {
+        "event": "window",
+        "monitor": one.monitor,
+        "window": str(one.window),
+        "window_start": format_instant(one.window.start),
+        "window_end": format_instant(one.window.end),
+        "revision": one.revision,
+        "verdict": verdict,
+        "rows": outcome.rows,
+        "columns": sum(len(part.columns) for part in outcome.segments),
+        "drifted": sum(column.verdict is Verdict.DRIFT for part in outcome.segments for column in part.columns),
+        "alerts": len(outcome.events),
+    }
+    log.info("%s %s: %s, %s", one.monitor, one.window, verdict, outcome.message, extra={"fields": fields})
 
 
 def _finish(store: Store, standards: Standards, claim: Claim, found: "_Found", now: Callable[[], datetime]) -> Outcome:

@@ -45,6 +45,26 @@ class Channel(Protocol):
         """
         ...
 
+    def probe(self, *, deadline: float) -> str:
+        """Look whether the receiver could be reached, and send nothing.
+
+        Parameters
+        ----------
+        deadline : float
+            Seconds it may take, all in all.
+
+        Returns
+        -------
+        str
+            What was found, without secrets.
+
+        Raises
+        ------
+        DeliveryError
+            Where it could not.
+        """
+        ...
+
 
 TYPES: Final[Mapping[str, Callable[[str, Mapping[str, object]], Channel]]] = {
     "console": ConsoleChannel.from_options,

@@ -44,3 +44,7 @@ class ConsoleChannel:
             stream.flush()
         except OSError as error:
             raise DeliveryError(f"console: cannot print: {error.strerror or type(error).__name__}") from error
+
+    def probe(self, *, deadline: float) -> str:  # noqa: ARG002 (nothing is waited for)
+        """A stream is there; see `drift.channels.Channel`."""
+        return f"prints to {self._stream if isinstance(self._stream, str) else 'a stream'}"

@@ -53,6 +53,15 @@ class FileChannel:
         except OSError as error:
             raise DeliveryError(f"file {self.path}: {error.strerror or type(error).__name__}") from error
 
+    def probe(self, *, deadline: float) -> str:  # noqa: ARG002 (a local look)
+        """Could the file be written, or made? See `drift.channels.Channel`."""
+        path = self.path
+        if not path.parent.is_dir():
+            raise DeliveryError(f"file {path}: there is no folder {path.parent}; make it")
+        if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise DeliveryError(f"file {path}: cannot be written; check its permissions")
+        return f"file {path} can be written" if path.exists() else f"file {path} can be made"
+
     def _append(self, line: bytes) -> None:
         file = os.open(self.path, _FLAGS, 0o640)
         try:

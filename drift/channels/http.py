@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from http.client import responses
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from drift.errors import ConfigError, DeliveryError
 
@@ -133,6 +134,62 @@ async def _beginning(answer: "httpx.Response") -> str:
         if len(read) >= MAX_ANSWER:
             break
     return " ".join(read[:MAX_ANSWER].decode(errors="replace").split())
+
+
+def reach(url: str, *, deadline: float) -> str:
+    """Connect to a receiver and hang up: name, TCP, and over https a certificate that holds. No request is sent.
+
+    Parameters
+    ----------
+    url : str
+        Where to. Where the environment names a proxy for it, the proxy is all that can be asked without sending.
+    deadline : float
+        Seconds for all of it.
+
+    Returns
+    -------
+    str
+        What was found; of the URL, scheme and host.
+
+    Raises
+    ------
+    DeliveryError
+        Where there is no connection.
+    """
+    proxy = _proxy(url)
+    loop = asyncio.new_event_loop()  # as in `post`
+    try:
+        loop.run_until_complete(asyncio.wait_for(_connect(proxy or url), deadline))
+    except TimeoutError:
+        raise DeliveryError(f"{shown(proxy or url)}: no connection within {deadline:.3g} s") from None
+    except OSError as error:  # TLS's errors are such, too
+        told = f"{type(error).__name__}: {error.strerror or error}"
+        raise DeliveryError(f"{shown(proxy or url)}: no connection ({told}); check host, port and network") from None
+    finally:
+        loop.close()
+    if proxy:
+        return f"{shown(url)} lies behind the proxy {shown(proxy)}, which answers; nothing was sent"
+    certified = ", its certificate holds" if urlsplit(url).scheme == "https" else ""
+    return f"{shown(url)} answers{certified}; nothing was sent"
+
+
+async def _connect(url: str) -> None:
+    import httpx  # noqa: PLC0415 (slow to import; it knows which certificates `post` would trust)
+
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    tls = httpx.create_ssl_context() if secure else None
+    _, writer = await asyncio.open_connection(parts.hostname, parts.port or (443 if secure else 80), ssl=tls)
+    writer.transport.abort()  # not closed politely: that would wait for the receiver's farewell
+    await asyncio.sleep(0)
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for a URL."""
+    parts = urlsplit(url)
+    named = getproxies()
+    found = None if proxy_bypass(parts.hostname or "") else named.get(parts.scheme) or named.get("all")
+    return found if found is None or "://" in found else f"http://{found}"
 
 
 def _refusal(url: str, headers: Mapping[str, str], answer: "httpx.Response", text: str, now: datetime) -> DeliveryError:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from drift.channels.http import check_headers, check_url, post, shown
+from drift.channels.http import check_headers, check_url, post, reach, shown
 from drift.channels.options import check_keys, mapping_option, seconds_option, text_option
 from drift.errors import ConfigError
 
@@ -106,3 +106,7 @@ class WebhookChannel:
             headers["X-Drift-Timestamp"] = timestamp
             headers["X-Drift-Signature"] = signature(self._secret, timestamp, body)
         post(self._url, body, headers, deadline=min(deadline, self.timeout), now=self._now)
+
+    def probe(self, *, deadline: float) -> str:
+        """Connect and hang up; see `drift.channels.Channel`."""
+        return reach(self._url, deadline=min(deadline, self.timeout))

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from drift.cli import adhoc, backtest, baseline, monitors, service, stored
-from drift.cli.logs import LogFormat, set_up_logs
+from drift.cli import adhoc, backtest, baseline, calibrate, monitors, service, stored
+from drift.cli.logs import LogFormat, as_json, set_up_logs
 from drift.cli.output import UNCHECKED, USAGE, complain
 from drift.errors import ConfigError, DriftError, InputError
 
@@ -48,6 +48,7 @@ monitors.register(app)
 stored.register(app)
 baseline.register(app)
 backtest.register(app)
+calibrate.register(app)
 service.register(app)
 
 
@@ -62,7 +63,10 @@ def main() -> None:
         complain(f"drift: {error}")
         sys.exit(UNCHECKED)
     except Exception:  # noqa: BLE001 - a defect is neither "no drift" nor "drift"
-        traceback.print_exc()
+        if as_json():
+            logging.getLogger("drift").critical("a defect", exc_info=True)
+        else:
+            traceback.print_exc()
         complain("drift: this is a defect of drift; please report it with the lines above")
         sys.exit(UNCHECKED)
     finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drift.cli.output import complain
+from drift.cli.secret_files import SecretFiles
 from drift.errors import ConfigError, DriftError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def load_config(path: Path, *, strict: bool = False) -> "Config":
     """The configuration; warnings and monitors that cannot be used are told on standard error."""
     from drift.config import load
 
-    config = load(path, os.environ, strict=strict)
+    config = load(path, SecretFiles(os.environ), strict=strict)
     for warning in config.warnings:
         complain(f"drift: note: {warning}")
     for name, why in config.broken.items():

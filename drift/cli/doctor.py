@@ -1,8 +1,10 @@
-"""What `drift doctor` looks at: each part by itself, so that one that fails hides no other. Writes nothing."""
+"""What `drift doctor` looks at, each part by itself: one that fails hides no other. It writes and sends nothing."""
 
 import platform
-from collections.abc import Mapping
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,6 +13,8 @@ from drift.cli.context import look_at
 from drift.errors import ConfigError, DriftError
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine
+
     from drift.config import ChannelSpec, Config
     from drift.monitor import Monitor
 
@@ -31,6 +35,11 @@ LIBRARIES: Final = (
     "altair",
     "vl-convert-python",
 )
+PROBE: Final = 5.0  # seconds for each channel
+CLOCKS_APART: Final = timedelta(seconds=30)
+"""Beyond that, this host plans windows noticeably too early or too late by the database's clock."""
+SPARE: Final = 256 * 2**20
+"""Bytes that must be free beside a SQLite store; as many as it has itself where that is more (a migration copies)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +49,22 @@ class Finding:
     Parameters
     ----------
     part : str
-        `configuration`, `store`, `monitor` or `channel`.
+        `configuration`, `store`, `writes`, `clock`, `disk`, `monitor`, `channel` or `deliveries`.
     name : str
         Which one.
     works : bool
         Whether it does.
     message : str
         What was found, or what is wrong and what to do.
+    details : mapping
+        The same for a program: numbers, and times in ISO 8601.
     """
 
     part: str
     name: str
     works: bool
     message: str
+    details: Mapping[str, object] = field(default_factory=dict)
 
 
 def versions() -> dict[str, str | None]:
@@ -69,8 +81,18 @@ def _version(name: str) -> str | None:
         return None
 
 
-def examine(path: Path, environ: Mapping[str, str]) -> list[Finding]:
-    """Look at everything that a configuration names."""
+def examine(path: Path, environ: Mapping[str, str], now: Callable[[], datetime]) -> list[Finding]:
+    """Look at everything that a configuration names.
+
+    Parameters
+    ----------
+    path : Path
+        The configuration.
+    environ : mapping of str to str
+        Fills in its variables.
+    now : callable
+        This host's time.
+    """
     from drift.config import load
 
     try:
@@ -78,38 +100,124 @@ def examine(path: Path, environ: Mapping[str, str]) -> list[Finding]:
     except ConfigError as error:
         return [Finding("configuration", str(path), works=False, message=str(error))]
     told = "; ".join([f"{len(config.monitors)} monitors, {len(config.channels)} channels", *config.warnings])
-    found = [Finding("configuration", str(path), works=True, message=told), _store(config)]
+    found = [Finding("configuration", str(path), works=True, message=told), *_store(config, now)]
     found += [Finding("monitor", name, works=False, message=why) for name, why in config.broken.items()]
-    found += [_monitor(one) for one in config.monitors.values()]
+    found += [_monitor(one, now()) for one in config.monitors.values()]
     return found + [_channel(spec) for spec in config.channels.values()] + _deliveries(config)
 
 
-def _store(config: "Config") -> Finding:
-    from drift.store.engine import describe, parse_url, sqlite_path
-    from drift.store.migrate import check, head
+def _store(config: "Config", now: Callable[[], datetime]) -> list[Finding]:
+    from drift.store.engine import describe, make_engine, parse_url, sqlite_path
+    from drift.store.migrate import check, current, head
 
-    name = "store"
+    name, disk = "store", list[Finding]()
     try:
         url = parse_url(config.store)
-        name = describe(url)
-        file = sqlite_path(url)
-        if file is not None and not file.exists() and file.parent.is_dir():
-            return Finding("store", name, works=True, message="not there yet; `drift run` makes it")
+        name, file = describe(url), sqlite_path(url)
+        if file is not None and file.parent.is_dir():
+            disk = [_disk(name, file)]
+            if not file.exists():
+                return [Finding("store", name, works=True, message="not there yet; `drift run` makes it"), *disk]
         problems = check(config.store)
+        schema = {"schema": current(config.store), "newest": head()}
+        told = "; ".join(problems) or f"schema {head()}"
+        found = [Finding("store", name, works=not problems, message=told, details=schema)]
+        engine = make_engine(url)
     except DriftError as error:
-        return Finding("store", name, works=False, message=str(error))
-    return Finding("store", name, works=not problems, message="; ".join(problems) or f"schema {head()}")
+        return [Finding("store", name, works=False, message=str(error)), *disk]
+    try:
+        return found + ([] if problems else [_writes(name, engine)]) + _clock(url, name, engine, now) + disk
+    finally:
+        engine.dispose()
 
 
-def _monitor(monitor: "Monitor") -> Finding:
+def _writes(name: str, engine: "Engine") -> Finding:
+    """May this user write every table? Statements that touch no row ask that, and write nothing."""
+    from drift.store.engine import transaction
+
+    try:
+        with transaction(engine, writes=True) as connection:
+            _touch_no_row(connection)
+    except DriftError as error:
+        return Finding("writes", name, works=False, message=f"{error}; drift has to write here: grant it")
+    return Finding("writes", name, works=True, message="may be written")
+
+
+def _touch_no_row(connection: "Connection") -> None:
+    from sqlalchemy import false, insert, select, update
+
+    from drift.store.tables import metadata
+
+    for table in metadata.sorted_tables:
+        column = next(iter(table.columns))
+        connection.execute(insert(table).from_select(list(table.columns), select(table).where(false())))
+        connection.execute(update(table).values({column: column}).where(false()))
+
+
+def _clock(url: "URL", name: str, engine: "Engine", now: Callable[[], datetime]) -> list[Finding]:
+    """How far this host's clock is from the database server's; SQLite has none of its own."""
+    if url.get_backend_name() == "sqlite":
+        return []
+    from sqlalchemy import text
+
+    from drift.store.engine import transaction
+
+    try:
+        with transaction(engine, writes=False) as connection:
+            connection.execute(text("SELECT 1"))  # connected: what follows is one round trip
+            before = now()
+            theirs = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+            after = now()
+    except DriftError as error:
+        return [Finding("clock", name, works=False, message=str(error))]
+    apart = theirs - (before + (after - before) / 2)
+    works = abs(apart) <= CLOCKS_APART
+    told = f"the database's clock is {apart.total_seconds():+.1f} s from this host's"
+    message = told if works else f"{told}; set both by NTP"
+    return [Finding("clock", name, works, message, {"apart_seconds": apart.total_seconds()})]
+
+
+def _disk(name: str, file: Path) -> Finding:
+    """Is there room beside a SQLite store?"""
+    free = shutil.disk_usage(file.parent).free
+    size = file.stat().st_size if file.exists() else 0
+    needed = max(SPARE, size)
+    told = f"{_bytes(free)} free in {file.parent}, the store has {_bytes(size)}"
+    message = told if free >= needed else f"{told}; {_bytes(needed)} should be free: make room, or name another folder"
+    return Finding("disk", name, free >= needed, message, {"free_bytes": free, "store_bytes": size})
+
+
+def _monitor(monitor: "Monitor", now: datetime) -> Finding:
     from drift.window import format_instant
 
     found = look_at(monitor)
     if found.problem or found.span is None:
         return Finding("monitor", monitor.name, works=False, message=found.problem)
     first, last = map(format_instant, found.span)
-    told = f"{found.watched} columns watched, rows from {first} to {last}"
-    return Finding("monitor", monitor.name, works=True, message=told)
+    age = now - found.span[1]
+    told = f"{found.watched} columns watched, rows from {first} to {last}, {_age(age)}"
+    details = {"columns": found.watched, "rows_from": first, "rows_to": last, "newest_age_seconds": age.total_seconds()}
+    return Finding("monitor", monitor.name, works=True, message=told, details=details)
+
+
+def _age(age: timedelta) -> str:
+    told = _duration(abs(age))
+    return f"{told} ago" if age >= timedelta() else f"{told} ahead of this host's clock: check it, and the timezone"
+
+
+def _duration(span: timedelta) -> str:
+    hours, seconds = divmod(span.seconds, 3600)
+    if span.days:
+        return f"{span.days} d {hours} h"
+    return f"{hours} h {seconds // 60} min" if hours else f"{seconds // 60} min"
+
+
+def _bytes(number: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if number < 1024:
+            return f"{number:.0f} {unit}"
+        number /= 1024
+    return f"{number:.1f} GiB"
 
 
 def _deliveries(config: "Config") -> list[Finding]:
@@ -123,14 +231,15 @@ def _deliveries(config: "Config") -> list[Finding]:
         return []
     pending, dead = held.get("pending", 0), held.get("dead", 0)
     told = f"{held.get('sent', 0)} messages delivered, {pending} still to be, {dead} given up"
-    return [Finding("deliveries", "outbox", works=not pending and not dead, message=told)]
+    details = {"sent": held.get("sent", 0), "pending": pending, "dead": dead}
+    return [Finding("deliveries", "outbox", works=not pending and not dead, message=told, details=details)]
 
 
 def _channel(spec: "ChannelSpec") -> Finding:
     from drift.channels import open_channel
 
     try:
-        open_channel(spec.name, spec.type, spec.options)
+        told = open_channel(spec.name, spec.type, spec.options).probe(deadline=PROBE)
     except DriftError as error:
         return Finding("channel", spec.name, works=False, message=str(error))
-    return Finding("channel", spec.name, works=True, message=f"{spec.type}, configured; nothing was sent")
+    return Finding("channel", spec.name, works=True, message=f"{spec.type}: {told}")

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,19 +16,35 @@ class LogFormat(StrEnum):
 
 
 class _JsonFormatter(logging.Formatter):
+    """One line of strict JSON a record; what `extra={"fields": {...}}` holds stands beside the message."""
+
     def format(self, record: logging.LogRecord) -> str:
+        fields = getattr(record, "fields", None)
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            "pid": record.process,
         }
-        fields = getattr(record, "fields", None)
         if isinstance(fields, dict):
-            line.update(fields)
+            line = {**{name: _strict(value) for name, value in fields.items()}, **line}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return json.dumps(line, ensure_ascii=False, allow_nan=False, default=str)
+
+
+class _TextFormatter(logging.Formatter):
+    """One line a record, and its traceback: a name from data cannot forge another line, nor steer a terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - as logging names it
+        told = super().formatMessage(record)
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in told)
+
+
+def _strict(value: object) -> object:
+    """JSON has no NaN and no infinity."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def as_json() -> bool:
@@ -36,9 +53,14 @@ def as_json() -> bool:
 
 
 def set_up_logs(form: LogFormat, *, verbose: bool) -> None:
-    """Send the logs of drift, and warnings of the libraries it uses, to standard error."""
+    """Send the logs of drift, and warnings of the libraries it uses, to standard error.
+
+    JSON is read by machines: it always tells each window, and Python's own warnings are lines of it, too.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S%z")
-    handler.setFormatter(_JsonFormatter() if form is LogFormat.JSON else text)
+    text = _TextFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S%z")
+    machine = form is LogFormat.JSON
+    handler.setFormatter(_JsonFormatter() if machine else text)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger("drift").setLevel(logging.INFO if verbose else logging.WARNING)
+    logging.captureWarnings(machine)
+    logging.getLogger("drift").setLevel(logging.INFO if verbose or machine else logging.WARNING)

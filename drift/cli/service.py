@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ import typer
 from drift.cli.context import load_config, open_channels, open_store
 from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
 from drift.cli.output import OK, UNCHECKED, print_json, print_table, say
+from drift.cli.secret_files import SecretFiles
 
 if TYPE_CHECKING:
     from drift.web import Access
@@ -50,7 +52,7 @@ def serve(
 
     drift_log = logging.getLogger("drift")
     drift_log.setLevel(min(drift_log.level, logging.INFO))  # nobody sits before a service: it says what it does
-    access = access_for(host, os.environ, insecure=insecure)
+    access = access_for(host, SecretFiles(os.environ), insecure=insecure)
     loaded = load_config(config)
     channels = open_channels(loaded)
     with listen(host, port) as listening, open_store(loaded) as store:
@@ -123,12 +125,11 @@ def doctor(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     """What works and what does not: libraries, configuration, store, sources, channels. Sends and writes nothing."""
     from drift.cli.doctor import examine, versions
 
-    found = examine(config, os.environ)
+    found = examine(config, SecretFiles(os.environ), now)
     works = all(one.works for one in found)
     libraries = versions()
     if as_json:
-        checks = [{"part": f.part, "name": f.name, "works": f.works, "message": f.message} for f in found]
-        print_json({"version": 1, "works": works, "versions": libraries, "checks": checks})
+        print_json({"version": 1, "works": works, "versions": libraries, "checks": [asdict(one) for one in found]})
     else:
         say("  ".join(f"{name} {version}" for name, version in libraries.items()))
         rows = [("ok" if f.works else "failed", f.part, f.name, f.message) for f in found]
