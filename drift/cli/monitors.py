@@ -91,10 +91,11 @@ def _due(store: "Store", monitor: "Monitor") -> "list[tuple[Window, datetime, in
     from drift.sources import open_source
 
     known = store.find(monitor.name)
-    waiting = [] if known is None else [(w.window, w.due_at, w.attempts) for w in store.due(known, now())]
+    waiting = [] if known is None else [(w.window, w.due_at, w.attempts) for w in store.due(known, store.now())]
     planned_until = None if known is None else store.last_planned_end(known.monitor_id)
-    fresh = new_windows(monitor, open_source(monitor), planned_until, now())
-    return waiting + [(window, at, 0) for window, at in fresh if at <= now()]
+    moment = store.now()
+    fresh = new_windows(monitor, open_source(monitor), planned_until, moment)
+    return waiting + [(window, at, 0) for window, at in fresh if at <= moment]
 
 
 def run(
@@ -137,7 +138,7 @@ def backfill(
             assert end is not None  # noqa: S101
             if not start < end:
                 raise InputError(f"--from ({start.isoformat()}) lies before --to ({end.isoformat()}); turn them round")
-            if not plan_again(store, one, open_source(one), start, end, now()):
+            if not plan_again(store, one, open_source(one), start, end, store.now()):
                 complain(f"drift: {one.name}: no window of {one.period} closed between {start} and {end}")
         checked, failed = check_monitors(store, monitors, visible=not as_json)
         undelivered = deliver(store, channels)
@@ -153,7 +154,7 @@ def check_monitors(
 
     checked: list[Checked] = []
     failed: dict[str, str] = {}
-    for one in _with_progress(run_all(store, monitors, worker=Worker.this(), now=now), visible=visible):
+    for one in _with_progress(run_all(store, monitors, worker=Worker.this(), now=store.now), visible=visible):
         if isinstance(one, Failed):
             failed[one.monitor] = one.message
             complain(f"drift: {one.monitor}: {one.message}")
@@ -169,7 +170,7 @@ def _waiting(store: "Store", monitors: "list[Monitor]") -> dict[str, str]:
     told = {}
     for one in monitors:
         definition = store.find(one.name)
-        later = [] if definition is None else store.due(definition, now() + timedelta(days=30))
+        later = [] if definition is None else store.due(definition, store.now() + timedelta(days=30))
         if waiting := [w for w in later if w.attempts]:
             told[one.name] = (
                 f"{len(waiting)} windows could not be read and are tried again later, {waiting[0].window} first"
@@ -182,7 +183,7 @@ def _tell_held(store: "Store", monitors: "list[Monitor]") -> None:
     """What another worker is checking just now is not lost, but the user may wonder."""
     for one in monitors:
         definition = store.find(one.name)
-        for held in () if definition is None else store.held(definition.monitor_id, now()):
+        for held in () if definition is None else store.held(definition.monitor_id, store.now()):
             complain(
                 f"drift: {one.name}: window {held.window} is being checked by {held.owner}; "
                 f"it and later ones wait, until {held.until:%Y-%m-%d %H:%M:%S} UTC at most"
@@ -215,7 +216,7 @@ def deliver(store: "Store", channels: "Mapping[str, Channel]") -> int:
 
     from drift.deliver import drain
 
-    drained = drain(store, channels, now, rng=np.random.default_rng())
+    drained = drain(store, channels, store.now, rng=np.random.default_rng())
     if drained.dead:
         complain(f"drift: messages given up as undeliverable: {drained.dead}; the log above says why")
     waiting = store.counts_by_status()["deliveries"].get("pending", 0)

@@ -12,6 +12,7 @@ from drift.store.records import (
     Outcome,
     Past,
     PlannedWindow,
+    Taken,
 )
 from drift.store.store import Store
 
@@ -28,4 +29,5 @@ __all__ = [
     "Past",
     "PlannedWindow",
     "Store",
+    "Taken",
 ]

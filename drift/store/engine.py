@@ -11,13 +11,25 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from drift.database import describe, reason
 from drift.errors import StoreError
 
-__all__ = ["BUSY_TIMEOUT", "describe", "make_engine", "parse_url", "sqlite_path", "transaction"]
+__all__ = ["BUSY_TIMEOUT", "AnswerLost", "describe", "make_engine", "parse_url", "sqlite_path", "transaction"]
 
 BUSY_TIMEOUT: Final = 30.0
 """Seconds that a SQLite connection waits for another one's transaction."""
 
 _CONNECT_TIMEOUT: Final = 10
+# A server that is gone without a word (pulled cable, dead host) is given up after a minute, not after the two hours
+# that an idle TCP connection lasts. One that is frozen still acknowledges: that is what the service's watchdog is for.
+_ALIVE: Final = {
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",  # milliseconds
+}
 _EXPECTED: Final = "expected sqlite:///drift.db or postgresql://user:password@host/database"
+
+
+class AnswerLost(StoreError):  # noqa: N818 - reads as what happened
+    """COMMIT was sent and no answer came: the transaction is written, or it is not. Its key tells."""
 
 
 def parse_url(url: str) -> URL:
@@ -64,7 +76,7 @@ def make_engine(url: URL, *, foreign_keys: bool = True) -> Engine:
     """
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, foreign_keys=foreign_keys)
-    query = {"connect_timeout": str(_CONNECT_TIMEOUT), "application_name": "drift", **url.query}
+    query = {"connect_timeout": str(_CONNECT_TIMEOUT), "application_name": "drift", **_ALIVE, **url.query}
     try:
         return create_engine(url.set(query=query), pool_pre_ping=True)
     except ModuleNotFoundError as error:
@@ -98,12 +110,20 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
 
     Raises
     ------
+    AnswerLost
+        Where COMMIT itself failed: whether it was written is for the caller to look up.
     StoreError
-        For every error of the database, without statement, parameters and secrets.
+        For every other error of the database, without statement, parameters and secrets; nothing is written.
     """
     bound = engine.execution_options(drift_writes=True) if writes else engine
+    committing = False
     try:
-        with bound.begin() as connection:
+        with bound.connect() as connection, connection.begin() as begun:
             yield connection
+            committing = True
+            begun.commit()
     except SQLAlchemyError as error:
-        raise StoreError(f"store {describe(engine.url)}: {reason(error, engine.url)}") from error
+        told = f"store {describe(engine.url)}: {reason(error, engine.url)}"
+        if committing and writes:
+            raise AnswerLost(f"{told} (in COMMIT)") from error
+        raise StoreError(told) from error

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select, update
 
 from drift.errors import StoreError
-from drift.store.records import Delivery
+from drift.store.records import Delivery, Taken
 from drift.store.tables import delivery, notification
 
 
@@ -28,20 +28,41 @@ def due(connection: Connection, now: datetime, limit: int) -> list[Delivery]:
     ]
 
 
-def mark(connection: Connection, delivery_id: int, status: str, **values: object) -> None:
-    """Write down how one attempt went.
+def take(connection: Connection, delivery_id: int, now: datetime, until: datetime) -> bool:
+    """Have a delivery for oneself until then; False where another sender has it, or it is over.
+
+    Its next attempt is put off, so `until` grows with each taking: that is what tells the takers apart.
+    """
+    taken = connection.execute(
+        update(delivery)
+        .where(delivery.c.id == delivery_id, delivery.c.status == "pending", delivery.c.next_attempt_at <= now)
+        .values(next_attempt_at=until)
+    )
+    return taken.rowcount == 1
+
+
+def stands(connection: Connection, delivery_id: int, status: str, **values: object) -> bool:
+    """Whether a delivery is as these words say."""
+    alike = [delivery.c[name] == value for name, value in values.items()]
+    found = select(delivery.c.id).where(delivery.c.id == delivery_id, delivery.c.status == status, *alike)
+    return connection.execute(found).one_or_none() is not None
+
+
+def mark(connection: Connection, delivery_id: int, status: str, held: datetime | None = None, **values: object) -> None:
+    """Write down how one attempt went; with `held`, only where nobody took the delivery after that taking.
 
     Raises
     ------
     StoreError
-        Where there is no such delivery, or it is over already.
+        Where there is no such delivery, it is over already, or another sender has it.
     """
-    marked = connection.execute(
-        update(delivery)
-        .where(delivery.c.id == delivery_id, delivery.c.status == "pending")
-        .values(status=status, attempts=delivery.c.attempts + 1, **values)
-    )
+    query = update(delivery).where(delivery.c.id == delivery_id, delivery.c.status == "pending")
+    if held is not None:
+        query = query.where(delivery.c.next_attempt_at == held)
+    marked = connection.execute(query.values(status=status, attempts=delivery.c.attempts + 1, **values))
     if marked.rowcount != 1:
+        if held is not None and stands(connection, delivery_id, "pending"):
+            raise Taken(f"delivery {delivery_id} was taken by another sender when this one's time was over")
         raise StoreError(f"delivery {delivery_id} is not pending: it was sent or given up already")
 
 

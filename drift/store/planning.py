@@ -138,6 +138,33 @@ def claim(
     return None if taken is None else _claim(connection, taken, definition)
 
 
+def claimed(
+    connection: Connection, window_id: int, definition: Definition, owner: str, until: datetime
+) -> Claim | None:
+    """The claim that an owner holds until exactly then; None where there is none: it never came to be."""
+    found = connection.execute(
+        select(window).where(
+            window.c.id == window_id,
+            window.c.status == "claimed",
+            window.c.lease_owner == owner,
+            window.c.lease_until == until,
+        )
+    ).one_or_none()
+    return None if found is None else _claim(connection, found, definition)
+
+
+def written(connection: Connection, held: Claim) -> bool:
+    """Whether this very claim was ended by its revision."""
+    found = connection.execute(
+        select(revision.c.id).where(
+            revision.c.window_id == held.window_id,
+            revision.c.number == held.revision,
+            revision.c.token == held.token,
+        )
+    ).one_or_none()
+    return found is not None
+
+
 def _claim(connection: Connection, row: Row[tuple[object, ...]], definition: Definition) -> Claim:
     name = connection.execute(select(monitor.c.name).where(monitor.c.id == definition.monitor_id)).scalar_one()
     before = connection.execute(

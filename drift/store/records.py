@@ -24,6 +24,10 @@ class AlertsMoved(StoreError):  # noqa: N818 - reads as what happened
     """Alerts stand otherwise than they did when they were decided on: read them again and decide again."""
 
 
+class Taken(StoreError):  # noqa: N818 - reads as what happened
+    """Another sender has this delivery by now, or it is over: how this one fared does not count."""
+
+
 class Event(Protocol):
     """What the store asks of an event; `drift.notification.Event` is one."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -13,7 +13,8 @@ from drift.comparison import SegmentResult
 from drift.errors import StoreError
 from drift.histogram import Profile
 from drift.store import identity, outbox, past, planning, reading, results, schema, writing
-from drift.store.engine import describe, make_engine, parse_url, sqlite_path, transaction
+from drift.store.clock import SharedClock
+from drift.store.engine import AnswerLost, describe, make_engine, parse_url, sqlite_path, transaction
 from drift.store.interning import AxisBook, sha256
 from drift.store.records import Baseline, Claim, Definition, Delivery, Draft, Held, Outcome, Past, PlannedWindow
 from drift.window import Window
@@ -31,6 +32,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._axes = AxisBook()
+        self._clock = SharedClock(self._read)
 
     @classmethod
     def open(cls, url: str, *, create: bool = True) -> "Store":
@@ -93,6 +95,16 @@ class Store:
 
     def _write(self) -> AbstractContextManager[Connection]:
         return transaction(self._engine, writes=True)
+
+    def now(self) -> datetime:
+        """The time that all who share this store agree on: the server's, or for SQLite this host's.
+
+        Raises
+        ------
+        StoreError
+            Where the server has to be asked and does not answer.
+        """
+        return self._clock() if self._engine.dialect.name == "postgresql" else datetime.now(UTC)
 
     # Monitors and their references
 
@@ -209,8 +221,12 @@ class Store:
         self, window_id: int, definition: Definition, owner: str, now: datetime, lease: timedelta
     ) -> Claim | None:
         """Take a window for `lease`, to be checked as `definition` says; None where another worker has it."""
-        with self._write() as connection:
-            return planning.claim(connection, window_id, definition, owner, now, lease)
+        try:
+            with self._write() as connection:
+                return planning.claim(connection, window_id, definition, owner, now, lease)
+        except AnswerLost:
+            with self._read() as connection:
+                return planning.claimed(connection, window_id, definition, owner, now + lease)
 
     def finish(self, claim: Claim, outcome: Outcome, now: datetime) -> None:
         """Write everything a check found and end the claim, in one transaction.
@@ -222,8 +238,13 @@ class Store:
         AlertsMoved
             Where the monitor's alerts were decided on meanwhile; nothing is written, the claim stands.
         """
-        with self._write() as connection:
-            writing.finish(connection, self._axes, claim, outcome, now)
+        try:
+            with self._write() as connection:
+                writing.finish(connection, self._axes, claim, outcome, now)
+        except AnswerLost:
+            with self._read() as connection:
+                if not planning.written(connection, claim):
+                    raise
 
     def release(self, claim: Claim) -> None:
         """Give an interrupted window back at once; the attempt does not count.
@@ -248,6 +269,15 @@ class Store:
         with self._read() as connection:
             return outbox.due(connection, now, limit)
 
+    def take_delivery(self, delivery_id: int, now: datetime, until: datetime) -> bool:
+        """Have a due delivery for oneself until then, before it is sent; False where another sender has it."""
+        try:
+            with self._write() as connection:
+                return outbox.take(connection, delivery_id, now, until)
+        except AnswerLost:
+            with self._read() as connection:
+                return outbox.stands(connection, delivery_id, "pending", next_attempt_at=until)
+
     def delivered(self, delivery_id: int, now: datetime) -> None:
         """A delivery was taken by its channel.
 
@@ -256,22 +286,44 @@ class Store:
         StoreError
             Where it is not pending.
         """
-        with self._write() as connection:
-            outbox.mark(connection, delivery_id, "sent", sent_at=now, last_error=None)
+        self._mark(delivery_id, "sent", sent_at=now, last_error=None)
 
-    def delivery_failed(self, delivery_id: int, error: str, retry_at: datetime | None, now: datetime) -> None:  # noqa: ARG002
-        """A delivery was not taken: try again at `retry_at`, or (None) give it up.
+    def delivery_failed(
+        self, delivery_id: int, error: str, retry_at: datetime | None, held: datetime | None = None
+    ) -> None:
+        """A delivery was not taken by its channel: try again at `retry_at`, or (None) give it up.
+
+        Parameters
+        ----------
+        delivery_id : int
+            Its key.
+        error : str
+            Why, for a person.
+        retry_at : datetime or None
+            When to try again.
+        held : datetime or None
+            Until when it was taken; None where it was not taken.
 
         Raises
         ------
+        Taken
+            Where another sender took it after `held`: how that one fares counts.
         StoreError
             Where it is not pending.
         """
-        with self._write() as connection:
-            if retry_at is None:
-                outbox.mark(connection, delivery_id, "dead", last_error=error)
-            else:
-                outbox.mark(connection, delivery_id, "pending", last_error=error, next_attempt_at=retry_at)
+        if retry_at is None:
+            self._mark(delivery_id, "dead", held, last_error=error)
+        else:
+            self._mark(delivery_id, "pending", held, last_error=error, next_attempt_at=retry_at)
+
+    def _mark(self, delivery_id: int, status: str, held: datetime | None = None, **values: Any) -> None:
+        try:
+            with self._write() as connection:
+                outbox.mark(connection, delivery_id, status, held, **values)
+        except AnswerLost:
+            with self._read() as connection:
+                if not outbox.stands(connection, delivery_id, status, **values):
+                    raise
 
     # Reading
 

@@ -135,11 +135,13 @@ window = Table(
     _count("token"),  # grows with each claim: a worker that lost its lease cannot write
     Column("last_error", Words),
     _count("revision"),  # the newest one's number; 0 before the first
+    Column("cause", Words),  # why a checked window is due again: `late` rows; null otherwise
+    Column("seen", Words),  # digest of the source when a second look last found nothing new
     UniqueConstraint("monitor_id", "definition_id", "start_at", "kind"),
     # Two processes with different definitions of one monitor must not check a window twice either.
     UniqueConstraint("monitor_id", "start_at", "end_at", "kind"),
     Index(None, "monitor_id", "status", "next_attempt_at"),
-    _one_of("status", "due", "claimed", "done", "failed"),
+    _one_of("status", "due", "claimed", "done", "failed", "skipped"),
 )
 
 revision = Table(
@@ -158,6 +160,7 @@ revision = Table(
     Column("source", Document, nullable=False),  # fingerprint of what was read
     _at("counted_at"),
     Column("judged", Document),  # how its scores were judged
+    Column("token", Whole),  # of the claim that wrote it
     UniqueConstraint("window_id", "number"),
 )
 

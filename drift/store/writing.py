@@ -61,6 +61,7 @@ def _write_revision(connection: Connection, claim: Claim, outcome: Outcome, now:
         "source": dict(outcome.source),
         "counted_at": now,
         "judged": None if outcome.judged is None else dict(outcome.judged),
+        "token": claim.token,
     }
     made: int = connection.execute(revision.insert().returning(revision.c.id), row).scalar_one()
     return made

@@ -60,11 +60,20 @@ class Memory(Outbox):
         assert threading.get_ident() == self.owner
         return [r.delivery for r in self.rows if r.status == "pending" and r.next_attempt_at <= now][:limit]
 
+    def take_delivery(self, delivery_id: int, now: datetime, until: datetime) -> bool:
+        assert threading.get_ident() == self.owner
+        row = self.rows[delivery_id - 1]
+        free = row.status == "pending" and row.next_attempt_at <= now
+        row.next_attempt_at = until if free else row.next_attempt_at
+        return free
+
     def delivered(self, delivery_id: int, now: datetime) -> None:
         assert threading.get_ident() == self.owner
         self.rows[delivery_id - 1].status = "sent"
 
-    def delivery_failed(self, delivery_id: int, error: str, retry_at: datetime | None, now: datetime) -> None:
+    def delivery_failed(
+        self, delivery_id: int, error: str, retry_at: datetime | None, held: datetime | None = None
+    ) -> None:
         assert threading.get_ident() == self.owner
         row = self.rows[delivery_id - 1]
         row.error = error

@@ -1,9 +1,13 @@
 """Real profiles, results and outcomes for the tests of the store."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
+import pytest
 
 from drift.alert import AlertRule, AlertState, Fingerprint, State, Transition, decide
 from drift.comparison import SegmentResult, compare_profiles
@@ -141,3 +145,23 @@ def checked(
     found = segments(live, reference, *names, rules=rules)
     store.finish(claim, outcome(claim, found, store.alert_states(definition.monitor_id), baseline.id), NOW)
     return claim
+
+
+@contextmanager
+def lost_answer(store: Store, monkeypatch: pytest.MonkeyPatch, *, written: bool = True) -> Iterator[None]:
+    """The next COMMIT is done (or not) and its answer never comes: the connection is gone."""
+    dialect = store._engine.dialect
+    commit, lost = dialect.do_commit, []
+
+    def drop(connection: Any) -> None:
+        if lost:
+            commit(connection)
+            return
+        (commit if written else dialect.do_rollback)(connection)
+        lost.append(True)
+        raise dialect.loaded_dbapi.OperationalError("the connection was dropped")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dialect, "do_commit", drop)
+        yield
+    assert lost, "nothing was committed"

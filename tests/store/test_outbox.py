@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from drift.errors import StoreError
-from drift.store import Store
+from drift.store import Store, Taken
 
-from .building import DAY, MINUTE, NOW, checked, claimed, defined, outcome, profile, segments
+from .building import DAY, MINUTE, NOW, checked, claimed, defined, lost_answer, outcome, profile, segments
 
 REFERENCE = profile(5000, seed=1)
 OTHER = profile(4000, seed=2)
@@ -55,7 +55,7 @@ def test_a_delivery_that_was_taken_is_over(filled: Store) -> None:
 
 def test_a_failed_delivery_is_due_again_at_its_time_and_keeps_its_place(filled: Store) -> None:
     due = filled.deliveries_due(NOW)
-    filled.delivery_failed(due[0].id, "HTTP 503", NOW + MINUTE, NOW)
+    filled.delivery_failed(due[0].id, "HTTP 503", NOW + MINUTE)
     assert filled.deliveries_due(NOW) == due[1:]
     again = filled.deliveries_due(NOW + MINUTE)
     assert again == [replace(due[0], attempts=1), *due[1:]]
@@ -63,11 +63,39 @@ def test_a_failed_delivery_is_due_again_at_its_time_and_keeps_its_place(filled: 
 
 def test_a_delivery_given_up_is_dead(filled: Store) -> None:
     first, *rest = filled.deliveries_due(NOW)
-    filled.delivery_failed(first.id, "HTTP 410", None, NOW)
+    filled.delivery_failed(first.id, "HTTP 410", None)
     assert filled.deliveries_due(NOW + DAY) == rest
     assert filled.counts_by_status()["deliveries"] == {"dead": 1, "pending": 3}
     with pytest.raises(StoreError, match="not pending"):
-        filled.delivery_failed(first.id, "again", NOW, NOW)
+        filled.delivery_failed(first.id, "again", NOW)
+
+
+def test_a_delivery_is_taken_by_one_sender_at_a_time(filled: Store) -> None:
+    first, *rest = filled.deliveries_due(NOW)
+    assert filled.take_delivery(first.id, NOW, NOW + MINUTE)
+    assert not filled.take_delivery(first.id, NOW, NOW + 2 * MINUTE)
+    assert filled.deliveries_due(NOW) == rest
+    assert filled.take_delivery(first.id, NOW + MINUTE, NOW + 2 * MINUTE), "its sender's time is over"
+    with pytest.raises(Taken):
+        filled.delivery_failed(first.id, "too late to say so", None, held=NOW + MINUTE)
+    filled.delivered(first.id, NOW)
+    assert not filled.take_delivery(first.id, NOW + DAY, NOW + 2 * DAY)
+
+
+def test_a_mark_whose_answer_was_lost_is_looked_up(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, third, fourth = filled.deliveries_due(NOW)
+    with lost_answer(filled, monkeypatch):
+        assert filled.take_delivery(first.id, NOW, NOW + MINUTE)
+    with lost_answer(filled, monkeypatch):
+        filled.delivered(first.id, NOW)
+    with lost_answer(filled, monkeypatch):
+        filled.delivery_failed(second.id, "HTTP 410", None)
+    with lost_answer(filled, monkeypatch):
+        filled.delivery_failed(third.id, "HTTP 503", NOW + MINUTE)
+    with lost_answer(filled, monkeypatch, written=False), pytest.raises(StoreError, match="in COMMIT"):
+        filled.delivered(fourth.id, NOW)
+    assert filled.counts_by_status()["deliveries"] == {"sent": 1, "dead": 1, "pending": 2}
+    assert filled.deliveries_due(NOW) == [fourth]
 
 
 def test_an_unknown_delivery_is_an_error(store: Store) -> None:

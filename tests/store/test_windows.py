@@ -3,14 +3,17 @@
 import threading
 from datetime import datetime, timedelta
 
+import psycopg
 import pytest
 
 from drift.errors import StoreError
 from drift.store import LeaseLost, Outcome, Store
+from drift.store.clock import FRESH, SharedClock
+from drift.store.planning import written
 from drift.verdict import Verdict
 from drift.window import Window
 
-from .building import DAY, FIRST, MINUTE, NOW, claimed, day, defined
+from .building import DAY, FIRST, MINUTE, NOW, claimed, day, defined, lost_answer
 
 WEEK = [(day(n), day(n).end) for n in range(7)]
 NOTHING = Outcome(rows=0, verdict=Verdict.NO_DATA, message="no rows", source={}, baseline_id=None)
@@ -181,6 +184,60 @@ def test_a_lease_that_ran_out_can_be_taken_and_its_holder_writes_no_more(store: 
             late()
     store.finish(quick, NOTHING, NOW)
     assert [(w["status"], w["verdict"]) for w in store.windows()] == [("done", "no_data")]
+
+
+def test_an_end_whose_answer_was_lost_is_looked_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    definition = defined(store)
+    claim = claimed(store, definition)
+    with lost_answer(store, monkeypatch):
+        store.finish(claim, NOTHING, NOW)
+    assert [(w["status"], w["revision"]) for w in store.windows(revisions="all")] == [("done", 1)]
+    other = claimed(store, definition, 1)
+    with lost_answer(store, monkeypatch, written=False), pytest.raises(StoreError, match="in COMMIT"):
+        store.finish(other, NOTHING, NOW)
+    store.finish(other, NOTHING, NOW)
+
+
+def test_the_revision_of_another_claim_is_not_taken_for_ones_own(store: Store) -> None:
+    definition = defined(store)
+    slow = claimed(store, definition)
+    quick = store.claim(slow.window_id, definition, "other", NOW + MINUTE, MINUTE)
+    assert quick is not None
+    assert quick.revision == slow.revision
+    store.finish(quick, NOTHING, NOW)
+    with store._read() as connection:
+        assert written(connection, quick)
+        assert not written(connection, slow)
+
+
+def test_a_claim_whose_answer_was_lost_is_looked_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    definition = defined(store)
+    store.plan(definition, WEEK, NOW)
+    first, second, *_ = store.due(definition, NOW)
+    with lost_answer(store, monkeypatch):
+        claim = store.claim(first.id, definition, "me", NOW, MINUTE)
+    assert claim is not None
+    store.finish(claim, NOTHING, NOW)
+    with lost_answer(store, monkeypatch, written=False):
+        assert store.claim(second.id, definition, "me", NOW, MINUTE) is None
+    assert store.due(definition, NOW)[0] == second
+
+
+@pytest.mark.postgres
+def test_the_time_is_the_servers_and_steps_of_the_hosts_clock_do_not_matter(postgres_url: str) -> None:
+    with Store.open(postgres_url) as store, psycopg.connect(postgres_url) as other:
+        seconds = [100.0]
+        clock = SharedClock(store._read, lambda: seconds[0])
+        before = other.execute("SELECT clock_timestamp()").fetchone()
+        first = clock()
+        after = other.execute("SELECT clock_timestamp()").fetchone()
+        assert before is not None
+        assert after is not None
+        assert before[0] <= first <= after[0]
+        seconds[0] += FRESH - 1
+        assert clock() - first == timedelta(seconds=FRESH - 1), "told on, not asked"
+        seconds[0] += 1
+        assert first < clock() < first + timedelta(seconds=FRESH - 1), "asked again"
 
 
 def test_a_claim_ends_once(store: Store) -> None:

@@ -1,0 +1,55 @@
+"""One clock for all who share a store: the database server's, asked now and then, told on by the host's own ticking."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, func, select
+
+FRESH: Final = 30.0
+"""Seconds until the server is asked again; a host's ticking strays by less than a millisecond in that time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What the server's clock showed, and the host's count of seconds then."""
+
+    moment: datetime
+    seconds: float
+
+
+class SharedClock:
+    """The server's time. Steps of the host's own clock do not matter; how late an answer came is not added.
+
+    Parameters
+    ----------
+    read : callable
+        Opens a transaction.
+    seconds : callable
+        The host's count of seconds, which never steps.
+    """
+
+    def __init__(
+        self, read: Callable[[], AbstractContextManager[Connection]], seconds: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._read, self._seconds = read, seconds
+        self._last: _Reading | None = None
+
+    def __call__(self) -> datetime:
+        """The time, in UTC.
+
+        Raises
+        ------
+        StoreError
+            Where the server has to be asked and does not answer.
+        """
+        last, here = self._last, self._seconds()  # another thread may replace it: either reading is right
+        if last is None or here - last.seconds >= FRESH:
+            with self._read() as connection:
+                asked: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+            last = self._last = _Reading(asked.astimezone(UTC), self._seconds())
+            return last.moment
+        return last.moment + timedelta(seconds=here - last.seconds)
