@@ -41,7 +41,7 @@ def run_demo(folder: Path) -> None:
     say(f"report: {written}")
     say(CREDIT)
     say(
-        "\nWhat stands behind it, and what a fixed threshold would have done:\n"
+        "\nWhat each column is held to; the same year under a fixed threshold; the page:\n"
         f"  drift calibrate -c {config}\n"
         f"  drift backtest -c {config} --threshold 0.1\n"
         f"  drift serve -c {config}\n"
@@ -74,7 +74,8 @@ def _tell(scores: Sequence[Mapping[str, Any]], monitor: "Monitor") -> None:
     limit = CUSTOMARY.get(metric := monitor.columns.default.method.metric)
     if limit and scores:
         over = reaching(scores, limit)
-        say(f"The customary threshold, {metric} {limit:g}, is reached by {over} of them ({over / len(scores):.0%}).")
+        share = f"{over / len(scores):.0%}"
+        say(f"The customary {metric} {limit:g}, taken alone, would have raised {over} of them ({share}).")
 
 
 def _row(story: "Story", monitor: "Monitor") -> tuple[object, ...]:
