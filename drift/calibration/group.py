@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from drift.calibration.novelty import Novelty, design_effect
+from drift.calibration.novelty import Novelty, design_effect, mean_design_effect
 from drift.calibration.strangeness import Strangeness, strangeness
 from drift.calibration.tail import Tail, tail
 from drift.histogram import Axis, CategoricalAxis, NumericAxis
@@ -82,6 +82,8 @@ class Group:
         counts twice (Bonferroni).
         """
         away = self.strange.of(self._folded(counts))
+        for at, never in self._only_new():
+            away[never, at] = 0.0
         by_band, by_novelty = self.tail.p_value(away.max(axis=1)), self.novelty.p_value(counts)
         new = by_novelty[0] < by_band
         p_value = np.minimum(1.0, 2 * np.minimum(by_band, by_novelty[0]))
@@ -93,15 +95,17 @@ class Group:
         `rows`, shape (C, 1), is the size of the window. A bin counted with its neighbour has a band from 0.
         """
         low, high = self.strange.band(self.tail.limit(level / 2)[:, None], rows)
-        for source, _, never in self.folds:
-            low[never, source] = 0.0
         new = self.novelty.limit(level / 2, rows)
-        folded = {source for source, *_ in self.folds}
+        by_construction = {at for at, _ in self._only_new()}
         for i, at in enumerate(self.novelty.bins):
             never = self.novelty.never[:, i]
-            seen = 1.0 if at in folded else high[never, at]  # where a bin is asked both questions, the first to answer
+            seen = 1.0 if at in by_construction else high[never, at]  # asked both questions, the first to answer
             low[never, at], high[never, at] = 0.0, np.minimum(seen, new[never, i])
         return low, high
+
+    def _only_new(self) -> list[tuple[int, npt.NDArray[np.bool_]]]:
+        """Bins that are zero by construction, for which columns: how they vary says nothing. `missing` is not one."""
+        return [(at, self.novelty.never[:, i]) for i, at in enumerate(self.novelty.bins[:-1])]
 
     def _folded(self, counts: Array) -> Array:
         return fold(counts, self.folds)
@@ -129,12 +133,15 @@ def learn(
     pooled = counts.sum(axis=1)
     rows = values.sum(axis=2)
     beside = neighbours(axes[0])
-    folds = tuple((source, target, pooled[:, source] == 0) for source, target in beside)
+    folds = tuple((source, target, (pooled[:, source] == 0) & (pooled[:, target] > 0)) for source, target in beside)
     sides = [design_effect(values[:, :, target], rows) for _, target in beside]
     missing = counts.shape[2] - 1
-    never = [*(where for *_, where in folds), pooled[:, missing] == 0]
+    never = [*(pooled[:, source] == 0 for source, _ in beside), pooled[:, missing] == 0]
     named = isinstance(axes[0], CategoricalAxis)
-    together = [*((1 + side) / 2 if named else side for side in sides), np.ones(len(axes))]
+    if named:  # names come together as the rare ones do, or as all do: a window may be of one name alone
+        alike = mean_design_effect(values[:, :, :-1], rows)
+        sides = [(1 + np.maximum(side, alike)) / 2 for side in sides]
+    together = [*sides, np.ones(len(axes))]
     once = np.array([names_once(axis, *known) for axis, *known in zip(axes, counts, together[0], strict=True)])
     nothing = np.zeros(len(axes))
     novelty = Novelty(

@@ -9,7 +9,8 @@ new one is about f / m a row (Good 1953). Both are I_q(j, 1 + f), the regularise
 predictive law of a Poisson rate after f events in m rows (and q^j for f = 0).
 
 Rows that come in clusters are fewer draws than rows; how many come together is told by the design effect of the
-neighbouring bin (the variance of its share between windows, over that of a random sample: Kish 1965).
+neighbouring bin (the variance of its share between windows, over that of a random sample: Kish 1965), and of names
+also by the mean of all names' (Rao and Scott 1981): where every window is of one name, a new one is nothing new.
 Of numbers, n and j are divided by it. Of names it is graver: a cluster shares its name. Were the sizes of clusters
 geometric with mean s, the design effect would be 2 s - 1; the number of new clusters is geometric where no name
 occurred once (its law is q^j), and so is a sum of so many geometric sizes: j rows are new with probability
@@ -65,9 +66,9 @@ class Novelty:
 
         rows, new = counts.sum(axis=1, keepdims=True), counts[:, self.bins]
         told = self.never & (new > 0)
-        each, first = self._worth(rows)
+        each, first, q = self._worth(rows)
         draws = first + (new - 1) * each
-        rare = betainc(np.where(told, draws, 1.0), 1 + self.once, rows / (rows + self.rows))
+        rare = betainc(np.where(told, draws, 1.0), 1 + self.once, q)
         rare = np.where(told, rare, 1.0)
         which = rare.argmin(axis=1)
         corrected = np.minimum(1.0, rare.min(axis=1) * np.maximum(1, self.never.sum(axis=1)))
@@ -78,18 +79,22 @@ class Novelty:
         from scipy.special import btdtria  # noqa: PLC0415 - quick start-up
 
         alone = level / np.maximum(1, self.never.sum(axis=1, keepdims=True))
-        draws = btdtria(alone, 1 + self.once, rows / (rows + self.rows))
-        each, first = self._worth(rows)
+        each, first, q = self._worth(rows)
+        draws = btdtria(alone, 1 + self.once, q)
         new = 1 + (draws - first) / each
         return np.where(self.never, np.clip(new / rows, 0.0, 1.0), np.nan)
 
-    def _worth(self, rows: Array) -> tuple[Array, Array]:
-        """Draws that a row more counts for, and the first: 1 where rows do not come together."""
+    def _worth(self, rows: Array) -> tuple[Array, Array, Array]:
+        """Draws that a row more counts for, and the first (1 where rows do not come together); and q.
+
+        A window smaller than a cluster is one cluster all the same.
+        """
         cluster = np.maximum(self.cluster, rows / DRAWS)
+        size = np.maximum(rows, cluster)
+        q = size / (size + self.rows)
         if not self.named:
-            return 1 / cluster, 1 / cluster
-        q = rows / (rows + self.rows)
-        return np.log1p(-(1 - q) / cluster) / np.log(q), np.ones_like(cluster)
+            return size / rows / cluster, size / rows / cluster, q
+        return np.log1p(-(1 - q) / cluster) / np.log(q), np.ones_like(cluster), q
 
 
 def design_effect(counts: Array, rows: Array) -> Array:
@@ -99,3 +104,17 @@ def design_effect(counts: Array, rows: Array) -> Array:
     chance = pooled * (1 - pooled) * (1 / rows).mean(axis=1)
     ratio = np.where(chance > 1e-12, share.var(axis=1, ddof=1) / np.maximum(chance, 1e-12), 1.0)
     return np.asarray(np.clip(ratio, 1.0, rows.mean(axis=1)))
+
+
+def mean_design_effect(counts: Array, rows: Array) -> Array:
+    """The mean of the generalised design effects of all bins, from 1 to the mean rows: (C, N, k) and (C, N) to (C,).
+
+    The sum over bins of (variance of the share between windows) / share, over its value for random samples, k - 1 times
+    the mean of 1 / rows (Rao and Scott 1981, section 3).
+    """
+    share = counts / rows[:, :, None]
+    pooled = counts.sum(axis=1) / rows.sum(axis=1)[:, None]
+    filled = pooled > 0
+    spread = np.where(filled, share.var(axis=1, ddof=1) / np.where(filled, pooled, 1.0), 0.0).sum(axis=1)
+    chance = np.maximum(filled.sum(axis=1) - 1, 1) * (1 / rows).mean(axis=1)
+    return np.asarray(np.clip(spread / chance, 1.0, rows.mean(axis=1)))

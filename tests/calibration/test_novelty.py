@@ -7,9 +7,10 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
+from drift.calibration import Calibration
 from drift.calibration.group import learn, names_once
-from drift.calibration.novelty import DRAWS, Novelty, design_effect
-from drift.histogram import CategoricalAxis, NumericAxis
+from drift.calibration.novelty import DRAWS, Novelty, design_effect, mean_design_effect
+from drift.histogram import CategoricalAxis, Histogram, History, NumericAxis
 
 Array = npt.NDArray[np.float64]
 
@@ -139,3 +140,26 @@ def test_missing_values_where_there_were_none_are_new() -> None:
     p_value, which, new = group.evidence(np.array([[0.0, 290.0, 690.0, 0.0, 20.0]]))
     assert (which[0], new[0]) == (4, True)
     assert p_value[0] < 1e-6
+
+
+def test_the_mean_design_effect_is_one_of_random_windows_and_the_rows_of_windows_of_one_name() -> None:
+    rng = np.random.default_rng(3)
+    random = rng.multinomial(500, [0.1, 0.2, 0.3, 0.4], size=(50, 400)).astype(float)
+    assert mean_design_effect(random, random.sum(axis=2)).mean() == pytest.approx(1, abs=0.01)
+    whole = 500.0 * rng.multinomial(1, [0.1, 0.2, 0.3, 0.4], size=(1, 4000))
+    # Of shares 0 or 1 the variance is p (1 - p): n times that of n random rows, in each bin.
+    assert mean_design_effect(whole, whole.sum(axis=2))[0] == pytest.approx(500, rel=0.02)
+
+
+def test_where_every_window_is_of_one_name_a_new_name_is_no_rarer_than_one_window_in_so_many() -> None:
+    rng = np.random.default_rng(4)
+    names = CategoricalAxis(tuple("abcdefgh"))
+    windows = np.zeros((60, names.n_bins), np.int64)
+    windows[np.arange(60), rng.integers(8, size=60)] = rng.integers(50, 200, 60)
+    live = np.zeros(names.n_bins, np.int64)
+    live[names.labels.index("unseen")] = 120
+    calibration = Calibration({"x": History(names, windows)})
+    assert calibration.evidence({"x": Histogram(names, live)})["x"].p_value > 1e-3
+    mixed = rng.multinomial(120, np.full(8, 1 / 8), size=60)
+    ordinary = History(names, np.pad(mixed, ((0, 0), (0, 3))))
+    assert Calibration({"x": ordinary}).evidence({"x": Histogram(names, live)})["x"].p_value < 1e-9
