@@ -145,7 +145,9 @@ def test_missing_values_where_there_were_none_are_new() -> None:
 def test_the_mean_design_effect_is_one_of_random_windows_and_the_rows_of_windows_of_one_name() -> None:
     rng = np.random.default_rng(3)
     random = rng.multinomial(500, [0.1, 0.2, 0.3, 0.4], size=(50, 400)).astype(float)
-    assert mean_design_effect(random, random.sum(axis=2)).mean() == pytest.approx(1, abs=0.01)
+    told = mean_design_effect(random, random.sum(axis=2))
+    assert told.min() == 1, "never below"
+    assert told.mean() == pytest.approx(1, abs=0.03)
     whole = 500.0 * rng.multinomial(1, [0.1, 0.2, 0.3, 0.4], size=(1, 4000))
     # Of shares 0 or 1 the variance is p (1 - p): n times that of n random rows, in each bin.
     assert mean_design_effect(whole, whole.sum(axis=2))[0] == pytest.approx(500, rel=0.02)
