@@ -14,7 +14,17 @@ import polars as pl
 import pytest
 
 from drift.alert import State
-from drift.backtest import Backtest, Rules, Stretch, parse_reference, replay, rules_of, stored_stretch
+from drift.backtest import (
+    Backtest,
+    Rules,
+    Stretch,
+    parse_reference,
+    replay,
+    rules_of,
+    stored_stretch,
+    told_rules,
+    variants,
+)
 from drift.baseline import current_baseline
 from drift.budget import Budget
 from drift.check import Checked, run_all, stream
@@ -135,14 +145,20 @@ def assert_agrees(store: Store, monitor: Monitor, checked: list[Checked]) -> Non
     assert found.kept == 0
 
 
-@pytest.mark.parametrize("kind", REFERENCES)
-def test_under_the_rules_as_they_are_a_replay_agrees_with_what_was_stored(
-    store: Store, tmp_path: Path, kind: str
-) -> None:
-    write_days(tmp_path / "data.parquet", LAST)
-    monitor = monitor_of(tmp_path, REFERENCES[kind])
+def test_under_the_rules_as_they_are_a_replay_agrees_with_what_was_stored(store: Store, tmp_path: Path) -> None:
+    assert_replayed(store, monitor_of(tmp_path, REFERENCES["rolling"]), tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["fixed", "seasonal"])
+def test_so_it_does_for_other_references(sqlite_url: str, tmp_path: Path, kind: str) -> None:
+    with Store.open(sqlite_url) as store:
+        assert_replayed(store, monitor_of(tmp_path, REFERENCES[kind]), tmp_path)
+
+
+def assert_replayed(store: Store, monitor: Monitor, folder: Path) -> None:
+    write_days(folder / "data.parquet", LAST)
     checked = check(store, monitor, START + LAST * DAY)
-    (tmp_path / "data.parquet").unlink()  # the source is never opened
+    (folder / "data.parquet").unlink()  # the source is never opened
     assert_agrees(store, monitor, checked)
     drifted = {one.window.start for one in checked if one.outcome.verdict is Verdict.DRIFT}
     assert {START + day * DAY for day in STEP} <= drifted, "or it shows little"
@@ -354,6 +370,41 @@ def test_what_is_no_reference_is_refused_with_what_is_expected(text: str, told: 
 def test_few_rolling_windows_are_warned_about() -> None:
     _, (warning,) = parse_reference("rolling:5d", monitor_of(Path(), FIXED))
     assert "below 8 windows nothing can be learned" in warning
+
+
+def test_a_command_line_asks_for_one_set_of_rules_a_threshold_and_of_auto_one_a_budget() -> None:
+    shared = Rules(for_windows=2)
+    found = variants(shared, ["0.1", "auto"], ["1 per 30d", "1 per 90d"], None)
+    assert [(r.limit, r.auto, r.budget and str(r.budget), r.for_windows) for r in found] == [
+        (Threshold(0.1), False, "1 per 30d", 2),
+        (None, True, "1 per 30d", 2),
+        (None, True, "1 per 90d", 2),
+    ]
+    assert variants(shared, [], [], None) == [shared]
+    assert variants(Rules(), ["0.2"], [], 0.1) == [Rules(limit=Threshold(0.2, warn=0.1))]
+    monitor = monitor_of(Path(), FIXED)
+    told = [told_rules(rules_of(rules.applied(monitor))) for rules in found]
+    assert told == [
+        "js_distance 0.1, for 2",
+        "js_distance auto, 1 per 30d, for 2",
+        "js_distance auto, 1 per 90d, for 2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "budgets", "warn", "told"),
+    [
+        (["low"], [], None, "expected auto, or a number such as 0.1"),
+        (["-1"], [], None, "finite number above 0"),
+        (["auto"], [], 0.1, "--warn is a number beside a number"),
+        ([], [], 0.1, "--warn is a number beside a number"),
+        (["0.1"], [], 0.2, "lies above drift"),
+        ([], ["few"], None, "such as 1 per 90d"),
+    ],
+)
+def test_what_are_no_rules_is_refused(thresholds: list[str], budgets: list[str], warn: float | None, told: str) -> None:
+    with pytest.raises(InputError, match=re.escape(told)):
+        variants(Rules(), thresholds, budgets, warn)
 
 
 def test_a_stretch_without_checked_windows_is_refused(store: Store, tmp_path: Path) -> None:

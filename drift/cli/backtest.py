@@ -1,21 +1,18 @@
-"""Commands that ask what limits do: backtest, calibrate."""
+"""The command that asks which alerts other rules would have raised."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from drift.cli.context import chosen, instant, load_config, open_store, single
-from drift.cli.monitors import now
+from drift.cli.context import instant, load_config, open_store, single
 from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, MonitorName, Since, Until
-from drift.cli.output import OK, UNCHECKED, complain, print_json, print_table, say
+from drift.cli.output import complain, print_json, print_table, say
 from drift.errors import InputError, StoreError
 
 if TYPE_CHECKING:
     from drift.backtest import Backtest, Rules
-    from drift.calibrated import Calibrated
     from drift.monitor import Monitor
     from drift.report.backtest import Panel
     from drift.store import Baseline, Store
@@ -109,20 +106,22 @@ def _replayed(
     from drift.check import stream
 
     monitors = [rules.applied(monitor) for rules in tried]  # what cannot be is told before anything is read
-    if (baseline := _known(store, monitor)) is None:
-        raise StoreError(_unfrozen(monitor))
+    if (baseline := known_baseline(store, monitor)) is None:
+        raise StoreError(unfrozen(monitor))
     stretch = stored_stretch(store, monitor, since, until)
     return [replay(m, baseline, stretch, lambda window, part: stream(monitor.name, window, part)) for m in monitors]
 
 
-def _known(store: "Store", monitor: "Monitor") -> "Baseline | None":
+def known_baseline(store: "Store", monitor: "Monitor") -> "Baseline | None":
+    """What windows are held against now; None where nothing is frozen for this configuration."""
     from drift.baseline import current_baseline
 
     definition = store.find(monitor.name)
     return None if definition is None else current_baseline(store, monitor, definition.monitor_id)
 
 
-def _unfrozen(monitor: "Monitor") -> str:
+def unfrozen(monitor: "Monitor") -> str:
+    """What to do then."""
     return f"{monitor.name}: no reference is frozen yet for this configuration; `drift run` does it"
 
 
@@ -212,100 +211,6 @@ def _write(path: Path, content: bytes) -> None:
         raise InputError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
 
 
-def calibrate(
-    config: ConfigFile = DEFAULT_CONFIG,
-    monitor: MonitorName = None,
-    column: Annotated[str | None, typer.Option(help="Only this column, with the limits of all its bins.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """What the reference's own windows teach: per column who judges, by which limits, and the least change it sees.
-
-    Of a reference that moves, as the next window will have it. Nothing is read but the store.
-    """
-    from drift.calibrated import calibrated, next_standard
-    from drift.inference import SIGNIFICANCE
-
-    loaded = load_config(config)
-    documents: list[dict[str, Any]] = []
-    missing = False
-    with open_store(loaded) as store:
-        for one in chosen(loaded, monitor):
-            baseline = _known(store, one)
-            if baseline is None:
-                complain(f"drift: {_unfrozen(one)}")
-                missing = True
-                continue
-            held = next_standard(store, one, baseline, now())
-            found = calibrated(one, baseline, held, SIGNIFICANCE)
-            kept = [c for c in found if column is None or c.column == column]
-            if column is not None and not kept:
-                names = ", ".join(dict.fromkeys(c.column for c in found))
-                raise InputError(f"{one.name} has no column {column!r}; there are {names or 'none'}")
-            kind = held.note["reference"]
-            documents += [{"monitor": one.name, "reference": kind, **c.to_dict(bins=column is not None)} for c in kept]
-            if not as_json:
-                _print_calibrated(one, held.note, kept, bins=column is not None)
-    if as_json:
-        print_json({"version": 1, "columns": documents})
-    raise typer.Exit(UNCHECKED if missing else OK)
-
-
-def _print_calibrated(monitor: "Monitor", note: Mapping[str, Any], found: "list[Calibrated]", *, bins: bool) -> None:
-    from drift.verdict import once_in
-
-    stretch = f", {note['from']} to {note['to']}" if note["from"] else ""
-    say(f"{monitor.name}: {note['reference']} reference, {note['windows']} windows of {monitor.period}{stretch}")
-    if any(c.level is not None for c in found):
-        say(
-            f"at most {note['budget']} false alarms over {note['checks']} columns: each may look so strange "
-            f"{once_in(note['level'], monitor.period.length)} (a p-value below {note['level']:.2g})"
-        )
-    keys = ("column", "segment", "judge", "windows", "rows", "mean", "largest", "detectable", "nearest limits")
-    rows = [
-        (
-            *(c.column, c.segment, c.judge, c.windows or None, c.rows and round(c.rows), c.mean, c.largest),
-            c.detectable,
-            ", ".join(map(str, c.nearest)) or c.why,
-        )
-        for c in found
-    ]
-    print_table("", keys, rows, numeric=keys[3:8], spare=("segment", "rows", "mean", "largest"))
-    for one in found if bins else ():
-        _print_bins(one)
-    _print_unlike(found)
-
-
-def _print_bins(found: "Calibrated") -> None:
-    from drift.calibrated import told_share
-
-    say(f"{found.column}{f' ({found.segment})' if found.segment else ''}: {found.why}")
-    if found.bins:
-        rows = [(b.label, *(told_share(share) for share in (b.reference, b.low, b.high))) for b in found.bins]
-        print_table(
-            "",
-            ("reference", "from", "to", "bin"),
-            [(*row[1:], row[0]) for row in rows],
-            numeric=("reference", "from", "to"),
-        )
-
-
-def _print_unlike(found: "list[Calibrated]") -> None:
-    from drift.window import format_instant
-
-    told = [(c, window) for c in found for window, _ in c.unlike]
-    if not told:
-        return
-    by_window: dict[str, list[str]] = {}
-    for one, window in told:
-        label = f"{one.column} ({one.segment})" if one.segment else one.column
-        by_window.setdefault(format_instant(window.start), []).append(label)
-    say("reference windows unlike the others; they widen the limits:")
-    for start, labels in sorted(by_window.items(), key=lambda item: (-len(item[1]), item[0])):
-        say(f"  {start}: {', '.join(labels[:5])}" + (f" and {len(labels) - 5} more" if len(labels) > 5 else ""))
-    say("if they were incidents, `drift baseline accept` a stretch without them")
-
-
 def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    for command in (backtest, calibrate):
-        app.command()(command)
+    """Add this command."""
+    app.command()(backtest)
