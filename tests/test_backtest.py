@@ -381,6 +381,7 @@ def test_a_command_line_asks_for_one_set_of_rules_a_threshold_and_of_auto_one_a_
         (None, True, "1 per 90d", 2),
     ]
     assert variants(shared, [], [], None) == [shared]
+    assert [rules.heeds_budget(monitor_of(Path(), FIXED)) for rules in found] == [False, True, True]
     assert variants(Rules(), ["0.2"], [], 0.1) == [Rules(limit=Threshold(0.2, warn=0.1))]
     monitor = monitor_of(Path(), FIXED)
     told = [told_rules(rules_of(rules.applied(monitor))) for rules in found]

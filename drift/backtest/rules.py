@@ -78,6 +78,11 @@ class Rules:
             reference=self.reference or monitor.reference,
         )
 
+    def heeds_budget(self, monitor: Monitor) -> bool:
+        """Whether any column of the monitor has no limit under these rules, so that its budget may judge."""
+        columns = self.applied(monitor).columns
+        return any(rule.limit is None for rule in (columns.default, *columns.overrides.values()))
+
     def _method(self, own: Method) -> Method:
         if self.metric is not None and self.metric != own.metric:
             return Method(self.metric, self.smoothing)

@@ -58,6 +58,8 @@ def backtest(
     one = single(loaded, monitor)
     shared = _rules(one, metric, smoothing, reference, for_windows, keep_firing_for)
     tried = variants(shared, threshold or [], false_alarms or [], warn)
+    if false_alarms and not any(rules.heeds_budget(one) for rules in tried):
+        complain("drift: note: a number judges every column, so --false-alarms changes nothing; add --threshold auto")
     with open_store(loaded) as store:
         found = _replayed(store, one, tried, instant(since, one), instant(until, one))
     if png is not None:
