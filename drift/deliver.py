@@ -15,6 +15,7 @@ import numpy as np
 
 from drift.channels import Channel
 from drift.errors import DeliveryError, StoreError
+from drift.steps import step
 from drift.store import Taken
 
 FIRST_WAIT: Final = 30.0  # seconds until the second attempt
@@ -184,6 +185,7 @@ class _Line:
         except DeliveryError as error:
             self.current = None
             return error
+        step("sent")
         self.current = None
         return None
 
@@ -218,11 +220,13 @@ class _Desk:
             log.info("notification %s to channel %r is sent elsewhere", delivery.notification_id, delivery.channel)
             return False
         self.held[delivery.id] = at + self.lease
+        step("taken")
         return True
 
     def mark(self, delivery: Due, failure: DeliveryError | None) -> None:
         if failure is None:
             self._note(delivery, lambda: self.outbox.delivered(delivery.id, self.now()))
+            step("marked")
             self.sent += 1
             return
         failures = delivery.attempts + 1

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from drift.monitor import Monitor
 from drift.sources import Source
+from drift.steps import step
 from drift.store import Definition, Store
 from drift.window import Window, due_at
 
@@ -39,8 +40,10 @@ def _first(monitor: Monitor, source: Source) -> datetime | None:
 def plan(store: Store, monitor: Monitor, source: Source, now: datetime) -> Definition:
     """Plan what has closed since the last window planned; nothing is planned twice."""
     definition = store.define(monitor.name, monitor.document, now)
+    step("planning")
     planned_until = store.last_planned_end(definition.monitor_id)
     store.plan(definition, new_windows(monitor, source, planned_until, now), now)
+    step("planned")
     return definition
 
 

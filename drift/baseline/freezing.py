@@ -13,6 +13,7 @@ from drift.errors import SourceError
 from drift.histogram import MAX_KNOWN, CategoricalAxis, Fault, Profile
 from drift.monitor import Columns, Monitor
 from drift.sources import open_reference
+from drift.steps import step
 from drift.store import Baseline, Definition, Draft, Store
 
 
@@ -26,7 +27,11 @@ def freeze_reference(store: Store, monitor: Monitor, definition: Definition, now
     """
     if (known := current_baseline(store, monitor, definition.monitor_id)) is not None:
         return known
-    return store.freeze(definition.monitor_id, reference_digest(monitor), learn_reference(monitor, now), now)
+    draft = learn_reference(monitor, now)
+    step("freezing")
+    frozen = store.freeze(definition.monitor_id, reference_digest(monitor), draft, now)
+    step("frozen")
+    return frozen
 
 
 def current_baseline(store: Store, monitor: Monitor, monitor_id: int) -> Baseline | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from drift.cli.output import complain
 from drift.cli.secret_files import SecretFiles
 from drift.errors import ConfigError, DriftError
+from drift.steps import step
 
 if TYPE_CHECKING:
     from drift.channels import Channel
@@ -37,6 +38,7 @@ def open_store(config: "Config") -> "Iterator[Store]":
     from drift.store import Store
 
     with Store.open(config.store) as store:
+        step("opened")
         yield store
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from drift.database import describe, reason
 from drift.errors import StoreError
+from drift.steps import step
 
 __all__ = ["BUSY_TIMEOUT", "AnswerLost", "describe", "make_engine", "parse_url", "sqlite_path", "transaction"]
 
@@ -121,7 +122,11 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
         with bound.connect() as connection, connection.begin() as begun:
             yield connection
             committing = True
+            if writes:
+                step("committing")
             begun.commit()
+            if writes:
+                step("committed")
     except SQLAlchemyError as error:
         told = f"store {describe(engine.url)}: {reason(error, engine.url)}"
         if committing and writes:

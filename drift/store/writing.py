@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from drift.alert import AlertState, Fingerprint, State, Transition
 from drift.comparison import ColumnResult
 from drift.errors import StoreError
+from drift.steps import step
 from drift.store.interning import AxisBook, MethodKey, column_ids, method_ids, method_key
 from drift.store.planning import let_go
 from drift.store.profiles import write_profiles
@@ -33,16 +34,23 @@ def finish(connection: Connection, book: AxisBook, claim: Claim, outcome: Outcom
         let_go(connection, claim, "done", **ended)
     else:
         let_go(connection, claim, "due", next_attempt_at=outcome.retry_at, **ended)
+    step("ending")
     # One outcome of a monitor at a time (SQLite has one writer anyway): alerts and names are then ours alone.
     # KEY SHARE is left to others: planning new windows of this monitor need not wait.
     connection.execute(select(monitor.c.id).where(monitor.c.id == claim.monitor_id).with_for_update(key_share=True))
+    step("revision")
     revision_id = _write_revision(connection, claim, outcome, now)
+    step("profiles")
     profiles = {s.segment: s.live for s in outcome.segments}
     keys = write_profiles(connection, book, claim.monitor_id, "revision_id", revision_id, profiles)
+    step("scores")
     _write_scores(connection, claim.monitor_id, keys, outcome)
+    step("alerts")
     alert_ids = _write_alerts(connection, claim.monitor_id, outcome.transitions)
+    step("events")
     _write_events(connection, revision_id, alert_ids, outcome.events, now)
     if outcome.notification is not None:
+        step("notification")
         _write_notification(connection, revision_id, outcome, now)
 
 
