@@ -29,7 +29,7 @@ from drift.baseline import current_baseline
 from drift.budget import Budget
 from drift.check import Checked, run_all, stream
 from drift.errors import InputError, StoreError
-from drift.histogram import History, NumericAxis, Profile
+from drift.histogram import Histogram, History, NumericAxis, Profile
 from drift.monitor import Alerting, ColumnRule, Columns, FileSource, Monitor, Reference
 from drift.scoring import Method
 from drift.store import Baseline, Past, Store
@@ -292,6 +292,17 @@ def test_a_step_stays_an_incident_however_short_the_memory_of_a_rolling_referenc
     assert {when for when, _, column in bad(found) if column == "c0"} == later, "thirty days, with ten remembered"
     assert [(a.fired.start, a.resolved) for a in found.alerts if a.column == "c0"] == [(min(later), None)]
     assert sum(column == "c1" for *_, column in bad(found)) <= 2, "what was stored as drift is judged anew"
+
+
+def test_a_column_counted_on_other_bins_than_the_reference_has_now_keeps_what_was_stored() -> None:
+    monitor, baseline, stretch = synthetic(12)
+    other = Histogram(NumericAxis((0, 3, 7)), [0, 9_000, 11_000, 0, 0])
+    known = baseline.profiles[""]
+    recut = replace(baseline, profiles={"": replace(known, histograms={"c0": known["c0"], "c1": other})}, histories={})
+    found = replay(Rules(limit=Threshold(0.9)).applied(monitor), recut, stretch, draws)
+    assert found.kept == 12
+    assert {(c.column, c.verdict) for c in found.cells} == {("c1", Verdict.DRIFT)}, "as stored; c0 is judged anew"
+    assert {a.message for a in found.alerts} == {"stored"}
 
 
 def test_the_document_is_strict_json_with_the_keys_that_are_documented() -> None:
