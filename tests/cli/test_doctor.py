@@ -8,6 +8,7 @@ import shutil
 import socket
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -222,6 +223,22 @@ def test_a_receiver_that_does_not_speak_tls_is_told_within_the_deadline(receiver
     channel = open_channel("team", "webhook", {"url": f"https://127.0.0.1:{port}/hidden-path"})
     with pytest.raises(DeliveryError, match=r"no connection within 0\.3 s"):
         channel.probe(deadline=0.3)
+
+
+def test_a_receiver_that_answers_https_in_plain_words_is_told(receiver: socket.socket) -> None:
+    def answer() -> None:
+        connection, _ = receiver.accept()
+        with connection:
+            connection.recv(1)
+            connection.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n")
+
+    answering = threading.Thread(target=answer)
+    answering.start()
+    channel = open_channel("team", "webhook", {"url": f"https://127.0.0.1:{receiver.getsockname()[1]}/hidden-path"})
+    with pytest.raises(DeliveryError, match=r"no connection .SSLError") as told:
+        channel.probe(deadline=5)
+    answering.join()
+    assert "hidden-path" not in str(told.value)
 
 
 def test_behind_a_proxy_only_the_proxy_is_asked(receiver: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
