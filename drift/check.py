@@ -21,13 +21,13 @@ from drift.baseline import freeze_reference
 from drift.comparison import SegmentResult, Standard, compare_profiles
 from drift.errors import DriftError, SourceError
 from drift.histogram import Fault, Uncounted
-from drift.holding import LEASE, holding
+from drift.holding import LEASE, Overdue, holding, within
 from drift.monitor import Monitor
 from drift.notification import make_events, make_notification
 from drift.planning import plan
 from drift.sources import Source, open_source
 from drift.standards import Standards
-from drift.store import AlertsMoved, Claim, LeaseLost, Outcome, Store
+from drift.store import AlertsMoved, Claim, Definition, LeaseLost, Outcome, Store
 from drift.verdict import Verdict, worst
 from drift.window import Window, format_instant
 from drift.worker import Worker
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 DECISIONS: Final = 5
 RETRIES: Final = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120))
-"""How long after each failed attempt a window is tried again; then its `error` verdict stands."""
+"""How long after each failed attempt a window is tried again, at most; then its `error` verdict stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +92,17 @@ def run_monitor(
     DriftError
         Where no window of this monitor can be checked: the reference cannot be read, the store is gone.
     """
-    source = open_source(monitor)
-    definition = plan(store, monitor, source, now())
+    source, definition = within(monitor.deadline, monitor.name, "planning", lambda: _planned(store, monitor, now()))
     free_abandoned(store, definition.monitor_id, worker, now())
     due = store.due(definition, now(), limit)
     if not due:
         return
-    baseline = freeze_reference(store, monitor, definition, now())
+    baseline = within(
+        monitor.deadline,
+        monitor.name,
+        "reading the reference",
+        lambda: freeze_reference(store, monitor, definition, now()),
+    )
     past = store.past(monitor.name, before=due[-1].window.start) if monitor.reference.moves else None
     standards = Standards(monitor, baseline, past)
     for planned in due:
@@ -111,6 +115,11 @@ def run_monitor(
             log.warning("%s", error)
             return
         yield checked
+
+
+def _planned(store: Store, monitor: Monitor, now: datetime) -> tuple[Source, Definition]:
+    source = open_source(monitor)
+    return source, plan(store, monitor, source, now)
 
 
 def free_abandoned(store: Store, monitor_id: int, worker: Worker, now: datetime) -> None:
@@ -182,15 +191,24 @@ class _Found:
 
 
 def _find(source: Source, standards: Standards, window: Window) -> _Found:
+    monitor = standards.monitor
     try:
-        held = standards.of(window)
-        results = _results(source, standards, held.segments, window)
-        return _Found(results, "", _provenance(source), _new_columns(source, standards), held.note)
-    except SourceError as error:
-        return _Found((), str(error), _provenance(source))
+        return within(monitor.deadline, monitor.name, "counting", lambda: _count(source, standards, window))
+    except Overdue as error:
+        return _Found((), str(error), {})
     except Exception as error:  # a defect met by one window must not stop the next, nor pass in silence
         log.exception("window %s of %s met a defect of drift", window, standards.monitor.name)
         return _Found((), f"a defect of drift ({type(error).__name__}: {error}); please report it with the log", {})
+
+
+def _count(source: Source, standards: Standards, window: Window) -> _Found:
+    seen = _provenance(source)  # before counting: rows that come meanwhile show as a change later on
+    try:
+        held = standards.of(window)
+        results = _results(source, standards, held.segments, window)
+        return _Found(results, "", seen, _new_columns(source, standards), held.note)
+    except SourceError as error:
+        return _Found((), str(error), seen)
 
 
 def _results(
@@ -236,7 +254,6 @@ def _outcome(
     by_column = {(part.segment, c.column): c for part in found.results for c in part.columns}
     events = make_events(turned, by_column, monitor.name, claim.window, claim.revision, found.error)
     rules = monitor.alerting
-    retry = bool(found.error) and claim.attempt <= len(RETRIES)
     return Outcome(
         rows=found.results[0].live.rows if found.results else 0,
         verdict=found.verdict,
@@ -250,9 +267,15 @@ def _outcome(
             monitor.name, claim.window, claim.revision, events, labels=rules.labels, runbook=rules.runbook
         ),
         channels=rules.notify,
-        retry_at=now + RETRIES[claim.attempt - 1] if retry else None,
+        retry_at=now + _pause(claim) if found.error and claim.attempt <= len(RETRIES) else None,
         judged=found.judged,
     )
+
+
+def _pause(claim: Claim) -> timedelta:
+    """Until the next attempt: less up to a quarter by chance, lest all that failed together come again together."""
+    spread = stream(claim.monitor, claim.window, f"attempt {claim.attempt}").uniform(0.75, 1.0)
+    return RETRIES[claim.attempt - 1] * float(spread)
 
 
 def _provenance(source: Source) -> dict[str, Any]:

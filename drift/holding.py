@@ -1,18 +1,74 @@
-"""Holding a claimed window while it is worked on: the lease is renewed, and given back where the work fails."""
+"""Holding a claimed window while it is worked on: the lease is renewed, given back where the work fails, and no work
+may take for ever.
+"""
 
 import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
-from drift.errors import StoreError
+from drift.errors import SourceError, StoreError
 from drift.store import Claim, LeaseLost, Store
 
 LEASE: Final = timedelta(minutes=10)
+MOST_LEFT: Final = 3
+"""Pieces of work on one monitor that may hang at once: no thread can be ended from outside, so no more are begun."""
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+
+class Overdue(SourceError):  # noqa: N818 - reads as what happened
+    """Something took longer than its deadline, and is no longer waited for."""
+
+
+def within(deadline: timedelta, monitor: str, what: str, work: Callable[[], T]) -> T:
+    """What some work gives, done in a thread of its own, so that a source which hangs holds up nobody for ever.
+
+    Work that is left behind goes on until it ends by itself or the process does. It holds no claim: whatever it
+    finds is dropped.
+
+    Parameters
+    ----------
+    deadline : timedelta
+        How long it may take.
+    monitor : str
+        For whom.
+    what : str
+        What it is, as a message says it.
+    work : callable
+        The work. Whatever it raises is raised here.
+
+    Raises
+    ------
+    Overdue
+        Where it takes longer, or where too much of this monitor hangs already.
+    """
+    name = f"drift-work-{monitor}"
+    if sum(thread.name == name for thread in threading.enumerate()) >= MOST_LEFT:
+        raise Overdue(f"{what} is not begun: {MOST_LEFT} earlier attempts hang still; see to the source, then restart")
+    ended: list[T] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            ended.append(work())
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
+    thread.join(min(deadline.total_seconds(), threading.TIMEOUT_MAX))
+    if failed:
+        raise failed[0]
+    if not ended:
+        raise Overdue(
+            f"{what} took longer than its deadline of {deadline}; see to the source, or give a later deadline"
+        )
+    return ended[0]
 
 
 @contextmanager

@@ -216,6 +216,12 @@ class Monitor:
         A cron line; None checks a window as soon as it is ready.
     delay : timedelta
         How long late rows are waited for.
+    deadline : timedelta
+        How long counting one window may take, or reading the reference.
+    lookback : timedelta
+        How long after its end a window is looked at again, whenever the source has changed.
+    catch_up : timedelta or None
+        Windows whose turn is longer ago are skipped; None checks every one, however late.
     reference : Reference
         What is held against.
     columns : Columns
@@ -242,6 +248,9 @@ class Monitor:
     period: Period
     schedule: str | None = None
     delay: timedelta = timedelta(0)
+    deadline: timedelta = timedelta(hours=1)
+    lookback: timedelta = timedelta(0)
+    catch_up: timedelta | None = None
     columns: Columns = field(default_factory=Columns)
     segments: tuple[str, ...] = ()
     alerting: Alerting = field(default_factory=Alerting)

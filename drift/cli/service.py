@@ -3,8 +3,9 @@
 import logging
 import os
 import socket
+import time
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,8 @@ from drift.cli.output import OK, UNCHECKED, print_json, print_table, say
 from drift.cli.secret_files import SecretFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from drift.web import Access
 
 StoreUrl = Annotated[
@@ -30,6 +33,18 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def steady_clock() -> "Callable[[], datetime]":
+    """This host's time in UTC, told on from here by its count of seconds: it never steps."""
+    begun, zero = now(), time.monotonic()
+    return lambda: begun + timedelta(seconds=time.monotonic() - zero)
+
+
+def give_up() -> None:
+    """End the process at once: what hangs cannot be asked to. What it held is leased, and what it sent is marked."""
+    logging.shutdown()
+    os._exit(UNCHECKED)
+
+
 def serve(
     config: ConfigFile = DEFAULT_CONFIG,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -41,7 +56,9 @@ def serve(
 ) -> None:
     """Check what is due and deliver, again and again; page, API and metrics.
 
-    SIGTERM and Ctrl-C end it after the window in hand. DRIFT_TOKEN is the secret that requests must show;
+    SIGTERM and Ctrl-C end it after the windows in hand; one that takes longer than 20 s is given back. A second one
+    ends it at once. Without a sign of life of its ticks for 5 minutes it ends itself, with status 3, to be
+    restarted. DRIFT_TOKEN is the secret that requests must show;
     DRIFT_ALLOWED_HOSTS names the hosts it answers to, parted by commas.
     """
     import numpy as np
@@ -60,12 +77,14 @@ def serve(
             store,
             list(loaded.monitors.values()),
             channels,
-            now=now,
+            now=store.now,
             worker=Worker.this(),
             rng=np.random.default_rng(),
             seconds=tick,
+            clock=(clock := steady_clock()),
+            dead=give_up,
         )
-        app = create_app(Site(store, service, loaded.monitors, now, loaded.broken), access)
+        app = create_app(Site(store, service, loaded.monitors, clock, loaded.broken), access)
         _announce(access, listening, len(loaded.monitors))
         run(app, listening, service)
     log.info("stopped; what is due stays due")

@@ -251,6 +251,13 @@ class AlertSection(Section):
     runbook: Text | None = None
 
 
+def _some_time(value: object) -> timedelta:
+    length = values.duration(value)
+    if length <= timedelta(0):
+        raise InputError("expected a time longer than nothing, such as 30m or 7d; leave it out for the default")
+    return length
+
+
 class MonitorSection(RuleSection):
     """One monitor."""
 
@@ -261,6 +268,9 @@ class MonitorSection(RuleSection):
     window: Annotated[Period, PlainValidator(values.period)] = Period(1, "d")
     schedule: Annotated[str, PlainValidator(values.schedule)] | None = None
     delay: Annotated[timedelta, PlainValidator(values.duration)] = timedelta(0)
+    deadline: Annotated[timedelta, PlainValidator(_some_time)] = timedelta(hours=1)
+    lookback: Annotated[timedelta, PlainValidator(values.duration)] = timedelta(0)
+    catch_up: Annotated[timedelta, PlainValidator(_some_time)] | None = None
     columns: ColumnsSection = ColumnsSection()
     segments: Texts = ()
     false_alarms: Annotated[Budget, PlainValidator(values.false_alarms)] | None = None

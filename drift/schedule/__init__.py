@@ -1,0 +1,6 @@
+"""The service behind `drift serve`: an alarm clock that goes through the monitors and the outbox, again and again."""
+
+from drift.schedule.pulse import Pulse
+from drift.schedule.service import GRACE, PATIENCE, ROUND, SILENCE, TICK, Service
+
+__all__ = ["GRACE", "PATIENCE", "ROUND", "SILENCE", "TICK", "Pulse", "Service"]

@@ -1,0 +1,246 @@
+"""The service: an alarm clock that goes through the monitors and the outbox, again and again.
+
+Truth is the store, not the clock: a tick that is lost, late or killed loses nothing, the next one does its work.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import numpy as np
+
+from drift.channels import Channel
+from drift.check import run_all
+from drift.deliver import drain
+from drift.errors import DriftError, InputError, StoreError
+from drift.monitor import Monitor
+from drift.schedule.alarm import Alarm
+from drift.schedule.pulse import Pulse
+from drift.schedule.rounds import Round, Rounds
+from drift.store import Store
+from drift.worker import Worker
+
+TICK: Final = 30.0  # seconds
+ROUND: Final = 20  # windows of a monitor, until others have their turn
+PLACES: Final = 4  # rounds at once
+DELIVERIES: Final = 5.0  # seconds of a long tick from one look at the outbox to the next
+PATIENCE: Final = 3  # ticks without a sign of life until the service is no longer ready
+SILENCE: Final = 300.0  # seconds without one until it is given up
+GRACE: Final = 20.0  # seconds that a window in hand is given to end, told to stop
+
+log = logging.getLogger("drift.schedule")
+
+
+class Service:
+    """Checks what is due and sends what waits, tick by tick.
+
+    The tick hands out rounds and sends; windows are checked in threads of their own, one for each monitor at a time.
+
+    Parameters
+    ----------
+    store : Store
+        Stays the caller's: close it after `stop`.
+    monitors : sequence of Monitor
+        What is watched.
+    channels : mapping of str to Channel
+        Where notifications go.
+    now : callable
+        The time that all replicas share, with a time zone: `Store.now`.
+    worker : Worker
+        Who claims windows: host and process.
+    rng : numpy.random.Generator
+        Spreads retries of deliveries.
+    seconds : float
+        From one tick to the next.
+    clock : callable or None
+        This host's time, for signs of life: to be had where the store is not. Default: `now`.
+    dead : callable or None
+        Called by the watchdog, once, where the ticks give no sign of life: to end a process that cannot help itself.
+    silence : float
+        Seconds without a sign of life until then, `PATIENCE` ticks at least.
+    places : int
+        Monitors that are checked at once.
+
+    Raises
+    ------
+    InputError
+        Where `seconds` is not above zero.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        monitors: Sequence[Monitor],
+        channels: Mapping[str, Channel],
+        *,
+        now: Callable[[], datetime],
+        worker: Worker,
+        rng: np.random.Generator,
+        seconds: float = TICK,
+        clock: Callable[[], datetime] | None = None,
+        dead: Callable[[], None] | None = None,
+        silence: float = SILENCE,
+        places: int = PLACES,
+    ) -> None:
+        if not 0 < seconds <= 86_400:
+            raise InputError(f"a tick comes every so many seconds, above 0 and up to 86400; got {seconds:g}")
+        self._store, self._channels = store, channels
+        self._monitors = deque(monitors)
+        self._now, self._worker, self._rng = now, worker, rng
+        self._clock, self._seconds = clock or now, seconds
+        self._dead, self._silence = dead, max(silence, PATIENCE * seconds)
+        self._stopping = threading.Event()
+        self._pulse, self._sign = Pulse(), time.monotonic()
+        self._rounds = Rounds(
+            lambda monitor: run_all(store, [monitor], worker=worker, now=now, limit=ROUND),
+            lambda: self.stopping,
+            places,
+        )
+        self._alarm = Alarm(self.tick, seconds, self._tell_fault)
+
+    @property
+    def pulse(self) -> Pulse:
+        """How it does; safe to ask from any thread."""
+        return self._pulse
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stopping.is_set()
+
+    def start(self) -> None:
+        """Tick from now on."""
+        self._sign = time.monotonic()
+        self._alarm.start()
+        if self._dead is not None:
+            threading.Thread(target=self._watch, args=(self._dead,), name="drift-watchdog", daemon=True).start()
+
+    def _watch(self, dead: Callable[[], None]) -> None:
+        """Whatever became of the ticks (a thread that is dead, a database that is frozen), somebody has to notice."""
+        while not self._stopping.wait(min(self._seconds, 5.0)):
+            silent = time.monotonic() - self._sign
+            if silent >= self._silence:
+                log.critical(
+                    "no sign of life of the ticks for %.0f s: the process is ended, to be started anew", silent
+                )
+                dead()
+                return
+
+    def stop_soon(self) -> None:
+        """Begin no further window and no further delivery; may be called from a signal handler, and twice."""
+        self._stopping.set()
+
+    def stop(self, grace: float = GRACE) -> None:
+        """Stop after the windows in hand; one that takes longer than `grace` seconds is given back, due at once."""
+        self.stop_soon()
+        until = time.monotonic() + grace
+        ended = self._alarm.stop(grace)
+        left = self._rounds.join(until - time.monotonic())
+        if not ended:
+            log.warning("the tick under way did not end within %g s: left behind", grace)
+        for monitor in left:
+            try:
+                self._give_back(monitor, grace)
+            except StoreError as error:
+                log.warning("cannot give back what is in hand of %s, its lease runs out: %s", monitor.name, error)
+
+    def _give_back(self, monitor: Monitor, grace: float) -> None:
+        known = self._store.find(monitor.name)
+        for held in () if known is None else self._store.held(known.monitor_id, self._now()):
+            if held.owner == self._worker.name:
+                log.warning("window %s of %s did not end within %g s: given back", held.window, monitor.name, grace)
+                self._store.free(held, self._now())
+
+    def tick(self) -> None:
+        """Check what is due and send what waits, in rounds: a long backlog holds back no alert, nor other monitors.
+
+        Ends when nothing is left but rounds that wait for a slow source: they have their own deadline.
+        """
+        self._beat(started=self._clock())
+        while (over := self._rounds.hear(0)) is not None:  # slow ones, since the last tick
+            self._ended(over)
+        under_way = self._rounds.names()
+        waiting = deque(monitor for monitor in self._monitors if monitor.name not in under_way)
+        sent = time.monotonic()
+        while not self.stopping and (waiting or self._rounds.quick()):
+            while waiting and self._rounds.has_place():
+                self._begin(waiting.popleft())
+            over = self._rounds.hear(min(self._seconds, 1.0))
+            self._beat()
+            if over is not None and self._ended(over):
+                waiting.append(over.monitor)
+            if time.monotonic() - sent >= DELIVERIES:
+                if fault := self._deliver():
+                    self._beat(fault=fault)
+                    return
+                sent = time.monotonic()
+        fault = self._deliver()
+        self._beat(fault=fault) if fault else self._beat(finished=self._clock(), fault="")
+
+    def _begin(self, monitor: Monitor) -> None:
+        # Put behind the others: should this tick end early, the next one begins with those that had no turn.
+        self._monitors.remove(monitor)
+        self._monitors.append(monitor)
+        self._rounds.begin(monitor)
+
+    def _ended(self, over: Round) -> bool:
+        """Note how a round went; whether its monitor may have more to do."""
+        if over.cut:
+            return False
+        self._note(over.monitor.name, over.problem)
+        return over.checked == ROUND
+
+    def _note(self, name: str, problem: str) -> None:
+        """How a monitor did; a problem is logged when it comes and when it goes, not at every tick."""
+        before = self._pulse.failed.get(name, "")
+        others = {other: why for other, why in self._pulse.failed.items() if other != name}
+        if problem:
+            if problem != before:
+                log.error("monitor %s: %s", name, problem, extra={"fields": {"monitor": name}})
+            self._beat(failed={**others, name: problem})
+            return
+        if before:
+            log.info("monitor %s is checked again", name, extra={"fields": {"monitor": name}})
+        self._beat(failed=others, succeeded={**self._pulse.succeeded, name: self._clock()})
+
+    def _deliver(self) -> str:
+        if not self.stopping:
+            try:
+                drain(self._store, self._channels, self._now, rng=self._rng, stopping=lambda: self.stopping)
+            except DriftError as error:  # the store: deliveries wait there until it is back
+                log.warning("deliveries wait: %s", error)
+                return str(error)
+        return ""
+
+    def _beat(self, **changes: Any) -> None:
+        """Note a sign of life. Only the ticking thread changes the pulse."""
+        self._sign = time.monotonic()
+        self._pulse = replace(self._pulse, alive=self._clock(), **changes)
+
+    def _tell_fault(self, error: BaseException) -> None:
+        """A defect, which APScheduler caught and logged with its traceback; the next tick comes all the same."""
+        kind = type(error).__name__
+        log.error("a tick ended by a defect (%s, traceback above); the next one goes on", kind)
+        self._pulse = replace(self._pulse, fault=f"a defect: {kind}")
+
+    def age(self) -> timedelta | None:
+        """Time since the last sign of life; None before the first."""
+        return None if self._pulse.alive is None else self._clock() - self._pulse.alive
+
+    def trouble(self) -> str:
+        """Why the service is not to be relied on, in words that may be shown to anybody; empty where it is."""
+        pulse, age = self._pulse, self.age()
+        if self.stopping:
+            return "stopping"
+        if pulse.started is None or age is None:
+            return "no tick has begun yet"
+        if age.total_seconds() >= PATIENCE * self._seconds:
+            return f"no sign of life for {age.total_seconds():.0f} s; a tick is due every {self._seconds:g} s"
+        if pulse.fault:
+            return "the newest tick did not go through; the log says why"
+        return "" if pulse.finished else "the first tick is still on its way"

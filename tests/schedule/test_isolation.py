@@ -1,0 +1,188 @@
+"""What hangs, fails or makes no sense holds up itself, and nothing else."""
+
+# ruff: noqa: ARG002 (channels that ignore what they are given)
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from drift.check import RETRIES
+from drift.errors import DeliveryError
+from drift.monitor import Monitor
+from drift.schedule import Service
+from drift.sources import Source, open_source
+from drift.store import Store
+
+Make = Callable[..., Service]
+SECOND = timedelta(seconds=1)
+
+
+class Hanging:
+    """A source that does not answer until it is let go."""
+
+    def __init__(self, source: Source, gate: threading.Event) -> None:
+        self._source, self._gate = source, gate
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def count(self, *asked: Any) -> Any:
+        self._gate.wait(60)
+        return self._source.count(*asked)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """The sources of monitors whose name begins with `stuck` hang until it is set."""
+    opened = threading.Event()
+
+    def open_it(monitor: Monitor) -> Any:
+        source = open_source(monitor)
+        return Hanging(source, opened) if monitor.name.startswith("stuck") else source
+
+    monkeypatch.setattr("drift.check.open_source", open_it)
+    yield opened
+    opened.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("drift-work-stuck"):
+            thread.join(20)
+
+
+@pytest.fixture
+def now(aid: SimpleNamespace) -> Callable[[], datetime]:
+    """All windows have closed."""
+    end = aid.FIRST + timedelta(days=aid.DAYS)
+    return lambda: end
+
+
+def test_sources_that_hang_give_up_their_places_to_others(
+    store: Store,
+    make: Make,
+    data: Path,
+    aid: SimpleNamespace,
+    now: Callable[[], datetime],
+    gate: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("drift.schedule.rounds.SLOW", 0.3)
+    stuck = [aid.watch(data, f"stuck {n}") for n in range(4)]
+    service = make(*stuck, aid.watch(data), now=now, places=2)
+    begun = time.monotonic()
+    service.tick()
+    assert time.monotonic() - begun < 10, "their deadline is an hour"
+    assert aid.statuses(store) == ["done"] * aid.DAYS
+    assert store.counts_by_status()["deliveries"] == {"sent": 1}
+    assert service.trouble() == ""
+    assert {aid.statuses(store, one.name)[0] for one in stuck} == {"claimed"}
+    gate.set()
+    aid.wait_for(lambda: service._rounds.join(0) == [])
+    service.tick()
+    assert {status for one in stuck for status in aid.statuses(store, one.name)} == {"done"}
+    assert set(service.pulse.succeeded) == {"one", *(one.name for one in stuck)}
+
+
+def test_a_window_past_its_deadline_is_an_error_that_is_tried_again_and_its_late_finding_is_dropped(
+    store: Store, make: Make, data: Path, aid: SimpleNamespace, gate: threading.Event
+) -> None:
+    moment = aid.FIRST + timedelta(days=1)
+    service = make(aid.watch(data, "stuck", deadline=0.3 * SECOND), now=lambda: moment)
+    service.tick()
+    (row,) = store.windows("stuck", revisions="all")
+    assert (row["status"], row["verdict"], row["attempts"]) == ("due", "error", 1)
+    assert "counting took longer than its deadline of 0:00:00.300000" in row["message"]
+    assert "deadline" in service.pulse.failed["stuck"]
+    gate.set()
+    aid.wait_for(lambda: not any(t.name == "drift-work-stuck" for t in threading.enumerate()))
+    assert store.windows("stuck", revisions="all") == [row]
+    moment += RETRIES[0]
+    service.tick()
+    assert [r["verdict"] for r in store.windows("stuck", revisions="all")] == ["error", "ok"]
+
+
+def test_no_more_than_a_few_threads_are_left_to_one_source_that_hangs(
+    store: Store, make: Make, data: Path, aid: SimpleNamespace, now: Callable[[], datetime], gate: threading.Event
+) -> None:
+    make(aid.watch(data, "stuck", deadline=0.2 * SECOND), now=now).tick()
+    told = [row["message"] for row in store.windows("stuck")]
+    assert ["longer than its deadline" in why for why in told] == [True] * 3 + [False] * (aid.DAYS - 3)
+    assert "3 earlier attempts hang still" in told[-1]
+    assert sum(thread.name == "drift-work-stuck" for thread in threading.enumerate()) == 3
+
+
+def test_a_cron_line_whose_moment_never_comes_stops_its_own_monitor_only(
+    store: Store, make: Make, data: Path, aid: SimpleNamespace, now: Callable[[], datetime]
+) -> None:
+    never = replace(aid.watch(data, "never"), schedule="0 0 30 2 *")
+    service = make(never, aid.watch(data), now=now)
+    service.tick()
+    assert set(service.pulse.failed) == {"never"}
+    assert aid.statuses(store) == ["done"] * aid.DAYS
+
+
+def test_a_slow_channel_delays_neither_windows_nor_other_channels(
+    store: Store, make: Make, data: Path, aid: SimpleNamespace, now: Callable[[], datetime], tmp_path: Path
+) -> None:
+    taken: list[float] = []
+
+    class Slow:
+        name = "slow"
+
+        def send(self, payload: Mapping[str, Any], *, deadline: float) -> None:
+            time.sleep(1.5)
+            taken.append(time.monotonic())
+            raise DeliveryError("no answer")
+
+    both = aid.watch(data)
+    both = replace(both, alerting=replace(both.alerting, notify=("slow", "team")))
+    service = make(both, aid.watch(data, "two"), now=now, channels={"slow": Slow()})
+    service.tick()
+    assert aid.statuses(store, "two") == ["done"] * aid.DAYS
+    assert store.counts_by_status()["deliveries"] == {"pending": 1, "sent": 2}
+    assert (tmp_path / "told.jsonl").stat().st_mtime < time.time() - (time.monotonic() - taken[0])
+
+
+def test_told_to_stop_a_window_that_hangs_is_given_back_within_the_grace(
+    store: Store, make: Make, data: Path, aid: SimpleNamespace, now: Callable[[], datetime], gate: threading.Event
+) -> None:
+    service = make(aid.watch(data, "stuck"), now=now)
+    service.start()
+    aid.wait_for(lambda: "claimed" in aid.statuses(store, "stuck"))
+    begun = time.monotonic()
+    service.stop(grace=0.3)
+    assert time.monotonic() - begun < 5
+    known = store.find("stuck")
+    assert known is not None
+    assert store.held(known.monitor_id, now()) == []
+    assert len(store.due(known, now())) == aid.DAYS, "all of it is due, to whoever comes"
+
+
+def test_the_watchdog_ends_a_process_whose_ticks_are_silent(
+    make: Make, aid: SimpleNamespace, now: Callable[[], datetime], caplog: pytest.LogCaptureFixture
+) -> None:
+    hangs, dead = threading.Event(), threading.Event()
+
+    def clock() -> datetime:
+        if threading.current_thread().name == "drift-tick":
+            hangs.wait(20)
+        return now()
+
+    service = make(now=now, clock=clock, seconds=0.05, dead=dead.set, silence=0.4)
+    service.start()
+    assert dead.wait(10)
+    assert [r.levelno for r in caplog.records if "no sign of life" in r.message] == [logging.CRITICAL]
+    hangs.set()
+
+
+def test_the_watchdog_leaves_a_service_alone_that_ticks(make: Make, now: Callable[[], datetime]) -> None:
+    dead = threading.Event()
+    service = make(now=now, seconds=0.05, dead=dead.set, silence=0.5)
+    service.start()
+    assert not dead.wait(1.2)
