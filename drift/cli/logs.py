@@ -28,7 +28,7 @@ class _JsonFormatter(logging.Formatter):
             "pid": record.process,
         }
         if isinstance(fields, dict):
-            line = {**{name: _strict(value) for name, value in fields.items()}, **line}
+            line |= {name: _strict(value) for name, value in fields.items() if name not in line}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, allow_nan=False, default=str)
