@@ -27,6 +27,7 @@ from drift.notification import make_events, make_notification
 from drift.planning import plan
 from drift.sources import Source, open_source
 from drift.standards import Standards
+from drift.steps import step
 from drift.store import AlertsMoved, Claim, Definition, LeaseLost, Outcome, Store
 from drift.verdict import Verdict, worst
 from drift.window import Window, format_instant
@@ -135,6 +136,7 @@ def check_window(
 ) -> Checked:
     """Count, compare, decide and store one claimed window."""
     with holding(store, claim, now):
+        step("claimed")
         found = _find(source, standards, claim.window)
         outcome = _finish(store, standards, claim, found, now)
     standards.checked(claim.window, outcome.segments)
@@ -206,6 +208,7 @@ def _count(source: Source, standards: Standards, window: Window) -> _Found:
     try:
         held = standards.of(window)
         results = _results(source, standards, held.segments, window)
+        step("compared")
         return _Found(results, "", seen, _new_columns(source, standards), held.note)
     except SourceError as error:
         return _Found((), str(error), seen)
@@ -216,6 +219,7 @@ def _results(
 ) -> tuple[SegmentResult, ...]:
     monitor, reference = standards.monitor, standards.baseline.profiles
     counted = source.count(reference[""].axes, window, monitor.segments, reference)
+    step("counted")
     unknown = _unknown(held[""])
     return tuple(
         SegmentResult(
