@@ -62,7 +62,7 @@ def main() -> None:
     except DriftError as error:
         complain(f"drift: {error}")
         sys.exit(UNCHECKED)
-    except Exception:  # noqa: BLE001 - a defect is neither "no drift" nor "drift"
+    except Exception:  # a defect is neither "no drift" nor "drift"
         if as_json():
             logging.getLogger("drift").critical("a defect", exc_info=True)
         else:
