@@ -114,9 +114,8 @@ def transitions(
     A firing alert whose column or rule is no longer watched is resolved, and says so. One of a segment
     that merely has no rows in this window is left alone.
     """
-    overtaken = any(state.last_window and window.start < state.last_window for state in previous.values())
     desk = _Desk(monitor, window, previous, now)
-    if overtaken:
+    if overtaken(window, previous):
         told = () if isinstance(outcome, Verdict) or not overdue else outcome
         return tuple(desk.column_turns(told, only_bad=True))
     if isinstance(outcome, Verdict):
@@ -126,6 +125,11 @@ def transitions(
     if whole is Verdict.OK:
         turns += desk.column_turns(outcome)
     return (*turns, *desk.retired(outcome, {t.fingerprint for t in turns}, counted=whole is Verdict.OK))
+
+
+def overtaken(window: Window, previous: Mapping[Fingerprint, AlertState]) -> bool:
+    """Whether a newer window was decided on already."""
+    return any(state.last_window and window.start < state.last_window for state in previous.values())
 
 
 @dataclass(frozen=True, slots=True)

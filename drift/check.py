@@ -9,14 +9,14 @@ Kill it anywhere: what is planned stays planned, what was not finished is claime
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
 
 from drift.alert import AlertState, Fingerprint
-from drift.alerting import transitions
+from drift.alerting import overtaken, transitions
 from drift.baseline import freeze_reference
 from drift.comparison import SegmentResult, Standard, compare_profiles
 from drift.errors import DriftError, SourceError
@@ -24,7 +24,7 @@ from drift.histogram import Fault, Uncounted
 from drift.holding import LEASE, Overdue, holding, within
 from drift.monitor import Monitor
 from drift.notification import make_events, make_notification
-from drift.planning import plan
+from drift.planning import plan, plan_late
 from drift.sources import Source, open_source
 from drift.standards import Standards
 from drift.steps import step
@@ -65,12 +65,18 @@ class Failed:
 
 
 def run_all(
-    store: Store, monitors: Iterable[Monitor], *, worker: Worker, now: Callable[[], datetime], limit: int | None = None
+    store: Store,
+    monitors: Iterable[Monitor],
+    *,
+    worker: Worker,
+    now: Callable[[], datetime],
+    limit: int | None = None,
+    look_back: bool = True,
 ) -> Iterator[Checked | Failed]:
     """Check the due windows (up to `limit`) of every monitor once; one that fails never stops the next."""
     for monitor in monitors:
         try:
-            yield from run_monitor(store, monitor, worker=worker, now=now, limit=limit)
+            yield from run_monitor(store, monitor, worker=worker, now=now, limit=limit, look_back=look_back)
         except DriftError as error:
             yield Failed(monitor.name, str(error))
         except Exception as error:  # nor may one monitor stop the others
@@ -85,15 +91,20 @@ def run_monitor(
     worker: Worker,
     now: Callable[[], datetime],
     limit: int | None = None,
+    look_back: bool = True,
 ) -> Iterator[Checked]:
     """Check every due window of a monitor once, oldest first; yields each as soon as it is stored.
+
+    With `look_back`, those of the monitor's `lookback` are due as well where the source has changed since.
 
     Raises
     ------
     DriftError
         Where no window of this monitor can be checked: the reference cannot be read, the store is gone.
     """
-    source, definition = within(monitor.deadline, monitor.name, "planning", lambda: _planned(store, monitor, now()))
+    source, definition = within(
+        monitor.deadline, monitor.name, "planning", lambda: _planned(store, monitor, now(), look_back=look_back)
+    )
     free_abandoned(store, definition.monitor_id, worker, now())
     due = store.due(definition, now(), limit)
     if not due:
@@ -115,12 +126,16 @@ def run_monitor(
         except LeaseLost as error:  # it took longer than the lease, and another replica has it by now
             log.warning("%s", error)
             return
-        yield checked
+        if checked is not None:
+            yield checked
 
 
-def _planned(store: Store, monitor: Monitor, now: datetime) -> tuple[Source, Definition]:
+def _planned(store: Store, monitor: Monitor, now: datetime, *, look_back: bool) -> tuple[Source, Definition]:
     source = open_source(monitor)
-    return source, plan(store, monitor, source, now)
+    definition = plan(store, monitor, source, now)
+    if look_back:
+        plan_late(store, monitor, source, definition, now)
+    return source, definition
 
 
 def free_abandoned(store: Store, monitor_id: int, worker: Worker, now: datetime) -> None:
@@ -133,11 +148,18 @@ def free_abandoned(store: Store, monitor_id: int, worker: Worker, now: datetime)
 
 def check_window(
     store: Store, source: Source, standards: Standards, claim: Claim, now: Callable[[], datetime]
-) -> Checked:
-    """Count, compare, decide and store one claimed window."""
+) -> Checked | None:
+    """Count, compare, decide and store one claimed window; None where a second look found nothing new."""
     with holding(store, claim, now):
         step("claimed")
         found = _find(source, standards, claim.window)
+        if claim.late:
+            found = replace(found, before=store.results(claim.monitor, claim.window.start))
+            if found.error:
+                log.warning("window %s of %s cannot be looked at again: %s", claim.window, claim.monitor, found.error)
+            if found.error or found.nothing_new:
+                store.settle(claim)
+                return None
         outcome = _finish(store, standards, claim, found, now)
     standards.checked(claim.window, outcome.segments)
     checked = Checked(claim.monitor, claim.window, claim.revision, outcome)
@@ -186,6 +208,21 @@ class _Found:
     source: Mapping[str, Any]
     new: tuple[str, ...] = ()  # columns that came after the reference was frozen
     judged: Mapping[str, Any] | None = None
+    before: tuple[SegmentResult, ...] = ()  # of a window that is looked at again: what it gave then
+
+    @property
+    def nothing_new(self) -> bool:
+        """Whether the window has the rows it had."""
+        return {part.segment: part.live for part in self.results} == {part.segment: part.live for part in self.before}
+
+    @property
+    def turned(self) -> tuple[SegmentResult, ...]:
+        """The columns whose verdict is not what it was."""
+        then = {(part.segment, c.column): c.verdict for part in self.before for c in part.columns}
+        return tuple(
+            replace(part, columns=tuple(c for c in part.columns if then.get((part.segment, c.column)) is not c.verdict))
+            for part in self.results
+        )
 
     @property
     def verdict(self) -> Verdict:
@@ -252,9 +289,10 @@ def _outcome(
     now: datetime,
 ) -> Outcome:
     monitor = standards.monitor
-    turned = transitions(
-        monitor, claim.window, found.results or Verdict.ERROR, states, now, overdue=claim.before is Verdict.ERROR
-    )
+    # Newer windows were decided on since: what this one said before has had its say already.
+    told = found.turned if claim.late and overtaken(claim.window, states) else found.results
+    overdue = claim.late or claim.before is Verdict.ERROR
+    turned = transitions(monitor, claim.window, told or Verdict.ERROR, states, now, overdue=overdue)
     by_column = {(part.segment, c.column): c for part in found.results for c in part.columns}
     events = make_events(turned, by_column, monitor.name, claim.window, claim.revision, found.error)
     rules = monitor.alerting

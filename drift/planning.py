@@ -1,13 +1,17 @@
 """Which windows there are, and when each is to be checked. The truth is in the store; this only lays them out."""
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime
 
+from drift.errors import SourceError
 from drift.monitor import Monitor
 from drift.sources import Source
 from drift.steps import step
 from drift.store import Definition, Store
 from drift.window import Window, due_at
+
+log = logging.getLogger(__name__)
 
 
 def new_windows(
@@ -38,13 +42,38 @@ def _first(monitor: Monitor, source: Source) -> datetime | None:
 
 
 def plan(store: Store, monitor: Monitor, source: Source, now: datetime) -> Definition:
-    """Plan what has closed since the last window planned; nothing is planned twice."""
+    """Plan what has closed since the last window planned; nothing is planned twice, and only `catch_up` skips any."""
     definition = store.define(monitor.name, monitor.document, now)
     step("planning")
     planned_until = store.last_planned_end(definition.monitor_id)
     store.plan(definition, new_windows(monitor, source, planned_until, now), now)
     step("planned")
+    if monitor.catch_up is not None:
+        told = f"skipped: it was due for longer than catch_up: {monitor.catch_up} allows; `drift backfill` checks it"
+        skipped = store.skip(definition.monitor_id, now - monitor.catch_up, told)
+        if skipped:
+            log.warning("%s: %d windows are skipped, due for longer than catch_up allows", monitor.name, skipped)
     return definition
+
+
+def plan_late(store: Store, monitor: Monitor, source: Source, definition: Definition, now: datetime) -> int:
+    """Make windows of the `lookback` due once more, where the source is not what it was when they were counted.
+
+    Returns
+    -------
+    int
+        How many.
+    """
+    ended = store.ended_since(definition.monitor_id, now - monitor.lookback) if monitor.lookback else []
+    if not ended:
+        return 0
+    try:
+        seen = store.fingerprint(source.provenance())
+    except SourceError as error:  # the newest windows will tell it, if it lasts
+        log.warning("%s: cannot see whether rows came late: %s", monitor.name, error)
+        return 0
+    changed = [one.id for one in ended if one.seen != seen]
+    return store.look_again(changed, seen, now) if changed else 0
 
 
 def backfill(store: Store, monitor: Monitor, source: Source, since: datetime, until: datetime, now: datetime) -> int:

@@ -21,7 +21,7 @@ SCORE_FIELDS = (
 )  # fmt: skip
 WINDOW_FIELDS = (
     "monitor", "window_start", "window_end", "revision", "status", "verdict", "rows", "columns", "drifted", "attempts",
-    "due_at", "message",
+    "due_at", "next_attempt_at", "message",
 )  # fmt: skip
 # What a narrow terminal can do without, the first first.
 SPARE = (

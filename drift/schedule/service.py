@@ -29,6 +29,7 @@ TICK: Final = 30.0  # seconds
 ROUND: Final = 20  # windows of a monitor, until others have their turn
 PLACES: Final = 4  # rounds at once
 DELIVERIES: Final = 5.0  # seconds of a long tick from one look at the outbox to the next
+LOOK: Final = 900.0  # seconds from one look for late rows to the next
 PATIENCE: Final = 3  # ticks without a sign of life until the service is no longer ready
 SILENCE: Final = 300.0  # seconds without one until it is given up
 GRACE: Final = 20.0  # seconds that a window in hand is given to end, told to stop
@@ -97,10 +98,13 @@ class Service:
         self._stopping = threading.Event()
         self._pulse, self._sign = Pulse(), time.monotonic()
         self._rounds = Rounds(
-            lambda monitor: run_all(store, [monitor], worker=worker, now=now, limit=ROUND),
+            lambda monitor: run_all(
+                store, [monitor], worker=worker, now=now, limit=ROUND, look_back=self._looks_back(monitor)
+            ),
             lambda: self.stopping,
             places,
         )
+        self._looked: dict[str, float] = {}  # when, by monitor; each has one round at a time
         self._alarm = Alarm(self.tick, seconds, self._tell_fault)
 
     @property
@@ -181,6 +185,14 @@ class Service:
                 sent = time.monotonic()
         fault = self._deliver()
         self._beat(fault=fault) if fault else self._beat(finished=self._clock(), fault="")
+
+    def _looks_back(self, monitor: Monitor) -> bool:
+        """Whether it is time again: a source that changes all the time would else be counted all the time."""
+        here, last = time.monotonic(), self._looked.get(monitor.name)
+        if last is not None and here - last < LOOK:
+            return False
+        self._looked[monitor.name] = here
+        return True
 
     def _begin(self, monitor: Monitor) -> None:
         # Put behind the others: should this tick end early, the next one begins with those that had no turn.

@@ -5,14 +5,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
 
-from drift.store.interning import insert_new
-from drift.store.records import Claim, Definition, Held, LeaseLost, PlannedWindow
+from drift.store.interning import insert_new, sha256
+from drift.store.records import Claim, Definition, Ended, Held, LeaseLost, PlannedWindow
 from drift.store.tables import monitor, revision, window
 from drift.verdict import Verdict
 from drift.window import Window
 
 Planned = Sequence[tuple[Window, datetime]]
 CHECK = "check"
+LATE = "late"
 
 
 def plan(connection: Connection, definition: Definition, windows: Planned, kind: str) -> int:
@@ -49,11 +50,52 @@ def plan_again(connection: Connection, definition: Definition, windows: Planned)
                 window.c.start_at == interval.start,
                 window.c.end_at == interval.end,
                 window.c.kind == CHECK,
-                window.c.status.in_(["done", "failed"]),
+                window.c.status.in_(["done", "failed", "skipped"]),
             )
-            .values(status="due", due_at=due_at, next_attempt_at=due_at, attempts=0, last_error=None)
+            .values(status="due", due_at=due_at, next_attempt_at=due_at, attempts=0, last_error=None, cause=None)
         ).rowcount
     return again + plan(connection, definition, windows, CHECK)
+
+
+def overdue(monitor_id: int, before: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Which windows were due before an instant and nobody ever began."""
+    return (
+        window.c.monitor_id == monitor_id,
+        window.c.status == "due",
+        window.c.due_at < before,
+        window.c.attempts == 0,
+        window.c.revision == 0,
+    )
+
+
+def has_overdue(connection: Connection, monitor_id: int, before: datetime) -> bool:
+    """Whether there is any window to skip."""
+    return connection.execute(select(window.c.id).where(*overdue(monitor_id, before)).limit(1)).first() is not None
+
+
+def skip(connection: Connection, monitor_id: int, before: datetime, reason: str) -> int:
+    """Leave out windows that were due before an instant; gives their number."""
+    left = update(window).where(*overdue(monitor_id, before)).values(status="skipped", last_error=reason)
+    return connection.execute(left).rowcount
+
+
+def ended_since(connection: Connection, monitor_id: int, since: datetime) -> list[Ended]:
+    """Checked windows that ended after an instant, oldest first, with what their source looked like."""
+    query = (
+        select(window.c.id, window.c.seen, revision.c.source)
+        .join(revision, (revision.c.window_id == window.c.id) & (revision.c.number == window.c.revision))
+        .where(window.c.monitor_id == monitor_id, window.c.status == "done", window.c.end_at > since)
+        .order_by(window.c.start_at)
+    )
+    return [Ended(row.id, row.seen or sha256(row.source)) for row in connection.execute(query)]
+
+
+def look_again(connection: Connection, ids: Sequence[int], seen: str, now: datetime) -> int:
+    """Make checked windows due once more, for a source that looks like this by now."""
+    again = update(window).where(window.c.id.in_(ids), window.c.status == "done")
+    return connection.execute(
+        again.values(status="due", next_attempt_at=now, attempts=0, cause=LATE, seen=seen)
+    ).rowcount
 
 
 def last_planned_end(connection: Connection, monitor_id: int) -> datetime | None:
@@ -181,6 +223,7 @@ def _claim(connection: Connection, row: Row[tuple[object, ...]], definition: Def
         attempt=row.attempts,
         revision=row.revision + 1,
         before=None if before is None else Verdict(before),
+        late=row.cause == LATE,
     )
 
 

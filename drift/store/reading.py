@@ -117,7 +117,7 @@ def windows(
             monitor.c.name.label("monitor"),
             window.c.start_at,
             window.c.end_at,
-            *(window.c[n] for n in ("status", "attempts", "due_at", "last_error")),
+            *(window.c[n] for n in ("status", "attempts", "due_at", "next_attempt_at", "last_error")),
             *(revision.c[n] for n in ("number", "verdict", "rows", "message", "columns", "drifted")),
         )
         .select_from(window)
@@ -139,6 +139,7 @@ def _window(row: Any) -> dict[str, Any]:
         "rows": row.rows,
         "attempts": row.attempts,
         "due_at": format_instant(row.due_at),
+        "next_attempt_at": format_instant(row.next_attempt_at) if row.status == "due" else None,
         "message": row.last_error or row.message or "",
         "columns": row.columns,
         "drifted": row.drifted,

@@ -158,6 +158,22 @@ class PlannedWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """A window that was checked.
+
+    Parameters
+    ----------
+    id : int
+        Its key.
+    seen : str
+        Digest of what its source looked like when it was counted last.
+    """
+
+    id: int
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """A window that a worker is checking.
 
@@ -202,6 +218,8 @@ class Claim:
         Number of the revision that finishing this claim makes.
     before : Verdict or None
         Of the newest revision there is; None where this is the first.
+    late : bool
+        It was checked before, and its source has changed since: a revision is due only where it has other rows.
     """
 
     window_id: int
@@ -214,6 +232,7 @@ class Claim:
     attempt: int
     revision: int
     before: Verdict | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

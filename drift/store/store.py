@@ -16,7 +16,7 @@ from drift.store import identity, outbox, past, planning, reading, results, sche
 from drift.store.clock import SharedClock
 from drift.store.engine import AnswerLost, describe, make_engine, parse_url, sqlite_path, transaction
 from drift.store.interning import AxisBook, sha256
-from drift.store.records import Baseline, Claim, Definition, Delivery, Draft, Held, Outcome, Past, PlannedWindow
+from drift.store.records import Baseline, Claim, Definition, Delivery, Draft, Ended, Held, Outcome, Past, PlannedWindow
 from drift.window import Window
 
 Revisions = Literal["newest", "all"]
@@ -173,6 +173,8 @@ class Store:
         int
             How many were not planned yet, by any definition of the monitor.
         """
+        if not windows:  # the usual case of a tick: no reason to wait for other writers
+            return 0
         with self._write() as connection:
             return planning.plan(connection, definition, windows, kind)
 
@@ -191,6 +193,50 @@ class Store:
         """
         with self._write() as connection:
             return planning.plan_again(connection, definition, windows)
+
+    def skip(self, monitor_id: int, before: datetime, reason: str) -> int:
+        """Leave out windows that were due before then and never begun: they stay, as `skipped`; gives their number."""
+        with self._read() as connection:
+            if not planning.has_overdue(connection, monitor_id, before):
+                return 0
+        with self._write() as connection:
+            return planning.skip(connection, monitor_id, before, reason)
+
+    def ended_since(self, monitor_id: int, since: datetime) -> list[Ended]:
+        """Checked windows that ended after `since`, oldest first."""
+        with self._read() as connection:
+            return planning.ended_since(connection, monitor_id, since)
+
+    def look_again(self, ids: Sequence[int], seen: str, now: datetime) -> int:
+        """Make checked windows due once more, since their source looks otherwise by now; gives their number.
+
+        Parameters
+        ----------
+        ids : sequence of int
+            Their keys.
+        seen : str
+            Digest (`fingerprint`) of what the source looks like.
+        now : datetime
+            When they are due.
+        """
+        with self._write() as connection:
+            return planning.look_again(connection, ids, seen, now)
+
+    def settle(self, claim: Claim) -> None:
+        """End a claim that leaves its window as it was checked before.
+
+        Raises
+        ------
+        LeaseLost
+            Where another worker claimed the window since.
+        """
+        with self._write() as connection:
+            planning.let_go(connection, claim, "done", cause=None)
+
+    @staticmethod
+    def fingerprint(source: Mapping[str, Any]) -> str:
+        """Digest of what a source looks like (`Source.provenance`)."""
+        return sha256(dict(source))
 
     def last_planned_end(self, monitor_id: int) -> datetime | None:
         """Where planning goes on: the end of the newest window, whichever definition planned it."""

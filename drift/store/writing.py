@@ -29,7 +29,7 @@ def finish(connection: Connection, book: AxisBook, claim: Claim, outcome: Outcom
     AlertsMoved
         Where another check of this monitor decided on its alerts meanwhile.
     """
-    ended: dict[str, Any] = {"revision": claim.revision, "last_error": None}
+    ended: dict[str, Any] = {"revision": claim.revision, "last_error": None, "cause": None, "seen": None}
     if outcome.retry_at is None:
         let_go(connection, claim, "done", **ended)
     else:

@@ -69,11 +69,12 @@ class WindowRow(Document):
     window_start: str
     window_end: str
     revision: int | None
-    status: Literal["due", "claimed", "done", "failed"]
+    status: Literal["due", "claimed", "done", "failed", "skipped"]
     verdict: Verdict | None
     rows: int | None
     attempts: int
     due_at: str
+    next_attempt_at: str | None
     message: str
     columns: int | None
     drifted: int | None

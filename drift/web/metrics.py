@@ -61,6 +61,9 @@ class StoreCollector(Collector):
         )
         failing = GaugeMetricFamily("drift_monitor_failing", "1 where it is not checked.", labels=["monitor"])
         waiting = GaugeMetricFamily("drift_windows_waiting", "Windows planned and not checked.", labels=["monitor"])
+        skipped = GaugeMetricFamily(
+            "drift_windows_skipped", "Windows never checked: due for longer than catch_up allows.", labels=["monitor"]
+        )
         firing = GaugeMetricFamily("drift_alerts_firing", "Alerts that fire.", labels=["monitor"])
         success = GaugeMetricFamily(
             "drift_last_success_timestamp_seconds",
@@ -72,10 +75,11 @@ class StoreCollector(Collector):
                 windows.add_metric([one.name, verdict.value], one.verdicts[verdict.value])
             failing.add_metric([one.name], float(bool(one.problem)))
             waiting.add_metric([one.name], one.waiting)
+            skipped.add_metric([one.name], one.skipped)
             firing.add_metric([one.name], len(one.firing))
             if one.succeeded is not None:
                 success.add_metric([one.name], one.succeeded.timestamp())
-        yield from (failing, windows, waiting, firing, success)
+        yield from (failing, windows, waiting, skipped, firing, success)
 
 
 def registry(standings: Callable[[], list[Standing]], store: Store, service: Service) -> CollectorRegistry:

@@ -62,6 +62,8 @@ class Standing:
         Checked windows by the verdict of their newest revision.
     waiting : int
         Windows that are planned and not checked.
+    skipped : int
+        Windows that were due for longer than `catch_up` allows, and so never checked.
     firing : list of mapping
         Its alerts that fire, as `Store.alerts` gives them.
     last : mapping or None
@@ -75,6 +77,7 @@ class Standing:
     succeeded: datetime | None = None
     verdicts: Counter[str] = field(default_factory=Counter)
     waiting: int = 0
+    skipped: int = 0
     firing: list[Mapping[str, Any]] = field(default_factory=list)
     last: Mapping[str, Any] | None = None
 
@@ -132,6 +135,8 @@ def overview(store: Store, monitors: Mapping[str, Monitor], broken: Mapping[str,
             one.verdicts[row["verdict"]] += 1
         if row["status"] in {"due", "claimed"}:
             one.waiting += 1
+        if row["status"] == "skipped":
+            one.skipped += 1
     for row in store.alerts(state="firing"):
         found.setdefault(row["monitor"], Standing(row["monitor"])).firing.append(row)
     return list(found.values())

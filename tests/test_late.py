@@ -1,0 +1,239 @@
+"""Windows that are caught up with, skipped, or looked at again because rows came late; on both databases."""
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import polars as pl
+import pytest
+
+from drift.alert import State
+from drift.check import RETRIES, Checked, run_all
+from drift.monitor import ColumnRule, Columns, FileSource, Monitor, Reference
+from drift.planning import backfill
+from drift.sources import open_source
+from drift.store import Store
+from drift.verdict import Threshold, Verdict
+from drift.window import Period, Window, format_instant
+from drift.worker import Worker
+
+DAY = timedelta(days=1)
+START = datetime(2024, 3, 1, tzinfo=UTC)
+REFERENCE = 10  # days
+
+
+def write_days(path: Path, days: int, *, moved: frozenset[int] = frozenset(), rows: int = 200) -> None:
+    """So many rows a day; `x` lies elsewhere on the days `moved`."""
+    rng = np.random.default_rng(3)
+    drawn = rng.normal(0, 1, (days, rows)) + 3.0 * np.isin(np.arange(days), list(moved))[:, None]
+    times = [START + day * DAY + n * DAY / (rows + 1) for day in range(days) for n in range(rows)]
+    pl.DataFrame({"ts": times, "x": drawn.ravel()}).write_parquet(path)
+
+
+def add_rows(path: Path, day: int, rows: int, at: float) -> None:
+    """Rows that come late, all of them near one value."""
+    frame = pl.read_parquet(path)
+    times = [START + day * DAY + n * DAY / (rows + 1) for n in range(rows)]
+    values = np.random.default_rng(day).normal(at, 0.1, rows)
+    late = pl.DataFrame({"ts": times, "x": values}, schema=frame.schema)
+    pl.concat([frame, late]).write_parquet(path)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data.parquet"
+
+
+@pytest.fixture
+def monitor(data: Path) -> Monitor:
+    return Monitor(
+        name="m",
+        source=FileSource(str(data)),
+        timestamp="ts",
+        reference=Reference(Window(START, START + REFERENCE * DAY)),
+        timezone=ZoneInfo("UTC"),
+        period=Period.parse("1d"),
+        columns=Columns(ColumnRule(limit=Threshold(0.4))),
+        document={"name": "m"},
+    )
+
+
+def check(store: Store, monitor: Monitor, day: float, limit: int | None = None) -> list[Checked]:
+    moment = START + day * DAY
+    found = list(run_all(store, [monitor], worker=Worker("test"), now=lambda: moment, limit=limit))
+    assert all(isinstance(one, Checked) for one in found), found
+    return [one for one in found if isinstance(one, Checked)]
+
+
+def days_of(checked: list[Checked]) -> list[int]:
+    return [(one.window.start - START) // DAY for one in checked]
+
+
+def starts(store: Store, status: str) -> list[int]:
+    wanted = {format_instant(START + day * DAY): day for day in range(100)}
+    return [wanted[row["window_start"]] for row in store.windows("m") if row["status"] == status]
+
+
+@pytest.mark.parametrize("outage", [1, 30])
+def test_after_an_outage_every_window_is_checked_oldest_first(
+    store: Store, monitor: Monitor, data: Path, outage: int
+) -> None:
+    write_days(data, 50, moved=frozenset({13}))
+    check(store, monitor, 12)
+    found = check(store, monitor, 12 + outage)
+    assert days_of(found) == list(range(12, 12 + outage))
+    assert starts(store, "done") == list(range(REFERENCE, 12 + outage))
+
+
+def test_a_bound_on_catching_up_leaves_windows_out_loudly(
+    store: Store, monitor: Monitor, data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_days(data, 50)
+    bound = replace(monitor, catch_up=7 * DAY)
+    check(store, bound, 12)
+    assert days_of(check(store, bound, 42)) == list(range(34, 42)), "due on day 35 and later"
+    assert starts(store, "skipped") == list(range(12, 34))
+    (row,) = [row for row in store.windows("m") if row["window_start"] == format_instant(START + 12 * DAY)]
+    assert (row["verdict"], row["revision"]) == (None, None)
+    assert row["message"].startswith("skipped: it was due for longer than catch_up: 7 days")
+    assert store.counts_by_status()["windows"] == {"done": 10, "skipped": 22}
+    assert [r.levelno for r in caplog.records if "22 windows are skipped" in r.message] == [logging.WARNING]
+    assert check(store, bound, 42) == []
+
+
+def test_a_skipped_window_can_be_checked_by_hand(store: Store, monitor: Monitor, data: Path) -> None:
+    write_days(data, 50)
+    bound = replace(monitor, catch_up=7 * DAY)
+    check(store, bound, 30)
+    before = starts(store, "skipped")
+    now = START + 30 * DAY
+    assert backfill(store, bound, open_source(bound), START + 11 * DAY, START + 13 * DAY, now) == 2
+    assert days_of(check(store, bound, 30)) == [11, 12]
+    assert starts(store, "skipped") == [day for day in before if day not in {11, 12}]
+
+
+def test_a_window_that_was_begun_is_never_skipped(store: Store, monitor: Monitor, data: Path) -> None:
+    write_days(data, 12)
+    check(store, monitor, 11)
+    good = data.read_bytes()
+    data.write_bytes(b"")
+    check(store, monitor, 12)
+    data.write_bytes(good)
+    found = check(store, replace(monitor, catch_up=DAY, end=START + 12 * DAY), 40)
+    assert days_of(found) == [11]
+
+
+def test_rows_that_came_late_make_a_revision_and_fire_once(store: Store, monitor: Monitor, data: Path) -> None:
+    write_days(data, 12)
+    watching = replace(monitor, lookback=2 * DAY)
+    assert days_of(check(store, watching, 12)) == [10, 11]
+    assert check(store, watching, 12.1) == [], "nothing has changed"
+    add_rows(data, 11, 400, at=8.0)
+    (again,) = check(store, watching, 12.2)
+    assert (days_of([again]), again.revision, again.outcome.verdict) == ([11], 2, Verdict.DRIFT)
+    assert [e.transition.after.state for e in again.outcome.events] == [State.FIRING]
+    assert check(store, watching, 12.3) == []
+    revisions = [(row["revision"], row["rows"]) for row in store.windows("m", revisions="all")]
+    assert revisions == [(1, 200), (1, 200), (2, 600)]
+    assert len(store.deliveries_due(START + 13 * DAY)) == 0, "no channel is named"
+
+
+def test_a_changed_source_with_the_same_rows_of_a_window_writes_nothing(
+    store: Store, monitor: Monitor, data: Path
+) -> None:
+    write_days(data, 12)
+    watching = replace(monitor, lookback=5 * DAY)
+    check(store, watching, 12)
+    before = store.windows("m", revisions="all")
+    add_rows(data, 11, 1, at=0.0)
+    assert days_of(check(store, watching, 12.1)) == [11], "the other was counted, and is as it was"
+    after = store.windows("m", revisions="all")
+    assert [row for row in after if row["revision"] == 1][:1] == [{**before[0], "attempts": 1}]
+    assert {row["status"] for row in after} == {"done"}
+    data.touch()
+    assert check(store, watching, 12.2) == []
+    assert len(store.windows("m", revisions="all")) == 3
+
+
+def test_windows_older_than_the_lookback_are_left_alone(store: Store, monitor: Monitor, data: Path) -> None:
+    write_days(data, 14)
+    watching = replace(monitor, lookback=2 * DAY)
+    check(store, watching, 14)
+    add_rows(data, 10, 400, at=8.0)
+    add_rows(data, 12, 400, at=8.0)
+    assert days_of(check(store, watching, 14)) == [12]
+    assert days_of(check(store, monitor, 14)) == [], "without it, never"
+
+
+def test_a_window_overtaken_by_newer_ones_tells_only_what_is_new(store: Store, monitor: Monitor, data: Path) -> None:
+    write_days(data, 14, moved=frozenset({11}))
+    watching = replace(monitor, lookback=5 * DAY)
+    states = {(one.window.start - START) // DAY: [e.transition.after.state for e in one.outcome.events]
+              for one in check(store, watching, 14)}  # fmt: skip
+    assert states == {10: [], 11: [State.FIRING], 12: [State.RESOLVED], 13: []}
+    add_rows(data, 11, 5, at=3.0)  # still drifted: that was told
+    add_rows(data, 12, 400, at=8.0)  # drifted after all
+    found = check(store, watching, 14.1)
+    turned = {day: [e.transition.after.state for e in one.outcome.events]
+              for day, one in zip(days_of(found), found, strict=True)}  # fmt: skip
+    assert turned == {11: [], 12: [State.FIRING]}
+
+
+def test_a_second_look_that_fails_leaves_the_window_as_it_was(
+    store: Store, monitor: Monitor, data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_days(data, 12)
+    watching = replace(monitor, lookback=2 * DAY, end=START + 12 * DAY)
+    check(store, watching, 12)
+    good = data.read_bytes()
+    data.write_bytes(b"")
+    assert check(store, watching, 12.1) == []
+    assert "cannot be looked at again" in caplog.text
+    caplog.clear()
+    assert check(store, watching, 12.2) == []
+    assert "cannot be looked at again" not in caplog.text, "not before the source changes once more"
+    assert [(row["status"], row["verdict"]) for row in store.windows("m")] == [("done", "ok")] * 2
+    data.write_bytes(good)
+    add_rows(data, 11, 400, at=8.0)
+    assert [one.outcome.verdict for one in check(store, watching, 12.3)] == [Verdict.DRIFT]
+
+
+def test_a_second_look_that_was_killed_is_taken_up_again(store: Store, monitor: Monitor, data: Path) -> None:
+    write_days(data, 12)
+    watching = replace(monitor, lookback=1 * DAY)
+    check(store, watching, 12)
+    definition = store.find("m")
+    assert definition is not None
+    (ended,) = store.ended_since(definition.monitor_id, START + 11 * DAY)
+    now = START + 12 * DAY
+    assert store.look_again([ended.id], "else", now) == 1
+    claim = store.claim(ended.id, definition, "elsewhere:1", now, timedelta(minutes=1))
+    assert claim is not None
+    assert claim.late
+    assert check(store, watching, 12.1) == [], "it has the rows it had"
+    assert starts(store, "done") == [10, 11]
+
+
+def test_failed_attempts_are_spread_bounded_and_visible(
+    store: Store, monitor: Monitor, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_days(data, 14)
+    check(store, monitor, 10)
+    waits = {}
+    for name in ("m", "other", "third"):
+        one = replace(monitor, name=name)
+        check(store, one, 11)
+        good = data.read_bytes()
+        data.write_bytes(b"")
+        check(store, one, 12)
+        data.write_bytes(good)
+        (row,) = [row for row in store.windows(name) if row["status"] == "due"]
+        assert (row["attempts"], row["verdict"]) == (1, "error")
+        assert "data.parquet" in row["message"]
+        waits[name] = datetime.fromisoformat(row["next_attempt_at"]) - (START + 12 * DAY)
+    assert all(0.75 * RETRIES[0] <= wait <= RETRIES[0] for wait in waits.values())
+    assert len(set(waits.values())) == 3
+    assert {row["next_attempt_at"] for row in store.windows() if row["status"] == "done"} == {None}
