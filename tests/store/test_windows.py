@@ -1,7 +1,8 @@
 """Windows: planned once, claimed by one, ended by who holds the newest token."""
 
 import threading
-from datetime import datetime, timedelta
+import time
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -238,6 +239,24 @@ def test_the_time_is_the_servers_and_steps_of_the_hosts_clock_do_not_matter(post
         assert clock() - first == timedelta(seconds=FRESH - 1), "told on, not asked"
         seconds[0] += 1
         assert first < clock() < first + timedelta(seconds=FRESH - 1), "asked again"
+
+
+@pytest.mark.postgres
+def test_hosts_whose_clocks_differ_share_the_stores_time(postgres_url: str) -> None:
+    with Store.open(postgres_url) as one, Store.open(postgres_url) as other:
+        other._clock = SharedClock(other._read, lambda: time.monotonic() - 86_400)  # a host of another age
+        definition = defined(one)
+        one.plan(definition, WEEK, NOW)
+        held = one.claim(one.due(definition, one.now())[0].id, definition, "one", one.now(), MINUTE)
+        assert held is not None
+        assert abs(other.now() - one.now()) < timedelta(seconds=5)
+        assert other.due(definition, other.now()) == [], "not to be taken from it"
+
+
+def test_the_time_of_a_file_is_the_hosts(sqlite_url: str) -> None:
+    with Store.open(sqlite_url) as store:
+        before, now, after = datetime.now(UTC), store.now(), datetime.now(UTC)
+    assert before <= now <= after
 
 
 def test_a_claim_ends_once(store: Store) -> None:
