@@ -149,11 +149,16 @@ def renew(connection: Connection, held: Claim, until: datetime) -> bool:
 
 
 def free(connection: Connection, abandoned: Held, now: datetime) -> None:
-    """End the lease of a worker that is no more, unless somebody did before."""
+    """End the lease of a worker that is no more, unless somebody did before; its attempt does not count."""
     connection.execute(
         update(window)
-        .where(window.c.id == abandoned.window_id, window.c.token == abandoned.token, window.c.status == "claimed")
-        .values(lease_until=now)
+        .where(
+            window.c.id == abandoned.window_id,
+            window.c.token == abandoned.token,
+            window.c.status == "claimed",
+            window.c.lease_until > now,
+        )
+        .values(lease_until=now, attempts=window.c.attempts - 1)
     )
 
 

@@ -259,7 +259,10 @@ class Store:
             return planning.renew(connection, claim, until)
 
     def free(self, abandoned: Held, now: datetime) -> None:
-        """End the lease of a worker that is no more. Should it live after all, its token keeps it from writing."""
+        """End the lease of a worker that is no more; the attempt does not count, whatever ended it.
+
+        Should it live after all, it cannot write once another worker has taken the window.
+        """
         with self._write() as connection:
             planning.free(connection, abandoned, now)
 

@@ -357,3 +357,19 @@ def test_a_freed_window_is_due_and_its_old_holder_cannot_write(store: Store) -> 
     assert store.due(definition, NOW) == []
     with pytest.raises(LeaseLost):
         store.release(claim)
+
+
+def test_the_attempts_of_workers_that_were_killed_do_not_use_up_the_retries(store: Store) -> None:
+    definition = defined(store)
+    store.plan(definition, WEEK[:1], NOW)
+    for _ in range(9):
+        (planned,) = store.due(definition, NOW)
+        assert planned.attempts == 0
+        assert store.claim(planned.id, definition, "killed", NOW, MINUTE) is not None
+        (held,) = store.held(definition.monitor_id, NOW)
+        store.free(held, NOW)
+        store.free(held, NOW)  # another replica had the same thought
+    (planned,) = store.due(definition, NOW)
+    claim = store.claim(planned.id, definition, "me", NOW, MINUTE)
+    assert claim is not None
+    assert claim.attempt == 1
