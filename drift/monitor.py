@@ -222,6 +222,8 @@ class Monitor:
         How long after its end a window is looked at again, whenever the source has changed.
     catch_up : timedelta or None
         Windows whose turn is longer ago are skipped; None checks every one, however late.
+    keep : timedelta or None
+        How long histograms and scores are kept, counted from a window's start; None keeps them all.
     reference : Reference
         What is held against.
     columns : Columns
@@ -251,6 +253,7 @@ class Monitor:
     deadline: timedelta = timedelta(hours=1)
     lookback: timedelta = timedelta(0)
     catch_up: timedelta | None = None
+    keep: timedelta | None = None
     columns: Columns = field(default_factory=Columns)
     segments: tuple[str, ...] = ()
     alerting: Alerting = field(default_factory=Alerting)
@@ -273,7 +276,7 @@ class Monitor:
             return self.reference.window
         if self.start is None and span is None:
             return None
-        length = self._memory()
+        length = self.memory
         if self.start is not None:
             end = self.period.window_at(self.start, self.timezone).start
             return Window(self.period.window_at(end - length, self.timezone).start, end)
@@ -282,7 +285,8 @@ class Monitor:
         last = self.period.window_at(begin + length, self.timezone)
         return Window(begin, last.start if last.start - begin >= length else last.end)
 
-    def _memory(self) -> timedelta:
+    @property
+    def memory(self) -> timedelta:
         """How far back a reference that moves looks."""
         reference = self.reference
         if reference.rolling is not None:

@@ -2,7 +2,7 @@
 
 import glob
 from collections.abc import Collection, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -78,7 +78,7 @@ def _monitor(section: MonitorSection, name: str, folder: Path, written: Mapping[
             "the threshold given judges, guarded by the noise; the budget judges only columns whose threshold is "
             f"auto: {left}",
         )
-    return Monitor(
+    built = Monitor(
         name=name,
         source=_source(section.source, folder),
         timestamp=section.timestamp,
@@ -90,6 +90,7 @@ def _monitor(section: MonitorSection, name: str, folder: Path, written: Mapping[
         deadline=section.deadline,
         lookback=section.lookback,
         catch_up=section.catch_up,
+        keep=section.keep,
         columns=columns,
         segments=section.segments,
         alerting=_alerting(section.alert),
@@ -98,6 +99,18 @@ def _monitor(section: MonitorSection, name: str, folder: Path, written: Mapping[
         end=end,
         document=_document(written),
     )
+    _check_keep(built, told)
+    return built
+
+
+def _check_keep(built: Monitor, told: Places) -> None:
+    """What a reference that moves is made of must not be dropped before it is used."""
+    if built.keep is not None and built.reference.moves and built.keep < (needed := built.memory + built.period.length):
+        told.refuse(
+            ("keep",),
+            f"the reference looks back {built.memory.days} days, at windows that would be dropped by then: keep at "
+            f"least {-(-needed // timedelta(days=1))}d, better much more, since windows that drifted are passed over",
+        )
 
 
 def _source(given: SourceSection, folder: Path) -> SourceSpec:

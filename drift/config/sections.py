@@ -271,6 +271,7 @@ class MonitorSection(RuleSection):
     deadline: Annotated[timedelta, PlainValidator(_some_time)] = timedelta(hours=1)
     lookback: Annotated[timedelta, PlainValidator(values.duration)] = timedelta(0)
     catch_up: Annotated[timedelta, PlainValidator(_some_time)] | None = None
+    keep: Annotated[timedelta, PlainValidator(_some_time)] | None = None
     columns: ColumnsSection = ColumnsSection()
     segments: Texts = ()
     false_alarms: Annotated[Budget, PlainValidator(values.false_alarms)] | None = None

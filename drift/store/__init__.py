@@ -15,6 +15,8 @@ from drift.store.records import (
     PlannedWindow,
     Taken,
 )
+from drift.store.retention import thin_out
+from drift.store.standing import Line, Stand
 from drift.store.store import Store
 
 __all__ = [
@@ -27,9 +29,12 @@ __all__ = [
     "Ended",
     "Held",
     "LeaseLost",
+    "Line",
     "Outcome",
     "Past",
     "PlannedWindow",
+    "Stand",
     "Store",
     "Taken",
+    "thin_out",
 ]

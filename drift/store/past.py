@@ -53,6 +53,7 @@ def past(
     rows.sort(key=lambda row: (row.start_at, row.end_at))
     rows = rows if most is None else rows[max(len(rows) - most, 0) :]
     places = _places(connection, [row.id for row in rows])
+    rows, places = _kept(rows, places)
     names = _names(connection, monitor_name)
     histories: dict[str, dict[str, History]] = {}
     drifted: dict[str, dict[str, npt.NDArray[np.bool_]]] = {}
@@ -68,10 +69,11 @@ def past(
 def _checked(monitor_name: str, since: datetime | None, until: datetime | None, before: datetime | None) -> Select[Any]:
     """The newest revision of each window, the newest window first."""
     query = (
-        select(revision.c.id, window.c.start_at, window.c.end_at)
+        select(revision.c.id, revision.c.verdict, window.c.start_at, window.c.end_at)
         .join(window, window.c.id == revision.c.window_id)
         .join(monitor, monitor.c.id == window.c.monitor_id)
         .where(monitor.c.name == monitor_name, window.c.kind == CHECK, revision.c.number == window.c.revision)
+        .where(monitor.c.thinned_until.is_(None) | (window.c.start_at > monitor.c.thinned_until))
         .order_by(window.c.start_at.desc(), window.c.end_at.desc())
     )
     if since is not None:
@@ -79,6 +81,14 @@ def _checked(monitor_name: str, since: datetime | None, until: datetime | None, 
     if until is not None:
         query = query.where(window.c.start_at < until)
     return query if before is None else query.where(window.c.start_at < before)
+
+
+def _kept(rows: list[Any], places: dict[int, Place]) -> tuple[list[Any], dict[int, Place]]:
+    """Without windows that were thinned out: only one that could not be read has no profile by itself."""
+    counted = {number for _, number in places.values()}
+    left = [i for i, row in enumerate(rows) if i in counted or row.verdict == Verdict.ERROR.value]
+    new = {old: number for number, old in enumerate(left)}
+    return [rows[i] for i in left], {key: (segment, new[number]) for key, (segment, number) in places.items()}
 
 
 def _places(connection: Connection, revisions: Sequence[int]) -> dict[int, Place]:

@@ -12,7 +12,7 @@ from drift.alert import AlertState, Fingerprint
 from drift.comparison import SegmentResult
 from drift.errors import StoreError
 from drift.histogram import Profile
-from drift.store import identity, outbox, past, planning, reading, results, schema, writing
+from drift.store import identity, outbox, past, planning, reading, results, retention, schema, standing, writing
 from drift.store.clock import SharedClock
 from drift.store.engine import AnswerLost, describe, make_engine, parse_url, sqlite_path, transaction
 from drift.store.interning import AxisBook, sha256
@@ -384,6 +384,7 @@ class Store:
         until: datetime | None = None,
         segment: str | None = None,
         revisions: Revisions = "newest",
+        most: int | None = None,
     ) -> list[dict[str, Any]]:
         """Scores in the form of `drift scores --json`, oldest window first; windows that start in [since, until)."""
         with self._read() as connection:
@@ -395,6 +396,7 @@ class Store:
                 until=until,
                 segment=segment,
                 revisions=revisions,
+                most=most,
             )
 
     def windows(
@@ -403,10 +405,13 @@ class Store:
         since: datetime | None = None,
         until: datetime | None = None,
         revisions: Revisions = "newest",
+        most: int | None = None,
     ) -> list[dict[str, Any]]:
         """Windows in the form of `drift windows --json`, checked or not, oldest first; starts in [since, until)."""
         with self._read() as connection:
-            return reading.windows(connection, monitor_name=monitor, since=since, until=until, revisions=revisions)
+            return reading.windows(
+                connection, monitor_name=monitor, since=since, until=until, revisions=revisions, most=most
+            )
 
     def alerts(self, monitor: str | None = None, state: str | None = None) -> list[dict[str, Any]]:
         """Alerts in the form of `drift alerts list --json`, those that fire first."""
@@ -464,6 +469,44 @@ class Store:
             return past.past(
                 connection, self._axes, monitor, starts=starts, since=since, until=until, before=before, most=most
             )
+
+    def standings(self, now: datetime) -> list[standing.Stand]:
+        """How every monitor stands, by name; asked in time that does not grow with the windows stored."""
+        with self._read() as connection:
+            return standing.standings(connection, now)
+
+    def delivery_counts(self) -> dict[str, int]:
+        """Deliveries by status."""
+        with self._read() as connection:
+            return outbox.counts(connection)
+
+    def delivery_lines(self) -> list[standing.Line]:
+        """Deliveries that wait, by channel."""
+        with self._read() as connection:
+            return standing.lines(connection)
+
+    def size(self) -> int:
+        """Bytes of the database."""
+        with self._read() as connection:
+            return standing.size(connection)
+
+    # Retention
+
+    def thin(self, monitor: str, before: datetime, most: int) -> int:
+        """Drop histograms and scores of up to `most` windows, the oldest that start before `before`.
+
+        Their verdicts, messages and alerts stay, and they are not planned again.
+
+        Returns
+        -------
+        int
+            How many windows were thinned out; 0 where none is left.
+        """
+        with self._read() as connection:
+            if not retention.old(connection, monitor, before):
+                return 0
+        with self._write() as connection:
+            return retention.thin(connection, monitor, before, most)
 
     def counts_by_status(self) -> dict[str, dict[str, int]]:
         """Numbers of windows and deliveries by status and of alerts by state."""

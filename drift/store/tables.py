@@ -69,7 +69,15 @@ def _one_of(column: str, *values: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
-monitor = Table("monitor", metadata, _key(), _text("name"), _at("created_at"), UniqueConstraint("name"))
+monitor = Table(
+    "monitor",
+    metadata,
+    _key(),
+    _text("name"),
+    _at("created_at"),
+    _at("thinned_until", nullable=True),  # windows that end by then keep their verdicts only
+    UniqueConstraint("name"),
+)
 
 definition = Table(
     "definition",
@@ -142,6 +150,15 @@ window = Table(
     UniqueConstraint("monitor_id", "start_at", "end_at", "kind"),
     Index(None, "monitor_id", "status", "next_attempt_at"),
     _one_of("status", "due", "claimed", "done", "failed", "skipped"),
+)
+
+tally = Table(  # counting a year of windows for each look at a page would take seconds
+    "tally",
+    metadata,
+    _to("monitor", primary_key=True, autoincrement=False),
+    Column("verdict", Words, primary_key=True),  # of the newest revision
+    _count("windows"),
+    sqlite_with_rowid=False,
 )
 
 revision = Table(
@@ -252,6 +269,7 @@ alert = Table(
     _count("version"),
     UniqueConstraint("fingerprint"),
     Index(None, "monitor_id"),
+    Index(None, "state"),
     _one_of("state", "ok", "pending", "firing", "resolved"),
 )
 

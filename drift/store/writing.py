@@ -14,6 +14,8 @@ from drift.store.interning import AxisBook, MethodKey, column_ids, method_ids, m
 from drift.store.planning import let_go
 from drift.store.profiles import write_profiles
 from drift.store.records import AlertsMoved, Claim, Event, Outcome
+from drift.store.retention import reopen
+from drift.store.standing import count
 from drift.store.tables import COUNTS_DTYPE, alert, delivery, event, monitor, notification, revision, score
 from drift.store.types import Words
 from drift.verdict import Verdict
@@ -40,9 +42,11 @@ def finish(connection: Connection, book: AxisBook, claim: Claim, outcome: Outcom
     connection.execute(select(monitor.c.id).where(monitor.c.id == claim.monitor_id).with_for_update(key_share=True))
     step("revision")
     revision_id = _write_revision(connection, claim, outcome, now)
+    count(connection, claim.monitor_id, claim.before, outcome.verdict)
     step("profiles")
     profiles = {s.segment: s.live for s in outcome.segments}
     keys = write_profiles(connection, book, claim.monitor_id, "revision_id", revision_id, profiles)
+    reopen(connection, claim.monitor_id, claim.window.start)
     step("scores")
     _write_scores(connection, claim.monitor_id, keys, outcome)
     step("alerts")

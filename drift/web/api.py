@@ -3,9 +3,10 @@
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
-from typing import Annotated, Any, Literal
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
@@ -14,6 +15,9 @@ from drift.monitor import Monitor
 from drift.store import Store
 from drift.web import documents
 from drift.web.overview import Standing
+
+MOST: Final = 100_000
+"""Rows in one answer: about 40 MB; a year of a wide monitor would take the memory of the service."""
 
 
 class StrictJSON(JSONResponse):
@@ -79,6 +83,16 @@ def _aware(moment: datetime | None, zone: tzinfo) -> datetime | None:
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=zone)
 
 
+def _bounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All of them or a refusal: rows left out in silence would be taken for all there are."""
+    if len(rows) > MOST:
+        raise HTTPException(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"more than {MOST} rows; ask for less at a time: one monitor, one column, from and to",
+        )
+    return rows
+
+
 def api(store: Store, monitors: Mapping[str, Monitor], standings: Callable[[], list[Standing]]) -> APIRouter:
     """The routes.
 
@@ -101,12 +115,13 @@ def api(store: Store, monitors: Mapping[str, Monitor], standings: Callable[[], l
     @router.get("/scores", response_model=documents.Scores)
     def read_scores(wanted: Annotated[ScoreFilter, Query()]) -> StrictJSON:
         """A score for each column of each window."""
-        return StrictJSON({"version": 1, "scores": store.scores(**wanted.arguments(monitors))})
+        return StrictJSON({"version": 1, "scores": _bounded(store.scores(**wanted.arguments(monitors), most=MOST + 1))})
 
     @router.get("/windows", response_model=documents.Windows)
     def read_windows(wanted: Annotated[WindowFilter, Query()]) -> StrictJSON:
         """The windows planned and checked, with what became of them."""
-        return StrictJSON({"version": 1, "windows": store.windows(**wanted.arguments(monitors))})
+        found = _bounded(store.windows(**wanted.arguments(monitors), most=MOST + 1))
+        return StrictJSON({"version": 1, "windows": found})
 
     @router.get("/alerts", response_model=documents.Alerts)
     def read_alerts(wanted: Annotated[AlertFilter, Query()]) -> StrictJSON:

@@ -64,7 +64,7 @@ class Site:
 
     def standings(self) -> list[Standing]:
         """How every monitor stands."""
-        return overview(self.store, self.monitors, self.broken, self.service.pulse)
+        return overview(self.store, self.monitors, self.broken, self.service.pulse, self.now())
 
 
 def create_app(site: Site, access: Access) -> FastAPI:
@@ -122,7 +122,7 @@ def _add_probes(app: FastAPI, site: Site) -> None:
 
 
 def _add_metrics(app: FastAPI, site: Site) -> None:
-    metrics = registry(site.standings, site.store, site.service)
+    metrics = registry(site.standings, site.store, site.service, site.now)
 
     @app.get("/metrics", tags=["metrics"], response_class=PlainTextResponse)
     def scrape() -> Response:

@@ -31,6 +31,7 @@ class MonitorRow(Document):
     message: str | None
     firing: int
     waiting: int
+    skipped: int
     last_success: str | None
     problem: str
 

@@ -1,13 +1,12 @@
 """How every monitor stands, read from the store once: for the page, the API and the metrics."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from drift.monitor import Monitor
-from drift.store import Store
+from drift.store import Stand, Store
 from drift.window import format_instant
 
 
@@ -58,16 +57,10 @@ class Standing:
         Why it is not checked; empty where it is.
     succeeded : datetime or None
         When all its due windows could last be checked, by this process.
-    verdicts : mapping of str to int
-        Checked windows by the verdict of their newest revision.
-    waiting : int
-        Windows that are planned and not checked.
-    skipped : int
-        Windows that were due for longer than `catch_up` allows, and so never checked.
     firing : list of mapping
         Its alerts that fire, as `Store.alerts` gives them.
-    last : mapping or None
-        The newest checked window, as `Store.windows` gives it.
+    stand : Stand
+        What the store tells of it: windows by verdict, the newest one, what waits.
     """
 
     name: str
@@ -75,11 +68,13 @@ class Standing:
     stored: bool = False
     problem: str = ""
     succeeded: datetime | None = None
-    verdicts: Counter[str] = field(default_factory=Counter)
-    waiting: int = 0
-    skipped: int = 0
     firing: list[Mapping[str, Any]] = field(default_factory=list)
-    last: Mapping[str, Any] | None = None
+    stand: Stand = field(default_factory=lambda: Stand(""))
+
+    @property
+    def last(self) -> Mapping[str, Any] | None:
+        """The newest checked window, as `Store.windows` gives it."""
+        return self.stand.last
 
     def to_dict(self) -> dict[str, Any]:
         """A row of `/api/v1/monitors`."""
@@ -91,7 +86,8 @@ class Standing:
             "timezone": None if self.monitor is None else str(self.monitor.timezone),
             **{key: last.get(key) for key in LAST},
             "firing": len(self.firing),
-            "waiting": self.waiting,
+            "waiting": self.stand.waiting,
+            "skipped": self.stand.skipped,
             "last_success": None if self.succeeded is None else format_instant(self.succeeded),
             "problem": self.problem,
         }
@@ -100,7 +96,9 @@ class Standing:
 LAST = ("window_start", "window_end", "revision", "verdict", "rows", "columns", "drifted", "message")
 
 
-def overview(store: Store, monitors: Mapping[str, Monitor], broken: Mapping[str, str], pulse: Pulse) -> list[Standing]:
+def overview(
+    store: Store, monitors: Mapping[str, Monitor], broken: Mapping[str, str], pulse: Pulse, now: datetime
+) -> list[Standing]:
     """Every monitor that is configured, or that the store knows, by name.
 
     Parameters
@@ -113,30 +111,24 @@ def overview(store: Store, monitors: Mapping[str, Monitor], broken: Mapping[str,
         Those whose configuration cannot be used, and why.
     pulse : Pulse
         What they did last.
+    now : datetime
+        The time, with a time zone.
 
     Raises
     ------
     StoreError
         Where the store cannot be read.
     """
-    stored = set(store.monitors())
+    stored = {one.monitor: one for one in store.standings(now)}
     found = {name: Standing(name) for name in sorted({*monitors, *broken, *stored})}
     for name, one in found.items():
         one.stored = name in stored
+        one.stand = stored.get(name, one.stand)
         one.monitor = monitors.get(name)
         one.succeeded = pulse.succeeded.get(name)
         one.problem = broken.get(name) or pulse.failed.get(name, "")
         if not one.problem and one.monitor is None:
             one.problem = "no longer configured"
-    for row in store.windows():
-        one = found.setdefault(row["monitor"], Standing(row["monitor"]))
-        if row["verdict"] is not None:
-            one.last = row  # oldest first
-            one.verdicts[row["verdict"]] += 1
-        if row["status"] in {"due", "claimed"}:
-            one.waiting += 1
-        if row["status"] == "skipped":
-            one.skipped += 1
     for row in store.alerts(state="firing"):
         found.setdefault(row["monitor"], Standing(row["monitor"])).firing.append(row)
     return list(found.values())

@@ -179,6 +179,7 @@ def test_an_outcome_is_written_whole_or_not_at_all(store_url: str, break_it: Bre
     assert grown == {"revision", "profile", "histogram", "score", "alert", "event", "notification", "delivery"} | {
         "axis",
         "method",
+        "tally",
         "watched_column",
     }
 

@@ -1,5 +1,6 @@
 """What the pages, the API and the metrics tell: the same as the store, whatever the names are."""
 
+import re
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -11,6 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from drift.web import documents
+from drift.window import Window
 
 DOCUMENTS = {
     "monitors": documents.Monitors,
@@ -101,6 +103,60 @@ def test_metrics_tell_what_the_store_tells(served: Any, make: Any) -> None:
     assert metrics(served)["drift_tick_age_seconds",] == 91
     assert metrics(served)["drift_ready",] == 0
     assert "no sign of life for 91 s" in served.get("/readyz").text
+
+
+def test_metrics_tell_what_waits_and_how_long(served: Any, make: Any) -> None:
+    name, now = make.NAME, served.clock[0]
+    assert ("drift_lag_seconds", name) not in metrics(served), "nothing was checked, so there is no newest window"
+    served.service.tick()
+    found = metrics(served)
+    assert found["drift_lag_seconds", name] == (now - make.LAST).total_seconds() == 3600
+    assert found["drift_last_check_timestamp_seconds", name] == now.timestamp()
+    assert found["drift_windows_overdue", name] == found["drift_oldest_due_window_age_seconds", name] == 0
+    assert found["drift_windows_skipped", name] == 0
+    assert found["drift_store_size_bytes",] == served.store.size()
+    assert ("drift_deliveries_waiting", "team") not in found, "all is sent"
+
+    again = served.store.find(name)
+    last = Window(make.LAST - timedelta(days=1), make.LAST)
+    served.store.plan_again(again, [(last, now - timedelta(hours=2))], now)
+    found = metrics(served)
+    assert found["drift_windows_waiting", name] == found["drift_windows_overdue", name] == 1
+    assert found["drift_oldest_due_window_age_seconds", name] == 7200
+    assert found["drift_windows", name, "drift"] == 3, "what was found before stands until it is found again"
+
+
+def test_metrics_tell_of_deliveries_that_wait(served: Any) -> None:
+    told = served.config.folder / "told.jsonl"
+    told.mkdir()  # a folder where the channel's file should be: it can take nothing
+    served.service.tick()
+    served.clock[0] += timedelta(hours=1)
+    found = metrics(served)
+    assert found["drift_deliveries", "pending"] == found["drift_deliveries_waiting", "team"] == 1
+    assert found["drift_oldest_delivery_age_seconds", "team"] == 3600
+
+
+def test_names_of_metrics_keep_to_the_conventions_of_prometheus(served: Any) -> None:
+    """Base units at the end, nothing that only counters and histograms are called."""
+    served.service.tick()
+    families = list(text_string_to_metric_families(served.get("/metrics").text))
+    assert len({family.name for family in families}) == len(families) > 10
+    for family in families:
+        assert re.fullmatch(r"drift_[a-z_]+", family.name)
+        assert family.documentation.endswith(".")
+        assert not re.search(r"_(total|count|sum|bucket|ms|minutes|hours|mb)$", family.name)
+        for measure, unit in {"age": "seconds", "timestamp": "seconds", "lag": "seconds", "size": "bytes"}.items():
+            assert family.name.endswith(f"_{unit}") or measure not in family.name.split("_")
+
+
+def test_an_answer_that_would_be_too_long_is_refused_not_cut(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    served.service.tick()
+    monkeypatch.setattr("drift.web.api.MOST", 11)  # of 12 scores and 6 windows
+    answer = served.get("/api/v1/scores")
+    assert answer.status_code == 422
+    assert "more than 11 rows" in answer.json()["detail"]
+    assert len(served.get("/api/v1/scores", params={"column": "amount"}).json()["scores"]) == 6
+    assert len(served.get("/api/v1/windows").json()["windows"]) == 6
 
 
 def test_the_list_leads_to_every_report(served: Any, make: Any) -> None:
