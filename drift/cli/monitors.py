@@ -104,12 +104,15 @@ def run(
     as_json: AsJson = False,
     fail_on: Fail = FailOn.DRIFT,
 ) -> None:
-    """Check every due window once, oldest first, deliver what is to be told, exit."""
+    """Check every due window once, oldest first, deliver what is to be told, thin out what is old (`keep`), exit."""
+    from drift.store import thin_out
+
     loaded = load_config(config)
     channels = open_channels(loaded)  # what is wrong with one is told before anything is checked
     with open_store(loaded) as store:
         checked, failed = check_monitors(store, chosen(loaded, monitor), visible=not as_json)
         undelivered = deliver(store, channels)
+        thin_out(store, chosen(loaded, monitor), store.now())
     finish(loaded, checked, failed, undelivered, as_json=as_json, fail_on=fail_on)
 
 

@@ -22,7 +22,7 @@ from drift.monitor import Monitor
 from drift.schedule.alarm import Alarm
 from drift.schedule.pulse import Pulse
 from drift.schedule.rounds import Round, Rounds
-from drift.store import Store
+from drift.store import Store, thin_out
 from drift.worker import Worker
 
 TICK: Final = 30.0  # seconds
@@ -183,7 +183,7 @@ class Service:
                     self._beat(fault=fault)
                     return
                 sent = time.monotonic()
-        fault = self._deliver()
+        fault = self._deliver() or self._thin_out()
         self._beat(fault=fault) if fault else self._beat(finished=self._clock(), fault="")
 
     def _looks_back(self, monitor: Monitor) -> bool:
@@ -226,6 +226,15 @@ class Service:
                 drain(self._store, self._channels, self._now, rng=self._rng, stopping=lambda: self.stopping)
             except DriftError as error:  # the store: deliveries wait there until it is back
                 log.warning("deliveries wait: %s", error)
+                return str(error)
+        return ""
+
+    def _thin_out(self) -> str:
+        if not self.stopping:
+            try:
+                thin_out(self._store, self._monitors, self._now())
+            except StoreError as error:
+                log.warning("old windows stay for now: %s", error)
                 return str(error)
         return ""
 

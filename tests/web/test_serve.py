@@ -96,6 +96,24 @@ def test_killed_in_the_middle_every_window_is_checked_exactly_once(project: Path
         assert without_times(calm.alerts()) == alerts
 
 
+def test_what_is_older_than_keep_is_thinned_out_by_a_tick_and_by_a_run(project: Path, make: Any) -> None:
+    text = project.read_text(encoding="utf-8")
+    config = load(project, {}, strict=True)
+    with Store.open(config.store) as store:
+        make.service_of(config, store, lambda: make.LAST).tick()
+        whole, windows = store.scores(), store.windows()
+        project.write_text(text.replace("    window:", "    keep: 2d\n    window:"), encoding="utf-8")
+        make.service_of(load(project, {}, strict=True), store, lambda: make.LAST).tick()
+        assert [row["window_start"] for row in store.scores(column="amount")] == days(make)[4:]
+        assert store.scores() == whole[8:]
+        assert store.windows() == windows
+    result = CliRunner().invoke(app, ["run", "--fail-on", "never", "-c", str(project)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output  # years later
+    with Store.open(config.store) as store:
+        assert store.scores() == []
+        assert store.windows() == windows
+
+
 def test_a_token_opens_and_nothing_else_does(project: Path, make: Any) -> None:
     with make.running(project.parent, "--host", "0.0.0.0", DRIFT_TOKEN="open-sesame") as service:
         make.wait_for(service.is_ready)
