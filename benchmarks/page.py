@@ -10,7 +10,7 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
 RESULTS: Final = ROOT / "benchmarks" / "results"
-GOAL_ROWS: Final = "1000000"
+GOAL_ROWS: Final = "1M"
 PEERS: Final = (
     "evidently",
     "evidently_lean",
@@ -47,10 +47,20 @@ def replaced(text: str, name: str, part: str) -> str:
 def peers(results: Mapping[str, Any]) -> str:
     """Machine, versions, one table a size, and the goals with what came of them."""
     parts = [machine(results), versions(results)]
-    for rows, found in results["sizes"].items():
-        parts += [f"### {int(rows):,} rows by 20 columns, each side", table(found, results["tools"])]
+    for key, found in results["sizes"].items():
+        rows, columns = size(key)
+        parts.append(f"### {rows:,} rows by {columns} columns, each side")
+        parts += [results["notes"][key]] if key in results.get("notes", {}) else []
+        parts.append(table(found, results["tools"]))
     parts += ["### Goals", goals(results)]
     return "\n\n".join(parts)
+
+
+def size(text: str) -> tuple[int, int]:
+    """``1M``, ``1000000`` or ``1Mx200``: rows and columns."""
+    rows, _, columns = text.partition("x")
+    unit = {"k": 1_000, "M": 1_000_000}.get(rows[-1:], 1)
+    return int(rows.rstrip("kM")) * unit, int(columns or 20)
 
 
 def machine(results: Mapping[str, Any]) -> str:

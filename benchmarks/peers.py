@@ -81,9 +81,10 @@ def run(tool: Tool, files: tuple[Path, Path], limit: float) -> dict[str, Any]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def measured(tools: list[Tool], rows: int, rounds: int, limit: float, broken: dict[str, str]) -> dict[str, Any]:
+def measured(tools: list[Tool], size: str, rounds: int, limit: float, broken: dict[str, str]) -> dict[str, Any]:
     """All tools in turn, again and again, each round begun by another; a tool that failed is not tried again."""
-    files = data.files(rows)
+    rows, columns = page.size(size)
+    files = data.files(rows, columns - columns // 4, columns // 4)
     found: dict[str, Any] = {
         tool.name: {"runs": [], "error": broken.get(tool.distribution, ""), "scored": 0} for tool in tools
     }
@@ -107,7 +108,8 @@ def measured(tools: list[Tool], rows: int, rounds: int, limit: float, broken: di
 def main() -> None:
     """Make environments and data, measure, write the results and the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", default="100k,1M", help="sizes of each side, as 100k,1M,10M")
+    parser.add_argument("--rows", default="100k,1M", help="sizes of each side, as 100k,1M,10M; 1Mx200 has 200 columns")
+    parser.add_argument("--add", action="store_true", help="other sizes than those in the results: keep those")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="tools by name, as drift,frouros; default all")
     parser.add_argument("--limit", type=float, default=600, help="seconds that one run of one tool may take")
@@ -126,12 +128,17 @@ def main() -> None:
         "versions": {name: environments.versions(name, name) for name in used if name not in broken},
         "tools": {tool.name: {"label": tool.label, "distribution": tool.distribution} for tool in chosen},
         "sizes": {
-            str(rows): measured(chosen, rows, options.rounds, options.limit, broken)
-            for rows in map(data.number, options.rows.split(","))
+            size: measured(chosen, size, options.rounds, options.limit, broken) for size in options.rows.split(",")
         },
     }
     print(page.peers(results))
-    if not options.quick and not options.only:
+    if options.add:
+        before = json.loads(RESULTS.read_text())
+        told_how = f"`{results['command']}`, rounds: {options.rounds}, {told['date']}, load average {told['load']}."
+        before["sizes"].update(results["sizes"])
+        before.setdefault("notes", {}).update(dict.fromkeys(results["sizes"], told_how))
+        results = before
+    if not options.quick and (options.add or not options.only):
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         page.renew()

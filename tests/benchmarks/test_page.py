@@ -58,3 +58,9 @@ def test_parts_of_the_page_are_replaced_and_prose_stays() -> None:
 
 def test_three_digits() -> None:
     assert [page.short(x) for x in (0.0123456, 4.5678, 1234.5, None)] == ["0.0123", "4.57", "1,234", ""]
+
+
+def test_a_size_is_rows_and_columns() -> None:
+    assert page.size("100k") == (100_000, 20)
+    assert page.size("1Mx200") == (1_000_000, 200)
+    assert page.size("250") == (250, 20)
