@@ -83,12 +83,13 @@ def test_the_least_configuration_takes_the_cores_defaults(loaded, monitor, tmp_p
     assert (m.columns, m.alerting, m.segments) == (Columns(), Alerting(), ())
     assert (m.timezone, m.period, m.schedule, m.delay) == (ZoneInfo("UTC"), Period(1, "d"), None, timedelta(0))
     assert (m.start, m.end) == (None, None)
-    assert (m.deadline, m.lookback, m.catch_up) == (timedelta(hours=1), timedelta(0), None)
+    assert (m.deadline, m.lookback, m.catch_up, m.keep) == (timedelta(hours=1), timedelta(0), None, None)
     assert m.budget == Budget(1, timedelta(days=90))
 
 
 def test_lengths_of_time_are_read(loaded, monitor):
-    m = loaded(monitor + "    deadline: 90s\n    lookback: 2d\n    catch_up: 4w\n").monitors["m"]
+    m = loaded(monitor + "    deadline: 90s\n    lookback: 2d\n    catch_up: 4w\n    keep: 400d\n").monitors["m"]
+    assert m.keep == timedelta(days=400)
     assert (m.deadline, m.lookback, m.catch_up) == (timedelta(seconds=90), timedelta(days=2), timedelta(days=28))
 
 

@@ -34,6 +34,19 @@ def test_a_reference_that_moves_reaches_the_core(loaded, monitor, written, refer
 
 
 @pytest.mark.parametrize(
+    ("reference", "least"),  # what it looks back, and one window of a day
+    [("{rolling: 28d}", 29), ("{seasonal: 1w, windows: 3}", 22), ("{seasonal: 1y, windows: 3}", 364 + 7 + 1)],
+)
+def test_windows_that_a_reference_is_made_of_are_kept(loaded, errors, monitor, reference, least):
+    text = monitor.replace(STRETCH, reference)
+    assert loaded(text + f"    keep: {least}d\n").monitors["m"].keep == least * DAY
+    (told,) = errors(text + f"    keep: {least - 1}d\n")
+    assert told.startswith("7: monitors.m.keep: ")
+    assert f"at least {least}d" in told
+    assert loaded(monitor + "    keep: 1d\n").monitors["m"].keep == DAY  # a frozen one is kept for ever
+
+
+@pytest.mark.parametrize(
     ("season", "window"),
     [("1w", "15m"), ("1w", "1h"), ("1w", "7h"), ("1w", "1d"), ("5w", "5d"), ("4w", "2w"), ("1y", "1w"), ("1y", "1h")],
 )
