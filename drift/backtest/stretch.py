@@ -73,7 +73,7 @@ def stored_stretch(
     Raises
     ------
     StoreError
-        Where no window of that stretch was checked.
+        Where no window of that stretch was checked, or none has its histograms any longer.
     """
     past = store.past(monitor.name, until=until)
     rows = {}
@@ -86,6 +86,13 @@ def stored_stretch(
         when = f" from {since or 'the first'} to {until or 'the last'}" if since or until else ""
         raise StoreError(
             f"monitor {monitor.name!r} has no checked window of {monitor.period}{when}; `drift run` checks"
+        )
+    counted = frozenset(past.windows)
+    rows = {window: number for window, number in rows.items() if window in counted}
+    if not rows:
+        raise StoreError(
+            f"the histograms of these windows of monitor {monitor.name!r} are dropped (`keep` is {monitor.keep}): "
+            "their verdicts are all that is left; try a later stretch, or backfill this one while its data is there"
         )
     verdicts: dict[Window, dict[str, dict[str, tuple[Verdict, str]]]] = {window: {} for window in rows}
     at: dict[tuple[str, str], Window] = {}  # one window has hundreds of rows: its times are read once
