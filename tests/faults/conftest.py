@@ -1,0 +1,22 @@
+"""The bench of the short form."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from .bench import Bench
+from .nursery import Nursery
+from .servers import Databases
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Forks the short processes."""
+    with Nursery() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def bench(postgres_server: str, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """Stores on both databases, seed 1."""
+    return Bench(tmp_path_factory.mktemp("faults"), Databases(postgres_server), nursery)

@@ -1,0 +1,57 @@
+"""The short form, part two: database, disk and receiver fail. Five zeros each."""
+
+import pytest
+
+from . import database, disks, receivers, soak
+from .bench import Bench, Result
+
+pytestmark = [pytest.mark.slow, pytest.mark.postgres]
+
+
+def sound(result: Result) -> bool:
+    """Whether all five counters are zero."""
+    return result.counts.faults == (0, 0, 0, 0, 0)
+
+
+def test_a_database_that_goes_in_the_midst_of_a_run_costs_nothing(bench: Bench) -> None:
+    assert sound(database.gone(bench, "postgresql"))
+
+
+def test_a_service_goes_on_when_its_database_is_back(bench: Bench) -> None:
+    assert sound(database.gone_for_a_while(bench, "postgresql"))
+
+
+def test_a_commit_without_an_answer_is_neither_lost_nor_done_twice(bench: Bench) -> None:
+    assert sound(database.lost_commits(bench, "postgresql"))
+
+
+def test_a_database_that_stands_still_past_the_lease_costs_nothing(bench: Bench) -> None:
+    assert sound(database.frozen(bench, "postgresql"))
+
+
+def test_a_full_disk_holds_a_store_up_until_there_is_room(bench: Bench) -> None:
+    assert sound(disks.store_full(bench, "sqlite"))
+
+
+def test_a_report_that_does_not_fit_leaves_the_old_one_whole(bench: Bench) -> None:
+    assert sound(disks.report_full(bench, "sqlite"))
+
+
+def test_messages_wait_for_a_receiver_that_misbehaves(bench: Bench) -> None:
+    assert sound(receivers.passing(bench, "sqlite"))
+
+
+def test_what_is_refused_for_good_is_given_up_loudly(bench: Bench) -> None:
+    assert sound(receivers.for_good(bench, "sqlite"))
+
+
+def test_nothing_is_sent_to_a_receiver_that_nobody_vouches_for(bench: Bench) -> None:
+    assert sound(receivers.bad_tls(bench, "sqlite"))
+
+
+def test_many_turns_that_waited_come_in_order_and_grouped(bench: Bench) -> None:
+    assert sound(receivers.waiting(bench, "postgresql"))
+
+
+def test_everything_at_random_costs_nothing(bench: Bench) -> None:
+    assert sound(soak.soak(bench, "postgresql"))
