@@ -115,12 +115,12 @@ def _ready(now: datetime) -> ColumnElement[bool]:
 
 def due(connection: Connection, monitor_id: int, now: datetime, limit: int | None) -> list[PlannedWindow]:
     """Windows to check, oldest first, up to the first that another worker holds: alerts are decided in order."""
-    holding = select(func.min(window.c.start_at)).where(*_held(monitor_id, now)).scalar_subquery()
+    holding = select(func.min(_start())).where(*_held(monitor_id, now)).scalar_subquery()
     query = (
         select(window)
-        .where(window.c.monitor_id == monitor_id, _ready(now))
+        .where(window.c.monitor_id == monitor_id, window.c.status.in_(["due", "claimed"]), _ready(now))
         .where(or_(holding.is_(None), window.c.start_at < holding))
-        .order_by(window.c.start_at, window.c.end_at, window.c.id)
+        .order_by(_start(), window.c.end_at, window.c.id)
         .limit(limit)
     )
     return [
@@ -129,9 +129,14 @@ def due(connection: Connection, monitor_id: int, now: datetime, limit: int | Non
     ]
 
 
+def _start() -> ColumnElement[datetime]:
+    """A window's start, not to be had from an index: SQLite would walk a year in order for the few that wait."""
+    return func.coalesce(window.c.start_at, window.c.end_at)
+
+
 def held(connection: Connection, monitor_id: int, now: datetime) -> list[Held]:
     """Windows that workers hold, oldest first."""
-    query = select(window).where(*_held(monitor_id, now)).order_by(window.c.start_at)
+    query = select(window).where(*_held(monitor_id, now)).order_by(_start())
     return [
         Held(row.id, Window(row.start_at, row.end_at), row.token, row.lease_owner or "", row.lease_until)
         for row in connection.execute(query)

@@ -149,6 +149,7 @@ window = Table(
     # Two processes with different definitions of one monitor must not check a window twice either.
     UniqueConstraint("monitor_id", "start_at", "end_at", "kind"),
     Index(None, "monitor_id", "status", "next_attempt_at"),
+    Index(None, "monitor_id", "end_at"),  # where planning goes on, asked at every tick
     _one_of("status", "due", "claimed", "done", "failed", "skipped"),
 )
 

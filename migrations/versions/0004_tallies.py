@@ -1,4 +1,4 @@
-"""Windows counted by verdict as they are written, an index on alerts by state, how far old windows were thinned out.
+"""Windows counted by verdict as they are written, indexes for what every tick asks, how far old windows were thinned.
 
 A migration stands for ever: it imports nothing from drift, and names its constraints itself. The tally is filled from
 the windows there are; nothing else is touched.
@@ -32,9 +32,11 @@ def upgrade() -> None:
     )
     op.add_column("monitor", sa.Column("thinned_until", sa.DateTime(timezone=True), nullable=True))
     op.create_index("ix_alert_state", "alert", ["state"])
+    op.create_index("ix_window_monitor_id_end_at", "window", ["monitor_id", "end_at"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_window_monitor_id_end_at", "window")
     op.drop_index("ix_alert_state", "alert")
     op.drop_column("monitor", "thinned_until")
     op.drop_table("tally")

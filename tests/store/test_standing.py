@@ -1,6 +1,8 @@
 """How monitors and queues stand: what a count over all rows says, without counting all rows."""
 
+import re
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -106,33 +108,51 @@ def test_the_same_few_statements_whatever_the_number_of_monitors(filled: Store) 
     assert len(statements(filled)) == one
 
 
-def statements(store: Store) -> list[str]:
+def statements(store: Store, question: Callable[[], object] | None = None) -> list[str]:
+    """What is asked of the database; by default, how monitors stand."""
     asked: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         asked.append(statement)
 
     event.listen(store._engine, "before_cursor_execute", note)
-    store.standings(NOW)
+    (question or (lambda: store.standings(NOW)))()
     event.remove(store._engine, "before_cursor_execute", note)
     return asked
 
 
-def test_sqlite_walks_through_no_table_of_windows(sqlite_url: str) -> None:
-    """Its plan steps into indexes for each monitor: SCAN of window or revision would grow with the years stored."""
-    with Store.open(sqlite_url) as store:
-        asked = statements(store)
-    engine = create_engine(parse_url(sqlite_url))
+def steps(url: str, asked: Sequence[str]) -> list[str]:
+    """SQLite's plan."""
+    engine = create_engine(parse_url(url))
     with engine.connect() as connection:
-        plans = [
+        found = [
             row[3]
             for statement in asked
             if statement.startswith("SELECT")
             for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, (None,) * statement.count("?"))
         ]
     engine.dispose()
-    assert any("SEARCH window" in step for step in plans)
-    assert not [step for step in plans if step.startswith(("SCAN window", "SCAN revision"))]
+    return found
+
+
+def test_sqlite_walks_through_no_table_of_windows(sqlite_url: str) -> None:
+    """Its plan steps into indexes for each monitor: SCAN of window or revision would grow with the years stored."""
+    with Store.open(sqlite_url) as store:
+        plan = steps(sqlite_url, statements(store))
+    assert any("SEARCH window" in step for step in plan)
+    assert not [step for step in plan if step.startswith(("SCAN window", "SCAN revision"))]
+
+
+@pytest.mark.parametrize("question", ["due", "held", "last_planned_end"])
+def test_what_every_tick_asks_is_found_by_status_or_end_not_along_all_starts(sqlite_url: str, question: str) -> None:
+    with Store.open(sqlite_url) as store:
+        bikes = defined(store)
+        arguments = {"due": (bikes, NOW), "held": (bikes.monitor_id, NOW), "last_planned_end": (bikes.monitor_id,)}
+        plan = steps(sqlite_url, statements(store, lambda: getattr(store, question)(*arguments[question])))
+    about = [step for step in plan if "window" in step]
+    assert about
+    for step in about:
+        assert re.search(r"ix_window_monitor_id_(status_next_attempt_at|end_at)", step), plan
 
 
 def test_deliveries_wait_in_lines_of_their_channels(filled: Store) -> None:
