@@ -7,6 +7,7 @@ A store that was filled before (``--keep FILE`` or the same ``--url``) is only a
 
 import argparse
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -50,11 +51,10 @@ def main() -> None:
             told: dict[str, Any] = {"machine": machine.described(), "windows": given.windows, "columns": given.columns}
             if not store.monitors():
                 told["filling"] = fill(store, given.windows, given.columns, given.bins)
-            told["bytes"] = store.size() - before
+                told["bytes_per_column_window"] = (store.size() - before) / (given.windows * given.columns)
+            told["bytes"] = store.size()
             told["asking"] = ask(store, given.windows)
-    if "filling" in told:
-        told["bytes_per_column_window"] = told["bytes"] / (given.windows * given.columns)
-    told["goals"] = GOALS
+    told |= {"load_at_end": round(os.getloadavg()[0], 2), "goals": GOALS}
     print(json.dumps(told, indent=2))
 
 
