@@ -119,12 +119,12 @@ def _told(receiver: Receiver, *, refused: bool) -> tuple["Counter[tuple[str, dat
 
 
 def _wrong(store: str, truth: Truth) -> int:
-    found: dict[tuple[str, datetime, str], list[tuple[float, str]]] = {}
+    found: dict[tuple[str, datetime, str], list[tuple[float | None, str]]] = {}
     for name, start, column, value, verdict in query(store, _SCORES):
         found.setdefault((name, _moment(start), column), []).append((value, verdict))
     wrong = len(found.keys() - truth.scores.keys())
     for key, (score, drifted) in truth.scores.items():
-        for value, verdict in found.get(key, [(float("nan"), "")]):
+        for value, verdict in found.get(key, [(None, "")]):
             right = value is not None and abs(value - score) <= 1e-9 and verdict == ("drift" if drifted else "ok")
             wrong += not right
     return wrong
