@@ -94,7 +94,7 @@ def scores(
     # A column's year is 8,760 rows: taken as the tuples they are.
     return [
         dict(zip(_SCORE, (*row[:3], _told(row[3]), _told(row[4]), *row[5:]), strict=True))
-        for row in connection.execute(query.limit(most))
+        for row in connection.execute(query.limit(most)).all()
     ]
 
 
