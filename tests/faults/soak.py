@@ -19,7 +19,7 @@ from .site import LATER, Site
 def soak(bench: Bench, kind: str) -> Result:
     """Two replicas that everything happens to, and one that is only watched: its memory and its open files."""
     rng, happened = bench.rng(13), dict.fromkeys(("killed", "halted", "receiver down", "database cut or frozen"), 0)
-    windows = max(60, int(bench.minutes * 400))
+    windows = max(60, int(bench.minutes * 150))
     with ExitStack() as stack:
         place = stack.enter_context(bench.site(kind, windows=windows, seed=900, monitors=3, restless=0.3))
         wire = stack.enter_context(wired(place.store)) if kind == "postgresql" else None
