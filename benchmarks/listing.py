@@ -1,0 +1,112 @@
+"""Page, list and metrics over many monitors with a year behind them: ``python benchmarks/listing.py [--monitors 100]``.
+
+The windows and revisions of a year are put in by SQL, as `finish` writes them; histograms and scores are left out: none
+of these requests looks at one. Beside them, what reading all windows takes, with which each request once began.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import machine
+import numpy as np
+from prometheus_client import generate_latest
+from sqlalchemy import Connection, insert, text
+
+from drift.schedule import Service
+from drift.store import Store, tables
+from drift.store.engine import make_engine, parse_url, transaction
+from drift.web import Site
+from drift.web.metrics import registry
+from drift.worker import Worker
+
+FIRST = datetime(2024, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+TALLY = (
+    'INSERT INTO tally SELECT w.monitor_id, r.verdict, count(*) FROM "window" w '
+    "JOIN revision r ON r.window_id = w.id AND r.number = w.revision GROUP BY 1, 2"
+)
+
+
+def main() -> None:
+    """Fill, ask, print JSON."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--monitors", type=int, default=100)
+    asked.add_argument("--windows", type=int, default=8760)
+    given = asked.parse_args()
+    now = FIRST + given.windows * HOUR
+    told: dict[str, Any] = {"machine": machine.described(), **vars(given)}
+    with tempfile.TemporaryDirectory() as folder, Store.open(f"sqlite:///{Path(folder) / 'year.db'}") as store:
+        definitions = [store.define(f"monitor-{n:04d}", {"window": "1h"}, FIRST) for n in range(given.monitors)]
+        engine = make_engine(parse_url(f"sqlite:///{Path(folder) / 'year.db'}"))
+        with transaction(engine, writes=True) as connection:
+            for number, definition in enumerate(definitions):
+                fill(connection, definition.monitor_id, definition.id, number * given.windows, given.windows)
+            connection.execute(text(TALLY))
+        engine.dispose()
+        service = Service(store, [], {}, now=lambda: now, worker=Worker("benchmark"), rng=np.random.default_rng(1))
+        site = Site(store, service, {}, lambda: now)
+        metrics = registry(site.standings, store, service, site.now)
+        told["milliseconds"] = {
+            "how all monitors stand (page, list)": least(site.standings, 5),
+            "metrics": least(lambda: generate_latest(metrics), 5),
+            "all windows": least(store.windows, 1),
+        }
+    print(json.dumps({**told, "load_at_end": round(os.getloadavg()[0], 2)}, indent=2))
+
+
+def fill(connection: Connection, monitor: int, definition: int, first: int, windows: int) -> None:
+    """A year of one monitor; one window in fifty drifted."""
+    starts = [FIRST + hour * HOUR for hour in range(windows)]
+    key = {"monitor_id": monitor, "definition_id": definition, "kind": "check", "status": "done"}
+    ended = {"attempts": 1, "token": 1, "revision": 1}
+    connection.execute(
+        insert(tables.window),
+        [
+            {
+                "id": first + n + 1,
+                "start_at": at,
+                "end_at": at + HOUR,
+                "due_at": at,
+                "next_attempt_at": at,
+                **key,
+                **ended,
+            }
+            for n, at in enumerate(starts)
+        ],
+    )
+    found = {"number": 1, "definition_id": definition, "rows": 1000, "columns": 20, "source": {}, "token": 1}
+    connection.execute(
+        insert(tables.revision),
+        [
+            {
+                "window_id": first + n + 1,
+                "drifted": int(n % 50 == 0),
+                "verdict": "drift" if n % 50 == 0 else "ok",
+                "message": f"{int(n % 50 == 0)} of 20 columns drifted",
+                "counted_at": at + HOUR,
+                **found,
+            }
+            for n, at in enumerate(starts)
+        ],
+    )
+
+
+def least(question: Callable[[], object], times: int) -> float:
+    """Milliseconds."""
+    found = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        question()
+        found.append(time.perf_counter() - begun)
+    return round(min(found) * 1e3, 1)
+
+
+if __name__ == "__main__":
+    main()
