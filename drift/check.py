@@ -26,7 +26,7 @@ from drift.monitor import Monitor
 from drift.notification import make_events, make_notification
 from drift.planning import plan, plan_late
 from drift.sources import Source, open_source
-from drift.standards import Standards
+from drift.standards import Standards, load_past
 from drift.steps import step
 from drift.store import AlertsMoved, Claim, Definition, LeaseLost, Outcome, Store
 from drift.verdict import Verdict, worst
@@ -115,8 +115,7 @@ def run_monitor(
         "reading the reference",
         lambda: freeze_reference(store, monitor, definition, now()),
     )
-    past = store.past(monitor.name, before=due[-1].window.start) if monitor.reference.moves else None
-    standards = Standards(monitor, baseline, past)
+    standards = Standards(monitor, baseline, load_past(store, monitor, due[0].window.start, due[-1].window.start))
     for planned in due:
         claim = store.claim(planned.id, definition, worker.name, now(), LEASE)
         if claim is None:  # another replica has it: alerts are decided in order, so later ones wait for it

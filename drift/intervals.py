@@ -13,9 +13,10 @@ and no interval about a chance low is too short. Where much of a score comes fro
 E is not known, both sides' counts are drawn anew (bootstrap).
 
 How far that holds, by simulation (tests/core/test_intervals.py): 93 to 98 % of intervals cover where nothing or little
-changed, and where much changed from 1,000 rows on either side (10,000 for the largest changes). Below, intervals of large
-changes are too short: js_distance covers 84 % at 200 to 1,000 rows, hellinger 59 %, and kl as few as 12 %, where the live rows
-lie in bins that the reference hardly has: its terms then rest on the pseudo-counts. The verdict does not use intervals.
+changed, and where much changed from 1,000 rows on either side (10,000 for the largest changes). Below, intervals of
+large changes are too short: js_distance covers 84 % at 200 to 1,000 rows, hellinger 59 %, and kl as few as 12 %, where
+the live rows lie in bins that the reference hardly has: its terms then rest on the pseudo-counts. The verdict does not
+use intervals.
 """
 
 import math

@@ -262,6 +262,11 @@ class Monitor:
     end: datetime | None = None
     document: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def rolling_windows(self) -> int:
+        """How many windows a rolling reference holds."""
+        return max(2, (self.reference.rolling or timedelta(0)) // self.period.length)
+
     def stretch(self, span: tuple[datetime, datetime] | None) -> Window | None:
         """The stretch of the source that the reference is frozen from; None where it is a file, or no row is known.
 

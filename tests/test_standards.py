@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,8 +15,8 @@ from drift.calibration import LEAST
 from drift.comparison import SegmentResult, compare_profiles
 from drift.histogram import Histogram, History, NumericAxis, Profile
 from drift.monitor import Alerting, Columns, FileSource, Monitor, Reference
-from drift.standards import Standards
-from drift.store import Baseline, Past
+from drift.standards import Standards, load_past
+from drift.store import Baseline, Past, Store
 from drift.verdict import Verdict
 from drift.window import Period, Window
 
@@ -209,3 +210,59 @@ def test_a_strong_week_is_no_drift_to_a_seasonal_reference_and_a_change_on_top_o
     assert verdicts[LEAST:].count(Verdict.DRIFT) == 0
     changed = drawn(1, 4.2, rows=2000, seed=9)[0]  # an ordinary place in other days, not on a Monday's
     assert verdict_of(standards, days(weeks * 7, weeks * 7 + 1)[0], changed) is Verdict.DRIFT
+
+
+class _Asked:
+    """What is asked of a store's past, and given."""
+
+    def __init__(self, windows: Sequence[Window], counts: Counts, incidents: Sequence[int] = ()) -> None:
+        self.windows, self.counts, self.incidents = windows, counts, np.isin(np.arange(len(windows)), list(incidents))
+        self.read: list[int] = []
+
+    def past(
+        self, _: str, *, since: datetime | None = None, before: datetime | None = None, most: int | None = None
+    ) -> Past:
+        found = [
+            i
+            for i, w in enumerate(self.windows)
+            if (since is None or w.start >= since) and (before is None or w.start < before)
+        ][-most if most else 0 :]
+        self.read.append(len(found))
+        bad = {"": {"x": self.incidents[found]}}
+        return Past(tuple(self.windows[i] for i in found), {"": {"x": History(AXIS, self.counts[found])}}, bad)
+
+
+@pytest.mark.parametrize(("incidents", "reads"), [((), [21]), (range(175, 200), [21, 200])])
+def test_of_a_long_past_only_as_much_is_read_as_a_rolling_reference_needs(
+    incidents: Sequence[int], reads: list[int]
+) -> None:
+    counts, windows = drawn(200), days(0, 200)
+    store = _Asked(windows, counts, incidents)
+    monitor = monitor_with(Reference(rolling=10 * DAY))
+    here = days(200, 201)[0]
+    some = load_past(cast(Store, store), monitor, here.start, here.start)
+    assert store.read == reads
+    baseline = baseline_of((), np.zeros((0, AXIS.n_bins), np.int64))
+    every = past_of(windows, counts, list(incidents))
+    whole = {"": Profile({"x": Histogram(AXIS, counts[:10].sum(axis=0))}, int(counts[:10].sum()))}
+    baseline = replace(baseline, profiles=whole)
+    now, then = (Standards(monitor, baseline, past).of(here) for past in (some, every))
+    assert now.note == then.note
+    assert now.segments[""].histograms == then.segments[""].histograms
+    live = {"x": Histogram(AXIS, counts[5])}
+    assert now.segments[""].calibration.evidence(live) == then.segments[""].calibration.evidence(live)
+
+
+def test_of_a_long_past_a_season_reads_what_it_learns_from() -> None:
+    counts, windows = drawn(1000), days(0, 1000)
+    store = _Asked(windows, counts)
+    monitor = monitor_with(Reference(seasonal=WEEK, windows=3))
+    here = days(1000, 1001)[0]
+    some = load_past(cast(Store, store), monitor, here.start, here.start)
+    assert store.read[0] < 450
+    whole = {"": Profile({"x": Histogram(AXIS, counts[:10].sum(axis=0))}, int(counts[:10].sum()))}
+    baseline = Baseline(1, whole, {}, START)
+    now, then = (Standards(monitor, baseline, past).of(here) for past in (some, past_of(windows, counts)))
+    assert now.segments[""].histograms == then.segments[""].histograms
+    live = {"x": Histogram(AXIS, counts[5])}
+    assert now.segments[""].calibration.evidence(live) == then.segments[""].calibration.evidence(live)

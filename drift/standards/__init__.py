@@ -6,8 +6,8 @@ In each column, windows that drifted are left out: an incident never becomes the
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +17,12 @@ from drift.comparison import SegmentResult, Standard
 from drift.histogram import Histogram, History, Profile
 from drift.monitor import Monitor
 from drift.standards.book import Book
-from drift.standards.seasons import Seasons
+from drift.standards.loading import load_past
+from drift.standards.seasons import NEWEST, Seasons
 from drift.store import Baseline, Past
 from drift.window import Window, format_instant
 
-NEWEST: Final = 400
-"""Of windows with a reference each of their own, so many of the newest are learned from."""
+__all__ = ["Held", "Standards", "load_past"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,7 @@ class Standards:
     def _rolled(
         self, book: Book, segment: str, profile: Profile, window: Window, used: set[int]
     ) -> tuple[Mapping[str, Histogram], Calibration]:
-        length = self.monitor.reference.rolling or timedelta(0)
-        most = max(2, round(length / self.monitor.period.length))
+        most = self.monitor.rolling_windows
         before = book.before(window)
         histories = {}
         for name, axis in profile.axes.items():

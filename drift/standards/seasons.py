@@ -2,9 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from drift.monitor import SHORT, WEEK, Monitor
 from drift.window import Window
+
+NEWEST: Final = 400
+"""Of windows with a reference each of their own, so many of the newest are learned from."""
+
+
+def reach(monitor: Monitor, start: datetime) -> datetime:
+    """How far back a window that starts at `start` needs others: those learned from, and what they are held to."""
+    season, number = monitor.reference.seasonal or WEEK, monitor.reference.windows
+    held = season * number if season <= SHORT else season + WEEK * (number // 2)
+    return start - NEWEST * monitor.period.length - held - WEEK  # a week for calendars that shift
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,8 +138,10 @@ def test_a_store_that_is_ahead_is_refused_with_the_remedy(own_store_url: str) ->
         with pytest.raises(StoreError, match=r"schema 9999, newer than this drift .*; install the newer drift"):
             use()
     assert migrate.check(own_store_url) == [
-        f"schema 9999 is newer than this drift knows ({REVISIONS[-1]}); "
-        "install the newer drift: pip install --upgrade driftgauge"
+        (
+            f"schema 9999 is newer than this drift knows ({REVISIONS[-1]}); "
+            "install the newer drift: pip install --upgrade driftgauge"
+        )
     ]
 
 
