@@ -46,14 +46,15 @@ def gone(bench: Bench, kind: str) -> Result:
 def gone_for_a_while(bench: Bench, kind: str) -> Result:
     """Gone for 60 s (full) or 3 s under a service that goes on afterwards, several times."""
     seconds, times = (60.0, 4) if bench.full else (3.0, 2)
-    rng, left = bench.rng(11), list[int]()
+    rng, left, windows = bench.rng(11), list[int](), 2000 if bench.full else 200
     with (
-        bench.site(kind, windows=400 if bench.full else 60, seed=31, restless=0.2) as place,
+        bench.site(kind, windows=windows, seed=31, restless=0.2) as place,
         wired(place.store) as wire,
     ):
         service = place.serve(config=place.world.configure(wire.url, place.receiver.url))
         for _ in range(times):
-            place.until(lambda: place.left()[0] > 0 or place.left() == (0, 0), "a plan")
+            before = left[-1] if left else windows
+            place.until(lambda before=before: 0 <= place.left()[0] < before, "a window")  # type: ignore[misc]
             place.sleep(float(rng.uniform(0.2, 1.0)))
             left.append(place.left()[0])
             wire.cut()
