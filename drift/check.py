@@ -21,7 +21,7 @@ from drift.baseline import freeze_reference
 from drift.comparison import SegmentResult, Standard, compare_profiles
 from drift.errors import DriftError, SourceError
 from drift.histogram import Fault, Uncounted
-from drift.holding import LEASE, Overdue, holding, within
+from drift.holding import LEASE, Overdue, holding, in_hand, within
 from drift.monitor import Monitor
 from drift.notification import make_events, make_notification
 from drift.planning import plan, plan_late
@@ -138,9 +138,15 @@ def _planned(store: Store, monitor: Monitor, now: datetime, *, look_back: bool) 
 
 
 def free_abandoned(store: Store, monitor_id: int, worker: Worker, now: datetime) -> None:
-    """Take windows back from workers of this host that were killed, without waiting for their leases."""
+    """Take windows back without waiting for their leases: from workers of this host that were killed, and from itself.
+
+    A process may hold what it is not at work on: it could not give it back while the store was gone.
+    """
     for held in store.held(monitor_id, now):
-        if worker.knows_gone(held.owner):
+        if held.owner == worker.name and not in_hand(held):
+            log.warning("window %s was not given back when it should have been: it is due again", held.window)
+            store.free(held, now)
+        elif worker.knows_gone(held.owner):
             log.warning("window %s was left by %s, which is no more: it is due again", held.window, held.owner)
             store.free(held, now)
 

@@ -10,13 +10,15 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from drift.errors import SourceError, StoreError
-from drift.store import Claim, LeaseLost, Store
+from drift.store import Claim, Held, LeaseLost, Store
 
 LEASE: Final = timedelta(minutes=10)
 MOST_LEFT: Final = 3
 """Pieces of work on one monitor that may hang at once: no thread can be ended from outside, so no more are begun."""
 
 T = TypeVar("T")
+
+_in_hand: set[tuple[int, int]] = set()  # window and token of what this process is at work on
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +89,8 @@ def holding(store: Store, claim: Claim, now: Callable[[], datetime], *, lease: t
         Renewed three times as often as it would run out.
     """
     ended = threading.Event()
+    this = (claim.window_id, claim.token)
+    _in_hand.add(this)
     keeper = threading.Thread(target=_keep, args=(store, claim, now, lease, ended), name="drift-lease", daemon=True)
     keeper.start()
     try:
@@ -99,6 +103,15 @@ def holding(store: Store, claim: Claim, now: Callable[[], datetime], *, lease: t
     finally:
         ended.set()
         keeper.join()
+        _in_hand.discard(this)
+
+
+def in_hand(held: Held) -> bool:
+    """Whether this process is at work on a window that it holds.
+
+    One that it holds all the same was claimed, or should have been given back, while the store could not be reached.
+    """
+    return (held.window_id, held.token) in _in_hand
 
 
 def _keep(store: Store, claim: Claim, now: Callable[[], datetime], lease: timedelta, ended: threading.Event) -> None:

@@ -23,7 +23,7 @@ from drift.errors import StoreError
 from drift.histogram import Profile
 from drift.holding import LEASE, holding
 from drift.monitor import Alerting, ColumnRule, Columns, FileSource, Monitor, Reference
-from drift.planning import backfill
+from drift.planning import backfill, plan
 from drift.sources import open_source
 from drift.store import Store
 from drift.verdict import Threshold, Verdict
@@ -397,3 +397,25 @@ def test_a_threshold_keeps_the_frozen_reference_and_bins_do_not(monitor: Monitor
     finer = replace(default, overrides={"x": ColumnRule(bins=Bins(count=20))})
     same, other = (reference_digest(replace(monitor, columns=c)) for c in (louder, finer))
     assert same == reference_digest(monitor) != other
+
+
+def test_a_window_that_could_not_be_given_back_is_due_again_at_once_to_the_process_that_holds_it(
+    store: Store, monitor: Monitor, tmp_path: Path
+) -> None:
+    write_days(tmp_path / "data.parquet", 12)
+    now = START + 12 * DAY
+    definition = plan(store, monitor, open_source(monitor), now)
+    first = store.due(definition, now)[0]
+    assert store.claim(first.id, definition, "here", now, LEASE) is not None  # and then the store was gone for a while
+    assert check(store, monitor, now, worker="elsewhere") == [], "another's claim stands until its lease runs out"
+    assert days_of(check(store, monitor, now, worker="here")) == [10, 11]
+
+
+def test_a_window_in_hand_is_not_taken_from_itself(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+    write_days(tmp_path / "data.parquet", 12)
+    now = START + 12 * DAY
+    definition = plan(store, monitor, open_source(monitor), now)
+    claim = store.claim(store.due(definition, now)[0].id, definition, "here", now, LEASE)
+    assert claim is not None
+    with holding(store, claim, lambda: now):
+        assert check(store, monitor, now, worker="here") == []
