@@ -14,9 +14,10 @@ from drift.baseline import current_baseline
 from drift.calibrated import next_standard
 from drift.check import Checked, run_all, stream
 from drift.errors import StoreError
+from drift.keeping import thin_out
 from drift.monitor import FileSource, Monitor, Reference
 from drift.report import page_from_store, render
-from drift.store import Store, thin_out
+from drift.store import Store
 from drift.window import Period, Window
 from drift.worker import Worker
 

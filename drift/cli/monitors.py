@@ -105,7 +105,7 @@ def run(
     fail_on: Fail = FailOn.DRIFT,
 ) -> None:
     """Check every due window once, oldest first, deliver what is to be told, thin out what is old (`keep`), exit."""
-    from drift.store import thin_out
+    from drift.keeping import thin_out
 
     loaded = load_config(config)
     channels = open_channels(loaded)  # what is wrong with one is told before anything is checked

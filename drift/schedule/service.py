@@ -18,11 +18,12 @@ from drift.channels import Channel
 from drift.check import run_all
 from drift.deliver import drain
 from drift.errors import DriftError, InputError, StoreError
+from drift.keeping import thin_out
 from drift.monitor import Monitor
 from drift.schedule.alarm import Alarm
 from drift.schedule.pulse import Pulse
 from drift.schedule.rounds import Round, Rounds
-from drift.store import Store, thin_out
+from drift.store import Store
 from drift.worker import Worker
 
 TICK: Final = 30.0  # seconds

@@ -15,7 +15,6 @@ from drift.store.records import (
     PlannedWindow,
     Taken,
 )
-from drift.store.retention import thin_out
 from drift.store.standing import Line, Stand
 from drift.store.store import Store
 
@@ -36,5 +35,4 @@ __all__ = [
     "Stand",
     "Store",
     "Taken",
-    "thin_out",
 ]

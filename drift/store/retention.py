@@ -4,67 +4,16 @@ How far that has come stands with the monitor (`thinned_until`), so that a look 
 step into an index. A window that is checked once more after it was thinned out sets the mark back.
 """
 
-import logging
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
 
-from drift.monitor import Monitor
 from drift.store.tables import histogram, monitor, profile, revision, score, window
 from drift.store.types import Instant
 
-if TYPE_CHECKING:
-    from drift.store.store import Store
-
-MOST: Final = 200
-"""Windows that one call of `thin_out` takes: a tick is not held up, and a year of many monitors is through in days."""
-
-AT_ONCE: Final = 10
-"""Windows in one transaction: no other writer waits for more."""
-
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _LEAST: Final = timedelta(microseconds=1)
-
-log = logging.getLogger(__name__)
-
-
-def thin_out(store: "Store", monitors: Iterable[Monitor], now: datetime, most: int = MOST) -> int:
-    """Drop what monitors with a `keep` need not keep any longer.
-
-    Parameters
-    ----------
-    store : Store
-        Where it is kept.
-    monitors : iterable of Monitor
-        One without `keep` keeps everything.
-    now : datetime
-        The time, with a time zone.
-    most : int
-        Windows of all monitors together, the oldest of each first; what is left over is for the next call.
-
-    Returns
-    -------
-    int
-        How many windows were thinned out.
-
-    Raises
-    ------
-    StoreError
-        Where the store fails; what was dropped before that stays dropped.
-    """
-    left = most
-    for one in monitors:
-        if one.keep is None or left <= 0:
-            continue
-        before, gone = now - one.keep, 0
-        while left > 0 and (some := store.thin(one.name, before, min(left, AT_ONCE))):
-            gone, left = gone + some, left - some
-        if gone:
-            told = "%s: histograms and scores of %d windows that began longer than %s ago are dropped"
-            log.info(told, one.name, gone, one.keep, extra={"fields": {"monitor": one.name, "windows": gone}})
-    return most - left
 
 
 def old(connection: Connection, name: str, before: datetime) -> bool:

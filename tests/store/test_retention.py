@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import create_engine, event, func, select
 
+from drift.keeping import thin_out
 from drift.monitor import FileSource, Monitor, Reference
-from drift.store import Definition, Store, tables, thin_out
+from drift.store import Definition, Store, tables
 from drift.store.engine import parse_url
 from drift.window import Period, Window
 
@@ -108,7 +109,7 @@ def test_a_call_takes_so_many_windows_and_the_next_one_goes_on(store: Store, bik
 
 
 def test_every_transaction_is_small(store: Store, bikes: Definition, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drift.store.retention.AT_ONCE", 2)
+    monkeypatch.setattr("drift.keeping.AT_ONCE", 2)
     with commits(store) as done:
         assert thin_out(store, [watched(DAY)], day(9).start) == DAYS
     assert done.count("DELETE FROM profile") == DAYS // 2
