@@ -25,6 +25,7 @@ def baselines(run: Run, *args: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 def test_an_accepted_stretch_is_shown_with_who_and_why_and_what_it_replaced(drift: Run, data: Path) -> None:
     drift("run")
     (frozen,) = baselines(drift)
@@ -49,6 +50,7 @@ def test_an_accepted_stretch_is_shown_with_who_and_why_and_what_it_replaced(drif
     ) == 5, "what was judged before stays"
 
 
+@pytest.mark.slow
 def test_a_single_window_is_read_anew_and_the_login_name_is_kept(drift: Run, data: Path) -> None:
     drift("run")
     accept = ("baseline", "accept", "--window", "2024-01-28T12:00", "--why", "x", "--json")

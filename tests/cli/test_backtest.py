@@ -47,6 +47,7 @@ def test_a_backtest_tells_the_alerts_of_the_rules_as_they_are(drift: Run, checke
     assert found["alerts_per_90d"] == pytest.approx(90 / 20)
 
 
+@pytest.mark.slow
 def test_rules_side_by_side_are_one_line_each_and_a_panel_each(drift: Run, checked: Path, tmp_path: Path) -> None:
     limits = ("--threshold", "auto", "--threshold", "0.9", "--false-alarms", "1 per 9d", "--false-alarms", "1 per 900d")
     asked = drift("backtest", "-c", checked, *limits, "--png", tmp_path / "p.png")
@@ -88,6 +89,7 @@ def test_what_cannot_be_replayed_is_told_by_the_exit_status(
     assert told in " ".join(found.stderr.replace("│", " ").split())
 
 
+@pytest.mark.slow
 def test_calibrate_tells_who_judges_by_which_limits_and_what_it_would_see(drift: Run, checked: Path) -> None:
     shown = drift("calibrate", "-c", checked, "--column", "kind")
     assert shown.returncode == 0, shown.stderr

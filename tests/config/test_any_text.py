@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,6 +61,7 @@ def test_any_document_is_taken_or_refused(document):
     check(yaml.safe_dump(document, allow_unicode=True).encode("utf-8", errors="surrogatepass"))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_the_example_with_any_value_replaced_is_taken_or_refused(data):
