@@ -41,6 +41,7 @@ def scores(drift: Run, source: str, folder: Path, **environ: str) -> pl.DataFram
     return pl.DataFrame(stored, infer_schema_length=None)
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_databases_give_the_scores_of_a_file(drift: Run, tmp_path: Path, warehouse_url: str) -> None:  # noqa: F811
     rows = frame()

@@ -121,6 +121,7 @@ def test_a_missed_week_is_caught_up(drift: Run, data: Path) -> None:
     assert sorted(starts) == [f"2024-01-{day:02d}T00:00Z" for day in range(11, 23)]
 
 
+@pytest.mark.slow
 def test_backfill_makes_a_new_revision_and_keeps_the_old(drift: Run, data: Path) -> None:
     drift("run")
     done = drift("backfill", "--from", "2024-01-12", "--to", "2024-01-14", "--json")
@@ -132,6 +133,7 @@ def test_backfill_makes_a_new_revision_and_keeps_the_old(drift: Run, data: Path)
     assert len(windows(drift, "--revisions", "all")) == 22
 
 
+@pytest.mark.slow
 def test_a_run_killed_between_windows_loses_none(drift: Run, data: Path) -> None:
     daily(400, rows=200).write_parquet(data / "data.parquet")
     (data / "drift.yaml").write_text(configuration(end=None, window="1h", start="2024-01-11"))

@@ -70,6 +70,7 @@ def without_times(alerts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: value for key, value in alert.items() if key != "since"} for alert in alerts]
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_every_window_is_checked_exactly_once(project: Path, make: Any) -> None:
     folder = project.parent
     make.write_config(folder, window="1h")
