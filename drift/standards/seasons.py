@@ -13,9 +13,7 @@ NEWEST: Final = 400
 
 def reach(monitor: Monitor, start: datetime) -> datetime:
     """How far back a window that starts at `start` needs others: those learned from, and what they are held to."""
-    season, number = monitor.reference.seasonal or WEEK, monitor.reference.windows
-    held = season * number if season <= SHORT else season + WEEK * (number // 2)
-    return start - NEWEST * monitor.period.length - held - WEEK  # a week for calendars that shift
+    return start - NEWEST * monitor.period.length - monitor.memory - WEEK  # a week for calendars that shift
 
 
 @dataclass(frozen=True, slots=True)
