@@ -6,10 +6,9 @@ best of some rounds.
 """
 
 import argparse
-import time
-from collections.abc import Callable
 
 import numpy as np
+from machine import seconds
 
 from drift.calibration import Calibration
 from drift.histogram import Histogram, History, NumericAxis
@@ -26,13 +25,15 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=10_000)
     given = parser.parse_args()
     few = histories(200, 100)
-    print(f"learn 200 columns x 100 windows       {seconds(lambda: Calibration(few)):6.3f} s")
-    print(f"the same, and what ordinary ones score {seconds(lambda: scored(few)):5.3f} s")
+    print(f"learn 200 columns x 100 windows       {seconds(ROUNDS, lambda: Calibration(few)):6.3f} s")
+    print(f"the same, and what ordinary ones score {seconds(ROUNDS, lambda: scored(few)):5.3f} s")
     many = histories(given.columns, 60)
     calibration = Calibration(many)
     live = {name: Histogram(AXIS, history.counts[-1]) for name, history in many.items()}
-    print(f"learn {given.columns:,} columns x 60 windows     {seconds(lambda: Calibration(many)):6.3f} s")
-    print(f"judge {given.columns:,} columns x 1 window       {seconds(lambda: calibration.evidence(live)):6.3f} s")
+    print(f"learn {given.columns:,} columns x 60 windows     {seconds(ROUNDS, lambda: Calibration(many)):6.3f} s")
+    print(
+        f"judge {given.columns:,} columns x 1 window       {seconds(ROUNDS, lambda: calibration.evidence(live)):6.3f} s"
+    )
 
 
 def scored(known: dict[str, History]) -> None:
@@ -46,16 +47,6 @@ def histories(columns: int, windows: int) -> dict[str, History]:
     shares = np.concatenate([[0.0], np.full(BINS, 0.99 / BINS), [0.0, 0.01]])
     counts = rng.multinomial(1000, shares, size=(columns, windows))
     return {f"c{i}": History(AXIS, each) for i, each in enumerate(counts)}
-
-
-def seconds(act: Callable[[], object]) -> float:
-    """The best of some rounds: the machine's slow moments are not the program's."""
-    taken = []
-    for _ in range(ROUNDS):
-        begun = time.perf_counter()
-        act()
-        taken.append(time.perf_counter() - begun)
-    return min(taken)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,10 @@ it is found, a value or two lie beyond the reference's ends, and few names are r
 """
 
 import argparse
-import time
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+from machine import seconds
 
 from drift.comparison import compare_profiles
 from drift.histogram import CategoricalAxis, Histogram, NumericAxis, Profile
@@ -34,20 +33,10 @@ def main() -> None:
         for kind in ("plain", "edges", "moved"):
             live, reference = profiles(given.columns, rows, kind)
             pairs = [Pair(live[name], reference[name], method, (1, i)) for i, name in enumerate(live)]
-            alone = seconds(lambda: score_all(pairs))  # noqa: B023 - called at once
-            both = seconds(lambda: compare_profiles(live, reference, Columns(), np.random.default_rng(1)))  # noqa: B023
+            alone = seconds(ROUNDS, lambda: score_all(pairs))  # noqa: B023 - called at once
+            both = seconds(ROUNDS, lambda: compare_profiles(live, reference, Columns(), np.random.default_rng(1)))  # noqa: B023
             print(f"{given.columns:,} columns of {rows:>9,} rows, {kind:6} score_all {alone:6.2f} s   "
                   f"compare_profiles (js_distance) {both:6.2f} s", flush=True)  # fmt: skip
-
-
-def seconds(act: Callable[[], object]) -> float:
-    """The best of some rounds: the machine's slow moments are not the program's."""
-    taken = []
-    for _ in range(ROUNDS):
-        begun = time.perf_counter()
-        act()
-        taken.append(time.perf_counter() - begun)
-    return min(taken)
 
 
 def profiles(columns: int, rows: int, kind: str) -> tuple[Profile, Profile]:
