@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 import drift
 from drift.alerting import transitions
 from drift.baseline import freeze_reference
-from drift.check import stream
 from drift.comparison import ColumnResult, SegmentResult, Standard, compare_profiles
+from drift.finding import stream
 from drift.histogram import Profile
 from drift.monitor import Columns
 from drift.planning import plan

@@ -6,38 +6,31 @@
 Kill it anywhere: what is planned stays planned, what was not finished is claimed again.
 """
 
-import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
-import numpy as np
-
-from drift.alert import AlertState, Fingerprint
-from drift.alerting import overtaken, transitions
 from drift.baseline import freeze_reference
-from drift.comparison import SegmentResult, Standard, compare_profiles
-from drift.errors import DriftError, SourceError
-from drift.histogram import Fault, Uncounted
-from drift.holding import LEASE, Overdue, holding, in_hand, within
+from drift.errors import DriftError
+from drift.finding import Found, find
+from drift.holding import LEASE, free_abandoned, holding, within
 from drift.monitor import Monitor
-from drift.notification import make_events, make_notification
+from drift.outcome import decide_outcome
 from drift.planning import plan, plan_late
 from drift.sources import Source, open_source
 from drift.standards import Standards, load_past
 from drift.steps import step
 from drift.store import AlertsMoved, Claim, Definition, LeaseLost, Outcome, Store
-from drift.verdict import Verdict, worst
+from drift.verdict import Verdict
 from drift.window import Window, format_instant
 from drift.worker import Worker
 
 log = logging.getLogger(__name__)
 
 DECISIONS: Final = 5
-RETRIES: Final = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120))
-"""How long after each failed attempt a window is tried again, at most; then its `error` verdict stands."""
+"""How often alerts are decided on where other windows keep moving them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,27 +130,13 @@ def _planned(store: Store, monitor: Monitor, now: datetime, *, look_back: bool) 
     return source, definition
 
 
-def free_abandoned(store: Store, monitor_id: int, worker: Worker, now: datetime) -> None:
-    """Take windows back without waiting for their leases: from workers of this host that were killed, and from itself.
-
-    A process may hold what it is not at work on: it could not give it back while the store was gone.
-    """
-    for held in store.held(monitor_id, now):
-        if held.owner == worker.name and not in_hand(held):
-            log.warning("window %s was not given back when it should have been: it is due again", held.window)
-            store.free(held, now)
-        elif worker.knows_gone(held.owner):
-            log.warning("window %s was left by %s, which is no more: it is due again", held.window, held.owner)
-            store.free(held, now)
-
-
 def check_window(
     store: Store, source: Source, standards: Standards, claim: Claim, now: Callable[[], datetime]
 ) -> Checked | None:
     """Count, compare, decide and store one claimed window; None where a second look found nothing new."""
     with holding(store, claim, now):
         step("claimed")
-        found = _find(source, standards, claim.window)
+        found = find(source, standards, claim.window)
         if claim.late:
             found = replace(found, before=store.results(claim.monitor, claim.window.start))
             if found.error:
@@ -170,6 +149,19 @@ def check_window(
     checked = Checked(claim.monitor, claim.window, claim.revision, outcome)
     _log(checked)
     return checked
+
+
+def _finish(store: Store, standards: Standards, claim: Claim, found: Found, now: Callable[[], datetime]) -> Outcome:
+    """Decide on the alerts as they stand and write it all; decide again where another window moved them."""
+    for _ in range(DECISIONS):
+        outcome = decide_outcome(standards, claim, found, store.alert_states(claim.monitor_id), now())
+        try:
+            store.finish(claim, outcome, now())
+        except AlertsMoved as error:
+            moved = error
+        else:
+            return outcome
+    raise moved
 
 
 def _log(one: Checked) -> None:
@@ -189,161 +181,3 @@ def _log(one: Checked) -> None:
         "alerts": len(outcome.events),
     }
     log.info("%s %s: %s, %s", one.monitor, one.window, verdict, outcome.message, extra={"fields": fields})
-
-
-def _finish(store: Store, standards: Standards, claim: Claim, found: "_Found", now: Callable[[], datetime]) -> Outcome:
-    """Decide on the alerts as they stand and write it all; decide again where another window moved them."""
-    for _ in range(DECISIONS):
-        outcome = _outcome(standards, claim, found, store.alert_states(claim.monitor_id), now())
-        try:
-            store.finish(claim, outcome, now())
-        except AlertsMoved as error:
-            moved = error
-        else:
-            return outcome
-    raise moved
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What counting and comparing gave: results, or the message of what went wrong."""
-
-    results: tuple[SegmentResult, ...]
-    error: str
-    source: Mapping[str, Any]
-    new: tuple[str, ...] = ()  # columns that came after the reference was frozen
-    judged: Mapping[str, Any] | None = None
-    before: tuple[SegmentResult, ...] = ()  # of a window that is looked at again: what it gave then
-
-    @property
-    def nothing_new(self) -> bool:
-        """Whether the window has the rows it had."""
-        return {part.segment: part.live for part in self.results} == {part.segment: part.live for part in self.before}
-
-    @property
-    def turned(self) -> tuple[SegmentResult, ...]:
-        """The columns whose verdict is not what it was."""
-        then = {(part.segment, c.column): c.verdict for part in self.before for c in part.columns}
-        return tuple(
-            replace(part, columns=tuple(c for c in part.columns if then.get((part.segment, c.column)) is not c.verdict))
-            for part in self.results
-        )
-
-    @property
-    def verdict(self) -> Verdict:
-        return Verdict.ERROR if self.error else worst([part.verdict for part in self.results])
-
-
-def _find(source: Source, standards: Standards, window: Window) -> _Found:
-    monitor = standards.monitor
-    try:
-        return within(monitor.deadline, monitor.name, "counting", lambda: _count(source, standards, window))
-    except Overdue as error:
-        return _Found((), str(error), {})
-    except Exception as error:  # a defect met by one window must not stop the next, nor pass in silence
-        log.exception("window %s of %s met a defect of drift", window, standards.monitor.name)
-        return _Found((), f"a defect of drift ({type(error).__name__}: {error}); please report it with the log", {})
-
-
-def _count(source: Source, standards: Standards, window: Window) -> _Found:
-    seen = _provenance(source)  # before counting: rows that come meanwhile show as a change later on
-    try:
-        held = standards.of(window)
-        results = _results(source, standards, held.segments, window)
-        step("compared")
-        return _Found(results, "", seen, _new_columns(source, standards), held.note)
-    except SourceError as error:
-        return _Found((), str(error), seen)
-
-
-def _results(
-    source: Source, standards: Standards, held: Mapping[str, Standard], window: Window
-) -> tuple[SegmentResult, ...]:
-    monitor, reference = standards.monitor, standards.baseline.profiles
-    counted = source.count(reference[""].axes, window, monitor.segments, reference)
-    step("counted")
-    unknown = _unknown(held[""])
-    return tuple(
-        SegmentResult(
-            key,
-            live,
-            compare_profiles(live, held.get(key, unknown), monitor.columns, stream(monitor.name, window, key)),
-        )
-        for key, live in counted.items()
-    )
-
-
-def _unknown(whole: Standard) -> Standard:
-    """The reference of a segment that it does not have: no column of it can be compared."""
-    told = Uncounted(Fault.NOT_COMPARABLE, "no row of the reference is of this segment")
-    return Standard({}, dict.fromkeys([*whole.histograms, *whole.uncounted], told))
-
-
-def stream(monitor: str, window: Window, segment: str = "") -> np.random.Generator:
-    """The same draws for the same window and segment, whoever checks it and when."""
-    named = (monitor, window.start.isoformat(), *([segment] if segment else []))
-    seed = hashlib.sha256("\x1f".join(named).encode("utf-8", "surrogatepass")).digest()
-    return np.random.default_rng(int.from_bytes(seed[:8], "little"))
-
-
-def _outcome(
-    standards: Standards,
-    claim: Claim,
-    found: _Found,
-    states: Mapping[Fingerprint, AlertState],
-    now: datetime,
-) -> Outcome:
-    monitor = standards.monitor
-    # Newer windows were decided on since: what this one said before has had its say already.
-    told = found.turned if claim.late and overtaken(claim.window, states) else found.results
-    overdue = claim.late or claim.before is Verdict.ERROR
-    turned = transitions(monitor, claim.window, told or Verdict.ERROR, states, now, overdue=overdue)
-    by_column = {(part.segment, c.column): c for part in found.results for c in part.columns}
-    events = make_events(turned, by_column, monitor.name, claim.window, claim.revision, found.error)
-    rules = monitor.alerting
-    return Outcome(
-        rows=found.results[0].live.rows if found.results else 0,
-        verdict=found.verdict,
-        message=found.error or _summary(found.results, found.new),
-        source=found.source,
-        baseline_id=standards.baseline.id,
-        segments=found.results,
-        transitions=turned,
-        events=events,
-        notification=make_notification(
-            monitor.name, claim.window, claim.revision, events, labels=rules.labels, runbook=rules.runbook
-        ),
-        channels=rules.notify,
-        retry_at=now + _pause(claim) if found.error and claim.attempt <= len(RETRIES) else None,
-        judged=found.judged,
-    )
-
-
-def _pause(claim: Claim) -> timedelta:
-    """Until the next attempt: less up to a quarter by chance, lest all that failed together come again together."""
-    spread = stream(claim.monitor, claim.window, f"attempt {claim.attempt}").uniform(0.75, 1.0)
-    return RETRIES[claim.attempt - 1] * float(spread)
-
-
-def _provenance(source: Source) -> dict[str, Any]:
-    try:
-        return source.provenance()
-    except SourceError as error:
-        return {"error": str(error)}
-
-
-def _new_columns(source: Source, standards: Standards) -> tuple[str, ...]:
-    """Columns to watch that the reference does not have: they cannot be checked, and are told."""
-    monitor, whole = standards.monitor, standards.baseline.profiles[""]
-    known = {*whole, *whole.uncounted, monitor.timestamp}
-    return tuple(name for name in monitor.columns.watched(source.columns()) if name not in known)
-
-
-def _summary(results: tuple[SegmentResult, ...], new: tuple[str, ...]) -> str:
-    """One line for a person: how many columns, how many drifted, the worst of them, what cannot be told."""
-    columns = [column for part in results for column in part.columns]
-    drifted = [column.column for column in columns if column.verdict is Verdict.DRIFT]
-    untold = sum(not column.verdict.told for column in columns)
-    told = f"{len(drifted)} of {len(columns)} columns drifted" + (f", most: {drifted[0]}" if drifted else "")
-    told += f"; {untold} could not be told" if untold else ""
-    return told + (f"; not in the reference: {', '.join(new)}" if new else "")

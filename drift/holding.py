@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from drift.errors import SourceError, StoreError
 from drift.store import Claim, Held, LeaseLost, Store
+from drift.worker import Worker
 
 LEASE: Final = timedelta(minutes=10)
 MOST_LEFT: Final = 3
@@ -112,6 +113,20 @@ def in_hand(held: Held) -> bool:
     One that it holds all the same was claimed, or should have been given back, while the store could not be reached.
     """
     return (held.window_id, held.token) in _in_hand
+
+
+def free_abandoned(store: Store, monitor_id: int, worker: Worker, now: datetime) -> None:
+    """Take windows back without waiting for their leases: from workers of this host that were killed, and from itself.
+
+    A process may hold what it is not at work on: it could not give it back while the store was gone.
+    """
+    for held in store.held(monitor_id, now):
+        if held.owner == worker.name and not in_hand(held):
+            log.warning("window %s was not given back when it should have been: it is due again", held.window)
+            store.free(held, now)
+        elif worker.knows_gone(held.owner):
+            log.warning("window %s was left by %s, which is no more: it is due again", held.window, held.owner)
+            store.free(held, now)
 
 
 def _keep(store: Store, claim: Claim, now: Callable[[], datetime], lease: timedelta, ended: threading.Event) -> None:

@@ -27,8 +27,9 @@ from drift.backtest import (
 )
 from drift.baseline import current_baseline
 from drift.budget import Budget
-from drift.check import Checked, run_all, stream
+from drift.check import Checked, run_all
 from drift.errors import InputError, StoreError
+from drift.finding import stream
 from drift.histogram import Histogram, History, NumericAxis, Profile
 from drift.monitor import Alerting, ColumnRule, Columns, FileSource, Monitor, Reference
 from drift.scoring import Method

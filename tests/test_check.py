@@ -17,12 +17,13 @@ import pytest
 from drift.alert import State
 from drift.baseline import reference_digest
 from drift.binning import Bins
-from drift.check import RETRIES, Checked, Failed, run_all
+from drift.check import Checked, Failed, run_all
 from drift.comparison import SegmentResult, compare_profiles
 from drift.errors import StoreError
 from drift.histogram import Profile
 from drift.holding import LEASE, holding
 from drift.monitor import Alerting, ColumnRule, Columns, FileSource, Monitor, Reference
+from drift.outcome import RETRIES
 from drift.planning import backfill, plan
 from drift.sources import open_source
 from drift.store import Store
@@ -203,7 +204,7 @@ def test_an_interrupted_window_is_due_again_at_once(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("drift.check.compare_profiles", interrupt)
+        patched.setattr("drift.finding.compare_profiles", interrupt)
         with pytest.raises(KeyboardInterrupt):
             check(store, monitor, START + 12 * DAY)
     assert days_of(check(store, monitor, START + 12 * DAY)) == [11]
@@ -245,7 +246,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(
         return compare_profiles(*args, **kwargs)
 
     with monkeypatch.context() as patched:
-        patched.setattr("drift.check.compare_profiles", slow)
+        patched.setattr("drift.finding.compare_profiles", slow)
         assert days_of(check(store, monitor, now)) == [], "alerts are decided in order: later windows wait"
     (window,) = [w for w in store.windows("m") if w["window_start"] == "2024-03-12T00:00Z"]
     assert window["status"] == "claimed"
@@ -313,7 +314,7 @@ def test_an_overtaken_drift_fires_and_an_overtaken_ok_resolves_nothing(
     store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "data.parquet"
-    monkeypatch.setattr("drift.check.RETRIES", (2 * DAY,))
+    monkeypatch.setattr("drift.outcome.RETRIES", (2 * DAY,))
     write_days(data, 16, moved=frozenset({11, 13}))
     check(store, monitor, START + 11 * DAY)
     good = data.read_bytes()
@@ -340,7 +341,7 @@ def test_a_defect_in_one_window_stops_neither_the_next_nor_another_monitor(
             raise ZeroDivisionError("a slip of ours")
         return compare_profiles(*args, **kwargs)
 
-    monkeypatch.setattr("drift.check.compare_profiles", defective)
+    monkeypatch.setattr("drift.finding.compare_profiles", defective)
     other = replace(monitor, name="other")
     found = list(run_all(store, [monitor, other], worker=Worker("test"), now=lambda: START + 13 * DAY))
     verdicts = [one.outcome.verdict for one in found if isinstance(one, Checked)]

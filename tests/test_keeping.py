@@ -12,8 +12,9 @@ import pytest
 from drift.backtest import replay, stored_stretch
 from drift.baseline import current_baseline
 from drift.calibrated import next_standard
-from drift.check import Checked, run_all, stream
+from drift.check import Checked, run_all
 from drift.errors import StoreError
+from drift.finding import stream
 from drift.keeping import thin_out
 from drift.monitor import FileSource, Monitor, Reference
 from drift.report import page_from_store, render

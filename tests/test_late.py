@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 
 from drift.alert import State
-from drift.check import RETRIES, Checked, run_all
+from drift.check import Checked, run_all
 from drift.monitor import ColumnRule, Columns, FileSource, Monitor, Reference
+from drift.outcome import RETRIES
 from drift.planning import backfill
 from drift.sources import open_source
 from drift.store import Store

@@ -33,7 +33,7 @@ def replay(monitor: Monitor, baseline: Baseline, stretch: Stretch, draws: Draws)
     stretch : Stretch
         What is stored.
     draws : callable of (Window, str)
-        The random numbers of a window and segment: `drift.check.stream` has those of the check.
+        The random numbers of a window and segment: `drift.finding.stream` has those of the check.
 
     Returns
     -------

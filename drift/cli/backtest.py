@@ -105,7 +105,7 @@ def _replayed(
     store: "Store", monitor: "Monitor", tried: "list[Rules]", since: datetime | None, until: datetime | None
 ) -> "list[Backtest]":
     from drift.backtest import replay, stored_stretch
-    from drift.check import stream
+    from drift.finding import stream
 
     monitors = [rules.applied(monitor) for rules in tried]  # what cannot be is told before anything is read
     if (baseline := known_baseline(store, monitor)) is None:

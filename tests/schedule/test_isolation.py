@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from drift.baseline import freeze_reference
-from drift.check import RETRIES
 from drift.errors import DeliveryError
 from drift.monitor import Monitor
+from drift.outcome import RETRIES
 from drift.schedule import Service
 from drift.sources import Source, open_source
 from drift.store import Store

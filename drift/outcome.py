@@ -1,0 +1,66 @@
+"""What becomes of a window: its verdict, its alerts, what is told, and whether it is tried again."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from drift.alert import AlertState, Fingerprint
+from drift.alerting import overtaken, transitions
+from drift.comparison import SegmentResult
+from drift.finding import Found, stream
+from drift.notification import make_events, make_notification
+from drift.standards import Standards
+from drift.store import Claim, Outcome
+from drift.verdict import Verdict
+
+RETRIES: Final = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120))
+"""How long after each failed attempt a window is tried again, at most; then its `error` verdict stands."""
+
+
+def decide_outcome(
+    standards: Standards,
+    claim: Claim,
+    found: Found,
+    states: Mapping[Fingerprint, AlertState],
+    now: datetime,
+) -> Outcome:
+    monitor = standards.monitor
+    # Newer windows were decided on since: what this one said before has had its say already.
+    told = found.turned if claim.late and overtaken(claim.window, states) else found.results
+    overdue = claim.late or claim.before is Verdict.ERROR
+    turned = transitions(monitor, claim.window, told or Verdict.ERROR, states, now, overdue=overdue)
+    by_column = {(part.segment, c.column): c for part in found.results for c in part.columns}
+    events = make_events(turned, by_column, monitor.name, claim.window, claim.revision, found.error)
+    rules = monitor.alerting
+    return Outcome(
+        rows=found.results[0].live.rows if found.results else 0,
+        verdict=found.verdict,
+        message=found.error or _summary(found.results, found.new),
+        source=found.source,
+        baseline_id=standards.baseline.id,
+        segments=found.results,
+        transitions=turned,
+        events=events,
+        notification=make_notification(
+            monitor.name, claim.window, claim.revision, events, labels=rules.labels, runbook=rules.runbook
+        ),
+        channels=rules.notify,
+        retry_at=now + _pause(claim) if found.error and claim.attempt <= len(RETRIES) else None,
+        judged=found.judged,
+    )
+
+
+def _pause(claim: Claim) -> timedelta:
+    """Until the next attempt: less up to a quarter by chance, lest all that failed together come again together."""
+    spread = stream(claim.monitor, claim.window, f"attempt {claim.attempt}").uniform(0.75, 1.0)
+    return RETRIES[claim.attempt - 1] * float(spread)
+
+
+def _summary(results: tuple[SegmentResult, ...], new: tuple[str, ...]) -> str:
+    """One line for a person: how many columns, how many drifted, the worst of them, what cannot be told."""
+    columns = [column for part in results for column in part.columns]
+    drifted = [column.column for column in columns if column.verdict is Verdict.DRIFT]
+    untold = sum(not column.verdict.told for column in columns)
+    told = f"{len(drifted)} of {len(columns)} columns drifted" + (f", most: {drifted[0]}" if drifted else "")
+    told += f"; {untold} could not be told" if untold else ""
+    return told + (f"; not in the reference: {', '.join(new)}" if new else "")
