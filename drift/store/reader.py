@@ -1,0 +1,286 @@
+"""What the store is asked: one method for each question, each a transaction of its own that writes nothing."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine
+
+from drift.alert import AlertState, Fingerprint
+from drift.comparison import SegmentResult
+from drift.histogram import Profile
+from drift.store import identity, outbox, past, planning, reading, results, standing, trends, writing
+from drift.store.clock import SharedClock
+from drift.store.engine import describe, transaction
+from drift.store.interning import AxisBook
+from drift.store.opening import open_engine
+from drift.store.reading import Revisions
+from drift.store.records import Baseline, Definition, Delivery, Ended, Held, Past, PlannedWindow
+from drift.window import Window
+
+
+class Reader:
+    """An open store and all that it can be asked; `Store` adds all that is written.
+
+    Safe to share between threads. Every method that takes an instant raises `StoreError` for one without a
+    time zone, and every method raises it where the database fails.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._axes = AxisBook()
+        self._clock = SharedClock(self._read)
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = True) -> Self:
+        """Open a store at the newest schema.
+
+        Parameters
+        ----------
+        url : str
+            ``sqlite:///drift.db`` (relative to the working directory) or ``postgresql://...``.
+        create : bool
+            Make a SQLite file that is not there (or holds nothing yet). A server's schema, and one that
+            is older, is only ever made by `drift db upgrade`.
+
+        Raises
+        ------
+        StoreError
+            Where the store is unreachable, not there, not migrated, or newer than this program. The
+            message holds no password.
+        """
+        return cls(open_engine(url, create=create))
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({describe(self._engine.url)})"
+
+    def _read(self) -> AbstractContextManager[Connection]:
+        return transaction(self._engine, writes=False)
+
+    def now(self) -> datetime:
+        """The time that all who share this store agree on: the server's, or for SQLite this host's.
+
+        Raises
+        ------
+        StoreError
+            Where the server has to be asked and does not answer.
+        """
+        return self._clock() if self._engine.dialect.name == "postgresql" else datetime.now(UTC)
+
+    # Monitors and their references
+
+    def find(self, name: str) -> Definition | None:
+        """A monitor's newest definition; None where the store does not know the monitor."""
+        with self._read() as connection:
+            return identity.newest_definition(connection, name)
+
+    def baseline(self, monitor_id: int, digest: str) -> Baseline | None:
+        """The reference that was made as `digest` says, or accepted in its place last, if there is one."""
+        with self._read() as connection:
+            return identity.newest_baseline(connection, self._axes, monitor_id, digest)
+
+    def baselines(self, monitor_id: int) -> list[Baseline]:
+        """Every reference that the monitor ever had, the newest first."""
+        with self._read() as connection:
+            return identity.baselines(connection, self._axes, monitor_id)
+
+    def monitors(self) -> list[str]:
+        """Names of all monitors."""
+        with self._read() as connection:
+            return reading.names(connection)
+
+    def document(self, monitor: str) -> dict[str, Any]:
+        """A monitor's newest definition.
+
+        Raises
+        ------
+        StoreError
+            Where no monitor is called so.
+        """
+        with self._read() as connection:
+            return reading.document(connection, monitor)
+
+    # Windows on their way, and what waits to be sent
+
+    def ended_since(self, monitor_id: int, since: datetime) -> list[Ended]:
+        """Checked windows that ended after `since`, oldest first."""
+        with self._read() as connection:
+            return planning.ended_since(connection, monitor_id, since)
+
+    def last_planned_end(self, monitor_id: int) -> datetime | None:
+        """Where planning goes on: the end of the newest window, whichever definition planned it."""
+        with self._read() as connection:
+            return planning.last_planned_end(connection, monitor_id)
+
+    def due(self, definition: Definition, now: datetime, limit: int | None = None) -> list[PlannedWindow]:
+        """Windows of the monitor to check now, oldest first: due, or left by a worker whose lease ran out."""
+        with self._read() as connection:
+            return planning.due(connection, definition.monitor_id, now, limit)
+
+    def held(self, monitor_id: int, now: datetime) -> list[Held]:
+        """Windows of the monitor that workers hold, oldest first; they and later ones are not due."""
+        with self._read() as connection:
+            return planning.held(connection, monitor_id, now)
+
+    def alert_states(self, monitor_id: int) -> dict[Fingerprint, AlertState]:
+        """Where the monitor's alerts stand; one that is not here stands at `ok`."""
+        with self._read() as connection:
+            return writing.alert_states(connection, monitor_id)
+
+    def deliveries_due(self, now: datetime, limit: int = 1000) -> list[Delivery]:
+        """What is to be sent now, oldest first."""
+        with self._read() as connection:
+            return outbox.due(connection, now, limit)
+
+    # What was found
+
+    def scores(
+        self,
+        monitor: str | None = None,
+        column: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        segment: str | None = None,
+        revisions: Revisions = "newest",
+        most: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Scores in the form of `drift scores --json`, oldest window first; windows that start in [since, until)."""
+        with self._read() as connection:
+            return reading.scores(
+                connection,
+                monitor_name=monitor,
+                column=column,
+                since=since,
+                until=until,
+                segment=segment,
+                revisions=revisions,
+                most=most,
+            )
+
+    def windows(
+        self,
+        monitor: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        revisions: Revisions = "newest",
+        most: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Windows in the form of `drift windows --json`, checked or not, oldest first; starts in [since, until)."""
+        with self._read() as connection:
+            return reading.windows(
+                connection, monitor_name=monitor, since=since, until=until, revisions=revisions, most=most
+            )
+
+    def newest(
+        self, monitor: str, most: int, since: datetime | None = None, until: datetime | None = None
+    ) -> list[trends.Seen]:
+        """The newest checked windows that start in [since, until), up to `most`, oldest first."""
+        with self._read() as connection:
+            return trends.newest(connection, monitor, most, since, until)
+
+    def trends(self, monitor: str, windows: Sequence[Window]) -> trends.Trends:
+        """How each column and segment scored in some windows, by their newest revisions."""
+        with self._read() as connection:
+            return trends.trends(connection, monitor, windows)
+
+    def alerts(self, monitor: str | None = None, state: str | None = None) -> list[dict[str, Any]]:
+        """Alerts in the form of `drift alerts list --json`, those that fire first."""
+        with self._read() as connection:
+            return reading.alerts(connection, monitor_name=monitor, state=state)
+
+    def profile(
+        self, monitor: str, window_start: datetime, revision: int | None = None, segment: str = ""
+    ) -> Profile | None:
+        """The histograms of a checked window, by default its newest revision; None where there are none."""
+        with self._read() as connection:
+            return results.stored_profile(connection, self._axes, monitor, window_start, revision, segment)
+
+    def results(self, monitor: str, window_start: datetime, revision: int | None = None) -> tuple[SegmentResult, ...]:
+        """What the check of a window found, as `finish` got it; empty where there is nothing."""
+        with self._read() as connection:
+            return results.stored_results(connection, self._axes, monitor, window_start, revision)
+
+    def judging(self, monitor: str, window_start: datetime, revision: int | None = None) -> dict[str, Any] | None:
+        """How the scores of a checked window were judged (`Outcome.judged`); None where that was not told."""
+        with self._read() as connection:
+            return results.stored_judging(connection, monitor, window_start, revision)
+
+    def past(
+        self,
+        monitor: str,
+        *,
+        starts: Sequence[datetime] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: datetime | None = None,
+        most: int | None = None,
+    ) -> Past:
+        """What is stored of the windows that were checked and for which all of the conditions hold.
+
+        Parameters
+        ----------
+        monitor : str
+            Its name; of one that the store does not know there are no windows.
+        starts : sequence of datetime, or None
+            Only windows that start at exactly one of these.
+        since, until : datetime or None
+            Only windows that start in [since, until).
+        before : datetime or None
+            Only windows that start before this.
+        most : int or None
+            Only the newest ones, up to so many.
+
+        Notes
+        -----
+        A window that could not be read was checked as well; its counts are zeros. A monitor whose windows changed
+        their length has windows of both lengths.
+        """
+        with self._read() as connection:
+            return past.past(
+                connection, self._axes, monitor, starts=starts, since=since, until=until, before=before, most=most
+            )
+
+    # How things stand
+
+    def standings(self, now: datetime) -> list[standing.Stand]:
+        """How every monitor stands, by name; asked in time that does not grow with the windows stored."""
+        with self._read() as connection:
+            return standing.standings(connection, now)
+
+    def delivery_counts(self) -> dict[str, int]:
+        """Deliveries by status."""
+        with self._read() as connection:
+            return outbox.counts(connection)
+
+    def delivery_lines(self) -> list[standing.Line]:
+        """Deliveries that wait, by channel."""
+        with self._read() as connection:
+            return standing.lines(connection)
+
+    def counts_by_status(self) -> dict[str, dict[str, int]]:
+        """Numbers of windows and deliveries by status and of alerts by state."""
+        with self._read() as connection:
+            return {
+                "windows": planning.counts(connection),
+                "deliveries": outbox.counts(connection),
+                "alerts": reading.alert_counts(connection),
+            }
+
+    def size(self) -> int:
+        """Bytes of the database."""
+        with self._read() as connection:
+            return standing.size(connection)
