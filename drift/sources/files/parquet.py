@@ -40,8 +40,9 @@ class Parquet:
             ) as parquet,
         ):
             some: list[int] = []
+            leaf = _leaf(parquet, timestamp) if placing is not None else None
             for group in range(parquet.num_row_groups):
-                inside = _placed(parquet, group, timestamp, placing)
+                inside = None if leaf is None else _placed(parquet, group, timestamp, leaf, placing)
                 if inside:
                     yield from _read(parquet, [group], list(columns), inside=True)
                 elif inside is None:
@@ -60,16 +61,26 @@ def _read(parquet: Any, groups: list[int], names: list[str], *, inside: bool) ->
         yield Piece(pa.Table.from_batches([batch]), batch.num_rows, inside)
 
 
-def _placed(parquet: Any, group: int, timestamp: str | None, placing: Placing | None) -> bool | None:
+def _leaf(parquet: Any, timestamp: str | None) -> int | None:
+    """Which column of the row groups holds the timestamps; None where there is none.
+
+    Not asked of `parquet.schema`: that and the file's metadata hold each other, so that of every file which was ever
+    read the metadata would stay (megabytes, where row groups are many) until Python looks for cycles.
+    """
+    if timestamp is None or parquet.num_row_groups == 0:
+        return None
+    group = parquet.metadata.row_group(0)
+    return next((i for i in range(group.num_columns) if group.column(i).path_in_schema == timestamp), None)
+
+
+def _placed(parquet: Any, group: int, timestamp: str, leaf: int, placing: Placing) -> bool | None:
     """Where a row group's timestamps lie, by its statistics; None where they do not tell."""
-    if timestamp is None or placing is None:
+    rows = parquet.metadata.row_group(group)
+    if rows.num_rows == 0:
         return None
-    index = parquet.schema_arrow.names.index(timestamp)
-    leaf = next((i for i in range(len(parquet.schema)) if parquet.schema.column(i).path == timestamp), None)
-    if leaf is None or parquet.metadata.row_group(group).num_rows == 0:
-        return None
-    statistics = parquet.metadata.row_group(group).column(leaf).statistics
-    ends = _ends(statistics, parquet.schema_arrow.field(index).type)
+    statistics = rows.column(leaf).statistics
+    schema = parquet.schema_arrow
+    ends = _ends(statistics, schema.field(schema.names.index(timestamp)).type)
     if ends is None:
         return None
     inside = placing(ends)
