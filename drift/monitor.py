@@ -185,6 +185,8 @@ class Alerting:
         Sent along.
     runbook : str or None
         A link sent along.
+    page : str or None
+        Where `drift serve` is reached; messages link to the monitor's page there.
     """
 
     for_windows: int = 1
@@ -193,6 +195,7 @@ class Alerting:
     verdicts: frozenset[Verdict] = frozenset({Verdict.DRIFT, Verdict.SCHEMA_ERROR, Verdict.NO_DATA, Verdict.ERROR})
     labels: Mapping[str, str] = field(default_factory=dict)
     runbook: str | None = None
+    page: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
+from urllib.parse import quote
 from uuid import UUID, uuid5
 
 from drift.alert import UNNAMED, State, Transition
@@ -132,6 +134,8 @@ class Notification:
         The user's labels.
     runbook : str or None
         The user's link.
+    link : str or None
+        Where the monitor's page shows this window.
     """
 
     id: str
@@ -141,6 +145,7 @@ class Notification:
     events: tuple[Event, ...]
     labels: Mapping[str, str] = field(default_factory=dict)
     runbook: str | None = None
+    link: str | None = None
 
     @property
     def status(self) -> str:
@@ -175,6 +180,7 @@ class Notification:
             "revision": self.revision,
             "labels": dict(self.labels),
             "runbook": self.runbook,
+            "link": self.link,
             "events": [e.to_dict() for e in self.events],
         }
 
@@ -222,6 +228,7 @@ def make_notification(
     *,
     labels: Mapping[str, str] | None = None,
     runbook: str | None = None,
+    page: str | None = None,
 ) -> Notification | None:
     """The one message of a window, or None where nothing began to fire or is resolved.
 
@@ -239,12 +246,21 @@ def make_notification(
         Sent along.
     runbook : str, optional
         A link sent along.
+    page : str, optional
+        Where `drift serve` is reached: the message then bears a link to the monitor's page.
     """
     told = sorted((e for e in events if e.transition.notifies), key=_by_urgency)
     if not told:
         return None
     name = _stable_id("notification", monitor, window, revision)
-    return Notification(name, monitor, window, revision, tuple(told), dict(labels or {}), runbook)
+    link = None if page is None else page.rstrip("/") + page_path(monitor, window.start)
+    return Notification(name, monitor, window, revision, tuple(told), dict(labels or {}), runbook, link)
+
+
+def page_path(monitor: str, start: datetime | None = None) -> str:
+    """Where `drift serve` has the page of a monitor: the newest windows, or those up to the one that starts then."""
+    path = f"/monitors/{quote(monitor, safe='')}"
+    return path if start is None else f"{path}?window={format_instant(start)}"
 
 
 def _by_urgency(event: Event) -> tuple[bool, bool, int, float, str, str, str]:

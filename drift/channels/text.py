@@ -9,7 +9,7 @@ MOST_LINES: Final = 20
 
 
 def to_text(payload: Mapping[str, Any], *, most: int = MOST_LINES) -> str:
-    """The title, then one line for each event (the worst first, as they come), then labels and the link.
+    """The title, then one line for each event (the worst first, as they come), then labels and links.
 
     Parameters
     ----------
@@ -28,6 +28,8 @@ def to_text(payload: Mapping[str, Any], *, most: int = MOST_LINES) -> str:
         lines.append(one_line("labels: " + ", ".join(f"{k}={v}" for k, v in payload["labels"].items())))
     if payload["runbook"]:
         lines.append(one_line(f"runbook: {payload['runbook']}", longest=2000))
+    if payload.get("link"):  # what was written by an older drift and not delivered yet has no such key
+        lines.append(one_line(f"page: {payload['link']}", longest=2000))
     return "\n".join(lines)
 
 

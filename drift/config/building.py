@@ -2,6 +2,7 @@
 
 import glob
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -40,7 +41,12 @@ _SQLITE: Final = ("sqlite:///", "sqlite+pysqlite:///")
 
 
 def monitor(
-    tree: Tree, name: str, environ: Mapping[str, str], folder: Path, channels: Collection[str]
+    tree: Tree,
+    name: str,
+    environ: Mapping[str, str],
+    folder: Path,
+    channels: Collection[str],
+    page: str | None = None,
 ) -> tuple[Monitor | None, list[Problem], list[Problem]]:
     """One monitor (None where it has problems), its problems, and its warnings."""
     prefix: KeyPath = ("monitors", name)
@@ -61,6 +67,7 @@ def monitor(
         return None, problems, []
     told = Places(tree, prefix)
     built = _monitor(section, name, folder, tree.at(prefix), told)
+    built = replace(built, alerting=replace(built.alerting, page=page))
     return (None if told.problems else built), told.problems, told.warnings
 
 

@@ -18,6 +18,7 @@ from drift.errors import ConfigError
 from drift.monitor import Monitor
 
 _DEFAULT_STORE: Final = "sqlite:///drift.db"
+_TEXTS: Final = ("store", "page")  # keys at the top that hold one text
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -56,7 +57,7 @@ class Config:
 class _Merged:
     """What the files of a folder hold together; every name with the document that defines it."""
 
-    store: tuple[str, Tree] | None = None
+    texts: dict[str, tuple[str, Tree]] = field(default_factory=dict)
     monitors: dict[str, Tree] = field(default_factory=dict)
     channels: dict[str, Tree] = field(default_factory=dict)
 
@@ -93,8 +94,9 @@ def load(path: Path, environ: Mapping[str, str], *, strict: bool = True) -> Conf
         problems += found
         if spec is not None:
             channels[name] = spec
+    page = merged.texts["page"][0].rstrip("/") if "page" in merged.texts else None
     for name, tree in merged.monitors.items():
-        built, found, heard = monitor(tree, name, environ, folder, merged.channels)
+        built, found, heard = monitor(tree, name, environ, folder, merged.channels, page)
         problems += found
         warnings += heard
         if built is not None:
@@ -109,7 +111,7 @@ def load(path: Path, environ: Mapping[str, str], *, strict: bool = True) -> Conf
         if name is not None
     }
     return Config(
-        store=absolute_url(merged.store[0] if merged.store else _DEFAULT_STORE, folder),
+        store=absolute_url(merged.texts["store"][0] if "store" in merged.texts else _DEFAULT_STORE, folder),
         monitors={name: built for name, built in monitors.items() if name not in broken},
         channels=channels,
         folder=folder,
@@ -144,10 +146,11 @@ def _merge(trees: list[Tree], environ: Mapping[str, str], problems: list[Problem
             problems += explain(error, tree, (), lambda _: TopSection, problems)
         if not isinstance(tree.value, dict):
             continue
-        if isinstance(tree.value.get("store"), str):
-            if merged.store is not None:
-                problems.append(_twice(tree, ("store",), merged.store[1]))
-            merged.store = (fill(tree, ("store",), environ, []), tree)
+        for key in _TEXTS:
+            if isinstance(tree.value.get(key), str):
+                if key in merged.texts:
+                    problems.append(_twice(tree, (key,), merged.texts[key][1]))
+                merged.texts[key] = (fill(tree, (key,), environ, []), tree)
         for kind, known in (("monitors", merged.monitors), ("channels", merged.channels)):
             section = tree.value.get(kind)
             for name in section if isinstance(section, dict) else ():
@@ -159,10 +162,10 @@ def _merge(trees: list[Tree], environ: Mapping[str, str], problems: list[Problem
 
 
 def _top(tree: Tree, environ: Mapping[str, str], problems: list[Problem]) -> Any:
-    """The top of a document, its store filled in; monitors and channels are filled in by themselves."""
-    if not isinstance(tree.value, dict) or "store" not in tree.value:
+    """The top of a document, its texts filled in; monitors and channels are filled in by themselves."""
+    if not isinstance(tree.value, dict):
         return tree.value
-    return {**tree.value, "store": fill(tree, ("store",), environ, problems)}
+    return tree.value | {key: fill(tree, (key,), environ, problems) for key in _TEXTS if key in tree.value}
 
 
 def _twice(tree: Tree, path: tuple[str, ...], first: Tree) -> Problem:

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo
@@ -61,11 +62,28 @@ def _database(value: object) -> str:
     return url
 
 
+def _address(value: object) -> str:
+    """Of a page: what is appended to it is a link that people are sent, so it holds no password and no query."""
+    url = values.text(value)
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # a port that is no number, brackets that do not close
+        sound = False
+    if not sound or "@" in url or "?" in url or "#" in url or " " in url or not url.isprintable():
+        raise InputError(
+            "expected where people reach the page of drift serve, such as https://drift.example.org: http or https, "
+            "a host, perhaps a port and a path; no user, no query"
+        )
+    return url.rstrip("/")
+
+
 class TopSection(Section):
     """The top of a file."""
 
     version: Annotated[int, PlainValidator(_version)]
     store: Annotated[str, PlainValidator(_database)] | None = None
+    page: Annotated[str, PlainValidator(_address)] | None = None
     monitors: Annotated[dict[str, Any], PlainValidator(values.mapping)] = Field(default_factory=dict)
     channels: Annotated[dict[str, Any], PlainValidator(values.mapping)] = Field(default_factory=dict)
 

@@ -49,6 +49,20 @@ def notify(
     return found
 
 
+def test_a_message_links_to_the_page_of_its_window(make: SimpleNamespace) -> None:
+    told = notify(make, [[make.segment({"x": V.DRIFT})]])
+    assert told is not None
+    assert told.to_dict()["link"] is None, "nobody said where the page is"
+    for page in ("https://drift.example.org", "https://drift.example.org/"):
+        linked = make_notification('a/b <i>&"é', make.day(0), 1, told.events, page=page)
+        assert linked is not None
+        address = linked.to_dict()["link"]
+        assert address == "https://drift.example.org/monitors/a%2Fb%20%3Ci%3E%26%22%C3%A9?window=2011-06-06T00:00Z"
+        assert linked.id == make_notification('a/b <i>&"é', make.day(0), 1, told.events).id, (
+            "the id tells repeats apart"
+        )
+
+
 def test_nothing_is_told_where_nothing_fires_or_is_resolved(make: SimpleNamespace) -> None:
     assert notify(make, [[make.segment({"x": V.OK})]]) is None
     assert notify(make, [[make.segment({"x": V.DRIFT})]] * 2) is None
@@ -60,7 +74,8 @@ def test_the_document_is_strict_json_with_the_contracts_keys(make: SimpleNamespa
     assert told is not None
     document = strict(told.to_dict())
     assert document.keys() == {
-        "version", "id", "monitor", "status", "title", "window", "revision", "labels", "runbook", "events",
+        "version", "id", "monitor", "status", "title", "window", "revision", "labels", "runbook", "link",
+        "events",
     }  # fmt: skip
     assert (document["version"], document["monitor"], document["status"]) == (1, "bikes", "firing")
     assert document["window"] == {"start": "2011-06-06T00:00Z", "end": "2011-06-07T00:00Z"}

@@ -73,6 +73,11 @@ def test_the_text_form_has_the_title_a_line_for_each_event_and_the_link(payload:
     ]
 
 
+def test_the_text_form_ends_with_the_link_to_the_page(payload: Payload) -> None:
+    linked = payload() | {"link": "https://drift.example.org/monitors/bikes?window=2011-06-06T00:00Z"}
+    assert to_text(linked).splitlines()[-1] == f"page: {linked['link']}"
+
+
 def test_the_text_form_of_many_events_counts_the_rest(payload: Payload) -> None:
     lines = to_text(payload(events=200)).splitlines()
     assert lines[20] == "  * c19: js_distance 0.31 over threshold 0.1"

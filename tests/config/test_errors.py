@@ -141,7 +141,7 @@ def test_a_mistake_is_told_with_line_key_and_remedy(errors, monitor, added, plac
 WHOLE = {
     "empty": ("", "1: ", "drift init DATA"),
     "only comments": ("# nothing\n", "1: ", "drift init DATA"),
-    "a list": ("- a\n", "1: ", "expected a mapping with the keys version, store, monitors, channels; got a list"),
+    "a list": ("- a\n", "1: ", "expected a mapping with the keys version, store, page, monitors, channels; got a list"),
     "no version": ("monitors: {}\n", "1: version: ", "missing"),
     "version of tomorrow": ("version: 2\n", "1: version: ", "reads version 1"),
     "version true": ("version: true\n", "1: version: ", "reads version 1"),

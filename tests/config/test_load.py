@@ -87,6 +87,32 @@ def test_the_least_configuration_takes_the_cores_defaults(loaded, monitor, tmp_p
     assert m.budget == Budget(1, timedelta(days=90))
 
 
+@pytest.mark.parametrize(
+    "written", ["https://drift.example.org", "https://drift.example.org/", "${WHERE}", "http://[::1]:8756/in/a/folder/"]
+)
+def test_every_monitor_knows_where_the_page_is(loaded, monitor, written):
+    config = loaded(f"page: {json.dumps(written)}\n{monitor}", {"WHERE": "https://drift.example.org"})
+    told = config.monitors["m"].alerting.page
+    assert told == ("http://[::1]:8756/in/a/folder" if "::1" in written else "https://drift.example.org")
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["drift.example.org", "ftp://host", "https://", "https://me:geheim@host", "https://host/?token=geheim", 7],
+)
+def test_a_page_that_cannot_be_linked_to_is_refused(errors, monitor, written):
+    (told,) = errors(f"page: {json.dumps(written)}\n{monitor}")
+    assert told.startswith("1: page: expected")
+    assert "geheim" not in told
+
+
+def test_a_page_is_named_once_in_a_folder(tmp_path, monitor):
+    (tmp_path / "a.yaml").write_text(f"page: https://one\n{monitor}")
+    (tmp_path / "b.yaml").write_text("version: 1\npage: https://two\n")
+    with pytest.raises(ConfigError, match=r"b\.yaml:2: page: defined twice; first in .*a\.yaml:1"):
+        load(tmp_path, {})
+
+
 def test_lengths_of_time_are_read(loaded, monitor):
     m = loaded(monitor + "    deadline: 90s\n    lookback: 2d\n    catch_up: 4w\n    keep: 400d\n").monitors["m"]
     assert m.keep == timedelta(days=400)
