@@ -14,7 +14,7 @@ from typing import Final
 
 from drift.baseline import freeze_reference
 from drift.errors import DriftError
-from drift.finding import Found, find
+from drift.finding import Found, find, given_up
 from drift.holding import LEASE, free_abandoned, holding, within
 from drift.monitor import Monitor
 from drift.outcome import decide_outcome
@@ -136,7 +136,7 @@ def check_window(
     """Count, compare, decide and store one claimed window; None where a second look found nothing new."""
     with holding(store, claim, now):
         step("claimed")
-        found = find(source, standards, claim.window)
+        found = given_up(claim) or find(source, standards, claim.window)
         if claim.late:
             found = replace(found, before=store.results(claim.monitor, claim.window.start))
             if found.error:

@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,8 +15,12 @@ from drift.holding import Overdue, within
 from drift.sources import Source
 from drift.standards import Standards
 from drift.steps import step
+from drift.store import Claim
 from drift.verdict import Verdict, worst
 from drift.window import Window
+
+MOST_LOST: Final = 15
+"""Attempts on a window that may come to no end; more than an afternoon of deployments interrupts of one window."""
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +35,7 @@ class Found:
     new: tuple[str, ...] = ()  # columns that came after the reference was frozen
     judged: Mapping[str, Any] | None = None
     before: tuple[SegmentResult, ...] = ()  # of a window that is looked at again: what it gave then
+    final: bool = False  # an error that is not to be tried again
 
     @property
     def nothing_new(self) -> bool:
@@ -49,6 +54,22 @@ class Found:
     @property
     def verdict(self) -> Verdict:
         return Verdict.ERROR if self.error else worst([part.verdict for part in self.results])
+
+
+def given_up(claim: Claim) -> Found | None:
+    """What is found of a window that ended whoever worked on it (out of memory, say): an error, without another try.
+
+    Kills are not told from deaths of the window's own making, so many are borne. But later windows of the monitor wait
+    for this one, and nobody would hear of it.
+    """
+    if claim.lost < MOST_LOST:
+        return None
+    told = (
+        f"whoever worked on it came to no end, {claim.lost} times (killed? out of memory? the system's log may tell); "
+        "it is not begun again by itself: once that is seen to, `drift backfill` checks it"
+    )
+    log.error("window %s of %s is given up: %s", claim.window, claim.monitor, told)
+    return Found((), told, {}, final=True)
 
 
 def find(source: Source, standards: Standards, window: Window) -> Found:

@@ -20,6 +20,7 @@ MOST_LEFT: Final = 3
 T = TypeVar("T")
 
 _in_hand: set[tuple[int, int]] = set()  # window and token of what this process is at work on
+_owed: dict[tuple[int, int], Claim] = {}  # what it could not give back
 
 log = logging.getLogger(__name__)
 
@@ -118,15 +119,24 @@ def in_hand(held: Held) -> bool:
 def free_abandoned(store: Store, monitor_id: int, worker: Worker, now: datetime) -> None:
     """Take windows back without waiting for their leases: from workers of this host that were killed, and from itself.
 
-    A process may hold what it is not at work on: it could not give it back while the store was gone.
+    A process may hold what it is not at work on: it could not give it back while the store was gone, which counts as
+    no attempt.
     """
     for held in store.held(monitor_id, now):
         if held.owner == worker.name and not in_hand(held):
             log.warning("window %s was not given back when it should have been: it is due again", held.window)
-            store.free(held, now)
+            _take_back(store, held, now)
         elif worker.knows_gone(held.owner):
             log.warning("window %s was left by %s, which is no more: it is due again", held.window, held.owner)
             store.free(held, now)
+
+
+def _take_back(store: Store, held: Held, now: datetime) -> None:
+    owed = _owed.pop((held.window_id, held.token), None)
+    if owed is None:  # of a dead process that bore this name before, as a container's first one does: it counts
+        store.free(held, now)
+    else:
+        _give_back(store, owed)
 
 
 def _keep(store: Store, claim: Claim, now: Callable[[], datetime], lease: timedelta, ended: threading.Event) -> None:
@@ -143,3 +153,5 @@ def _give_back(store: Store, claim: Claim) -> None:
         store.release(claim)
     except StoreError as error:  # what failed is raised; the lease runs out by itself
         log.warning("cannot give window %s back: %s", claim.window, error)
+        if not isinstance(error, LeaseLost):
+            _owed[claim.window_id, claim.token] = claim

@@ -42,18 +42,29 @@ def decide_outcome(
         transitions=turned,
         events=events,
         notification=make_notification(
-            monitor.name, claim.window, claim.revision, events, labels=rules.labels, runbook=rules.runbook
+            monitor.name,
+            claim.window,
+            claim.revision,
+            events,
+            labels=rules.labels,
+            runbook=rules.runbook,
+            page=rules.page,
         ),
         channels=rules.notify,
-        retry_at=now + _pause(claim) if found.error and claim.attempt <= len(RETRIES) else None,
+        retry_at=now + _pause(claim) if found.error and not found.final and claim.failures < len(RETRIES) else None,
         judged=found.judged,
     )
 
 
 def _pause(claim: Claim) -> timedelta:
-    """Until the next attempt: less up to a quarter by chance, lest all that failed together come again together."""
-    spread = stream(claim.monitor, claim.window, f"attempt {claim.attempt}").uniform(0.75, 1.0)
-    return RETRIES[claim.attempt - 1] * float(spread)
+    """Until the next attempt: less up to a quarter by chance, lest all that failed together come again together.
+
+    What has to differ are the windows and monitors that one source failed, and their draws do. Replicas would all draw
+    the same for one window, which is no herd: it has one holder, who alone decides when it is due again, and that is
+    kept in the store. A run that is repeated gives the same moments.
+    """
+    spread = stream(claim.monitor, claim.window, f"attempt {claim.failures + 1}").uniform(0.75, 1.0)
+    return RETRIES[claim.failures] * float(spread)
 
 
 def _summary(results: tuple[SegmentResult, ...], new: tuple[str, ...]) -> str:

@@ -20,6 +20,7 @@ from drift.binning import Bins
 from drift.check import Checked, Failed, run_all
 from drift.comparison import SegmentResult, compare_profiles
 from drift.errors import StoreError
+from drift.finding import MOST_LOST
 from drift.histogram import Profile
 from drift.holding import LEASE, holding
 from drift.monitor import Alerting, ColumnRule, Columns, FileSource, Monitor, Reference
@@ -294,6 +295,87 @@ def test_a_window_of_a_living_process_of_this_host_is_left_alone(
     write_days(tmp_path / "data.parquet", 16)
     now = interrupt(store, monitor, 12, f"here:{os.getppid()}")
     assert check(store, monitor, now, worker=f"here:{os.getpid()}") == []
+
+
+def test_a_window_that_ends_whoever_works_on_it_is_an_error_and_the_next_is_worked_on(
+    store: Store, monitor: Monitor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_days(tmp_path / "data.parquet", 16, moved=frozenset({12}))
+    now = interrupt(store, monitor, 12, "elsewhere:1")
+    definition = store.find("m")
+    assert definition is not None
+    for times in range(MOST_LOST - 1):  # one host after the other takes it, and is gone
+        now += LEASE
+        planned = store.due(definition, now)[0]
+        assert planned.attempts == times + 1
+        assert store.claim(planned.id, definition, f"elsewhere:{times + 2}", now, LEASE) is not None
+    deadly, *others = check(store, monitor, now + LEASE)
+    assert days_of([deadly, *others]) == [12, 13, 14, 15]
+    assert (deadly.verdicts, deadly.outcome.retry_at) == ([Verdict.ERROR], None)
+    assert f"came to no end, {MOST_LOST} times" in deadly.outcome.message
+    assert "`drift backfill`" in deadly.outcome.message
+    assert told(store, now + LEASE)[0] == ("2024-03-13T00:00Z", "firing")
+    assert any(r.levelname == "ERROR" and "is given up" in r.message for r in caplog.records)
+
+    source, span = open_source(monitor), (START + 12 * DAY, START + 13 * DAY)
+    assert backfill(store, monitor, source, *span, now + LEASE) == 1
+    (mended,) = check(store, monitor, now + LEASE)
+    assert mended.verdicts == [Verdict.DRIFT], "checked by hand, it is begun again"
+
+
+def test_a_window_that_was_interrupted_many_times_is_still_checked(
+    store: Store, monitor: Monitor, tmp_path: Path
+) -> None:
+    write_days(tmp_path / "data.parquet", 16)
+    now = interrupt(store, monitor, 15, "elsewhere:0")
+    definition = store.find("m")
+    assert definition is not None
+    for times in range(3 * MOST_LOST):  # given back each time, as a service does when it is told to stop
+        planned = store.due(definition, now := now + LEASE)[0]
+        claim = store.claim(planned.id, definition, f"elsewhere:{times}", now, LEASE)
+        assert claim is not None
+        assert claim.lost == 1
+        store.release(claim)
+    (found,) = check(store, monitor, now)
+    assert found.verdicts == [Verdict.OK]
+
+
+def test_a_second_look_that_ends_whoever_looks_leaves_the_window_as_it_was(
+    store: Store, monitor: Monitor, tmp_path: Path
+) -> None:
+    write_days(tmp_path / "data.parquet", 12)
+    check(store, monitor, START + 11 * DAY)
+    definition = store.find("m")
+    assert definition is not None
+    now = START + 11 * DAY
+    (ended,) = store.ended_since(definition.monitor_id, START)
+    assert store.look_again([ended.id], "else", now) == 1
+    for times in range(MOST_LOST):
+        assert store.claim(ended.id, definition, f"elsewhere:{times}", now, LEASE) is not None
+        now += LEASE
+    assert check(store, monitor, now) == []
+    assert [(row["status"], row["verdict"]) for row in store.windows("m")] == [("done", "ok")]
+
+
+def test_a_window_that_cannot_be_read_has_all_its_retries_whatever_was_killed_before(
+    store: Store, monitor: Monitor, tmp_path: Path
+) -> None:
+    data = tmp_path / "data.parquet"
+    write_days(data, 12)
+    now = interrupt(store, monitor, 11, "elsewhere:0")
+    definition = store.find("m")
+    assert definition is not None
+    for times in range(MOST_LOST - 2):
+        planned = store.due(definition, now := now + LEASE)[0]
+        assert store.claim(planned.id, definition, f"elsewhere:{times}", now, LEASE) is not None
+    data.write_bytes(b"")
+    tries: list[Checked] = []
+    for _ in range(2 + len(RETRIES)):
+        now += RETRIES[-1]
+        tries += [one for one in check(store, monitor, now) if days_of([one]) == [11]]
+    assert [one.verdicts for one in tries] == [[Verdict.ERROR]] * (1 + len(RETRIES))
+    waits = [one.outcome.retry_at for one in tries]
+    assert [wait is None for wait in waits] == [False] * len(RETRIES) + [True]
 
 
 def test_a_backfill_never_skips_the_windows_before_it(store: Store, monitor: Monitor, tmp_path: Path) -> None:

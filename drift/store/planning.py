@@ -154,7 +154,7 @@ def renew(connection: Connection, held: Claim, until: datetime) -> bool:
 
 
 def free(connection: Connection, abandoned: Held, now: datetime) -> None:
-    """End the lease of a worker that is no more, unless somebody did before; its attempt does not count."""
+    """End the lease of a worker that is no more, unless somebody did before; its attempt stays counted."""
     connection.execute(
         update(window)
         .where(
@@ -163,7 +163,7 @@ def free(connection: Connection, abandoned: Held, now: datetime) -> None:
             window.c.status == "claimed",
             window.c.lease_until > now,
         )
-        .values(lease_until=now, attempts=window.c.attempts - 1)
+        .values(lease_until=now)
     )
 
 
@@ -234,7 +234,16 @@ def _claim(connection: Connection, row: Row[tuple[object, ...]], definition: Def
         revision=row.revision + 1,
         before=None if before is None else Verdict(before),
         late=row.cause == LATE,
+        failures=_failures(connection, row) if before == Verdict.ERROR.value else 0,
     )
+
+
+def _failures(connection: Connection, row: Row[tuple[object, ...]]) -> int:
+    """How many of a window's attempts gave an error: its newest revisions in a row, as far as they are of these."""
+    other = revision.c.verdict != Verdict.ERROR.value
+    others = select(func.max(revision.c.number)).where(revision.c.window_id == row.id, other)
+    last: int = connection.execute(others).scalar_one() or 0
+    return min(int(row.revision) - last, int(row.attempts) - 1)
 
 
 def let_go(connection: Connection, held: Claim, status: str, **values: object) -> None:

@@ -213,13 +213,15 @@ class Claim:
     token : int
         Fencing token: the newest claim has the largest.
     attempt : int
-        1 for the first.
+        1 for the first since it became due. One that was given back does not count.
     revision : int
         Number of the revision that finishing this claim makes.
     before : Verdict or None
         Of the newest revision there is; None where this is the first.
     late : bool
         It was checked before, and its source has changed since: a revision is due only where it has other rows.
+    failures : int
+        How many attempts before this one ended with an `error` verdict.
     """
 
     window_id: int
@@ -233,6 +235,12 @@ class Claim:
     revision: int
     before: Verdict | None = None
     late: bool = False
+    failures: int = 0
+
+    @property
+    def lost(self) -> int:
+        """How many attempts before this one came to no end: the lease ran out, or the worker was found dead."""
+        return self.attempt - 1 - self.failures
 
 
 @dataclass(frozen=True, slots=True)

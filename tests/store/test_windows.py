@@ -359,12 +359,12 @@ def test_a_freed_window_is_due_and_its_old_holder_cannot_write(store: Store) -> 
         store.release(claim)
 
 
-def test_the_attempts_of_workers_that_were_killed_do_not_use_up_the_retries(store: Store) -> None:
+def test_the_attempts_of_workers_that_were_killed_are_told_from_those_that_failed(store: Store) -> None:
     definition = defined(store)
     store.plan(definition, WEEK[:1], NOW)
-    for _ in range(9):
+    for number in range(9):
         (planned,) = store.due(definition, NOW)
-        assert planned.attempts == 0
+        assert planned.attempts == number
         assert store.claim(planned.id, definition, "killed", NOW, MINUTE) is not None
         (held,) = store.held(definition.monitor_id, NOW)
         store.free(held, NOW)
@@ -372,4 +372,30 @@ def test_the_attempts_of_workers_that_were_killed_do_not_use_up_the_retries(stor
     (planned,) = store.due(definition, NOW)
     claim = store.claim(planned.id, definition, "me", NOW, MINUTE)
     assert claim is not None
-    assert claim.attempt == 1
+    assert (claim.attempt, claim.failures, claim.lost) == (10, 0, 9)
+    store.release(claim)
+    for failures in range(3):
+        claim = store.claim(planned.id, definition, "me", NOW, MINUTE)
+        assert claim is not None
+        assert (claim.failures, claim.lost) == (failures, 9)
+        store.finish(claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None, retry_at=NOW), NOW)
+    claim = store.claim(planned.id, definition, "me", NOW, MINUTE)
+    assert claim is not None
+    store.finish(claim, NOTHING, NOW)
+    assert store.plan_again(definition, WEEK[:1], NOW) == 1
+    claim = store.claim(planned.id, definition, "me", NOW, MINUTE)
+    assert claim is not None
+    assert (claim.failures, claim.lost) == (0, 0), "planning again begins anew"
+
+
+def test_errors_of_before_a_backfill_are_not_taken_for_attempts_since(store: Store) -> None:
+    definition = defined(store)
+    claim = claimed(store, definition)
+    for _ in range(5):
+        store.finish(claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None), NOW)
+        assert store.plan_again(definition, WEEK[:1], NOW) == 1
+        (planned,) = store.due(definition, NOW)
+        again = store.claim(planned.id, definition, "me", NOW, MINUTE)
+        assert again is not None
+        assert (again.attempt, again.failures, again.lost) == (1, 0, 0)
+        claim = again
