@@ -40,9 +40,9 @@ class Parquet:
             ) as parquet,
         ):
             some: list[int] = []
-            leaf = _leaf(parquet, timestamp) if placing is not None else None
+            place = None if timestamp is None or placing is None else _leaf(parquet, timestamp)
             for group in range(parquet.num_row_groups):
-                inside = None if leaf is None else _placed(parquet, group, timestamp, leaf, placing)
+                inside = None if place is None else _placed(parquet, group, place, placing)
                 if inside:
                     yield from _read(parquet, [group], list(columns), inside=True)
                 elif inside is None:
@@ -61,30 +61,30 @@ def _read(parquet: Any, groups: list[int], names: list[str], *, inside: bool) ->
         yield Piece(pa.Table.from_batches([batch]), batch.num_rows, inside)
 
 
-def _leaf(parquet: Any, timestamp: str | None) -> int | None:
+def _leaf(parquet: Any, timestamp: str) -> int | None:
     """Which column of the row groups holds the timestamps; None where there is none.
 
     Not asked of `parquet.schema`: that and the file's metadata hold each other, so that of every file which was ever
     read the metadata would stay (megabytes, where row groups are many) until Python looks for cycles.
     """
-    if timestamp is None or parquet.num_row_groups == 0:
+    if parquet.num_row_groups == 0:
         return None
     group = parquet.metadata.row_group(0)
     return next((i for i in range(group.num_columns) if group.column(i).path_in_schema == timestamp), None)
 
 
-def _placed(parquet: Any, group: int, timestamp: str, leaf: int, placing: Placing) -> bool | None:
+def _placed(parquet: Any, group: int, leaf: int, placing: Placing | None) -> bool | None:
     """Where a row group's timestamps lie, by its statistics; None where they do not tell."""
     rows = parquet.metadata.row_group(group)
-    if rows.num_rows == 0:
+    if placing is None or rows.num_rows == 0:
         return None
-    statistics = rows.column(leaf).statistics
+    column = rows.column(leaf)
     schema = parquet.schema_arrow
-    ends = _ends(statistics, schema.field(schema.names.index(timestamp)).type)
+    ends = _ends(column.statistics, schema.field(schema.names.index(column.path_in_schema)).type)
     if ends is None:
         return None
     inside = placing(ends)
-    return None if inside and statistics.null_count != 0 else inside
+    return None if inside and column.statistics.null_count != 0 else inside
 
 
 def _ends(statistics: Any, type_: pa.DataType) -> pa.ChunkedArray | None:
