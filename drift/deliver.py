@@ -9,38 +9,29 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
 from drift.channels import Channel
 from drift.errors import DeliveryError, StoreError
+from drift.sending import Due, Line, Told
 from drift.steps import step
 from drift.store import Taken
+from drift.store.engine import BUSY_TIMEOUT
 
 FIRST_WAIT: Final = 30.0  # seconds until the second attempt
 LONGEST_WAIT: Final = 3600.0  # seconds
 LONGEST_ASKED: Final = 86_400.0  # seconds; a Retry-After beyond a day is taken for a day
 GRACE: Final = 2.0  # seconds that a channel may overrun its deadline before it is left behind
-MARKING: Final = 30.0  # seconds to write down what became of a sending, before another sender may try it
+MARKING: Final = 3 * BUSY_TIMEOUT
+"""Seconds for each channel, beyond the time it has, before another sender may try what one has taken.
+
+A busy store may make this one wait: to take the delivery, to mark and take those of other channels, to mark it.
+"""
 _AT_ONCE: Final = 1000  # of each channel
 
 log = logging.getLogger("drift.deliver")
-
-
-class Due(Protocol):
-    """One sending of one notification to one channel; `attempts` counts those that failed."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def notification_id(self) -> str: ...
-    @property
-    def channel(self) -> str: ...
-    @property
-    def attempts(self) -> int: ...
-    @property
-    def payload(self) -> Mapping[str, Any]: ...
 
 
 class Outbox(Protocol):
@@ -104,7 +95,9 @@ def drain(
     receiver or a channel does, nothing is raised here; a channel's own fault also shows its traceback.
 
     Several processes may drain one outbox: each delivery is taken before it is sent, and marked before the next one
-    is taken. Killed in between, it is sent again under the same id once its time is over: the only way to send twice.
+    is taken. What was sent and could not be marked (the process was killed, the store was gone) is sent again under
+    the same id once its time is over; so is what the receiver took without answering in time. There is no third way
+    to send twice.
 
     Parameters
     ----------
@@ -117,18 +110,21 @@ def drain(
     rng : numpy.random.Generator
         Spreads retries.
     deadline : float
-        Seconds for each channel, all its deliveries together.
+        Seconds for each channel, all its deliveries together. None is begun in less than half of them, and what
+        waiting for the store takes of that is added.
     attempts : int
         Tries of one delivery until it is given up.
     stopping : callable
         Asked before each delivery: where it says yes, no further one is begun.
     """
     due = outbox.deliveries_due(now(), limit=_AT_ONCE)
-    desk = _Desk(outbox, now, rng, attempts, timedelta(seconds=deadline + GRACE + MARKING), stopping)
-    lines: list[_Line] = []
-    for name, deliveries in _by_channel(due):
+    channels_due = list(_by_channel(due))
+    lease = timedelta(seconds=deadline + GRACE + MARKING * len(channels_due))
+    desk = _Desk(outbox, now, rng, attempts, lease, stopping)
+    lines: list[Line] = []
+    for name, deliveries in channels_due:
         if name in channels:
-            lines.append(_Line(name, channels[name], deliveries, deadline))
+            lines.append(Line(name, channels[name], deliveries, deadline))
             continue
         # Another process on this store may know the channel (a configuration being rolled out): not given up at once.
         unknown = DeliveryError(f"channel {name!r} is not configured here; put it back, or take it out of `notify`")
@@ -151,54 +147,6 @@ def _by_channel(due: Sequence[Due]) -> Iterator[tuple[str, list[Due]]]:
     return ((name, list(group)) for name, group in groupby(ordered, key=attrgetter("channel")))
 
 
-@dataclass(eq=False, slots=True)
-class _Line:
-    """One channel's deliveries, sent one after the other in a thread of their own, as they are handed in."""
-
-    name: str
-    channel: Channel
-    deliveries: list[Due]
-    seconds: float
-    until: float = 0.0
-    handed: "queue.SimpleQueue[Due | None]" = field(default_factory=queue.SimpleQueue)
-    current: Due | None = None  # being sent
-
-    def next(self) -> Due | None:
-        """What to send next; None where nothing is left, or too little time.
-
-        A sending cut short for what its predecessors took would count as the receiver's failure.
-        """
-        enough = self.until - time.monotonic() >= self.seconds / 2
-        return self.deliveries.pop(0) if self.deliveries and enough else None
-
-    def send_all(self, told: "queue.SimpleQueue[_Told]") -> None:
-        try:
-            while (delivery := self.handed.get()) is not None:
-                told.put(_Told(self, delivery, self._send(delivery)))
-        finally:  # whatever happened: a fault of the channel's own shows as `current` still set
-            told.put(_Told(self))
-
-    def _send(self, delivery: Due) -> DeliveryError | None:
-        self.current = delivery
-        try:
-            self.channel.send(delivery.payload, deadline=max(0.0, self.until - time.monotonic()))
-        except DeliveryError as error:
-            self.current = None
-            return error
-        step("sent")
-        self.current = None
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """News from a line: what became of one delivery, or (without one) that the line has ended."""
-
-    line: _Line
-    delivery: Due | None = None
-    failure: DeliveryError | None = None
-
-
 @dataclass(slots=True)
 class _Desk:
     """Takes from the outbox and marks it, in the calling thread."""
@@ -213,6 +161,7 @@ class _Desk:
     sent: int = 0
     retried: int = 0
     dead: int = 0
+    broken: StoreError | None = None  # what the store failed by first
 
     def take(self, delivery: Due) -> bool:
         at = self.now()
@@ -241,10 +190,24 @@ class _Desk:
             self._failed(delivery, str(failure), self.now() + timedelta(seconds=wait))
             self.retried += 1
 
-    def hand_next(self, line: _Line, *, done: bool = False) -> None:
+    def hand_next(self, line: Line, *, done: bool = False) -> None:
         """Take a line's next delivery and hand it over; None where it is done, or another sender is at work on it."""
-        delivery = None if done or self.stopping() else line.next()
-        line.handed.put(delivery if delivery is not None and self.take(delivery) else None)
+        delivery = None if done or self.broken or self.stopping() else line.next()
+        try:
+            line.hand(delivery if delivery is not None and self.take(delivery) else None)
+        except StoreError as error:
+            self._breaks(line, error)
+
+    def settle(self, line: Line, delivery: Due, failure: DeliveryError | None) -> None:
+        """Mark what became of a delivery; where the store fails, the others are marked all the same."""
+        try:
+            self.mark(delivery, failure)
+        except StoreError as error:
+            self._breaks(line, error)
+
+    def _breaks(self, line: Line, error: StoreError) -> None:
+        self.broken = self.broken or error
+        line.hand(None)
 
     def give_up(self, delivery: Due, why: str) -> None:
         log.error(
@@ -273,7 +236,7 @@ class _Desk:
             log.info("notification %s to channel %r was settled elsewhere", delivery.notification_id, delivery.channel)
 
 
-def _unblocked(lines: list[_Line], outbox: Outbox, now: datetime) -> list[_Line]:
+def _unblocked(lines: list[Line], outbox: Outbox, now: datetime) -> list[Line]:
     """The lines whose oldest pending delivery is due; the others wait for theirs."""
     oldest: dict[str, int] = {}
     for delivery in _pending(outbox, now):
@@ -286,9 +249,8 @@ def _pending(outbox: Outbox, now: datetime) -> Sequence[Due]:
     return outbox.deliveries_due(now + timedelta(seconds=2 * LONGEST_ASKED), limit=_AT_ONCE)
 
 
-def _run(lines: list[_Line], desk: _Desk, deadline: float) -> None:
-    told: queue.SimpleQueue[_Told] = queue.SimpleQueue()
-    until = time.monotonic() + deadline + GRACE
+def _run(lines: list[Line], desk: _Desk, deadline: float) -> None:
+    told: queue.SimpleQueue[Told] = queue.SimpleQueue()
     running = list(lines)
     try:
         for line in lines:
@@ -298,20 +260,33 @@ def _run(lines: list[_Line], desk: _Desk, deadline: float) -> None:
             desk.hand_next(line)
         while running:
             try:
-                news = told.get(timeout=max(0.0, until - time.monotonic()))
+                news = told.get(timeout=max(0.01, min(line.ends for line in running) + GRACE - time.monotonic()))
             except queue.Empty:
-                break
+                running = _leave_behind(running, desk, deadline)
+                continue
+            if news.line not in running:  # left behind before
+                continue
             if news.delivery is not None:
-                desk.mark(news.delivery, news.failure)
+                desk.settle(news.line, news.delivery, news.failure)
                 held_back = news.failure is not None and news.failure.retryable
                 desk.hand_next(news.line, done=held_back)
                 continue
             running.remove(news.line)
-            if news.line.current is not None:
-                desk.mark(news.line.current, DeliveryError(f"channel {news.line.name!r} failed by a fault of its own"))
-        for line in running:
-            if line.current is not None:
-                desk.mark(line.current, DeliveryError(f"channel {line.name!r} overran its {deadline:g} s; left behind"))
+            if (left := news.line.current) is not None:
+                desk.settle(news.line, left, DeliveryError(f"channel {news.line.name!r} failed by a fault of its own"))
     finally:
         for line in lines:
             line.handed.put(None)
+    if desk.broken is not None:
+        raise desk.broken
+
+
+def _leave_behind(running: list[Line], desk: _Desk, deadline: float) -> list[Line]:
+    """No longer wait for lines whose channel overruns its time; gives the others."""
+    left: list[Line] = []
+    for line in running:
+        # Without one in hand it is about to tell what became of it: that is waited for.
+        if line.ends + GRACE <= time.monotonic() and (delivery := line.current) is not None:
+            desk.settle(line, delivery, DeliveryError(f"channel {line.name!r} overran its {deadline:g} s; left behind"))
+            left.append(line)
+    return [line for line in running if line not in left]

@@ -17,7 +17,8 @@ import pytest
 from drift.channels import Channel
 from drift.channels.webhook import WebhookChannel
 from drift.deliver import Drained, Outbox, backoff, drain
-from drift.errors import DeliveryError
+from drift.errors import DeliveryError, StoreError
+from drift.store.engine import BUSY_TIMEOUT
 
 T0 = datetime(2011, 6, 13, 2, 15, tzinfo=UTC)
 Serve = Callable[..., Any]
@@ -301,6 +302,120 @@ def test_a_fault_of_the_store_is_not_hidden_and_stops_the_sending(
         run(outbox, hooks(hook=receiver))
     time.sleep(0.5)
     assert 1 <= len(receiver.requests) <= 3
+
+
+class Busy(Memory):
+    """A store whose every write waits for others, as long as a write may; what was handed out is sent meanwhile."""
+
+    clock: Clock
+    taken = 0
+    sent = 0
+
+    def wait(self) -> None:
+        while self.sent < self.taken:
+            time.sleep(0.001)
+        time.sleep(0.01)  # half a minute, in which a thread would have told what it sent
+        self.clock.forward(seconds=BUSY_TIMEOUT)
+
+    def take_delivery(self, delivery_id: int, now: datetime, until: datetime) -> bool:
+        taken = super().take_delivery(delivery_id, now, until)
+        self.wait()
+        self.taken += taken
+        return taken
+
+    def delivered(self, delivery_id: int, now: datetime) -> None:
+        self.wait()
+        assert self.clock() < self.rows[delivery_id - 1].next_attempt_at, "another sender could have taken it by now"
+        super().delivered(delivery_id, now)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 8])
+def test_nothing_is_anothers_to_take_before_it_is_marked_however_busy_the_store(
+    payload: Payload, channels: int
+) -> None:
+    outbox, clock, counting = Busy(), Clock(), threading.Lock()
+    outbox.clock = clock
+
+    class Slow:
+        name = "slow"
+
+        def send(self, payload: Mapping[str, Any], *, deadline: float) -> None:
+            if payload["id"] == "n-0":  # time that passes for all channels at once
+                clock.forward(seconds=deadline)
+            with counting:
+                outbox.sent += 1
+
+    for n in range(3 * channels):
+        outbox.add(f"c-{n % channels}", payload(f"n-{n}"))
+    assert run(outbox, {f"c-{n}": Slow() for n in range(channels)}, clock) == Drained(sent=3 * channels)
+
+
+def test_what_waiting_for_the_store_takes_is_not_the_receivers_time(payload: Payload) -> None:
+    given: list[float] = []
+
+    class Waiting(Memory):
+        def take_delivery(self, delivery_id: int, now: datetime, until: datetime) -> bool:
+            time.sleep(0.9)
+            return super().take_delivery(delivery_id, now, until)
+
+    class Asking:
+        name = "hook"
+
+        def send(self, payload: Mapping[str, Any], *, deadline: float) -> None:
+            given.append(deadline)
+
+    outbox = Waiting()
+    outbox.add("hook", payload("n-1"))
+    outbox.add("hook", payload("n-2"))
+    assert run(outbox, {"hook": Asking()}, deadline=1.0) == Drained(sent=1, waiting=1)
+    assert 0.2 < given[0] <= 0.5, "half of its time, not the rest that the store left"
+
+
+def test_what_was_sent_is_marked_though_the_store_failed_for_another_channel(payload: Payload) -> None:
+    failed = threading.Event()
+
+    class Part(Memory):
+        def delivered(self, delivery_id: int, now: datetime) -> None:
+            if self.rows[delivery_id - 1].delivery.channel == "a":
+                failed.set()
+                raise StoreError("database is locked")
+            super().delivered(delivery_id, now)
+
+    class Later:
+        name = "b"
+
+        def send(self, payload: Mapping[str, Any], *, deadline: float) -> None:
+            assert failed.wait(5)
+
+    class Prompt:
+        name = "a"
+
+        def send(self, payload: Mapping[str, Any], *, deadline: float) -> None: ...
+
+    outbox = Part()
+    for channel in "abab":
+        outbox.add(channel, payload(f"n-{channel}"))
+    with pytest.raises(StoreError, match="database is locked"):
+        run(outbox, {"a": Prompt(), "b": Later()})
+    assert [row.status for row in outbox.rows] == ["pending", "sent", "pending", "pending"], "and no more was begun"
+
+
+def test_what_a_receiver_took_but_did_not_answer_in_time_comes_again_under_the_same_id(
+    serve: Serve, how: SimpleNamespace, payload: Payload
+) -> None:
+    def late(handler: Any, closing: threading.Event) -> None:
+        closing.wait(2)
+        how.answer(204)(handler, closing)
+
+    receiver, outbox, clock = serve(late, how.answer(204)), Memory(), Clock()
+    row = outbox.add("hook", payload("n-1"))
+    hook = {"hook": WebhookChannel("hook", receiver.url, timeout=0.5)}
+    assert run(outbox, hook, clock) == Drained(retried=1)
+    assert row.error == "http://127.0.0.1: no complete answer within 0.5 s"
+    clock.forward(minutes=1)
+    hook = {"hook": WebhookChannel("hook", receiver.url)}
+    assert run(outbox, hook, clock) == Drained(sent=1)
+    assert ids(receiver) == ["n-1", "n-1"]
 
 
 def test_waits_double_from_half_a_minute_to_an_hour_and_are_spread() -> None:

@@ -1,0 +1,76 @@
+"""A window that kills whoever counts it: real processes, each ended by SIGKILL at the same step."""
+
+import json
+import signal
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from drift.finding import MOST_LOST
+
+from .faults.nursery import Nursery
+
+START = datetime(2024, 3, 1, tzinfo=UTC)
+CONFIG = """
+version: 1
+store: sqlite:///drift.db
+monitors:
+  m:
+    source: {path: data.parquet}
+    timestamp: ts
+    window: 1d
+    start: 2024-03-05
+    end: 2024-03-08
+    reference: {from: 2024-03-01, to: 2024-03-05}
+    threshold: 0.4
+    alert: {notify: [log]}
+channels:
+  log: {type: file, path: told.jsonl}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(1)
+    times = [START + timedelta(minutes=30 * n) for n in range(7 * 48)]
+    pl.DataFrame({"ts": times, "x": rng.normal(size=len(times))}).write_parquet(tmp_path / "data.parquet")
+    made = tmp_path / "drift.yaml"
+    made.write_text(CONFIG)
+    return made
+
+
+def windows(folder: Path) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(folder / "drift.db")) as store:
+        asked = "SELECT w.status, w.attempts, r.verdict, r.message FROM window w LEFT JOIN revision r "
+        asked += "ON r.window_id = w.id AND r.number = w.revision ORDER BY w.start_at"
+        return store.execute(asked).fetchall()
+
+
+@pytest.mark.slow
+def test_a_crash_loop_ends_in_an_alert_and_the_next_windows_are_checked(config: Path) -> None:
+    folder, log = config.parent, config.parent / "log"
+    with Nursery() as nursery:
+        for times in range(MOST_LOST):
+            status = nursery.run(["run", "-c", str(config)], log, DRIFT_STOP_AT="counted")
+            assert status == -signal.SIGKILL, log.read_text()
+            assert [row[:3] for row in windows(folder)] == [("claimed", times + 1, None), *[("due", 0, None)] * 2]
+        # Would still be killed over any window that it counts: it does not count this one.
+        assert nursery.run(["run", "-c", str(config)], log, DRIFT_STOP_AT="counted:3") == 3, log.read_text()
+        first, *others = windows(folder)
+        assert (first[0], first[2]) == ("done", "error")
+        assert f"came to no end, {MOST_LOST} times" in first[3]
+        assert [(row[0], row[2]) for row in others] == [("done", "ok")] * 2
+        told = [json.loads(line) for line in (folder / "told.jsonl").read_text().splitlines()]
+        assert [(one["status"], one["window"]["start"]) for one in told] == [
+            ("firing", "2024-03-05T00:00Z"),
+            ("resolved", "2024-03-06T00:00Z"),
+        ]
+        again = ["backfill", "-c", str(config), "--from", "2024-03-05", "--to", "2024-03-06"]
+        assert nursery.run(again, log) == 0, log.read_text()
+        assert [row[2] for row in windows(folder)] == ["ok"] * 3
