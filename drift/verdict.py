@@ -174,11 +174,10 @@ def _judge_learned(score: Score, learned: Learned) -> Judgement:
     found = learned.evidence
     told = f"{score.method.metric} {score.value:.3g}, noise {score.noise_floor:.2g}"
     few = f" (learned from {found.windows} windows only: wide)" if found.windows < FEW else ""
-    often = f"expected this often: {once_in(found.p_value, learned.period)}"
     if found.p_value < learned.level:
-        return Judgement(Verdict.DRIFT, f"{told}; {often}{few}")
-    budget = f"the budget asks for {once_in(learned.level, learned.period)}"
-    return Judgement(Verdict.OK, f"{told}; {often}, {budget}{few}")
+        return Judgement(Verdict.DRIFT, f"{told}; expected this often: {once_in(found.p_value, learned.period)}{few}")
+    expected, budget = told_apart(found.p_value, learned.level, learned.period)
+    return Judgement(Verdict.OK, f"{told}; expected this often: {expected}, the budget asks for {budget}{few}")
 
 
 def _reached(value: float, threshold: Threshold) -> tuple[Verdict, float]:
@@ -195,13 +194,40 @@ def told_p(p_value: float) -> str:
     return "< 1e-9" if p_value < 1e-9 else f"= {p_value:.1g}"
 
 
+MOST_DIGITS: Final = 3  # after the point, where two lengths of time would read alike
 _UNITS: Final = ((365.2425, "year"), (7.0, "week"), (1.0, "day"), (1 / 24, "hour"), (1 / 1440, "minute"))
 
 
 def once_in(p_value: float, period: timedelta) -> str:
     """How often a window of a p-value comes, for a person: ``once in 9 years``."""
-    days = period / timedelta(days=1) / max(p_value, 1e-300)
-    if days > 365.2425e3:
-        return "less than once in 1,000 years"
-    unit, name = next(((u, n) for u, n in _UNITS if days >= 2 * u), _UNITS[-1])
-    return f"once in {days / unit:.0f} {name}s"
+    return _once_in(p_value, period, 0)
+
+
+def told_apart(p_value: float, level: float, period: timedelta) -> tuple[str, str]:
+    """How often a window comes and how rarely the budget asks for, in words that differ where the numbers do.
+
+    Near the limit both may be ``once in 3 years``; then both get the digits that tell them apart.
+
+    Parameters
+    ----------
+    p_value, level : float
+        The window's, and the one below which it is drift.
+    period : timedelta
+        Length of a window.
+    """
+    for digits in range(MOST_DIGITS + 1):
+        found, limit = _once_in(p_value, period, digits), _once_in(level, period, digits)
+        if found != limit:
+            return found, limit
+    if p_value == level or found.startswith("less"):  # so rare that nobody has measured which is rarer
+        return found, limit
+    return f"a little {'less' if p_value < level else 'more'} often than {limit}", limit
+
+
+def _once_in(p_value: float, period: timedelta, digits: int) -> str:
+    years = period / timedelta(days=365.2425) / max(p_value, 1e-300)
+    rarest = 1_000_000 if digits else 1_000
+    if years > rarest:
+        return f"less than once in {rarest:,} years"
+    unit, name = next(((u, n) for u, n in _UNITS if years * 365.2425 >= 2 * u), _UNITS[-1])
+    return f"once in {years * 365.2425 / unit:,.{digits}f} {name}s"

@@ -15,14 +15,16 @@ from drift.errors import InputError
 if TYPE_CHECKING:
     from drift.config import Config
 
+# Of CSV: every key of the JSON rows. New ones come last, so that what reads by place goes on reading.
 SCORE_FIELDS = (
     "monitor", "segment", "column", "window_start", "window_end", "revision", "metric", "score", "noise_floor",
-    "p_value", "threshold", "verdict", "message",
+    "p_value", "threshold", "verdict", "message", "detectable", "level", "reference_windows",
 )  # fmt: skip
 WINDOW_FIELDS = (
     "monitor", "window_start", "window_end", "revision", "status", "verdict", "rows", "columns", "drifted", "attempts",
     "due_at", "next_attempt_at", "message",
 )  # fmt: skip
+SCORES_SHOWN = ("metric", "score", "noise_floor", "p_value", "threshold", "verdict")
 # What a narrow terminal can do without, the first first.
 SPARE = (
     "window_end", "metric", "p_value", "noise_floor", "last_window", "revision", "segment", "rows", "columns",
@@ -49,7 +51,7 @@ def scores(
         found = store.scores(**filters, column=column, segment=segment, revisions=revisions.value)
         if not found and column is not None:
             _check_column(column, store.scores(monitor=monitor))
-    keys = [k for k in SCORE_FIELDS if k not in {"window_end", "message"}]
+    keys = ["monitor", "segment", "column", "window_start", "revision", *SCORES_SHOWN]
     if revisions is Revisions.NEWEST:
         keys.remove("revision")
     _print(
@@ -134,6 +136,8 @@ def _print(
 def report(
     config: ConfigFile = DEFAULT_CONFIG,
     monitor: MonitorName = None,
+    since: Since = None,
+    until: Until = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to write it; - is standard output.")
     ] = None,
@@ -141,7 +145,7 @@ def report(
         str | None, typer.Option("--format", help="html, json, md or csv; default: by the suffix of -o, else html.")
     ] = None,
 ) -> None:
-    """A self-contained report of what is stored."""
+    """A self-contained report of what is stored: the newest 100 windows of those that begin in [from, to)."""
     from drift.report import FORMATS, page_from_store, render, save
 
     if form is not None and form not in FORMATS:
@@ -149,7 +153,8 @@ def report(
     loaded = load_config(config)
     one = single(loaded, monitor)
     with open_store(loaded) as store:
-        page = page_from_store(store, one.name, now=datetime.now(UTC), timezone=one.timezone)
+        now, begin, end = datetime.now(UTC), instant(since, one), instant(until, one)
+        page = page_from_store(store, one.name, now=now, since=begin, until=end, timezone=one.timezone)
     if output is not None and str(output) == "-":
         write(render(page, form or "html"))
         return

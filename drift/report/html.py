@@ -23,11 +23,26 @@ OPEN_AT_MOST: Final = 8  # column stories that stand open at first
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """Where a server serves the parts that a self-contained page holds inside: addresses."""
+    """Addresses: where a server serves the parts that a self-contained page holds inside, and what it serves besides.
+
+    Parameters
+    ----------
+    style, charts, script : str
+        The parts.
+    home : str
+        The list of monitors.
+    newest : str
+        The page of this monitor that shows its newest windows; empty where that is this one.
+    older : str
+        The page that shows windows before those of this one; empty where there are none.
+    """
 
     style: str
     charts: str
     script: str
+    home: str = "/"
+    newest: str = ""
+    older: str = ""
 
 
 def render_html(page: Page, linked: Linked | None = None) -> str:

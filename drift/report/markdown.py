@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from drift.report.model import Column, Page
-from drift.report.words import NAMES, SIGNS, limit, moved, number, often, often_named, sentence, unit
+from drift.report.words import NAMES, SIGNS, limit, moved, number, often, often_named, over_time, sentence, unit
 from drift.window import format_instant
 
 # Whatever Markdown, GitHub or the HTML inside could take as markup, links and mentions included. Names come
@@ -16,7 +16,9 @@ def render_markdown(page: Page) -> str:
     """The verdict in one sentence, then a table of all columns, the most important first."""
     sides = f"Reference: {_side(page.reference.label, page.reference.rows)}. "
     sides += f"Live: {_side(page.live.label, page.live.rows)}."
-    lines = [f"# {_plain(page.title)}", "", f"**{_plain(sentence(page))}**", "", sides, ""]
+    lines = [f"# {_plain(page.title)}", "", f"**{_plain(sentence(page))}**", ""]
+    lines += [_plain(over_time(page)), ""] if page.timeline else []
+    lines += [sides, ""]
     lines += [f"> {_plain(note)}\n" for note in page.notes]
     for alert in page.alerts:
         what = _plain(str(alert["column"] or "the whole window"))

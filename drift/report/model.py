@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from drift.comparison import Bin, ColumnResult
 from drift.errors import InputError
 from drift.histogram import Histogram
-from drift.verdict import Threshold, Verdict, badness, once_in, worst
+from drift.verdict import Threshold, Verdict, badness, once_in, told_apart, worst
 from drift.window import Window
 
 MOST_MOVED: Final = 3
@@ -154,12 +154,16 @@ class Column:
         """How often reference windows are as strange, ``once in 9 years``; None where they do not tell."""
         if self.reference_windows is None or self.p_value is None or self.window is None:
             return None
-        return once_in(self.p_value, self.window)
+        if self.level is None:
+            return once_in(self.p_value, self.window)
+        return told_apart(self.p_value, self.level, self.window)[0]
 
     @property
     def budget(self) -> str | None:
         """How rarely the false-alarm budget asks for, ``once in 3 years``; None where a threshold judged."""
-        return None if self.level is None or self.window is None else once_in(self.level, self.window)
+        if self.level is None or self.window is None:
+            return None
+        return told_apart(self.level if self.p_value is None else self.p_value, self.level, self.window)[1]
 
     @property
     def moved(self) -> tuple[int, ...]:
@@ -196,6 +200,8 @@ class Page:
         The windows of the columns' histories, oldest first; empty for an ad-hoc comparison.
     window : Window or None
         The window that the verdicts are about.
+    older : datetime or None
+        Where the newest window begins that is older than those of `timeline`, if one was left out.
     timezone : ZoneInfo
         In which days are named.
     alerts : tuple of mapping
@@ -222,6 +228,7 @@ class Page:
     generated_at: datetime | None = None
     timeline: tuple[Window, ...] = ()
     window: Window | None = None
+    older: datetime | None = None
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     alerts: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """The page of a monitor, from what the store holds: its newest window, and its columns over time."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -15,8 +15,11 @@ from drift.window import Window
 
 if TYPE_CHECKING:
     from drift.store import Store
+    from drift.store.trends import Seen, Trend
 
 MOST_WINDOWS: Final = 100
+LEAST_WINDOWS: Final = 20
+NOTHING: Final = "No window has been checked yet: `drift run` checks those that are due."
 
 
 def page_from_store(
@@ -27,10 +30,13 @@ def page_from_store(
     since: datetime | None = None,
     until: datetime | None = None,
     most: int = MOST_WINDOWS,
+    cells: int | None = None,
     credit: str | None = None,
     timezone: ZoneInfo | None = None,
 ) -> Page:
     """The page of a monitor: the newest window that could be checked, and those before it.
+
+    However many windows are stored, no more is read than is shown.
 
     Parameters
     ----------
@@ -44,6 +50,8 @@ def page_from_store(
         Only windows that begin in [since, until).
     most : int
         Windows of history, the newest.
+    cells : int, optional
+        Fewer windows where these times columns would be more than so many, but 20 at least.
     credit : str, optional
         Where the data comes from, if its licence wants that said.
     timezone : ZoneInfo, optional
@@ -56,15 +64,14 @@ def page_from_store(
     """
     document = store.document(monitor)
     zone = timezone or _zone(document)
-    every = [row for row in store.windows(monitor, since, until) if row["revision"] is not None]
-    checked = every[-most:]
-    timeline = tuple(_window(row) for row in checked)
-    told, results = _newest_told(store, monitor, timeline)
-    notes = [_untold(row, zone) for row in checked[told + 1 :]]
-    if len(checked) < len(every):
-        notes.append(f"Shown are the newest {len(checked)} of {len(every)} windows; the store keeps the others.")
+    checked, older = _fitting(store.newest(monitor, most + 1, since, until), most, cells)
+    timeline = tuple(one.window for one in checked)
+    told, results = _newest_told(store, monitor, checked)
+    notes = [_untold(one, zone) for one in checked[told + 1 :]]
+    if older is not None:
+        notes.append(f"Shown are {len(checked)} windows; the store keeps older ones.")
     if not checked:
-        notes.append("No window has been checked yet: `drift run` checks those that are due.")
+        notes.append(NOTHING if since is None and until is None else "No window that began then has been checked.")
     window = timeline[told] if results else None
     judged = (store.judging(monitor, window.start) if window else None) or {}
     reference = max((c.reference.rows for part in results for c in part.columns if c.reference), default=0)
@@ -77,12 +84,20 @@ def page_from_store(
         columns=_columns(store, monitor, results, timeline, window),
         timeline=timeline if len(timeline) > 1 else (),
         window=window,
+        older=older,
         timezone=zone,
         alerts=tuple(store.alerts(monitor, "firing")),
         notes=tuple(notes),
         credit=credit,
         budget=judged.get("budget") if any(c.level for part in results for c in part.columns) else None,
     )
+
+
+def _fitting(seen: "Sequence[Seen]", most: int, cells: int | None) -> "tuple[Sequence[Seen], datetime | None]":
+    """The newest windows that a page has room for; and where the next older one begins, if there is one."""
+    widest = max((one.columns for one in seen), default=0) or 1
+    room = most if cells is None else min(most, max(cells // widest, LEAST_WINDOWS))
+    return seen[-room:], seen[-room - 1].window.start if len(seen) > room else None
 
 
 def _zone(document: Mapping[str, Any]) -> ZoneInfo:
@@ -96,10 +111,10 @@ def _metric(results: Sequence[SegmentResult]) -> str:
     return used.most_common(1)[0][0] if used else Method().metric
 
 
-def _newest_told(store: "Store", monitor: str, timeline: Sequence[Window]) -> tuple[int, tuple[SegmentResult, ...]]:
+def _newest_told(store: "Store", monitor: str, checked: "Sequence[Seen]") -> tuple[int, tuple[SegmentResult, ...]]:
     """The newest window that has results, by its place (-1 if none has), and the results."""
-    for place in reversed(range(len(timeline))):
-        if results := store.results(monitor, timeline[place].start):
+    for place in reversed(range(len(checked))):
+        if checked[place].columns and (results := store.results(monitor, checked[place].window.start)):
             return place, results
     return -1, ()
 
@@ -113,43 +128,38 @@ def _columns(
 ) -> tuple[Column, ...]:
     if window is None:
         return ()
-    points: defaultdict[tuple[str, str], list[Point]] = defaultdict(list)
-    first, last = timeline[0].start, timeline[-1].end
-    for row in store.scores(monitor, since=first, until=last):
-        points[row["segment"], row["column"]].append(_point(row))
+    trends = store.trends(monitor, timeline)
+    lasting = length(window)
     return tuple(
-        Column.from_result(result, part.segment, points[part.segment, result.column], length(window))
+        Column.from_result(
+            result, part.segment, [_point(t) for t in trends.get((part.segment, result.column), ())], lasting
+        )
         for part in results
         for result in part.columns
     )
 
 
-def _point(row: Mapping[str, Any]) -> Point:
-    window = _window(row)
+def _point(trend: "Trend") -> Point:
     return Point(
-        start=window.start,
-        end=window.end,
-        score=row["score"],
-        noise_floor=row["noise_floor"],
-        threshold=row["threshold"],
-        verdict=Verdict(row["verdict"]),
-        ratio=_ratio(row),
-        level=row["level"],
-        detectable=row["detectable"],
+        start=trend.window.start,
+        end=trend.window.end,
+        score=trend.score,
+        noise_floor=trend.noise_floor,
+        threshold=trend.threshold,
+        verdict=Verdict(trend.verdict),
+        ratio=_ratio(trend),
+        level=trend.level,
+        detectable=trend.detectable,
     )
 
 
-def _ratio(row: Mapping[str, Any]) -> float | None:
+def _ratio(trend: "Trend") -> float | None:
     """As `ColumnResult.ratio`, of a stored score."""
-    if row["score"] is None:
+    if trend.score is None:
         return None
-    if row["level"] is not None:
-        return ratio_of(row["p_value"], row["level"])
-    return None if row["threshold"] is None else float(row["score"] / row["threshold"])
-
-
-def _window(row: Mapping[str, Any]) -> Window:
-    return Window(datetime.fromisoformat(row["window_start"]), datetime.fromisoformat(row["window_end"]))
+    if trend.level is not None and trend.p_value is not None:
+        return ratio_of(trend.p_value, trend.level)
+    return None if trend.threshold is None else trend.score / trend.threshold
 
 
 def length(window: Window) -> timedelta:
@@ -159,8 +169,8 @@ def length(window: Window) -> timedelta:
     return days if abs(days - exact) <= timedelta(hours=1) else exact
 
 
-def _untold(row: Mapping[str, Any], zone: ZoneInfo) -> str:
-    return f"What the monitor saw {period(_window(row), zone)} could not be checked: {row['message']}"
+def _untold(one: "Seen", zone: ZoneInfo) -> str:
+    return f"What the monitor saw {period(one.window, zone)} could not be checked: {one.message}"
 
 
 def _reference(document: Mapping[str, Any], judged: Mapping[str, Any], zone: ZoneInfo) -> str:

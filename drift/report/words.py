@@ -150,6 +150,24 @@ def _others(page: Page) -> str:
     return " ".join(told)
 
 
+def over_time(page: Page) -> str:
+    """What the windows before tell, beside the newest: ``31 of the 52 windows shown drifted, most often: cnt (20).``
+
+    Empty for a page of a single window. A window drifted where any column did that the page shows.
+    """
+    shown = len(page.timeline)
+    if not shown:
+        return ""
+    drifted = {c.label: sum(p.verdict is Verdict.DRIFT for p in c.history) for c in page.columns}
+    windows = {p.start for c in page.columns for p in c.history if p.verdict is Verdict.DRIFT}
+    told = f"{len(windows) or 'None'} of the {shown} windows shown drifted"
+    often = sorted((label for label, n in drifted.items() if n), key=lambda label: (-drifted[label], label))
+    if often:
+        told += ", most often: " + ", ".join(f"{label} ({drifted[label]})" for label in often[:_MOST_NAMED])
+        told += f" and {len(often) - _MOST_NAMED} more" if len(often) > _MOST_NAMED else ""
+    return f"{told}."
+
+
 def chart_words(column: Column) -> str:
     """What a chart of shares shows, for those who cannot see it."""
     return f"Share of rows in each bin of {column.label}, reference and live. The numbers follow as a table."

@@ -47,6 +47,14 @@ class _Filter(BaseModel):
     monitor: str | None = None
 
 
+class PageFilter(BaseModel):
+    """Of which window: the newest; or the newest that starts then or before."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    window: Moment | None = None
+
+
 class AlertFilter(_Filter):
     """Which alerts."""
 
@@ -64,7 +72,7 @@ class WindowFilter(_Filter):
         """What the store's methods take."""
         known = monitors.get(self.monitor or "")
         zone = UTC if known is None else known.timezone
-        since, until = (_aware(moment, zone) for moment in (self.since, self.until))
+        since, until = (aware(moment, zone) for moment in (self.since, self.until))
         return {"monitor": self.monitor, "since": since, "until": until, "revisions": self.revisions}
 
 
@@ -79,7 +87,8 @@ class ScoreFilter(WindowFilter):
         return {**super().arguments(monitors), "column": self.column, "segment": self.segment}
 
 
-def _aware(moment: datetime | None, zone: tzinfo) -> datetime | None:
+def aware(moment: datetime | None, zone: tzinfo) -> datetime | None:
+    """A moment on the clocks of a zone, where it names none itself."""
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=zone)
 
 

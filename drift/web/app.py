@@ -3,16 +3,15 @@
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
-from urllib.parse import quote
+from typing import Annotated, Final
 
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from fastapi.security import HTTPBearer
 from jinja2 import Environment
@@ -21,19 +20,21 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from drift import __version__
 from drift.errors import StoreError
 from drift.monitor import Monitor
+from drift.notification import page_path
 from drift.report import Page, page_from_store, words
 from drift.report.html import Linked, asset, bundle, render_html
 from drift.report.templating import strict
 from drift.store import Store
 from drift.verdict import Verdict
 from drift.web.access import Access
-from drift.web.api import StrictJSON, api
+from drift.web.api import PageFilter, StrictJSON, api, aware
 from drift.web.guard import Guard
 from drift.web.metrics import registry
 from drift.web.overview import Service, Standing, overview
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _YEAR: Final = 365 * 24 * 3600  # seconds
+CELLS: Final = 10_000  # windows times columns of a page: 100 windows of up to 100 columns
 
 log = logging.getLogger(__name__)
 
@@ -141,12 +142,13 @@ def _add_pages(app: FastAPI, site: Site) -> None:
         )
 
     @app.get("/monitors/{name:path}", include_in_schema=False)
-    def monitor(name: str) -> HTMLResponse:
+    def monitor(name: str, wanted: Annotated[PageFilter, Query()]) -> HTMLResponse:
         if name not in site.store.monitors():
             known = name in site.monitors or name in site.broken
             told = "has not been checked yet" if known else "is neither configured nor stored"
             raise HTTPException(HTTPStatus.NOT_FOUND, f"monitor {name!r} {told}")
-        return _Page(render_html(_page_of(site, name), _linked()))
+        page = _page_of(site, name, wanted.window)
+        return _Page(render_html(page, _around(page, newest=wanted.window is None)))
 
     @app.get("/favicon.ico", include_in_schema=False)
     def icon() -> Response:
@@ -169,9 +171,19 @@ _STATIC: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
 }
 
 
-def _page_of(site: Site, name: str) -> Page:
+def _page_of(site: Site, name: str, window: datetime | None) -> Page:
+    """The newest windows of a monitor; or those up to the one that starts then."""
     watched = site.monitors.get(name)
-    return page_from_store(site.store, name, now=site.now(), timezone=None if watched is None else watched.timezone)
+    zone = None if watched is None else watched.timezone
+    start = aware(window, zone or UTC)
+    until = None if start is None else start + timedelta(microseconds=1)
+    return page_from_store(site.store, name, now=site.now(), until=until, cells=CELLS, timezone=zone)
+
+
+def _around(page: Page, *, newest: bool) -> Linked:
+    """The addresses on the page of a monitor."""
+    older = "" if page.older is None else page_path(page.title, page.older)
+    return replace(_linked(), newest="" if newest else page_path(page.title), older=older)
 
 
 @cache
@@ -205,5 +217,5 @@ def _sentence(standings: list[Standing]) -> str:
 @cache
 def _environment() -> Environment:
     made = strict(_TEMPLATES)
-    made.filters["path"] = lambda name: quote(name, safe="")
+    made.filters["page"] = page_path
     return made

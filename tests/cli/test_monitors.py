@@ -1,5 +1,7 @@
 """Commands on monitors: validate, plan, run, backfill, and what they leave in the store."""
 
+import csv
+import io
 import json
 import signal
 import sqlite3
@@ -110,6 +112,15 @@ def test_scores_are_stored_for_every_column_of_every_window(drift: Run, data: Pa
     assert {row["verdict"] for row in scores if row["column"] == "kind"} == {"ok"}
     as_csv = drift("scores", "--column", "x", "--csv").stdout.splitlines()
     assert len(as_csv) == 1 + 20
+
+
+def test_csv_says_all_that_json_says(drift: Run, data: Path) -> None:
+    drift("run")
+    for command in ("scores", "windows"):
+        told = json.loads(drift(command, "--json").stdout)[command]
+        lines = list(csv.DictReader(io.StringIO(drift(command, "--csv").stdout)))
+        assert lines == [{key: "" if value is None else str(value) for key, value in row.items()} for row in told]
+        assert any(row["message"] for row in lines)
 
 
 def test_a_missed_week_is_caught_up(drift: Run, data: Path) -> None:

@@ -22,6 +22,7 @@ from drift.verdict import (
     judge,
     once_in,
     ratio_of,
+    told_apart,
     worst,
 )
 
@@ -209,6 +210,53 @@ def test_a_reason_says_how_often_an_ordinary_window_is_as_strange_and_what_the_b
 )
 def test_a_p_value_is_told_as_how_often_such_a_window_comes(p_value: float, period: timedelta, told: str) -> None:
     assert once_in(p_value, period) == told
+
+
+YEARS = 365.2425
+
+
+@pytest.mark.parametrize(
+    ("p_value", "level", "told"),
+    [
+        # Apart as they are: no more digits than anybody needs.
+        (1 / 14, 1 / YEARS / 3, ("once in 2 weeks", "once in 3 years")),
+        (1e-12, 1 / YEARS / 3, ("less than once in 1,000 years", "once in 3 years")),
+        # Alike when rounded: as many digits as tell them apart, in both.
+        (1 / (2.9 * YEARS), 1 / (3.1 * YEARS), ("once in 2.9 years", "once in 3.1 years")),
+        (1 / (3.01 * YEARS), 1 / (3.04 * YEARS), ("once in 3.01 years", "once in 3.04 years")),
+        (1 / (3.0001 * YEARS), 1 / (3.001 * YEARS), ("once in 3.000 years", "once in 3.001 years")),
+        (1 / 13.4, 1 / 12.6, ("once in 13.4 days", "once in 12.6 days")),
+        (1 / (11_408 * YEARS), 1 / (12_000 * YEARS), ("once in 11,408.0 years", "once in 12,000.0 years")),
+        # Closer than that.
+        (
+            1 / (3 * YEARS),
+            1.00001 / (3 * YEARS),
+            ("a little less often than once in 3.000 years", "once in 3.000 years"),
+        ),
+        (
+            1 / (3 * YEARS),
+            0.99999 / (3 * YEARS),
+            ("a little more often than once in 3.000 years", "once in 3.000 years"),
+        ),
+        (0.0, 1e-12, ("less than once in 1,000,000 years", "less than once in 1,000,000 years")),
+    ],
+)
+def test_what_comes_and_what_the_budget_asks_are_told_apart(
+    p_value: float, level: float, told: tuple[str, str]
+) -> None:
+    assert told_apart(p_value, level, DAY) == told
+
+
+def test_equal_numbers_are_told_alike() -> None:
+    same = told_apart(1e-3, 1e-3, DAY)
+    assert same[0] == same[1]
+
+
+def test_a_reason_near_the_limit_tells_both_numbers_apart() -> None:
+    near = learned(1 / (3.01 * YEARS), level=1 / (3.04 * YEARS))
+    assert judge(scored(0.1, 0.0), customary_threshold("js_distance"), near).reason.endswith(
+        "expected this often: once in 3.01 years, the budget asks for once in 3.04 years"
+    )
 
 
 @pytest.mark.parametrize("level", [0.01, 1e-4, 1e-9])

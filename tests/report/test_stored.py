@@ -18,10 +18,10 @@ from drift.errors import StoreError
 from drift.monitor import ColumnRule, Columns, FileSource, Monitor, Reference
 from drift.report import Page, page_from_store, render
 from drift.report.stored import length
-from drift.report.words import sentence
+from drift.report.words import over_time, sentence
 from drift.store import Store
 from drift.verdict import Threshold, Verdict, once_in
-from drift.window import Period, Window
+from drift.window import Period, Window, format_instant
 from drift.worker import Worker
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -208,8 +208,55 @@ def test_only_the_windows_asked_for(sqlite_url, tmp_path):
     assert earlier.window == Window(until - timedelta(days=1), until)
     assert sentence(earlier).startswith("None of 3")
     assert len(newest.timeline) == 3
-    assert [note for note in newest.notes if note.startswith("Shown are the newest 3 of ")]
+    assert "Shown are 3 windows; the store keeps older ones." in newest.notes
+    assert newest.older == newest.timeline[0].start - DAY
     assert not [note for note in earlier.notes if note.startswith("Shown are")], "nothing was left out"
+    assert earlier.older is None
+
+
+def test_a_page_reads_what_it_shows_as_the_store_tells_it(sqlite_url, tmp_path):
+    write_rows(tmp_path / "rows.csv", days=16)
+    with Store.open(sqlite_url) as store:
+        checked(store, monitor_of(tmp_path / "rows.csv", ("shop",)))
+        every = [row for row in store.windows("shops") if row["revision"] is not None]
+        for since, until, most in ((None, None, 4), (START + 12 * DAY, START + 14 * DAY, 9), (NOW, None, 9)):
+            wanted = [r for r in every if _within(r["window_start"], since, until)][-most:]
+            seen = store.newest("shops", most, since, until)
+            told = [(format_instant(s.window.start), s.verdict, s.message, s.columns) for s in seen]
+            assert told == [(r["window_start"], r["verdict"], r["message"], r["columns"]) for r in wanted]
+        trends = store.trends("shops", [one.window for one in store.newest("shops", 4)])
+        rows = store.scores("shops", since=datetime.fromisoformat(every[-4]["window_start"]))
+    keys = ("score", "noise_floor", "p_value", "detectable", "threshold", "level", "verdict")
+    expected = {}
+    for row in rows:
+        told = (row["window_start"], *(row[key] for key in keys))
+        expected.setdefault((row["segment"], row["column"]), []).append(told)
+    assert {k: [(format_instant(t.window.start), *t[1:]) for t in v] for k, v in trends.items()} == expected
+    assert len(expected) == 3 + 2 * 3
+
+
+def _within(start, since, until):
+    moment = datetime.fromisoformat(start)
+    return (since is None or moment >= since) and (until is None or moment < until)
+
+
+def test_a_wide_page_shows_fewer_windows(sqlite_url, tmp_path, monkeypatch):
+    monkeypatch.setattr("drift.report.stored.LEAST_WINDOWS", 4)
+    write_rows(tmp_path / "rows.csv")
+    with Store.open(sqlite_url) as store:
+        checked(store, monitor_of(tmp_path / "rows.csv"))
+        for cells, shown in ((None, 20), (75, 20), (60, 20), (59, 19), (15, 5), (3, 4)):
+            page = page_from_store(store, "shops", now=NOW, cells=cells)  # of three columns
+            assert len(page.timeline) == shown
+            assert (page.older is None) is (shown == 20)
+
+
+def test_the_page_tells_of_the_windows_before_the_newest(page):
+    temp = page.column("temp")
+    drifted = sum(p.verdict is Verdict.DRIFT for p in temp.history)
+    assert over_time(page) == f"{drifted} of the 20 windows shown drifted, most often: temp ({drifted})."
+    assert over_time(page) in render(page)
+    assert over_time(page) in render(page, "md")
 
 
 def test_a_newer_window_that_could_not_be_read_is_a_note(sqlite_url, tmp_path):

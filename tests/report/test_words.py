@@ -37,6 +37,33 @@ def test_a_score_has_the_unit_of_its_metric_and_base(metric, base, short, spelle
     assert words.unit_words(metric, base) == spelled
 
 
+def test_the_windows_before_are_told_whatever_the_newest_one_says(monitor_page):
+    """Counted again from the page: a window drifted where any column did; columns that did so oftenest come first."""
+    calm = [
+        replace(
+            column,
+            verdict=Verdict.OK,
+            history=tuple(
+                replace(p, verdict=Verdict.DRIFT if n < drifted else Verdict.OK) for n, p in enumerate(column.history)
+            ),
+        )
+        for column, drifted in zip(monitor_page.columns, [2, 5, 1, 3, 1, *[0] * 99], strict=False)
+    ]
+    names = [column.name for column in calm]
+    page = replace(monitor_page, columns=tuple(calm))
+    assert words.sentence(page).startswith(f"None of {len(calm)} columns drifted")
+    assert words.over_time(page) == (
+        f"5 of the {len(page.timeline)} windows shown drifted, most often: "
+        f"{names[1]} (5), {names[3]} (3), {names[0]} (2) and 2 more."
+    )
+    quiet = replace(page, columns=tuple(replace(c, history=()) for c in calm))
+    assert words.over_time(quiet) == f"None of the {len(page.timeline)} windows shown drifted."
+
+
+def test_a_page_of_one_window_tells_of_no_others(plain_page):
+    assert words.over_time(plain_page) == ""
+
+
 def test_every_divergence_has_a_unit_or_none_and_an_unknown_one_is_an_error():
     assert all(isinstance(words.unit(metric), str) for metric in DIVERGENCES)
     with pytest.raises(InputError, match="unknown metric"):

@@ -1,9 +1,12 @@
 """What the pages, the API and the metrics tell: the same as the store, whatever the names are."""
 
+import json
 import re
 import sqlite3
+import threading
 from contextlib import closing
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,6 +29,11 @@ def metrics(served: Any) -> dict[tuple[str, ...], float]:
     """Every sample by its name and the values of its labels."""
     families = text_string_to_metric_families(served.get("/metrics").text)
     return {(s.name, *(s.labels[k] for k in sorted(s.labels))): s.value for f in families for s in f.samples}
+
+
+def still(page: str) -> str:
+    """The page with dates as text, not kept together by markup."""
+    return re.sub(r'<span class="still">([^<]*)</span>', r"\1", page)
 
 
 def test_before_the_first_check_it_says_so(served: Any, make: Any) -> None:
@@ -171,6 +179,73 @@ def test_the_list_leads_to_every_report(served: Any, make: Any) -> None:
     assert report.status_code == 200
     assert "<i>&" not in report.text
     assert "amount" in report.text
+
+
+def test_a_page_leads_to_older_windows_and_back(served: Any, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drift.report.stored.LEAST_WINDOWS", 4)
+    monkeypatch.setattr("drift.web.app.CELLS", 1)
+    served.service.tick()  # six windows of two columns, from the 8th on
+    here = f"/monitors/{quote(make.NAME, safe='')}"
+    newest = still(served.get(here).text)
+    assert "drifted on 2024-01-13" in newest
+    assert "Newest windows" not in newest
+    (older,) = re.findall(r'href="([^"]*)" rel="prev"', newest)
+    assert older == f"{here}?window=2024-01-09T00:00Z"
+    before = still(served.get(older).text)
+    assert "drifted on 2024-01-09" in before
+    assert "Older windows" not in before
+    assert f'href="{here}">Newest windows' in before
+    assert 'href="/">All monitors' in before
+
+
+@pytest.mark.parametrize(("query", "day"), [("2024-01-10", "10"), ("2024-01-10T23:59Z", "10"), ("2034-01-01", "13")])
+def test_a_page_shows_the_window_asked_for(served: Any, make: Any, query: str, day: str) -> None:
+    served.service.tick()
+    text = still(served.get(f"/monitors/{quote(make.NAME, safe='')}", params={"window": query}).text)
+    assert f"drifted on 2024-01-{day}" in text
+
+
+def test_a_page_of_a_time_before_all_windows_says_so(served: Any, make: Any) -> None:
+    served.service.tick()
+    text = served.get(f"/monitors/{quote(make.NAME, safe='')}?window=2023-01-01").text
+    assert "No window that began then has been checked" in text
+
+
+@pytest.mark.parametrize("query", ["window=2011", "window=soon", "windows=2024-01-10"])
+def test_a_window_that_cannot_be_meant_is_refused(served: Any, make: Any, query: str) -> None:
+    served.service.tick()
+    answer = served.get(f"/monitors/{quote(make.NAME, safe='')}?{query}")
+    assert answer.status_code == 422
+    assert query.split("=", maxsplit=1)[0] in answer.text
+
+
+def test_a_message_leads_to_the_page_of_its_window(project: Path, sqlite_url: str, make: Any) -> None:
+    told: list[dict[str, Any]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Quietly."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as receiver:
+        threading.Thread(target=receiver.serve_forever).start()
+        text = project.read_text(encoding="utf-8")
+        hook = f"team: {{type: webhook, url: 'http://127.0.0.1:{receiver.server_port}/'}}"
+        text = text.replace("team: {type: file, path: told.jsonl}", hook)
+        project.write_text(text.replace("version: 1", "version: 1\npage: https://drift.example.org/"), encoding="utf-8")
+        with make.serving(project, sqlite_url) as served:
+            served.service.tick()
+            receiver.shutdown()
+            (message,) = told
+            assert message["link"].startswith("https://drift.example.org/monitors/")
+            page = served.get(message["link"].removeprefix("https://drift.example.org"))
+    assert page.status_code == 200
+    day = message["window"]["start"][:10]
+    assert f"drifted on {day}, most: {message['events'][0]['column']}" in still(page.text)
 
 
 def test_names_that_are_markup_stay_data(served: Any, make: Any) -> None:
