@@ -1,8 +1,12 @@
-"""Who holds a window: the name a process signs its claims with, and whether another one still lives."""
+"""Who holds a window: the name a process signs its claims with, whether another one still lives, and how it ends."""
 
 import os
+import signal
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
+from types import FrameType
+from typing import NoReturn
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +43,15 @@ class Worker:
         except (PermissionError, OverflowError):  # alive as somebody else's; no process number at all
             return False
         return False
+
+
+def at_once() -> Callable[[int, FrameType | None], None] | signal.Handlers:
+    """The handler with which a signal ends this process at once.
+
+    By default the kernel does that, but not to the first process of a container: it ignores what that does not handle.
+    """
+    return _end if os.getpid() == 1 else signal.SIG_DFL
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    os._exit(128 + number)  # as a shell tells the end by a signal

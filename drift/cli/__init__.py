@@ -1,9 +1,11 @@
 """The command `drift`: options in, messages and exit status out. No logic lives here."""
 
 import logging
+import signal
 import sys
 import traceback
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -11,6 +13,7 @@ from drift.cli import adhoc, backtest, baseline, calibrate, monitors, service, s
 from drift.cli.logs import LogFormat, as_json, set_up_logs
 from drift.cli.output import UNCHECKED, USAGE, complain
 from drift.errors import ConfigError, DriftError, InputError
+from drift.worker import at_once
 
 app = typer.Typer(
     name="drift",
@@ -52,10 +55,25 @@ calibrate.register(app)
 service.register(app)
 
 
+class _Terminated(SystemExit):
+    """SIGTERM came."""
+
+
+def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
+    """End as by Ctrl-C: what is held is given back, no half file stays. A second signal ends the process at once."""
+    signal.signal(number, at_once())
+    raise _Terminated(128 + number)
+
+
 def main() -> None:
     """Run the command; errors of drift's own become one line and an exit status."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         app()
+    except _Terminated:  # now by the signal itself, whatever thread still hangs
+        logging.shutdown()
+        signal.signal(signal.SIGTERM, at_once())
+        signal.raise_signal(signal.SIGTERM)
     except (ConfigError, InputError) as error:
         complain(f"drift: {error}")
         sys.exit(USAGE)

@@ -40,8 +40,7 @@ def steady_clock() -> "Callable[[], datetime]":
 
 
 def give_up() -> None:
-    """End the process at once: what hangs cannot be asked to. What it held is leased, and what it sent is marked."""
-    logging.shutdown()
+    """End the process at once: what hangs cannot be asked to, not even the logs. What it held is leased."""
     os._exit(UNCHECKED)
 
 
@@ -50,6 +49,9 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8756,
     tick: Annotated[float, typer.Option(help="Seconds from one look at what is due to the next.")] = 30.0,
+    give_up_after: Annotated[
+        float, typer.Option(min=1, help="Seconds without a sign of life of its ticks, until it ends itself.")
+    ] = 300.0,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Let everybody in who can reach the address, without DRIFT_TOKEN.")
     ] = False,
@@ -57,13 +59,13 @@ def serve(
     """Check what is due and deliver, again and again; page, API and metrics.
 
     SIGTERM and Ctrl-C end it after the windows in hand; one that takes longer than 20 s is given back. A second one
-    ends it at once. Without a sign of life of its ticks for 5 minutes it ends itself, with status 3, to be
-    restarted. DRIFT_TOKEN is the secret that requests must show;
+    ends it at once. Without a sign of life of its ticks for 5 minutes (`--give-up-after`), or where it has not started
+    by then, it ends itself with status 3, to be restarted. DRIFT_TOKEN is the secret that requests must show;
     DRIFT_ALLOWED_HOSTS names the hosts it answers to, parted by commas.
     """
     import numpy as np
 
-    from drift.schedule import Service
+    from drift.schedule import Service, Watchdog
     from drift.web import Site, access_for, create_app, listen, run
     from drift.worker import Worker
 
@@ -72,7 +74,9 @@ def serve(
     access = access_for(host, SecretFiles(os.environ), insecure=insecure)
     loaded = load_config(config)
     channels = open_channels(loaded)
-    with listen(host, port) as listening, open_store(loaded) as store:
+    # A database that is frozen would hold up the start for ever: until the service watches itself, this does.
+    starting = Watchdog("its start", give_up_after, give_up)
+    with listen(host, port) as listening, starting, open_store(loaded) as store:
         service = Service(
             store,
             list(loaded.monitors.values()),
@@ -83,9 +87,11 @@ def serve(
             seconds=tick,
             clock=(clock := steady_clock()),
             dead=give_up,
+            silence=give_up_after,
         )
         app = create_app(Site(store, service, loaded.monitors, clock, loaded.broken), access)
         _announce(access, listening, len(loaded.monitors))
+        starting.stop()
         run(app, listening, service)
     log.info("stopped; what is due stays due")
 

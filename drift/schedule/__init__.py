@@ -2,5 +2,6 @@
 
 from drift.schedule.pulse import Pulse
 from drift.schedule.service import GRACE, PATIENCE, ROUND, SILENCE, TICK, Service
+from drift.schedule.watchdog import Watchdog
 
-__all__ = ["GRACE", "PATIENCE", "ROUND", "SILENCE", "TICK", "Pulse", "Service"]
+__all__ = ["GRACE", "PATIENCE", "ROUND", "SILENCE", "TICK", "Pulse", "Service", "Watchdog"]

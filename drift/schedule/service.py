@@ -23,6 +23,7 @@ from drift.monitor import Monitor
 from drift.schedule.alarm import Alarm
 from drift.schedule.pulse import Pulse
 from drift.schedule.rounds import Round, Rounds
+from drift.schedule.watchdog import Watchdog
 from drift.store import Store
 from drift.worker import Worker
 
@@ -34,6 +35,7 @@ LOOK: Final = 900.0  # seconds from one look for late rows to the next
 PATIENCE: Final = 3  # ticks without a sign of life until the service is no longer ready
 SILENCE: Final = 300.0  # seconds without one until it is given up
 GRACE: Final = 20.0  # seconds that a window in hand is given to end, told to stop
+ENDING: Final = 60.0  # seconds from then until the process has ended, else the watchdog ends it
 
 log = logging.getLogger("drift.schedule")
 
@@ -95,9 +97,9 @@ class Service:
         self._monitors = deque(monitors)
         self._now, self._worker, self._rng = now, worker, rng
         self._clock, self._seconds = clock or now, seconds
-        self._dead, self._silence = dead, max(silence, PATIENCE * seconds)
+        self._watchdog = Watchdog("the ticks", max(silence, PATIENCE * seconds), dead) if dead is not None else None
         self._stopping = threading.Event()
-        self._pulse, self._sign = Pulse(), time.monotonic()
+        self._pulse = Pulse()
         self._rounds = Rounds(
             lambda monitor: run_all(
                 store, [monitor], worker=worker, now=now, limit=ROUND, look_back=self._looks_back(monitor)
@@ -120,24 +122,17 @@ class Service:
 
     def start(self) -> None:
         """Tick from now on."""
-        self._sign = time.monotonic()
         self._alarm.start()
-        if self._dead is not None:
-            threading.Thread(target=self._watch, args=(self._dead,), name="drift-watchdog", daemon=True).start()
-
-    def _watch(self, dead: Callable[[], None]) -> None:
-        """Whatever became of the ticks (a thread that is dead, a database that is frozen), somebody has to notice."""
-        while not self._stopping.wait(min(self._seconds, 5.0)):
-            silent = time.monotonic() - self._sign
-            if silent >= self._silence:
-                log.critical(
-                    "no sign of life of the ticks for %.0f s: the process is ended, to be started anew", silent
-                )
-                dead()
-                return
+        if self._watchdog is not None:  # a thread that is dead, a database that is frozen: somebody has to notice
+            self._watchdog.start()
 
     def stop_soon(self) -> None:
-        """Begin no further window and no further delivery; may be called from a signal handler, and twice."""
+        """Begin no further window and no further delivery; may be called from a signal handler, and twice.
+
+        From now on the watchdog gives the process a minute: a database that is frozen would keep it from ending.
+        """
+        if self._watchdog is not None and not self.stopping:
+            self._watchdog.expect_end(ENDING)
         self._stopping.set()
 
     def stop(self, grace: float = GRACE) -> None:
@@ -153,6 +148,8 @@ class Service:
                 self._give_back(monitor, grace)
             except StoreError as error:
                 log.warning("cannot give back what is in hand of %s, its lease runs out: %s", monitor.name, error)
+        if self._watchdog is not None:
+            self._watchdog.stop()
 
     def _give_back(self, monitor: Monitor, grace: float) -> None:
         known = self._store.find(monitor.name)
@@ -241,7 +238,8 @@ class Service:
 
     def _beat(self, **changes: Any) -> None:
         """Note a sign of life. Only the ticking thread changes the pulse."""
-        self._sign = time.monotonic()
+        if self._watchdog is not None:
+            self._watchdog.alive()
         self._pulse = replace(self._pulse, alive=self._clock(), **changes)
 
     def _tell_fault(self, error: BaseException) -> None:

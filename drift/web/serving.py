@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from drift.errors import ConfigError
+from drift.worker import at_once
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 GRACE: Final = 5  # seconds that requests under way are given
@@ -40,9 +41,17 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._on_exit = on_exit
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Not here: uvicorn would take a second SIGTERM, and end no sooner."""
+        yield
+
+    def end_soon(self, _number: int, _frame: FrameType | None) -> None:
+        """Handle a signal; the next one ends the process at once."""
+        for number in SIGNALS:
+            signal.signal(number, at_once())
         self._on_exit()
-        super().handle_exit(sig, frame)
+        self.should_exit = True
 
 
 def run(app: ASGIApp, listening: socket.socket, service: Ticking) -> None:
@@ -60,17 +69,17 @@ def run(app: ASGIApp, listening: socket.socket, service: Ticking) -> None:
         What ticks. It is started and stopped here.
     """
     server = make_server(app, service.stop_soon)
-    with _handling(server.handle_exit):  # from here until uvicorn handles them itself, and when it raises them again
+    with _handling(server.end_soon):
         service.start()
         try:
             server.run(sockets=[listening])
         finally:
             for number in SIGNALS:
-                signal.signal(number, signal.SIG_DFL)
+                signal.signal(number, at_once())
             service.stop()
 
 
-def make_server(app: ASGIApp, on_exit: Callable[[], None]) -> uvicorn.Server:
+def make_server(app: ASGIApp, on_exit: Callable[[], None]) -> _Server:
     """The server; `on_exit` is called at the first signal."""
     # The access log would hold tokens. Other logs of uvicorn go where those of drift go.
     config = uvicorn.Config(
