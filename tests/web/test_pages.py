@@ -144,6 +144,15 @@ def test_metrics_tell_of_deliveries_that_wait(served: Any) -> None:
     assert found["drift_oldest_delivery_age_seconds", "team"] == 3600
 
 
+def test_the_page_on_operations_has_every_metric_and_no_other(served: Any) -> None:
+    served.service.tick()
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`drift_[^|]*) \|", page, re.MULTILINE)
+    told = set(re.findall(r"`(drift_[a-z_]+)", "".join(rows)))
+    given = {family.name for family in text_string_to_metric_families(served.get("/metrics").text)}
+    assert given == told
+
+
 def test_names_of_metrics_keep_to_the_conventions_of_prometheus(served: Any) -> None:
     """Base units at the end, nothing that only counters and histograms are called."""
     served.service.tick()
