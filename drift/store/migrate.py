@@ -124,9 +124,14 @@ def check(url: str) -> list[str]:
     from alembic.migration import MigrationContext  # noqa: PLC0415
 
     engine = make_engine(parse_url(url))
+
+    def here(item: SchemaItem, name: str | None, kind: str, reflected: bool, other: SchemaItem | None) -> bool:  # noqa: FBT001
+        return ours(item, name, kind, reflected, other) and item.info.get("only", dialect) == dialect
+
+    dialect = engine.dialect.name
     try:
         with transaction(engine, writes=False) as connection:
-            context = MigrationContext.configure(connection, opts={"include_object": ours, "compare_type": True})
+            context = MigrationContext.configure(connection, opts={"include_object": here, "compare_type": True})
             return [
                 f"schema differs from this drift's: {difference}" for difference in compare_metadata(context, metadata)
             ]

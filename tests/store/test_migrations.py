@@ -129,6 +129,12 @@ def test_the_database_describes_migrated_tables_as_those_of_the_model(empty_url:
     assert described(empty_url) == model
 
 
+def test_scores_have_an_index_by_column_where_it_helps(store_url: str) -> None:
+    """SQLite keeps rows in their primary key: it would only write more."""
+    found = described(store_url)["score"]["indexes"]
+    assert any("ix_score_column_id_profile_id" in one for one in found) == store_url.startswith("postgresql")
+
+
 def test_a_difference_between_schema_and_tables_is_told(own_store_url: str) -> None:
     engine = create_engine(parse_url(own_store_url))
     with engine.begin() as connection:

@@ -121,6 +121,21 @@ def test_scores_are_narrowed(filled: Store) -> None:
     assert len(filled.scores(until=day(1).start)) == 2 * (len(AXES) + 1)
 
 
+def test_a_column_that_several_monitors_have_is_told_apart_by_monitor(filled: Store) -> None:
+    assert [(row["monitor"], row["window_start"]) for row in filled.scores(column="temp", until=day(1).start)] == [
+        ("bikes", "2011-03-01T00:00Z"),
+        ("taxis", "2011-03-01T00:00Z"),
+    ]
+    assert {row["column"] for row in filled.scores(column="temp")} == {"temp"}
+    assert [row["monitor"] for row in filled.scores("taxis", column="temp")] == ["taxis"]
+
+
+def test_of_names_that_nobody_knows_there_are_no_scores(filled: Store) -> None:
+    assert filled.scores("bikes", column="nobody's") == []
+    assert filled.scores("nobody's") == []
+    assert filled.scores("nobody's", column="temp") == []
+
+
 def test_windows_are_rows_of_the_contract_checked_or_not(filled: Store) -> None:
     found = filled.windows("bikes")
     assert [list(row) for row in found] == [WINDOW_KEYS] * 4
