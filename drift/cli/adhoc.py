@@ -113,7 +113,7 @@ def init(
 def demo(
     folder: Annotated[Path, typer.Option(help="Where to put it.")] = Path("drift-demo"),
 ) -> None:
-    """Real drift in real data: two years of bike rentals, week by week, against the spring of 2011."""
+    """Real drift in real data: the bike rentals of 2012, week by week, against the weeks of 2011."""
     from drift.cli.demo import run_demo
 
     run_demo(folder)

@@ -63,16 +63,8 @@ def backtest(
     with open_store(loaded) as store:
         found = _replayed(store, one, tried, instant(since, one), instant(until, one))
     if png is not None:
-        from drift.report.backtest import backtest_png
-
-        _write(png, backtest_png([_panel(each) for each in found]))
-    if as_json:
-        documents = [each.to_dict() for each in found]
-        print_json(documents[0] if len(documents) == 1 else {"version": 1, "backtests": documents})
-    elif len(found) == 1:
-        _print_one(found[0])
-    else:
-        _print_many(found)
+        _draw(png, found)
+    _print(found, as_json=as_json)
     if png is not None:
         complain(f"wrote {png}")
 
@@ -125,6 +117,16 @@ def known_baseline(store: "Store", monitor: "Monitor") -> "Baseline | None":
 def unfrozen(monitor: "Monitor") -> str:
     """What to do then."""
     return f"{monitor.name}: no reference is frozen yet for this configuration; `drift run` does it"
+
+
+def _print(found: "list[Backtest]", *, as_json: bool) -> None:
+    if as_json:
+        documents = [each.to_dict() for each in found]
+        print_json(documents[0] if len(documents) == 1 else {"version": 1, "backtests": documents})
+    elif len(found) == 1:
+        _print_one(found[0])
+    else:
+        _print_many(found)
 
 
 def _print_one(found: "Backtest") -> None:
@@ -206,7 +208,10 @@ def _panel(found: "Backtest") -> "Panel":
     )
 
 
-def _write(path: Path, content: bytes) -> None:
+def _draw(path: Path, found: "list[Backtest]") -> None:
+    from drift.report.backtest import backtest_png
+
+    content = backtest_png([_panel(each) for each in found])
     try:
         path.write_bytes(content)
     except OSError as error:
