@@ -88,7 +88,7 @@ def run_monitor(
 ) -> Iterator[Checked]:
     """Check every due window of a monitor once, oldest first; yields each as soon as it is stored.
 
-    With `look_back`, those of the monitor's `lookback` are due as well where the source has changed since.
+    With `look_back`, those of the monitor's `lookback` are due as well, after the others, where rows came since.
 
     Raises
     ------
@@ -108,7 +108,8 @@ def run_monitor(
         "reading the reference",
         lambda: freeze_reference(store, monitor, definition, now()),
     )
-    standards = Standards(monitor, baseline, load_past(store, monitor, due[0].window.start, due[-1].window.start))
+    starts = [planned.window.start for planned in due]
+    standards = Standards(monitor, baseline, load_past(store, monitor, min(starts), max(starts)))
     for planned in due:
         claim = store.claim(planned.id, definition, worker.name, now(), LEASE)
         if claim is None:  # another replica has it: alerts are decided in order, so later ones wait for it

@@ -16,6 +16,7 @@ from drift.sources import Source
 from drift.standards import Standards
 from drift.steps import step
 from drift.store import Claim
+from drift.store.planning import GIVEN_UP
 from drift.verdict import Verdict, worst
 from drift.window import Window
 
@@ -69,7 +70,7 @@ def given_up(claim: Claim) -> Found | None:
         "it is not begun again by itself: once that is seen to, `drift backfill` checks it"
     )
     log.error("window %s of %s is given up: %s", claim.window, claim.monitor, told)
-    return Found((), told, {}, final=True)
+    return Found((), told, {GIVEN_UP: claim.lost}, final=True)
 
 
 def find(source: Source, standards: Standards, window: Window) -> Found:

@@ -1,8 +1,9 @@
 """Which windows there are, and when each is to be checked. The truth is in the store; this only lays them out."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from drift.errors import SourceError
 from drift.monitor import Monitor
@@ -59,21 +60,36 @@ def plan(store: Store, monitor: Monitor, source: Source, now: datetime) -> Defin
 def plan_late(store: Store, monitor: Monitor, source: Source, definition: Definition, now: datetime) -> int:
     """Make windows of the `lookback` due once more, where the source is not what it was when they were counted.
 
+    Of a source that counts them cheaply, a window's rows tell; else what its provenance says of all rows. None are
+    looked at before the last looks are through: where they take long, the last ones would never have their turn.
+
     Returns
     -------
     int
         How many.
     """
-    ended = store.ended_since(definition.monitor_id, now - monitor.lookback) if monitor.lookback else []
+    if not monitor.lookback or store.is_looking(definition.monitor_id):
+        return 0
+    ended = store.ended_since(definition.monitor_id, now - monitor.lookback)
     if not ended:
         return 0
     try:
-        seen = store.fingerprint(source.provenance())
+        numbers = source.rows_of([one.window for one in ended])
+        looks: list[Mapping[str, Any]]
+        if numbers is not None:
+            before: list[Mapping[str, Any]] = [{"rows": one.rows} for one in ended]
+            looks = [{"rows": number} for number in numbers]
+        else:
+            before = [one.source for one in ended]
+            looks = [source.provenance()] * len(ended)
     except SourceError as error:  # the newest windows will tell it, if it lasts
         log.warning("%s: cannot see whether rows came late: %s", monitor.name, error)
         return 0
-    changed = [one.id for one in ended if one.seen != seen]
-    return store.look_again(changed, seen, now) if changed else 0
+    changed: dict[int, str] = {}
+    for one, then, by_now in zip(ended, before, looks, strict=True):
+        if (seen := store.fingerprint(by_now)) != (one.seen or store.fingerprint(then)):
+            changed[one.id] = seen
+    return store.look_again(changed, now) if changed else 0
 
 
 def backfill(store: Store, monitor: Monitor, source: Source, since: datetime, until: datetime, now: datetime) -> int:

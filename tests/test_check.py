@@ -349,7 +349,7 @@ def test_a_second_look_that_ends_whoever_looks_leaves_the_window_as_it_was(
     assert definition is not None
     now = START + 11 * DAY
     (ended,) = store.ended_since(definition.monitor_id, START)
-    assert store.look_again([ended.id], "else", now) == 1
+    assert store.look_again({ended.id: "else"}, now) == 1
     for times in range(MOST_LOST):
         assert store.claim(ended.id, definition, f"elsewhere:{times}", now, LEASE) is not None
         now += LEASE

@@ -1,9 +1,13 @@
 """Windows that are caught up with, skipped, or looked at again because rows came late; on both databases."""
 
 import logging
+import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -12,11 +16,12 @@ import pytest
 
 from drift.alert import State
 from drift.check import Checked, run_all
-from drift.monitor import ColumnRule, Columns, FileSource, Monitor, Reference
+from drift.monitor import ColumnRule, Columns, FileSource, Monitor, Reference, SqlSource
 from drift.outcome import RETRIES
 from drift.planning import backfill
 from drift.sources import open_source
-from drift.store import Store
+from drift.sources.sql import Sql
+from drift.store import Claim, Store
 from drift.verdict import Threshold, Verdict
 from drift.window import Period, Window, format_instant
 from drift.worker import Worker
@@ -210,7 +215,7 @@ def test_a_second_look_that_was_killed_is_taken_up_again(store: Store, monitor: 
     assert definition is not None
     (ended,) = store.ended_since(definition.monitor_id, START + 11 * DAY)
     now = START + 12 * DAY
-    assert store.look_again([ended.id], "else", now) == 1
+    assert store.look_again({ended.id: "else"}, now) == 1
     claim = store.claim(ended.id, definition, "elsewhere:1", now, timedelta(minutes=1))
     assert claim is not None
     assert claim.late
@@ -238,3 +243,91 @@ def test_failed_attempts_are_spread_bounded_and_visible(
     assert all(0.75 * RETRIES[0] <= wait <= RETRIES[0] for wait in waits.values())
     assert len(set(waits.values())) == 3
     assert {row["next_attempt_at"] for row in store.windows() if row["status"] == "done"} == {None}
+
+
+def put_days(path: Path, days: range, *, rows: int = 200, at: float = 0.0, offset: timedelta = timedelta(0)) -> None:
+    """Rows of some days, put into a table of a SQLite database."""
+    drawn = np.random.default_rng(list(days)).normal(at, 1, (len(days), rows))
+    held = [
+        ((START + day * DAY + n * DAY / (rows + 1) + offset).isoformat(" "), float(drawn[number, n]))
+        for number, day in enumerate(days)
+        for n in range(rows)
+    ]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS t (ts TIMESTAMP, x REAL)")
+        connection.executemany("INSERT INTO t VALUES (?, ?)", held)
+
+
+@pytest.fixture
+def table(monitor: Monitor, tmp_path: Path) -> tuple[Monitor, Path]:
+    """A monitor that looks at a database's table, two days back."""
+    path = tmp_path / "rows.db"
+    watching = replace(monitor, source=SqlSource(f"sqlite:///{path}", table="t"), lookback=2 * DAY)
+    return watching, path
+
+
+def test_rows_of_a_database_that_come_before_its_newest_are_seen(store: Store, table: tuple[Monitor, Path]) -> None:
+    monitor, path = table
+    put_days(path, range(14))
+    assert days_of(check(store, monitor, 13)) == [10, 11, 12], "rows of day 13 are there already"
+    assert check(store, monitor, 13.1) == []
+    put_days(path, range(11, 12), rows=300, at=8.0, offset=timedelta(seconds=1))
+    (again,) = check(store, monitor, 13.2)
+    assert (days_of([again]), again.revision, again.outcome.rows) == ([11], 2, 500)
+    assert check(store, monitor, 13.3) == []
+
+
+def test_rows_of_a_database_that_come_later_let_windows_before_them_alone(
+    store: Store, table: tuple[Monitor, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    monitor, path = table
+    put_days(path, range(13))
+    check(store, monitor, 13)
+    put_days(path, range(13, 14))
+    counted: list[Window] = []
+    whole = Sql.count
+
+    def watched(self: Sql, axes: Any, window: Window, *rest: Any) -> Any:
+        counted.append(window)
+        return whole(self, axes, window, *rest)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Sql, "count", watched)
+        assert days_of(check(store, monitor, 14)) == [13]
+    assert [(window.start - START) // DAY for window in counted] == [13], "the others are not even counted"
+
+
+def test_rows_of_a_database_that_are_deleted_are_seen(store: Store, table: tuple[Monitor, Path]) -> None:
+    monitor, path = table
+    put_days(path, range(13))
+    check(store, monitor, 13)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM t WHERE ts >= '2024-03-13' AND ts < '2024-03-13 12'")
+    (again,) = check(store, monitor, 13.1)
+    assert (days_of([again]), again.outcome.rows) == ([12], 200 - 101)
+
+
+def test_second_looks_keep_no_new_window_waiting_and_all_have_their_turn(
+    store: Store, monitor: Monitor, data: Path
+) -> None:
+    write_days(data, 30)
+    watching = replace(monitor, lookback=5 * DAY)
+    check(store, watching, 20)
+    turns: list[int] = []
+    settled = store.settle
+
+    def settle(claim: Claim) -> None:
+        turns.append((claim.window.start - START) // DAY)
+        settled(claim)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(store, "settle", settle)
+        for hour in range(1, 13):  # the source changes before each round, and a round has time for one window
+            data.touch()
+            os.utime(data, (hour, hour))
+            turns += days_of(check(store, watching, 20 + hour / 24, limit=1))
+        os.utime(data, (99, 99))
+        now = 21.0
+        first = days_of(check(store, watching, now, limit=1))
+    assert turns[:10] == [15, 16, 17, 18, 19] * 2, "the second pass begins when the first is through"
+    assert first == [20], "never checked: first of all"

@@ -45,6 +45,13 @@ class Source(Protocol):
         """What `count` gives for each of several windows, which are in the order of time and do not overlap."""
         ...
 
+    def rows_of(self, windows: Sequence[Window]) -> list[int] | None:
+        """How many rows each of several windows holds; None where only counting them would tell.
+
+        It is asked often, to see whether rows came late. Without it, `provenance` has to show that.
+        """
+        ...
+
     def provenance(self) -> dict[str, Any]:
         """What was read, in a form that changes when the data does."""
         ...

@@ -1,11 +1,11 @@
 """Windows from planned to done: truth is these rows, not timers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select, update
 
-from drift.store.interning import insert_new, sha256
+from drift.store.interning import insert_new
 from drift.store.records import Claim, Definition, Ended, Held, LeaseLost, PlannedWindow
 from drift.store.tables import monitor, revision, window
 from drift.verdict import Verdict
@@ -14,6 +14,7 @@ from drift.window import Window
 Planned = Sequence[tuple[Window, datetime]]
 CHECK = "check"
 LATE = "late"
+GIVEN_UP = "given_up"  # stands in a revision's source: nothing was read of the window, and no second look is taken
 
 
 def plan(connection: Connection, definition: Definition, windows: Planned, kind: str) -> int:
@@ -80,22 +81,34 @@ def skip(connection: Connection, monitor_id: int, before: datetime, reason: str)
 
 
 def ended_since(connection: Connection, monitor_id: int, since: datetime) -> list[Ended]:
-    """Checked windows that ended after an instant, oldest first, with what their source looked like."""
+    """Checked windows that ended after an instant, oldest first, with what their source looked like; none given up."""
     query = (
-        select(window.c.id, window.c.seen, revision.c.source)
+        select(window.c.id, window.c.start_at, window.c.end_at, window.c.seen, revision.c.source, revision.c.rows)
         .join(revision, (revision.c.window_id == window.c.id) & (revision.c.number == window.c.revision))
         .where(window.c.monitor_id == monitor_id, window.c.status == "done", window.c.end_at > since)
         .order_by(window.c.start_at)
     )
-    return [Ended(row.id, row.seen or sha256(row.source)) for row in connection.execute(query)]
+    return [
+        Ended(row.id, Window(row.start_at, row.end_at), row.seen, row.source, row.rows)
+        for row in connection.execute(query)
+        if GIVEN_UP not in row.source
+    ]
 
 
-def look_again(connection: Connection, ids: Sequence[int], seen: str, now: datetime) -> int:
-    """Make checked windows due once more, for a source that looks like this by now."""
-    again = update(window).where(window.c.id.in_(ids), window.c.status == "done")
-    return connection.execute(
-        again.values(status="due", next_attempt_at=now, attempts=0, cause=LATE, seen=seen)
-    ).rowcount
+def look_again(connection: Connection, seen: Mapping[int, str], now: datetime) -> int:
+    """Make checked windows due once more, each for a source that looks like this by now."""
+    again = 0
+    for key, looks in seen.items():
+        change = update(window).where(window.c.id == key, window.c.status == "done")
+        change = change.values(status="due", next_attempt_at=now, attempts=0, cause=LATE, seen=looks)
+        again += connection.execute(change).rowcount
+    return again
+
+
+def is_looking(connection: Connection, monitor_id: int) -> bool:
+    """Whether any window waits for its second look."""
+    waits = window.c.monitor_id == monitor_id, window.c.status.in_(["due", "claimed"]), window.c.cause == LATE
+    return connection.execute(select(window.c.id).where(*waits).limit(1)).first() is not None
 
 
 def last_planned_end(connection: Connection, monitor_id: int) -> datetime | None:
@@ -114,13 +127,16 @@ def _ready(now: datetime) -> ColumnElement[bool]:
 
 
 def due(connection: Connection, monitor_id: int, now: datetime, limit: int | None) -> list[PlannedWindow]:
-    """Windows to check, oldest first, up to the first that another worker holds: alerts are decided in order."""
+    """Windows to check, oldest first, up to the first that another worker holds: alerts are decided in order.
+
+    Second looks come last: they would keep what was never checked from being checked, where each takes long.
+    """
     holding = select(func.min(_start())).where(*_held(monitor_id, now)).scalar_subquery()
     query = (
         select(window)
         .where(window.c.monitor_id == monitor_id, window.c.status.in_(["due", "claimed"]), _ready(now))
         .where(or_(holding.is_(None), window.c.start_at < holding))
-        .order_by(_start(), window.c.end_at, window.c.id)
+        .order_by(case((window.c.cause == LATE, 1), else_=0), _start(), window.c.end_at, window.c.id)
         .limit(limit)
     )
     return [

@@ -121,6 +121,11 @@ class Reader:
         with self._read() as connection:
             return planning.ended_since(connection, monitor_id, since)
 
+    def is_looking(self, monitor_id: int) -> bool:
+        """Whether any window waits for its second look."""
+        with self._read() as connection:
+            return planning.is_looking(connection, monitor_id)
+
     def last_planned_end(self, monitor_id: int) -> datetime | None:
         """Where planning goes on: the end of the newest window, whichever definition planned it."""
         with self._read() as connection:

@@ -165,12 +165,22 @@ class Ended:
     ----------
     id : int
         Its key.
-    seen : str
-        Digest of what its source looked like when it was counted last.
+    window : Window
+        The interval.
+    seen : str or None
+        Digest of what its source looked like when a second look was taken last; None where none was since it was
+        counted.
+    source : mapping
+        What its source looked like when it was counted (`Source.provenance`).
+    rows : int
+        Rows that were counted.
     """
 
     id: int
-    seen: str
+    window: Window
+    seen: str | None
+    source: Mapping[str, Any]
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)

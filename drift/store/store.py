@@ -94,20 +94,18 @@ class Store(Reader):
         """Digest of what a source looks like (`Source.provenance`)."""
         return sha256(dict(source))
 
-    def look_again(self, ids: Sequence[int], seen: str, now: datetime) -> int:
+    def look_again(self, seen: Mapping[int, str], now: datetime) -> int:
         """Make checked windows due once more, since their source looks otherwise by now; gives their number.
 
         Parameters
         ----------
-        ids : sequence of int
-            Their keys.
-        seen : str
-            Digest (`fingerprint`) of what the source looks like.
+        seen : mapping of int to str
+            Their keys, and the digest (`fingerprint`) of what the source of each looks like.
         now : datetime
             When they are due.
         """
         with self._write() as connection:
-            return planning.look_again(connection, ids, seen, now)
+            return planning.look_again(connection, seen, now)
 
     def claim(
         self, window_id: int, definition: Definition, owner: str, now: datetime, lease: timedelta

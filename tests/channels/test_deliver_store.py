@@ -100,7 +100,7 @@ def test_replicas_that_drain_at_once_send_each_message_once(store: Store, serve:
     receiver = serve(how.answer(200))
     hook = {"hook": WebhookChannel("hook", receiver.url)}
     with ThreadPoolExecutor(3) as pool:
-        done = list(pool.map(lambda _: run(store, hook), range(3)))
+        done = list(pool.map(lambda _: run(store, hook, deadline=60.0), range(3)))
     assert sum(d.sent for d in done) == len(told)
     assert ids(receiver) == [n.id for n in told], "each once, in order"
     assert store.counts_by_status()["deliveries"] == {"sent": len(told)}

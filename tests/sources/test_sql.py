@@ -89,6 +89,31 @@ def test_axes_counts_and_segments_are_those_of_the_same_rows_in_memory(put: Put)
         }
 
 
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_the_rows_of_many_windows_are_those_that_each_holds(put: Put, zone: str | None) -> None:
+    """Over a night in which clocks are set forward; every 97 seconds, and some rows that are nowhere."""
+    times = [datetime(2011, 3, 12, 20) + timedelta(seconds=97 * i) for i in range(600)]  # noqa: DTZ001 - local, or UTC
+    held: list[datetime | None] = [*times, None, None]
+    if zone is not None:
+        held = [None if at is None else at.replace(tzinfo=UTC) for at in held]
+    table = pa.table({"ts": pa.array(held, pa.timestamp("us", zone)), "x": pa.array(range(len(held)), pa.int64())})
+    hours = [Window(START + timedelta(hours=i), START + timedelta(hours=i + 1)) for i in range(-30, 30)]
+    odd = Window(START + timedelta(seconds=1), START + timedelta(hours=5, seconds=30))
+    far = Window(START + timedelta(days=900), START + timedelta(days=901))
+    windows = [*hours[::-1], odd, far]
+    source = Sql(put(table), "ts", NEW_YORK)
+    memory = Table.from_arrow(table)
+    wanted = [memory.within(window, "ts", NEW_YORK).rows for window in windows]
+    assert source.rows_of(windows) == wanted
+    assert sum(wanted[:60]) > 500
+    assert source.rows_of([]) == []
+
+
+def test_a_table_without_rows_has_none_in_any_window(put: Put) -> None:
+    source = Sql(put(rows(0)), "ts", UTC_ZONE)
+    assert source.rows_of([Window(START, START + timedelta(days=1))]) == [0]
+
+
 def test_columns_and_span(put: Put) -> None:
     source = Sql(put(rows()), "ts", UTC_ZONE)
     assert source.columns() == ["x", "n", "few", "flag", "text", "site", "day"]

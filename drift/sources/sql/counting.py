@@ -8,6 +8,7 @@ their names combine to few groups.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +17,9 @@ from sqlalchemy import Connection, FromClause, Select, case, func, literal_colum
 from drift.counting import histogram_of_cumulative, histogram_of_keys, histogram_of_presence
 from drift.errors import AxisError, SourceError
 from drift.histogram import Axis, CategoricalAxis, Fault, Histogram, Kind, NumericAxis, Profile, Uncounted
+from drift.sources.sql.relation import Relation
 from drift.sources.sql.types import Bound, Sql, SqlType, count_of, truths
+from drift.window import Window
 
 Counts = list[int]
 Group = tuple[Any, ...]
@@ -208,6 +211,29 @@ def _packed(name: str, present: Sql, tests: Sequence[Bound], axis: NumericAxis) 
         return Histogram(axis, np.array(counts, dtype=np.int64))
 
     return Tally(name, [func.sum(tree)], len(asked) + 1, read)
+
+
+def count_windows(relation: Relation, windows: Sequence[Window]) -> list[int]:
+    """How many rows each of several windows holds: rows between two edges are grouped, and added up.
+
+    Parameters
+    ----------
+    relation : Relation
+        The table or query.
+    windows : sequence of Window
+        In any order; they may overlap.
+    """
+    edges = sorted({edge for window in windows for edge in (window.start, window.end)})
+    compared = relation.edges(edges) if edges else None
+    if compared is None:
+        return [0] * len(windows)
+    x, limits = compared
+    place = _search([x < limit for limit in limits[1:-1]], [literal_column(str(i)) for i in range(len(edges) - 1)])
+    placed = select(place.label("place")).select_from(relation.rows).where(x >= limits[0], x < limits[-1]).subquery()
+    answers = relation.connection.execute(select(placed.c.place, func.count()).group_by(placed.c.place))
+    between: dict[int, int] = {int(at): number for at, number in answers}
+    before = dict(zip(edges, accumulate((between.get(i, 0) for i in range(len(edges) - 1)), initial=0), strict=True))
+    return [before[window.end] - before[window.start] for window in windows]
 
 
 def _search(tests: Sequence[Sql], leaves: Sequence[Sql]) -> Sql:

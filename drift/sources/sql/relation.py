@@ -76,8 +76,24 @@ class Relation:
         x = self.rows.c[self._placed()]
         if self.connection.dialect.name == "sqlite":
             return self._within_texts(x, window)
-        start, end = (self._moment(moment) for moment in (window.start, window.end))
+        start, end = self._moments((window.start, window.end))
         return self._all().where(x >= start, x < end)
+
+    def edges(self, moments: Sequence[datetime]) -> tuple[Sql, list[Sql]] | None:
+        """The timestamp and some moments, as they are to be compared; None where no row has a timestamp.
+
+        Raises
+        ------
+        SourceError
+            As `within`; single rows are not looked at.
+        """
+        x = self.rows.c[self._placed()]
+        if self.connection.dialect.name != "sqlite":
+            return x, self._moments(moments)
+        if (form := self._form(x)) is None:
+            return None
+        written = [form.write(self._ticks(moment, form)) for moment in moments]
+        return _comparable(form, x, written), [literal(text) for text in written]
 
     def span(self) -> tuple[datetime, datetime] | None:
         """First and last instant; None without any."""
@@ -108,16 +124,19 @@ class Relation:
             raise SourceError(f"no timestamp column {self.timestamp!r}; there are {', '.join(self.names) or 'none'}")
         return self.timestamp
 
-    def _moment(self, moment: datetime) -> Sql:
-        """The edge of a window as the column holds it: an instant, a local time, or a day."""
+    def _moments(self, moments: Sequence[datetime]) -> list[Sql]:
+        """Edges of windows as the column holds them: instants, local times, or days."""
         type_ = self.types(self._all(), [self._placed()])[self._placed()]
         if type_.kind is Kind.EMPTY:
-            return literal(moment, DateTime(timezone=True))
+            return [literal(moment, DateTime(timezone=True)) for moment in moments]
         if type_.kind is not Kind.DATETIME:
             told = type_.message or f"it holds {type_.kind.value if type_.kind else 'other'} values"
             raise SourceError(f"timestamp column {self.timestamp!r}: expected dates or times; {told}")
         example = type_.bound(0) if type_.bound is not None else False
         held = example.type if not isinstance(example, bool) else DateTime()
+        return [self._moment(moment, held) for moment in moments]
+
+    def _moment(self, moment: datetime, held: Any) -> Sql:
         local = wall_clock(moment, self.timezone)
         if isinstance(held, Date):
             day = local.date() + timedelta(days=local.time() != local.time().min)
@@ -130,9 +149,7 @@ class Relation:
         if form is None:
             return self._all().where(x.is_not(None), literal(1) == literal(0))
         edges = [form.write(self._ticks(moment, form)) for moment in (window.start, window.end)]
-        # A Z sorts above the digits of a fraction, and so hides the index where an edge has seconds.
-        exact = form.zone != "Z" or all(len(edge or "") <= 16 for edge in edges)
-        body = x if exact else form.body(x)
+        body = _comparable(form, x, edges)
         conditions = [body >= edges[0]] if edges[0] else []
         conditions += [body < edges[1]] if edges[1] else []
         rows = self._all().where(*conditions)
@@ -182,6 +199,15 @@ class Relation:
     def _declared(self) -> dict[str, str]:
         rows = select(func.pragma_table_xinfo(_VIEW).table_valued("name", "type"))
         return {str(name): str(type_) for name, type_ in self.connection.execute(rows)}
+
+
+def _comparable(form: sqlite.Form, x: Sql, edges: Sequence[str | None]) -> Sql:
+    """What of a text is compared: a Z sorts above the digits of a fraction, which matters where an edge has seconds.
+
+    Without it, no index serves.
+    """
+    exact = form.zone != "Z" or all(len(edge or "") <= 16 for edge in edges)
+    return x if exact else form.body(x)
 
 
 def open_relation(connection: Connection, spec: SqlSource, timestamp: str | None, timezone: ZoneInfo) -> Relation:
