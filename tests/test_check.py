@@ -317,6 +317,9 @@ def test_a_window_that_ends_whoever_works_on_it_is_an_error_and_the_next_is_work
     assert told(store, now + LEASE)[0] == ("2024-03-13T00:00Z", "firing")
     assert any(r.levelname == "ERROR" and "is given up" in r.message for r in caplog.records)
 
+    (tmp_path / "data.parquet").touch()
+    looked = check(store, replace(monitor, lookback=30 * DAY), now + LEASE)
+    assert looked == [], "nor does a second look begin it again"
     source, span = open_source(monitor), (START + 12 * DAY, START + 13 * DAY)
     assert backfill(store, monitor, source, *span, now + LEASE) == 1
     (mended,) = check(store, monitor, now + LEASE)
@@ -492,6 +495,30 @@ def test_a_window_that_could_not_be_given_back_is_due_again_at_once_to_the_proce
     assert store.claim(first.id, definition, "here", now, LEASE) is not None  # and then the store was gone for a while
     assert check(store, monitor, now, worker="elsewhere") == [], "another's claim stands until its lease runs out"
     assert days_of(check(store, monitor, now, worker="here")) == [10, 11]
+
+
+def test_what_a_living_process_could_not_give_back_counts_as_no_attempt_and_what_a_dead_one_left_does(
+    store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_days(tmp_path / "data.parquet", 12)
+    now = START + 11 * DAY
+
+    def gone(*_: object) -> None:
+        raise StoreError("the database is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "finish", gone)
+        patched.setattr(store, "release", gone)
+        (failed,) = run_all(store, [monitor], worker=Worker("here:1"), now=lambda: now)
+        assert isinstance(failed, Failed)
+    assert len(check(store, monitor, now, worker="here:1")) == 1
+    assert [row["attempts"] for row in store.windows("m")] == [1]
+
+    definition = plan(store, monitor, open_source(monitor), now + DAY)
+    planned = store.due(definition, now + DAY)[0]
+    assert store.claim(planned.id, definition, "here:1", now + DAY, LEASE) is not None  # a container's first process
+    assert len(check(store, monitor, now + DAY, worker="here:1")) == 1, "so is the next one, under the same name"
+    assert [row["attempts"] for row in store.windows("m")] == [1, 2]
 
 
 def test_a_window_in_hand_is_not_taken_from_itself(store: Store, monitor: Monitor, tmp_path: Path) -> None:
