@@ -1,77 +1,56 @@
-"""A million rows by a thousand columns, streamed: ``python benchmarks/wide.py [--rows 1000000] [--columns 1000]``.
+"""The page of a wide monitor: ``python benchmarks/wide.py URL``, of what `benchmarks/store.py --keep FILE` filled.
 
-Prints seconds and the peak memory of a process that chooses axes and counts, and of one that only counts.
+Milliseconds and CPU milliseconds of reading and of writing the page, as `drift serve` does; the least of ten each.
 """
 
 import argparse
 import json
-import resource
-import subprocess
-import sys
-import tempfile
+import os
 import time
-from pathlib import Path
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+import machine
 
-from drift.histogram import NumericAxis
-
-CHUNK = 50_000
-CASES = {
-    "learn": "profile = drift.profile(path)",
-    "count": "profile = drift.profile(path, axes=axes)",
-}
-CHILD = """
-import json, resource, sys, time
-import drift
-from drift.histogram import axis_from_dict
-path = sys.argv[1]
-axes = {{name: axis_from_dict(axis) for name, axis in json.load(open(sys.argv[2])).items()}}
-begun = time.perf_counter()
-{case}
-taken = time.perf_counter() - begun
-print(taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, profile.rows, len(profile))
-"""
-
-
-def generate(path: Path, rows: int, columns: int) -> None:
-    """Normal numbers, one row group for each chunk."""
-    rng = np.random.default_rng(1)
-    schema = pa.schema([(f"x{i}", pa.float64()) for i in range(columns)])
-    with pq.ParquetWriter(path, schema, compression="none", use_dictionary=False) as writer:
-        for _ in range(rows // CHUNK):
-            writer.write_table(pa.table([pa.array(rng.normal(size=CHUNK)) for _ in range(columns)], schema=schema))
+from drift.report import page_from_store
+from drift.report.html import Linked, render_html
+from drift.store import Store
+from drift.web.app import CELLS
 
 
 def main() -> None:
-    """Generate, and run both cases in processes of their own."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--columns", type=int, default=1_000)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        path, axes = Path(folder) / "wide.parquet", Path(folder) / "axes.json"
-        begun = time.perf_counter()
-        generate(path, given.rows, given.columns)
-        print(f"{given.rows:,} rows x {given.columns:,} columns, {path.stat().st_size / 2**30:.1f} GiB, "
-              f"written in {time.perf_counter() - begun:.0f} s")  # fmt: skip
-        edges = {f"x{i}": np.linspace(-4, 4, 11) for i in range(given.columns)}
-        write_axes(axes, edges)
-        for name, case in CASES.items():
-            done = subprocess.run(
-                [sys.executable, "-c", CHILD.format(case=case), str(path), str(axes)],
-                capture_output=True, text=True, check=True,
-            )  # fmt: skip
-            seconds, peak, rows, columns = done.stdout.split()
-            print(f"{name:6} {float(seconds):7.1f} s   peak {float(peak):7.0f} MiB   {rows} rows, {columns} columns")
-    print(f"this process, for scale: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+    """Ask, print JSON."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("url", help="of a store with one monitor")
+    given = asked.parse_args()
+    linked = Linked("style.css", "charts.js", "script.js")
+    told: dict[str, Any] = {"machine": machine.described()}
+    with Store.open(given.url) as store:
+        (name,) = store.monitors()
+        now = datetime.now(UTC)
+        newest = page_from_store(store, name, now=now, cells=CELLS)
+        told |= {"columns": len(newest.columns), "windows shown": len(newest.timeline)}
+        told |= {"kilobytes": len(render_html(newest, linked)) // 1000}
+        pages: dict[str, datetime | None] = {"newest": None}
+        if newest.older is not None:
+            pages["older"] = newest.older + timedelta(microseconds=1)
+        for label, until in pages.items():
+            told[label] = least(
+                lambda until=until: render_html(page_from_store(store, name, now=now, until=until, cells=CELLS), linked)
+            )
+    print(json.dumps({**told, "load_at_end": round(os.getloadavg()[0], 2)}, indent=2))
 
 
-def write_axes(path: Path, edges: dict[str, "np.typing.NDArray[np.float64]"]) -> None:
-    """The axes, for the process that only counts."""
-    path.write_text(json.dumps({name: NumericAxis(tuple(e.tolist())).to_dict() for name, e in edges.items()}))
+def least(question: Callable[[], object]) -> dict[str, float]:
+    """Of ten."""
+    seconds, cpu = [], []
+    for _ in range(10):
+        begun, worked = time.perf_counter(), time.process_time()
+        question()
+        seconds.append(time.perf_counter() - begun)
+        cpu.append(time.process_time() - worked)
+    return {"milliseconds": round(min(seconds) * 1e3), "cpu_milliseconds": round(min(cpu) * 1e3)}
 
 
 if __name__ == "__main__":
