@@ -165,6 +165,7 @@ version: 1
 # ${{NAME}} is filled in from the environment, here and in every text below; $$ is a dollar sign.
 # store: sqlite:///drift.db       # the default, beside this file
 # store: postgresql://drift:${{DRIFT_PASSWORD}}@localhost/drift
+# page: https://drift.example.org  # where people reach the page of `drift serve`: messages link to it
 
 monitors:
   {name}:

@@ -35,7 +35,8 @@ HEADERS: Final = {
 _DENIED: Final = "a token is needed: the header `Authorization: Bearer TOKEN`, or ?token=TOKEN once in a browser\n"
 _DENIED_PAGE: Final = (
     '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>drift: token needed</title>'
-    "<p>A token is needed: add <code>?token=TOKEN</code> to this address once.</p>"
+    "<p>A token is needed: add <code>?token=TOKEN</code> to this address once "
+    "(<code>&amp;token=TOKEN</code> where it has a <code>?</code> already).</p>"
     # A browser keeps a strict cookie to itself on the way in from another site, not on the way from this page.
     '<p>You did that before and came by a link from elsewhere? <a href="">Open this page again.</a></p></html>'
 )
