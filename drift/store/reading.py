@@ -143,7 +143,7 @@ def windows(
         this = and_(this, revision.c.number == window.c.revision)
     query = (
         select(
-            monitor.c.name.label("monitor"),
+            monitor.c.name,
             *_spelled("start_at", "end_at", "due_at", "next_attempt_at"),
             *(window.c[n] for n in ("status", "attempts", "last_error")),
             *(revision.c[n] for n in ("number", "verdict", "rows", "message", "columns", "drifted")),
@@ -156,24 +156,35 @@ def windows(
     if monitor_name is not None:
         query = query.where(monitor.c.name == monitor_name)
     query = _between(query, since, until).limit(most)
-    return [_window(row) for row in connection.execute(query)]
+    return [_window(*row) for row in connection.execute(query).all()]
 
 
-def _window(row: Any) -> dict[str, Any]:
+def _window(
+    monitor: str,
+    start: str,
+    end: str,
+    due_at: str,
+    next_attempt_at: str,
+    status: str,
+    attempts: int,
+    last_error: str | None,
+    *told: Any,
+) -> dict[str, Any]:
+    number, verdict, rows, message, columns, drifted = told
     return {
-        "monitor": row.monitor,
-        "window_start": row.start_at,
-        "window_end": row.end_at,
-        "revision": row.number,
-        "status": row.status,
-        "verdict": row.verdict,
-        "rows": row.rows,
-        "attempts": row.attempts,
-        "due_at": row.due_at,
-        "next_attempt_at": row.next_attempt_at if row.status == "due" else None,
-        "message": row.last_error or row.message or "",
-        "columns": row.columns,
-        "drifted": row.drifted,
+        "monitor": monitor,
+        "window_start": start,
+        "window_end": end,
+        "revision": number,
+        "status": status,
+        "verdict": verdict,
+        "rows": rows,
+        "attempts": attempts,
+        "due_at": due_at,
+        "next_attempt_at": next_attempt_at if status == "due" else None,
+        "message": last_error or message or "",
+        "columns": columns,
+        "drifted": drifted,
     }
 
 
