@@ -94,6 +94,8 @@ def _sqlite_engine(url: URL, *, foreign_keys: bool) -> Engine:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
         cursor.execute("PRAGMA journal_mode = WAL")  # readers and the writer do not wait for each other
+        # Some builds come with NORMAL: a loss of power would undo commits whose messages are sent already.
+        cursor.execute("PRAGMA synchronous = FULL")
         cursor.close()
 
     @event.listens_for(engine, "begin")

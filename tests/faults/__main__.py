@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from . import clocks, database, disks, killing, racing, receivers, soak, upgrades
+from . import clocks, database, disks, killing, postmaster, power, racing, receivers, soak, upgrades
 from .bench import Bench, Result
 from .ledger import Counts
 from .nursery import Nursery
@@ -27,8 +27,11 @@ SCENARIOS: Final[dict[str, tuple[Scenario, tuple[str, ...]]]] = {
     "past-lease": (racing.past_lease, KINDS),
     "database-gone": (database.gone, ("postgresql",)),
     "database-away": (database.gone_for_a_while, ("postgresql",)),
+    "database-moments": (database.gone_at_moments, ("postgresql",)),
+    "database-killed": (postmaster.killed, ("postgresql",)),
     "commit-lost": (database.lost_commits, ("postgresql",)),
     "database-frozen": (database.frozen, ("postgresql",)),
+    "power-lost": (power.lost, ("sqlite",)),
     "disk-store": (disks.store_full, ("sqlite",)),
     "disk-report": (disks.report_full, ("sqlite",)),
     "receiver-odd": (receivers.passing, KINDS),

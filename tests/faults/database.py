@@ -6,7 +6,7 @@ from typing import Final
 
 from .bench import Bench, Result
 from .ledger import Counts, pass_time
-from .racing import go_on, halt_at
+from .racing import go_on, halt_at, stopped
 from .servers import wired
 from .site import LATER
 
@@ -46,7 +46,7 @@ def gone(bench: Bench, kind: str) -> Result:
 def gone_for_a_while(bench: Bench, kind: str) -> Result:
     """Gone for 60 s (full) or 3 s under a service that goes on afterwards, several times."""
     seconds, times = (60.0, 4) if bench.full else (3.0, 2)
-    rng, left, windows = bench.rng(11), list[int](), 2000 if bench.full else 200
+    rng, left, windows = bench.rng(11), list[int](), 2000 if bench.full else 40
     with (
         bench.site(kind, windows=windows, seed=31, restless=0.2) as place,
         wired(place.store) as wire,
@@ -59,15 +59,43 @@ def gone_for_a_while(bench: Bench, kind: str) -> Result:
             left.append(place.left()[0])
             wire.cut()
             place.sleep(seconds)
-            wire.mend()
-            pass_time(place.store, LATER)  # what it held when the wire was cut, it cannot give back
-        place.until(lambda: _again(place.store, place.left()), "the last message", 300)
+            wire.mend()  # what it could not give back meanwhile, it takes up again by itself
+        place.until(lambda: again(place.store, place.left()), "the last message", 300)
         assert service.poll() is None, f"the service ended; {place.tail()}"
         note = f"windows left when it went: {', '.join(map(str, left))}"
         return Result(f"database gone for {seconds:g} s, service", kind, f"{times} times", place.counts(), note)
 
 
-def _again(store: str, left: tuple[int, int]) -> bool:
+_HELD: Final = ("claimed:2", "counted:2", "committing:6", "sent")
+
+
+def gone_at_moments(bench: Bench, kind: str) -> Result:
+    """A service halts at a moment, its database goes, it wakes, and after 60 s (full) or 3 s the database is back.
+
+    Nobody restarts anything and no lease is made to run out: what the service could not write it does again by itself.
+    """
+    seconds, total = (60.0 if bench.full else 3.0), Counts()
+    steps = _HELD if bench.full else _HELD[2:]
+    for number, step in enumerate(steps):
+        with bench.site(kind, windows=12, seed=320 + number) as place, wired(place.store) as wire:
+            through = place.world.configure(wire.url, place.receiver.url)
+            service = place.serve(config=through, DRIFT_STOP_AT=f"{step if ':' in step else step + ':1'}:SIGSTOP")
+            place.until(lambda one=service: stopped(one), f"the halt at {step}")  # type: ignore[misc]
+            wire.cut()
+            place.sleep(seconds / 10)
+            service.send_signal(signal.SIGCONT)
+            place.sleep(seconds * 9 / 10)
+            assert place.left() != (0, 0), "nothing was left to do when the database went"
+            wire.mend()
+            place.until(lambda here=place: again(here.store, here.left()), "the last message")  # type: ignore[misc]
+            assert service.poll() is None, f"the service ended ({step}); {place.tail()}"
+            total += place.counts()
+    note = "at " + ", ".join(step.partition(":")[0] for step in steps) + "; each service went on by itself"
+    return Result(f"database gone for {seconds:g} s at a moment of a service", kind, f"{len(steps)} times", total, note)
+
+
+def again(store: str, left: tuple[int, int]) -> bool:
+    """Whether nothing is left; messages that wait for another try wait no longer."""
     if left[1]:
         pass_time(store, LATER, leases=False)
         time.sleep(0.5)

@@ -1,6 +1,9 @@
 """kill -9: at every named step of a run, and at random among replicas."""
 
+import os
 import signal
+import subprocess
+import time
 from collections import Counter
 
 import numpy as np
@@ -9,7 +12,7 @@ from drift.steps import STEPS
 
 from .bench import Bench, Result
 from .ledger import Counts, pass_time
-from .site import LATER
+from .site import LATER, Site
 
 _ONCE = STEPS[: STEPS.index("claimed")]
 _CHECKING = STEPS[STEPS.index("claimed") : STEPS.index("taken")]
@@ -55,25 +58,43 @@ def named_steps(bench: Bench, kind: str) -> Result:
 
 
 def at_random(bench: Bench, kind: str) -> Result:
-    """Three replicas, one of them killed and started again every other second."""
-    windows, rng = (500 if bench.full else 15), bench.rng(7)
-    kills = 0
+    """Three replicas, one of them killed and started again, then again; two in three with work in hand.
+
+    Some windows are done between one kill and the next: the one that is killed in hand 15 times is given up, loudly.
+    """
+    windows, kills, rng = (500, 150, bench.rng(7)) if bench.full else (25, 6, bench.rng(7))
+    left, holding = 2 * windows, 0
     with bench.site(kind, windows=windows, seed=77, monitors=2, restless=0.2) as place:
         replicas = [place.serve() for _ in range(3)]
-
-        def harass() -> bool:
-            nonlocal kills
-            place.sleep(float(rng.uniform(0.5, 4.0)))
+        for number in range(kills):
+            some = int(rng.integers(1, max(2, 2 * left // (kills - number + 1))))  # the last kill comes before the end
+            left = max(0, left - some)
+            place.until(lambda enough=left: 0 <= place.left()[0] <= enough, "a window", 600)  # type: ignore[misc]
             one = int(rng.integers(3))
-            if replicas[one].poll() is None:
-                replicas[one].kill()
-                replicas[one].wait()
-                kills += 1
+            if rng.random() < 2 / 3:
+                one = _holder(place, replicas, one)
+                place.sleep(float(rng.uniform(0.0, 0.03)))
+            replicas[one].kill()
+            os.waitid(os.P_PID, replicas[one].pid, os.WEXITED | os.WNOWAIT)  # dead, and nobody may know it yet
+            holding += place.held_by(replicas[one].pid) > 0
+            replicas[one].wait()
+            left = max(0, place.left()[0])
             pass_time(place.store, LATER, leases=False)
             replicas[one] = place.serve()
-            return place.left()[0] == 0
-
-        place.until(harass, "the last window", 900)
+        place.until(lambda: place.left()[0] == 0, "the last window", 900)
         place.end()
         place.settle()
-        return Result("kill -9 at random, 3 replicas", kind, f"{kills} kills, {2 * windows} windows", place.counts())
+        note = f"{holding} of those killed held a window"
+        runs = f"{kills} kills, {2 * windows} windows"
+        return Result("kill -9 at random, 3 replicas", kind, runs, place.counts(), note)
+
+
+def _holder(place: Site, replicas: "list[subprocess.Popen[bytes]]", other: int) -> int:
+    """The next replica that has a window in hand; the other one where none has within three seconds."""
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        for number, replica in enumerate(replicas):
+            if place.held_by(replica.pid):
+                return number
+        time.sleep(0.002)
+    return other

@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 
 import psycopg
 
-from .receiver import Receiver
+from .receiver import Message, Receiver
 from .world import Truth
 
 _WINDOWS: Final = 'SELECT m.name, w.start_at, w.end_at, w.status FROM "window" w JOIN monitor m ON m.id = w.monitor_id'
@@ -116,6 +116,31 @@ def _told(receiver: Receiver, *, refused: bool) -> tuple["Counter[tuple[str, dat
     by_id = {message.id: message for message in heard}
     told = Counter((*m.place, event["column"], event["state"]) for m in by_id.values() for event in m.payload["events"])
     return told, len(heard) - len(by_id)
+
+
+def repeated(store: str, receiver: Receiver, log: str) -> str:
+    """Each message that came again, in words: which, when, how its receiver answered, what sender and store say.
+
+    A sender that heard no answer in time says so in the log, and its attempt is counted; one that was too slow to mark
+    the message says that it "is sent elsewhere"; one that died says nothing, and its attempt is not counted.
+    """
+    by_id: dict[str, list[Message]] = {}
+    with receiver.lock:
+        for message in receiver.messages:
+            if message.taken:
+                by_id.setdefault(message.id, []).append(message)
+    told = []
+    for name, (first, *others) in by_id.items():
+        for again in others:
+            monitor, start = again.place
+            took = "never" if first.answered is None else f"{first.answered - first.came:.2f} s after it came"
+            rows = query(store, f"SELECT attempts, last_error FROM delivery WHERE notification_id = '{name}'")
+            said = [line.partition(name)[2].strip() for line in log.splitlines() if name in line]
+            told.append(
+                f"{monitor} {start:%m-%dT%H} again after {again.came - first.came:.1f} s: first answered {took}, "
+                f"attempts and error {rows}, log {said}"
+            )
+    return "; ".join(told)
 
 
 def _wrong(store: str, truth: Truth) -> int:

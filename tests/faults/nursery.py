@@ -20,11 +20,18 @@ _HEAVY = (
 
 
 class Nursery:
-    """Runs commands, one after the other; close it after use."""
+    """Runs commands, one after the other; close it after use.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    env : str
+        Set in the environment of all of them, from their start.
+    """
+
+    def __init__(self, **env: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.nursery"],
+            env={**os.environ, **env},
             cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -22,7 +22,7 @@ def race(bench: Bench, kind: str) -> Result:
             for _ in range(replicas):
                 place.serve()
             place.until(lambda here=place: here.left() == (0, 0), "the last message", 900)  # type: ignore[misc]
-            told.append(f"{replicas} replicas")
+            told.append(": ".join(filter(None, (f"{replicas} replicas", place.repeated()))))
             total += place.counts()
     return Result("replicas racing", kind, f"{monitors * windows} windows each time", total, "; ".join(told))
 

@@ -6,6 +6,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,13 +24,15 @@ class Behaviour:
     taken: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class Message:
     """One message as it came."""
 
     id: str
     payload: dict[str, Any]
     taken: bool
+    came: float  # by time.monotonic(), its body read
+    answered: float | None = None  # when its answer was written; None where none was, or its sender had hung up
 
     @property
     def place(self) -> tuple[str, datetime]:
@@ -45,10 +48,12 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         receiver, self.close_connection = self.server.receiver, True
         behave = receiver.behave
+        message = Message(self.headers["Idempotency-Key"], json.loads(body), behave.taken, time.monotonic())
         with receiver.lock:  # written down before it is answered: the sender may look next
-            receiver.messages.append(Message(self.headers["Idempotency-Key"], json.loads(body), behave.taken))
+            receiver.messages.append(message)
         with contextlib.suppress(ConnectionError):  # a sender that hangs up is what some scenarios are about
             behave.reply(self)
+            message.answered = time.monotonic()
 
     def do_GET(self) -> None:
         """A redirect that was followed would come here."""

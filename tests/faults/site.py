@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from .ledger import Counts, audit, pass_time, query
+from .ledger import Counts, audit, pass_time, query, repeated
 from .nursery import Nursery
 from .receiver import Receiver, receiving
 from .world import World
@@ -54,9 +54,17 @@ class Site:
         log = self.world.folder / "log"
         return self.nursery.run(["run", "-c", str(config or self.config)], log, NO_PROXY="*", **env)
 
-    def serve(self, *, config: Path | None = None) -> "subprocess.Popen[bytes]":
+    def serve(self, *, config: Path | None = None, **env: str) -> "subprocess.Popen[bytes]":
         """`drift serve`, ticking every half a second."""
-        return self.start("serve", "--port", "0", "--tick", "0.5", config=config)
+        return self.start("serve", "--port", "0", "--tick", "0.5", config=config, **env)
+
+    def held_by(self, pid: int) -> int:
+        """Windows that a process of this host holds."""
+        held = f"SELECT count(*) FROM \"window\" WHERE status = 'claimed' AND lease_owner LIKE '%:{pid}'"
+        try:
+            return int(query(self.store, held)[0][0])
+        except sqlite3.OperationalError:  # the file is not made yet
+            return 0
 
     def left(self) -> tuple[int, int]:
         """Windows that are not done (-1 where nothing is planned yet), and messages that are not sent or given up."""
@@ -85,6 +93,10 @@ class Site:
     def counts(self, *, refused: bool = False) -> Counts:
         """The ledger."""
         return audit(self.store, self.world.truth, self.receiver, refused=refused)
+
+    def repeated(self) -> str:
+        """Messages that came again, and why."""
+        return repeated(self.store, self.receiver, self.log())
 
     def until(self, done: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
         """Wait for something.

@@ -100,9 +100,15 @@ def _use(pid: int) -> tuple[int, int]:
 
 
 def _slope(seen: list[tuple[float, int, int]]) -> str:
-    """Memory's trend over the second half, by least squares; open files, least and most in that time."""
-    half = np.array(seen[len(seen) // 2 :], dtype=float)
-    minutes = (half[:, 0] - half[0, 0]) / 60
-    slope = np.polyfit(minutes, half[:, 1] / 1024, 1)[0] if len(half) > 2 else float("nan")
-    files = f"{half[:, 2].min():.0f} to {half[:, 2].max():.0f} open files"
-    return f"memory {half[-1, 1] / 1024:.0f} MiB, {slope:+.2f} MiB a minute; {files}"
+    """Memory at four moments, which tell a start that takes its time from growth that does not end; its trend over the
+    second half, by least squares; open files, least and most in that time.
+    """
+    whole = np.array(seen, dtype=float)
+    held = [whole[int(part * (len(whole) - 1)), 1] / 1024 for part in (0, 0.25, 0.5, 1)]
+    half = whole[len(whole) // 2 :]
+    slope = np.polyfit((half[:, 0] - half[0, 0]) / 60, half[:, 1] / 1024, 1)[0] if len(half) > 2 else float("nan")
+    memory = ", ".join(f"{mebibytes:.0f}" for mebibytes in held)
+    return (
+        f"a replica that was only watched had {memory} MiB at first, after a quarter, half and all of the time, "
+        f"{slope:+.2f} MiB a minute in the second half; {half[:, 2].min():.0f} to {half[:, 2].max():.0f} open files"
+    )

