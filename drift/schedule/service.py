@@ -21,6 +21,7 @@ from drift.errors import DriftError, InputError, StoreError
 from drift.keeping import thin_out
 from drift.monitor import Monitor
 from drift.schedule.alarm import Alarm
+from drift.schedule.memory import give_back
 from drift.schedule.pulse import Pulse
 from drift.schedule.rounds import Round, Rounds
 from drift.schedule.watchdog import Watchdog
@@ -180,8 +181,10 @@ class Service:
                 if fault := self._deliver():
                     self._beat(fault=fault)
                     return
+                give_back()
                 sent = time.monotonic()
         fault = self._deliver() or self._thin_out()
+        give_back()
         self._beat(fault=fault) if fault else self._beat(finished=self._clock(), fault="")
 
     def _looks_back(self, monitor: Monitor) -> bool:
