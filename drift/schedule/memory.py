@@ -1,8 +1,8 @@
 """Memory that nobody uses any more goes back to the system.
 
-Windows are counted in threads of their own, and glibc's malloc gives each thread at work an arena of its own. What one
-keeps free no other can use. Measured over 780 windows of catching up: 206 MiB and growing without this, of which 44 were
-in use; 139 MiB, and no more at 1,080, with it.
+Windows are counted in threads of their own, and glibc gives each thread at work an arena of its own. What one keeps
+free no other can use. Measured over 780 windows of catching up: 206 MiB and growing without this, of which 44 were in
+use; 139 MiB, and no more at 1,080, with it.
 """
 
 import ctypes
