@@ -40,6 +40,8 @@ CLOCKS_APART: Final = timedelta(seconds=30)
 """Beyond that, this host plans windows noticeably too early or too late by the database's clock."""
 SPARE: Final = 256 * 2**20
 """Bytes that must be free beside a SQLite store; as many as it has itself where that is more (a migration copies)."""
+COLUMN_WINDOW: Final = 650
+"""Bytes that a column of a window takes in the store, at most of what was measured (docs/scale.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +197,23 @@ def _monitor(monitor: "Monitor", now: datetime) -> Finding:
         return Finding("monitor", monitor.name, works=False, message=found.problem)
     first, last = map(format_instant, found.span)
     age = now - found.span[1]
-    told = f"{found.watched} columns watched, rows from {first} to {last}, {_age(age)}"
+    kept, grows = _kept(monitor, found.watched or 0)
+    told = f"{found.watched} columns watched, rows from {first} to {last}, {_age(age)}; {kept}"
     details = {"columns": found.watched, "rows_from": first, "rows_to": last, "newest_age_seconds": age.total_seconds()}
-    return Finding("monitor", monitor.name, works=True, message=told, details=details)
+    return Finding("monitor", monitor.name, works=True, message=told, details={**details, **grows})
+
+
+def _kept(monitor: "Monitor", columns: int) -> tuple[str, dict[str, object]]:
+    """What `keep` does to the store: for a person, and for a program. Arithmetic alone: nothing is read."""
+    if monitor.keep is not None:
+        seconds = monitor.keep.total_seconds()
+        return f"histograms and scores are kept for {_duration(monitor.keep)}", {"keep_seconds": seconds}
+    daily = columns * COLUMN_WINDOW * (timedelta(days=1) / monitor.period.length)
+    each = ", and for each segment as much again" if monitor.segments else ""
+    return (
+        f"no `keep`: nothing is dropped, and the store grows by some {_bytes(daily)} a day{each}",
+        {"keep_seconds": None, "bytes_a_day": round(daily)},
+    )
 
 
 def _age(age: timedelta) -> str:

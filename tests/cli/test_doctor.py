@@ -336,3 +336,16 @@ def test_serve_takes_its_token_from_a_file(tmp_path: Path, project: Path, drift:
     assert done.returncode == 2
     assert "DRIFT_TOKEN is one word" in done.stderr
     assert "two words" not in done.stderr
+
+
+def test_what_keep_does_is_told_for_each_monitor(project: Path) -> None:
+    all_of_it = examined(project)["monitor"]
+    # 2 columns, 1 window a day, 650 bytes a column-window (docs/scale.md)
+    assert (all_of_it.details["keep_seconds"], all_of_it.details["bytes_a_day"]) == (None, 2 * 650)
+    assert "no `keep`: nothing is dropped, and the store grows by some 1 KiB a day" in all_of_it.message
+    text = project.read_text(encoding="utf-8")
+    project.write_text(text.replace("    timestamp: ts", "    timestamp: ts\n    keep: 400d"), encoding="utf-8")
+    bounded = examined(project)["monitor"]
+    assert bounded.details["keep_seconds"] == timedelta(days=400).total_seconds()
+    assert "kept for 400 d" in bounded.message
+    assert "grows" not in bounded.message
