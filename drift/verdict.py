@@ -199,7 +199,13 @@ _UNITS: Final = ((365.2425, "year"), (7.0, "week"), (1.0, "day"), (1 / 24, "hour
 
 
 def once_in(p_value: float, period: timedelta) -> str:
-    """How often a window of a p-value comes, for a person: ``once in 9 years``."""
+    """How often a window of a p-value comes, for a person: ``once in 9 years``.
+
+    Raises
+    ------
+    InputError
+        Where the length of a window is not above zero.
+    """
     return _once_in(p_value, period, 0)
 
 
@@ -214,6 +220,11 @@ def told_apart(p_value: float, level: float, period: timedelta) -> tuple[str, st
         The window's, and the one below which it is drift.
     period : timedelta
         Length of a window.
+
+    Raises
+    ------
+    InputError
+        Where that is not above zero.
     """
     for digits in range(MOST_DIGITS + 1):
         found, limit = _once_in(p_value, period, digits), _once_in(level, period, digits)
@@ -225,6 +236,8 @@ def told_apart(p_value: float, level: float, period: timedelta) -> tuple[str, st
 
 
 def _once_in(p_value: float, period: timedelta, digits: int) -> str:
+    if period <= timedelta():
+        raise InputError(f"a window is longer than nothing; got {period}")
     years = period / timedelta(days=365.2425) / max(p_value, 1e-300)
     rarest = 1_000_000 if digits else 1_000
     if years > rarest:

@@ -166,7 +166,7 @@ def length(window: Window) -> timedelta:
     """Of a window, on the calendar: a week that loses an hour, as clocks go forward, is a week."""
     exact = window.end - window.start
     days = timedelta(days=round(exact / timedelta(days=1)))
-    return days if abs(days - exact) <= timedelta(hours=1) else exact
+    return days if days and abs(days - exact) <= timedelta(hours=1) else exact
 
 
 def _untold(one: "Seen", zone: ZoneInfo) -> str:

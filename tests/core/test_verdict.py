@@ -247,6 +247,12 @@ def test_what_comes_and_what_the_budget_asks_are_told_apart(
     assert told_apart(p_value, level, DAY) == told
 
 
+@pytest.mark.parametrize("period", [timedelta(), timedelta(hours=-1)])
+def test_windows_of_no_length_come_at_no_rate(period: timedelta) -> None:
+    with pytest.raises(InputError, match="longer than nothing"):
+        told_apart(1e-3, 1e-4, period)
+
+
 def test_equal_numbers_are_told_alike() -> None:
     same = told_apart(1e-3, 1e-3, DAY)
     assert same[0] == same[1]

@@ -20,7 +20,7 @@ from drift.report import Page, page_from_store, render
 from drift.report.stored import length
 from drift.report.words import over_time, sentence
 from drift.store import Store
-from drift.verdict import Threshold, Verdict, once_in
+from drift.verdict import Threshold, Verdict, once_in, told_apart
 from drift.window import Period, Window, format_instant
 from drift.worker import Worker
 
@@ -165,6 +165,33 @@ def test_a_week_in_which_the_clocks_change_is_a_week():
     assert short.end - short.start == timedelta(hours=167)
     assert length(short) == timedelta(weeks=1)
     assert length(Period.parse("36h").window_at(NOW, zone)) == timedelta(hours=36)
+
+
+@pytest.mark.parametrize("period", ["1m", "15m", "1h", "2h", "12h"])
+def test_a_window_shorter_than_a_day_is_as_long_as_it_is(period):
+    assert length(Period.parse(period).window_at(NOW, ZoneInfo("UTC"))) == Period.parse(period).length
+
+
+def test_what_hourly_windows_taught_is_told_by_their_hours(sqlite_url, tmp_path):
+    rng = np.random.default_rng(7)
+    moments = (START + timedelta(minutes=minute) for minute in range(0, 40 * 60, 3))
+    rows = [f"{moment.isoformat()},{rng.normal()}" for moment in moments]
+    (tmp_path / "rows.csv").write_text("\n".join(["ts,x", *rows]))
+    hourly = replace(
+        monitor_of(tmp_path / "rows.csv"),
+        period=Period.parse("1h"),
+        reference=Reference(window=Window(START, START + timedelta(hours=36))),
+    )
+    with Store.open(sqlite_url) as store:
+        assert (
+            len(list(run_monitor(store, hourly, worker=Worker("test"), now=lambda: START + timedelta(hours=40)))) == 4
+        )
+        page = page_from_store(store, "shops", now=NOW, until=START + timedelta(hours=40))
+    column = page.column("x")
+    assert column.level is not None
+    hour = timedelta(hours=1)
+    assert (column.expected, column.budget) == told_apart(column.p_value, column.level, hour)
+    assert column.expected in column.message, "as the check told it"
 
 
 def test_both_sides_of_every_column_add_up_to_its_rows(page):
