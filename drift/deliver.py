@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, takewhile
 from operator import attrgetter
 from typing import Final, Protocol
 
@@ -37,8 +37,8 @@ log = logging.getLogger("drift.deliver")
 class Outbox(Protocol):
     """Where deliveries are kept. Used from the calling thread only: SQLite would mind another."""
 
-    def deliveries_due(self, now: datetime, limit: int = 1000) -> Sequence[Due]:
-        """The pending ones whose next attempt is due by `now`, oldest first."""
+    def deliveries_due(self, now: datetime | None, limit: int = 1000) -> Sequence[Due]:
+        """The pending ones whose next attempt is due by `now` (None: all that are pending), oldest first."""
         ...
 
     def take_delivery(self, delivery_id: int, now: datetime, until: datetime) -> bool:
@@ -94,6 +94,9 @@ def drain(
     runs, so that no `resolved` overtakes its `firing`; one refused for good holds back nothing. Whatever a
     receiver or a channel does, nothing is raised here; a channel's own fault also shows its traceback.
 
+    A channel that is not configured here is tried like one that fails, its deliveries together: another process on
+    this store may know it (a configuration being rolled out), so they are given up after as many tries, not at once.
+
     Several processes may drain one outbox: each delivery is taken before it is sent, and marked before the next one
     is taken. What was sent and could not be marked (the process was killed, the store was gone) is sent again under
     the same id once its time is over; so is what the receiver took without answering in time. There is no third way
@@ -118,21 +121,16 @@ def drain(
         Asked before each delivery: where it says yes, no further one is begun.
     """
     due = outbox.deliveries_due(now(), limit=_AT_ONCE)
-    channels_due = list(_by_channel(due))
-    lease = timedelta(seconds=deadline + GRACE + MARKING * len(channels_due))
+    in_turn = _in_turn(due, outbox) if due else {}
+    lease = timedelta(seconds=deadline + GRACE + MARKING * len(in_turn))
     desk = _Desk(outbox, now, rng, attempts, lease, stopping)
-    lines: list[Line] = []
-    for name, deliveries in channels_due:
-        if name in channels:
-            lines.append(Line(name, channels[name], deliveries, deadline))
-            continue
-        # Another process on this store may know the channel (a configuration being rolled out): not given up at once.
-        unknown = DeliveryError(f"channel {name!r} is not configured here; put it back, or take it out of `notify`")
-        for delivery in deliveries:
-            if desk.take(delivery):
-                desk.mark(delivery, unknown)
+    lines = [Line(name, channels[name], waiting, deadline) for name, waiting in in_turn.items() if name in channels]
     if lines:
-        _run(_unblocked(lines, outbox, now()), desk, deadline)
+        _run(lines, desk, deadline)
+    until = time.monotonic() + deadline  # for all of them together: nobody waits for their receivers
+    for name, waiting in in_turn.items():
+        if name not in channels:
+            desk.put_off(name, waiting, until)
     return Drained(desk.sent, desk.retried, desk.dead, len(due) - desk.sent - desk.retried - desk.dead)
 
 
@@ -172,7 +170,8 @@ class _Desk:
         step("taken")
         return True
 
-    def mark(self, delivery: Due, failure: DeliveryError | None) -> None:
+    def mark(self, delivery: Due, failure: DeliveryError | None, again: datetime | None = None) -> None:
+        """Write down what became of a delivery; `again` is when to try one that failed, where that is settled."""
         if failure is None:
             self._note(delivery, lambda: self.outbox.delivered(delivery.id, self.now()))
             step("marked")
@@ -184,11 +183,26 @@ class _Desk:
         elif failures >= self.attempts:
             self.give_up(delivery, f"{failure} (failed {failures} times)")
         else:
-            wait = max(backoff(failures, self.rng), min(failure.retry_after or 0.0, LONGEST_ASKED))
-            told = "channel %r did not take notification %s (attempt %d of %d); again in %.0f s: %s"
-            log.warning(told, delivery.channel, delivery.notification_id, failures, self.attempts, wait, failure)
-            self._failed(delivery, str(failure), self.now() + timedelta(seconds=wait))
+            if again is None:
+                wait = max(backoff(failures, self.rng), min(failure.retry_after or 0.0, LONGEST_ASKED))
+                again = self.now() + timedelta(seconds=wait)
+            told = "channel %r did not take notification %s (attempt %d of %d); again at %s: %s"
+            when = again.isoformat(timespec="seconds")
+            log.warning(told, delivery.channel, delivery.notification_id, failures, self.attempts, when, failure)
+            self._failed(delivery, str(failure), again)
             self.retried += 1
+
+    def put_off(self, name: str, waiting: Sequence[Due], until: float) -> None:
+        """Try nothing of a channel that is not configured here: that is a failure of each, all to the same time.
+
+        What there is no time for any more stays due, behind the others.
+        """
+        unknown = DeliveryError(f"channel {name!r} is not configured here; put it back, or take it out of `notify`")
+        again = self.now() + timedelta(seconds=backoff(waiting[0].attempts + 1, self.rng))
+        for delivery in waiting:
+            if self.stopping() or time.monotonic() >= until or not self.take(delivery):
+                return
+            self.mark(delivery, unknown, again)
 
     def hand_next(self, line: Line, *, done: bool = False) -> None:
         """Take a line's next delivery and hand it over; None where it is done, or another sender is at work on it."""
@@ -211,7 +225,8 @@ class _Desk:
 
     def give_up(self, delivery: Due, why: str) -> None:
         log.error(
-            "NOT DELIVERED: notification %s to channel %r is given up: %s; %s",
+            "NOT DELIVERED: notification %s to channel %r is given up: %s; %s "
+            "(once the channel takes it, `drift alerts resend` has it sent again)",
             delivery.notification_id,
             delivery.channel,
             why,
@@ -231,22 +246,21 @@ class _Desk:
         except Taken:
             log.info("notification %s to channel %r is sent elsewhere", delivery.notification_id, delivery.channel)
         except StoreError:
-            if any(d.id == delivery.id for d in _pending(self.outbox, self.now())):
+            if any(d.id == delivery.id for d in self.outbox.deliveries_due(None, limit=_AT_ONCE)):
                 raise
             log.info("notification %s to channel %r was settled elsewhere", delivery.notification_id, delivery.channel)
 
 
-def _unblocked(lines: list[Line], outbox: Outbox, now: datetime) -> list[Line]:
-    """The lines whose oldest pending delivery is due; the others wait for theirs."""
-    oldest: dict[str, int] = {}
-    for delivery in _pending(outbox, now):
-        oldest.setdefault(delivery.channel, delivery.id)
-    return [line for line in lines if oldest.get(line.name) == line.deliveries[0].id]
+def _in_turn(due: Sequence[Due], outbox: Outbox) -> dict[str, list[Due]]:
+    """What is due of each channel, up to the first delivery that is pending and not due: nothing overtakes that."""
+    pending = dict(_by_channel(outbox.deliveries_due(None, limit=_AT_ONCE)))
 
+    def first(name: str, deliveries: list[Due]) -> list[Due]:
+        pairs = zip(deliveries, pending.get(name, ()), strict=False)
+        return [one for one, _ in takewhile(lambda pair: pair[0].id == pair[1].id, pairs)]
 
-def _pending(outbox: Outbox, now: datetime) -> Sequence[Due]:
-    """What is pending, due or not: the view from a time beyond any retry."""
-    return outbox.deliveries_due(now + timedelta(seconds=2 * LONGEST_ASKED), limit=_AT_ONCE)
+    found = {name: first(name, deliveries) for name, deliveries in _by_channel(due)}
+    return {name: waiting for name, waiting in found.items() if waiting}
 
 
 def _run(lines: list[Line], desk: _Desk, deadline: float) -> None:

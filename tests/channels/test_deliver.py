@@ -57,9 +57,10 @@ class Memory(Outbox):
         self.rows.append(Row(Delivery(len(self.rows) + 1, payload["id"], channel, 0, payload)))
         return self.rows[-1]
 
-    def deliveries_due(self, now: datetime, limit: int = 1000) -> Sequence[Delivery]:
+    def deliveries_due(self, now: datetime | None, limit: int = 1000) -> Sequence[Delivery]:
         assert threading.get_ident() == self.owner
-        return [r.delivery for r in self.rows if r.status == "pending" and r.next_attempt_at <= now][:limit]
+        pending = [r for r in self.rows if r.status == "pending"]
+        return [r.delivery for r in pending if now is None or r.next_attempt_at <= now][:limit]
 
     def take_delivery(self, delivery_id: int, now: datetime, until: datetime) -> bool:
         assert threading.get_ident() == self.owner
@@ -193,6 +194,56 @@ def test_a_channel_that_is_not_configured_here_is_told_and_given_up_in_the_end(
     clock.forward(hours=2)
     assert run(outbox, hooks(hook=receiver), clock, attempts=2) == Drained(dead=1)
     assert "'pager' is not configured here" in gone.error
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nothing_overtakes_on_a_channel_that_was_not_configured_for_a_while(payload: Payload, seed: int) -> None:
+    outbox, clock, rng, told = Memory(), Clock(), np.random.default_rng(seed), list[str]()
+
+    class Told:
+        name = "hook"
+
+        def send(self, payload: Mapping[str, Any], *, deadline: float) -> None:
+            told.append(payload["id"])
+
+    for n in range(6):
+        outbox.add("hook", payload(f"n-{n}"))
+    assert drain(outbox, {}, clock, rng=rng) == Drained(retried=6)
+    outbox.add("hook", payload("n-6"))
+    for _ in range(60):
+        clock.forward(seconds=1)
+        drain(outbox, {"hook": Told()}, clock, rng=rng)
+    assert told == [f"n-{n}" for n in range(7)]
+
+
+def test_all_of_a_channel_that_is_not_configured_are_given_up_after_as_many_tries(payload: Payload) -> None:
+    outbox, clock = Memory(), Clock()
+    rows = [outbox.add("gone", payload(f"n-{n}")) for n in range(50)]
+    for _ in range(12):
+        assert {row.status for row in rows} == {"pending"}
+        run(outbox, {}, clock)
+        clock.forward(hours=1)
+    assert {row.status for row in rows} == {"dead"}
+
+
+def test_a_delivery_in_the_midst_that_is_not_due_holds_back_those_behind_it(
+    serve: Serve, how: SimpleNamespace, payload: Payload
+) -> None:
+    receiver, outbox, clock = serve(how.answer(200)), Memory(), Clock()
+    rows = [outbox.add("hook", payload(f"n-{n}")) for n in range(4)]
+    rows[1].next_attempt_at = T0 + timedelta(minutes=1)  # in another sender's hands, or put off by one
+    assert run(outbox, hooks(hook=receiver), clock) == Drained(sent=1, waiting=2)
+    clock.forward(minutes=1)
+    assert run(outbox, hooks(hook=receiver), clock) == Drained(sent=3)
+    assert ids(receiver) == [f"n-{n}" for n in range(4)]
+
+
+def test_told_to_stop_or_out_of_time_no_more_of_a_channel_that_is_not_configured_is_put_off(payload: Payload) -> None:
+    outbox = Memory()
+    for n in range(5):
+        outbox.add("gone", payload(f"n-{n}"))
+    assert run(outbox, {}, stopping=lambda: outbox.rows[1].delivery.attempts > 0) == Drained(retried=2, waiting=3)
+    assert run(outbox, {}, Clock(T0 + timedelta(hours=1)), deadline=0.0) == Drained(waiting=5)
 
 
 @pytest.mark.parametrize("bad", ["hang", "drip"])
