@@ -1,20 +1,31 @@
 """The outbox: what is still to be sent, in order."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 
 from drift.errors import StoreError
 from drift.store.records import Delivery, Taken
 from drift.store.tables import delivery, notification
 
+FAR: Final = timedelta(days=4)
+"""No sender puts off a delivery for more than a day, nor do clocks of senders differ by several: one put off further
+was so by a clock that ran ahead. It is due; else it would hold back its channel until that time comes."""
 
-def due(connection: Connection, now: datetime, limit: int) -> list[Delivery]:
-    """Deliveries to try, oldest first; up to `limit` of each channel, so that none is starved by another's line."""
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return or_(delivery.c.next_attempt_at <= now, delivery.c.next_attempt_at > now + FAR)
+
+
+def due(connection: Connection, now: datetime | None, limit: int) -> list[Delivery]:
+    """Deliveries to try by `now` (None: all that are pending), oldest first.
+
+    Up to `limit` of each channel, so that none is starved by another's line.
+    """
     place = func.row_number().over(partition_by=delivery.c.channel, order_by=delivery.c.id).label("place")
-    line = (
-        select(delivery.c.id, place).where(delivery.c.status == "pending", delivery.c.next_attempt_at <= now).subquery()
-    )
+    pending = select(delivery.c.id, place).where(delivery.c.status == "pending")
+    line = (pending if now is None else pending.where(_is_due(now))).subquery()
     query = (
         select(delivery, notification.c.payload)
         .join(line, line.c.id == delivery.c.id)
@@ -35,7 +46,7 @@ def take(connection: Connection, delivery_id: int, now: datetime, until: datetim
     """
     taken = connection.execute(
         update(delivery)
-        .where(delivery.c.id == delivery_id, delivery.c.status == "pending", delivery.c.next_attempt_at <= now)
+        .where(delivery.c.id == delivery_id, delivery.c.status == "pending", _is_due(now))
         .values(next_attempt_at=until)
     )
     return taken.rowcount == 1
@@ -64,6 +75,12 @@ def mark(connection: Connection, delivery_id: int, status: str, held: datetime |
         if held is not None and stands(connection, delivery_id, "pending"):
             raise Taken(f"delivery {delivery_id} was taken by another sender when this one's time was over")
         raise StoreError(f"delivery {delivery_id} is not pending: it was sent or given up already")
+
+
+def given_up_since(connection: Connection, since: datetime) -> int:
+    """How many deliveries were given up since then, by when their last sender's time ended: minutes later at most."""
+    query = select(func.count()).where(delivery.c.status == "dead", delivery.c.next_attempt_at >= since)
+    return connection.execute(query).scalar_one()
 
 
 def counts(connection: Connection) -> dict[str, int]:

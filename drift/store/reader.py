@@ -146,8 +146,8 @@ class Reader:
         with self._read() as connection:
             return writing.alert_states(connection, monitor_id)
 
-    def deliveries_due(self, now: datetime, limit: int = 1000) -> list[Delivery]:
-        """What is to be sent now, oldest first."""
+    def deliveries_due(self, now: datetime | None, limit: int = 1000) -> list[Delivery]:
+        """What is to be sent now (None: all that is still to be sent), oldest first; up to `limit` of each channel."""
         with self._read() as connection:
             return outbox.due(connection, now, limit)
 
@@ -270,6 +270,11 @@ class Reader:
         """Deliveries by status."""
         with self._read() as connection:
             return outbox.counts(connection)
+
+    def given_up_since(self, since: datetime) -> int:
+        """How many deliveries were given up since then."""
+        with self._read() as connection:
+            return outbox.given_up_since(connection, since)
 
     def delivery_lines(self) -> list[standing.Line]:
         """Deliveries that wait, by channel."""

@@ -1,6 +1,7 @@
 """The outbox: one delivery for each channel, oldest first, retried or given up."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -96,6 +97,28 @@ def test_a_mark_whose_answer_was_lost_is_looked_up(filled: Store, monkeypatch: p
         filled.delivered(fourth.id, NOW)
     assert filled.counts_by_status()["deliveries"] == {"sent": 1, "dead": 1, "pending": 2}
     assert filled.deliveries_due(NOW) == [fourth]
+
+
+def test_what_a_clock_that_ran_ahead_put_off_holds_its_place_and_is_due_when_that_was_too_far(filled: Store) -> None:
+    first, *rest = filled.deliveries_due(NOW)
+    whole = [replace(first, attempts=1), *rest]
+    filled.delivery_failed(first.id, "HTTP 503", NOW + 3 * DAY)
+    assert filled.deliveries_due(NOW) == rest
+    assert filled.deliveries_due(None) == whole, "whoever sends knows what the others are behind"
+    ahead = NOW + 1000 * DAY
+    assert filled.take_delivery(first.id, ahead, ahead + MINUTE)
+    assert filled.deliveries_due(NOW) == whole
+    assert filled.take_delivery(first.id, NOW, NOW + MINUTE)
+    assert filled.deliveries_due(NOW) == rest, "and is then one sender's"
+
+
+def test_what_was_given_up_lately_is_told_apart(filled: Store) -> None:
+    first, second, *_ = filled.deliveries_due(NOW)
+    for one, at in ((first, NOW), (second, NOW + 5 * DAY)):
+        assert filled.take_delivery(one.id, at, at + MINUTE)
+        filled.delivery_failed(one.id, "HTTP 410", None, held=at + MINUTE)
+    found = [filled.given_up_since(NOW + timedelta(days=n)) for n in (-1, 1, 6)]
+    assert found == [2, 1, 0]
 
 
 def test_an_unknown_delivery_is_an_error(store: Store) -> None:
