@@ -247,6 +247,7 @@ def _deliveries(config: "Config") -> list[Finding]:
         return []
     pending, dead = held.get("pending", 0), held.get("dead", 0)
     told = f"{held.get('sent', 0)} messages delivered, {pending} still to be, {dead} given up"
+    told += "; once their channel takes them, `drift alerts resend` has them sent again" if dead else ""
     details = {"sent": held.get("sent", 0), "pending": pending, "dead": dead}
     return [Finding("deliveries", "outbox", works=not pending and not dead, message=told, details=details)]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from drift.cli.alerts import alerts_resend
 from drift.cli.context import chosen, instant, load_config, open_store, single
 from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, MonitorName, Revisions, Since, Until
 from drift.cli.output import print_json, print_table, say, write
@@ -184,6 +185,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands."""
     for command in (scores, windows, report):
         app.command()(command)
-    alerts = typer.Typer(help="Alerts and their states.", no_args_is_help=True)
+    alerts = typer.Typer(help="Alerts, their states and their messages.", no_args_is_help=True)
     alerts.command("list")(alerts_list)
     app.add_typer(alerts, name="alerts")
+    alerts.command("resend")(alerts_resend)

@@ -1,13 +1,15 @@
 """The outbox: what is still to be sent, in order."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, update
 
 from drift.errors import StoreError
 from drift.store.records import Delivery, Taken
 from drift.store.tables import delivery, notification
+from drift.window import format_instant
 
 FAR: Final = timedelta(days=4)
 """No sender puts off a delivery for more than a day, nor do clocks of senders differ by several: one put off further
@@ -75,6 +77,46 @@ def mark(connection: Connection, delivery_id: int, status: str, held: datetime |
         if held is not None and stands(connection, delivery_id, "pending"):
             raise Taken(f"delivery {delivery_id} was taken by another sender when this one's time was over")
         raise StoreError(f"delivery {delivery_id} is not pending: it was sent or given up already")
+
+
+def resend(
+    connection: Connection, now: datetime, channels: Sequence[str], since: datetime | None
+) -> list[dict[str, Any]]:
+    """Have deliveries that were given up due again, as if never tried; gives them, oldest first.
+
+    They keep their place: what of the same channel waits behind them is sent after them.
+    """
+    query = (
+        select(delivery, notification.c.payload, notification.c.created_at)
+        .join(notification, notification.c.id == delivery.c.notification_id)
+        .where(delivery.c.status == "dead", delivery.c.channel.in_(channels))
+        .order_by(delivery.c.id)
+        .with_for_update(of=delivery)
+    )
+    if since is not None:
+        query = query.where(notification.c.created_at >= since)
+    found = connection.execute(query).all()
+    if found:
+        again = update(delivery).where(delivery.c.id == bindparam("key"))
+        fresh = again.values(status="pending", attempts=0, next_attempt_at=now)
+        connection.execute(fresh, [{"key": row.id} for row in found])
+    return [_given_up(row) for row in found]
+
+
+def _given_up(row: Any) -> dict[str, Any]:
+    told = row.payload
+    return {
+        "id": row.notification_id,
+        "channel": row.channel,
+        "monitor": told["monitor"],
+        "window_start": told["window"]["start"],
+        "window_end": told["window"]["end"],
+        "status": told["status"],
+        "title": told["title"],
+        "created_at": format_instant(row.created_at),
+        "attempts": row.attempts,
+        "error": row.last_error,
+    }
 
 
 def given_up_since(connection: Connection, since: datetime) -> int:

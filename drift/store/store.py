@@ -227,6 +227,26 @@ class Store(Reader):
         except AnswerLost:
             with self._read() as connection:
                 if not outbox.stands(connection, delivery_id, status, **values):
+    def resend(self, now: datetime, channels: Sequence[str], since: datetime | None = None) -> list[dict[str, Any]]:
+        """Have deliveries that were given up due again, under the same id, their attempts from 0.
+
+        Parameters
+        ----------
+        now : datetime
+            When they are due.
+        channels : sequence of str
+            Those of these channels.
+        since : datetime or None
+            Only of messages made then or later.
+
+        Returns
+        -------
+        list of dict
+            Those that are due again, oldest first, as `drift alerts resend --json` has them.
+        """
+        with self._write() as connection:
+            return outbox.resend(connection, now, channels, since)
+
                     raise
 
     # Retention

@@ -131,3 +131,19 @@ def test_a_notification_without_channels_makes_no_delivery(store: Store) -> None
     store.finish(claim, outcome(claim, segments(OTHER, REFERENCE), channels=()), NOW)
     assert store.deliveries_due(NOW) == []
     assert store.alerts(state="firing") != []
+
+
+def test_what_was_given_up_is_due_again_under_its_id_and_in_its_place(filled: Store) -> None:
+    first, second, third, fourth = filled.deliveries_due(NOW)
+    for given_up in (first, second, third):
+        filled.delivery_failed(given_up.id, "HTTP 404", None)
+    filled.delivered(fourth.id, NOW)
+    assert filled.resend(NOW, ["hook"], NOW + MINUTE) == [], "made before"
+    assert filled.resend(NOW, []) == []
+    later = NOW + DAY
+    (again,) = filled.resend(later, ["hook"], NOW)
+    assert (again["id"], again["channel"], again["attempts"]) == (second.notification_id, "hook", 1)
+    assert filled.deliveries_due(later) == [replace(second, attempts=0)]
+    assert [row["channel"] for row in filled.resend(later, ["hook", "team"])] == ["team", "team"]
+    assert filled.deliveries_due(later) == [first, second, third]
+    assert filled.counts_by_status()["deliveries"] == {"sent": 1, "pending": 3}
