@@ -64,6 +64,13 @@ def parse_duration(text: str) -> timedelta:
     return _length(int(match[1]), match[2])
 
 
+def format_duration(length: timedelta) -> str:
+    """A length of time as `parse_duration` reads it, in the longest unit that it is a whole number of: ``6h``."""
+    units = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1)))
+    whole = (f"{length // size}{unit}" for unit, size in units if not length % size)
+    return next(whole, f"{length // timedelta(seconds=1)}s")
+
+
 def _length(count: int, unit: str) -> timedelta:
     try:
         length = timedelta(**{_UNITS[unit]: count})

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any, Final
 
 from drift.budget import Budget
@@ -15,6 +14,7 @@ from drift.monitor import WEEK, ColumnRule, Columns, Monitor, Reference
 from drift.scoring import Method
 from drift.smoothing import Smoothing
 from drift.verdict import Threshold
+from drift.window import format_duration
 
 _KINDS: Final = "fixed, rolling:28d, seasonal:1w or seasonal:1w:3"
 
@@ -124,17 +124,10 @@ def rules_of(monitor: Monitor) -> dict[str, Any]:
 
 def _told(reference: Reference) -> str:
     if reference.rolling is not None:
-        return f"rolling:{_length(reference.rolling)}"
+        return f"rolling:{format_duration(reference.rolling)}"
     if reference.seasonal is not None:
         return f"seasonal:{reference.seasonal // WEEK}w:{reference.windows}"
     return "fixed"
-
-
-def _length(length: timedelta) -> str:
-    units = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1)))
-    return next(
-        (f"{length // size}{unit}" for unit, size in units if not length % size), f"{length // timedelta(seconds=1)}s"
-    )
 
 
 def told_rules(rules: Mapping[str, Any]) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drift.cli.context import chosen, load_config, open_channels, open_store
-from drift.cli.monitors import check_monitors, deliver, now
+from drift.cli.monitors import check_monitors, now
 from drift.cli.output import complain, print_table, say
+from drift.cli.waiting import deliver
 
 if TYPE_CHECKING:
     from drift.demo import Story

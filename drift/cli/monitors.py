@@ -1,19 +1,30 @@
 """Commands that check: validate, plan, run, backfill."""
 
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import typer
 
 from drift.cli.context import chosen, instant, load_config, look_at, open_channels, open_store
-from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, Fail, FailOn, MonitorName, Since, Until
-from drift.cli.output import OK, UNCHECKED, USAGE, complain, console, exit_status, print_json, print_table, say
+from drift.cli.options import DEFAULT_CONFIG, SHOWN, AsJson, ConfigFile, Fail, FailOn, Limit, MonitorName, Since, Until
+from drift.cli.output import (
+    OK,
+    UNCHECKED,
+    USAGE,
+    complain,
+    console,
+    exit_status,
+    print_json,
+    print_table,
+    say,
+    told_limit,
+)
+from drift.cli.waiting import deliver, minute, tell_held, tell_retries, told_retries
 from drift.errors import ConfigError, DriftError, InputError, StoreError
 
 if TYPE_CHECKING:
-    from drift.channels import Channel
-    from drift.check import Checked, Failed
+    from drift.check import Checked, Failed, Looked
     from drift.config import Config
     from drift.monitor import Monitor
     from drift.store import Store
@@ -55,16 +66,22 @@ def _source_row(monitor: "Monitor") -> tuple[str, str, int | None, str, str, str
     return (monitor.name, str(monitor.source), found.watched, monitor.timestamp, str(monitor.period), found.problem)
 
 
-def plan(config: ConfigFile = DEFAULT_CONFIG, monitor: MonitorName = None, as_json: AsJson = False) -> None:
+def plan(
+    config: ConfigFile = DEFAULT_CONFIG,
+    monitor: MonitorName = None,
+    limit: Limit = SHOWN,
+    as_json: AsJson = False,
+) -> None:
     """What would run: which windows are due. Writes nothing but the empty store, where there is none."""
     from drift.window import format_instant
 
     loaded = load_config(config)
-    rows, failed = [], dict(loaded.broken)
+    rows, later, failed = [], [], dict(loaded.broken)
     with open_store(loaded) as store:
         for one in chosen(loaded, monitor):
             try:
                 due = _due(store, one)
+                waiting = store.retries(one.name, store.now())
             except DriftError as error:
                 failed[one.name] = str(error)
                 complain(f"drift: {one.name}: {error}")
@@ -73,17 +90,19 @@ def plan(config: ConfigFile = DEFAULT_CONFIG, monitor: MonitorName = None, as_js
                 (one.name, format_instant(window.start), format_instant(window.end), format_instant(at), attempts)
                 for window, at, attempts in due
             ]
+            later += [(one.name, format_instant(w.start), format_instant(w.end), minute(at)) for w, at in waiting]
+            if waiting and not as_json:
+                complain(f"drift: {one.name}: {told_retries(one.name, waiting)}")
     keys = ("monitor", "window_start", "window_end", "due_at", "attempts")
     if as_json:
-        print_json({"version": 1, "due": [dict(zip(keys, row, strict=True)) for row in rows], "failed": failed})
+        waits = [dict(zip((*keys[:3], "next_attempt_at"), row, strict=True)) for row in later]
+        due_rows = [dict(zip(keys, row, strict=True)) for row in rows]
+        print_json({"version": 1, "due": due_rows, "waiting": waits, "failed": failed})
     else:
         if rows:
-            print_table("", keys, rows[:PLAN_SHOWN])
-        say(f"{len(rows)} windows are due" + ("" if len(rows) <= PLAN_SHOWN else f", {PLAN_SHOWN} are shown"))
+            print_table("", keys, rows[:limit])
+        say(f"{len(rows)} windows are due" + told_limit(len(rows), limit, "first"))
     raise typer.Exit(UNCHECKED if failed else OK)
-
-
-PLAN_SHOWN = 40
 
 
 def _due(store: "Store", monitor: "Monitor") -> "list[tuple[Window, datetime, int]]":
@@ -142,7 +161,10 @@ def backfill(
             if not start < end:
                 raise InputError(f"--from ({start.isoformat()}) lies before --to ({end.isoformat()}); turn them round")
             if not plan_again(store, one, open_source(one), start, end, store.now()):
-                complain(f"drift: {one.name}: no window of {one.period} closed between {start} and {end}")
+                complain(
+                    f"drift: {one.name}: no window of {one.period} closed between {start} and {end}, "
+                    "or all that did are being checked just now"
+                )
         checked, failed = check_monitors(store, monitors, visible=not as_json)
         undelivered = deliver(store, channels)
     finish(loaded, checked, failed, undelivered, as_json=as_json, fail_on=fail_on)
@@ -152,7 +174,7 @@ def check_monitors(
     store: "Store", monitors: "list[Monitor]", *, visible: bool
 ) -> "tuple[list[Checked], dict[str, str]]":
     """Check the due windows of each monitor, with a progress bar on a terminal."""
-    from drift.check import Failed, run_all
+    from drift.check import Checked, Failed, run_all
     from drift.worker import Worker
 
     checked: list[Checked] = []
@@ -161,39 +183,16 @@ def check_monitors(
         if isinstance(one, Failed):
             failed[one.monitor] = one.message
             complain(f"drift: {one.monitor}: {one.message}")
-        else:
+        elif isinstance(one, Checked):
             checked.append(one)
-    _tell_held(store, monitors)
-    failed.update(_waiting(store, [one for one in monitors if one.name not in failed]))
+    tell_held(store, monitors)
+    failed.update(tell_retries(store, [one for one in monitors if one.name not in failed]))
     return checked, failed
 
 
-def _waiting(store: "Store", monitors: "list[Monitor]") -> dict[str, str]:
-    """Monitors with windows that could not be read and wait to be tried again."""
-    told = {}
-    for one in monitors:
-        definition = store.find(one.name)
-        later = [] if definition is None else store.due(definition, store.now() + timedelta(days=30))
-        if waiting := [w for w in later if w.attempts]:
-            told[one.name] = (
-                f"{len(waiting)} windows could not be read and are tried again later, {waiting[0].window} first"
-            )
-            complain(f"drift: {one.name}: {told[one.name]}; `drift windows` says why")
-    return told
-
-
-def _tell_held(store: "Store", monitors: "list[Monitor]") -> None:
-    """What another worker is checking just now is not lost, but the user may wonder."""
-    for one in monitors:
-        definition = store.find(one.name)
-        for held in () if definition is None else store.held(definition.monitor_id, store.now()):
-            complain(
-                f"drift: {one.name}: window {held.window} is being checked by {held.owner}; "
-                f"it and later ones wait, until {held.until:%Y-%m-%d %H:%M:%S} UTC at most"
-            )
-
-
-def _with_progress(found: "Iterator[Checked | Failed]", *, visible: bool) -> "Iterator[Checked | Failed]":
+def _with_progress(
+    found: "Iterator[Checked | Looked | Failed]", *, visible: bool
+) -> "Iterator[Checked | Looked | Failed]":
     screen = console(stderr=True)
     if not (visible and screen.is_terminal):
         yield from found
@@ -211,21 +210,6 @@ def _with_progress(found: "Iterator[Checked | Failed]", *, visible: bool) -> "It
         for one in found:
             progress.update(task, advance=1, description=one.monitor)
             yield one
-
-
-def deliver(store: "Store", channels: "Mapping[str, Channel]") -> int:
-    """Send what waits to be sent; what fails is kept, and told. How many messages are still to be sent."""
-    import numpy as np
-
-    from drift.deliver import drain
-
-    drained = drain(store, channels, store.now, rng=np.random.default_rng())
-    if drained.dead:
-        complain(f"drift: messages given up as undeliverable: {drained.dead}; the log above says why")
-    waiting = store.counts_by_status()["deliveries"].get("pending", 0)
-    if waiting:
-        complain(f"drift: messages still to be delivered: {waiting}; the next run tries again")
-    return waiting
 
 
 def finish(

@@ -37,6 +37,8 @@ ConfigFile = Annotated[
 ]
 DEFAULT_CONFIG = Path("drift.yaml")
 MonitorName = Annotated[str | None, typer.Option("--monitor", "-m", help="Only this monitor.")]
+SHOWN = 40
+Limit = Annotated[int, typer.Option(min=1, help="At most so many windows in the table.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print strict JSON instead of a table.")]
 Fail = Annotated[FailOn, typer.Option("--fail-on", help="What exit status 1 means: warn, drift or never.")]
 Since = Annotated[

@@ -134,6 +134,11 @@ def shown(value: object) -> str:
     return printable(str(value)).replace("\n", "\\n")
 
 
+def told_limit(all_of_them: int, limit: int, which: str) -> str:
+    """What to add to a count where a table holds but the first (or newest) of the rows."""
+    return f"; the {which} {limit} are shown (--limit {all_of_them} shows all)" if all_of_them > limit else ""
+
+
 def shown_p(p_value: float | None) -> str:
     """A p-value to one digit; what is smaller than anything that was checked is not told to more."""
     from drift.verdict import told_p

@@ -9,8 +9,9 @@ import typer
 
 from drift.cli.alerts import alerts_resend
 from drift.cli.context import chosen, instant, load_config, open_store, single
-from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, MonitorName, Revisions, Since, Until
-from drift.cli.output import print_json, print_table, say, write
+from drift.cli.options import DEFAULT_CONFIG, SHOWN, AsJson, ConfigFile, Limit, MonitorName, Revisions, Since, Until
+from drift.cli.output import print_json, print_table, say, told_limit, write
+from drift.cli.waiting import minute
 from drift.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def windows(
     since: Since = None,
     until: Until = None,
     revisions: Annotated[Revisions, typer.Option(help="The newest check of each window, or all.")] = Revisions.NEWEST,
+    limit: Limit = SHOWN,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
@@ -90,7 +92,18 @@ def windows(
         "columns",
         "message",
     )
-    _print("windows", found, keys, keys[6:9], as_json=as_json, fields=WINDOW_FIELDS if as_csv else ())
+    if not (as_json or as_csv):
+        found = [_told_next(row) for row in found]
+    _print("windows", found, keys, keys[6:9], as_json=as_json, fields=WINDOW_FIELDS if as_csv else (), limit=limit)
+
+
+def _told_next(row: dict[str, Any]) -> dict[str, Any]:
+    """A window that waits says until when, beside its message."""
+    if row["next_attempt_at"] is None:
+        return row
+    what = "tried again" if row["verdict"] == "error" else "checked"
+    told = f"{what} by the first run from {minute(datetime.fromisoformat(row['next_attempt_at']))} on"
+    return {**row, "message": f"{row['message']}; {told}" if row["message"] else told}
 
 
 def _check_column(column: str, rows: Sequence[dict[str, Any]]) -> None:
@@ -119,6 +132,7 @@ def _print(
     *,
     as_json: bool,
     fields: Sequence[str] = (),
+    limit: int | None = None,
 ) -> None:
     if as_json and fields:
         raise InputError("--json and --csv are two ways to print one table: choose one")
@@ -130,8 +144,9 @@ def _print(
         write(table_csv(fields, ([row.get(key) for key in fields] for row in found)))
     else:
         spare = [key for key in SPARE if key in keys]
-        print_table("", keys, ([row.get(key) for key in keys] for row in found), numeric=numeric, spare=spare)
-        say(f"{len(found)} {name}")
+        shown = found if limit is None else found[-limit:]
+        print_table("", keys, ([row.get(key) for key in keys] for row in shown), numeric=numeric, spare=spare)
+        say(f"{len(found)} {name}" + ("" if limit is None else told_limit(len(found), limit, "newest")))
 
 
 def report(

@@ -129,3 +129,11 @@ def counts(connection: Connection) -> dict[str, int]:
     """Number of deliveries by status."""
     rows = connection.execute(select(delivery.c.status, func.count()).group_by(delivery.c.status))
     return dict(rows.all())
+
+
+def next_attempt(connection: Connection) -> datetime | None:
+    """When the first of the channels is tried (again), each by its oldest pending delivery; None where none waits."""
+    first = select(func.min(delivery.c.id)).where(delivery.c.status == "pending").group_by(delivery.c.channel)
+    soonest = select(func.min(delivery.c.next_attempt_at)).where(delivery.c.id.in_(first))
+    found: datetime | None = connection.execute(soonest).scalar_one()
+    return found

@@ -141,6 +141,11 @@ class Reader:
         with self._read() as connection:
             return planning.held(connection, monitor_id, now)
 
+    def retries(self, monitor: str, now: datetime) -> list[tuple[Window, datetime]]:
+        """Windows that could not be checked, oldest first, each with the instant (after `now`) of its next attempt."""
+        with self._read() as connection:
+            return reading.retries(connection, monitor, now)
+
     def alert_states(self, monitor_id: int) -> dict[Fingerprint, AlertState]:
         """Where the monitor's alerts stand; one that is not here stands at `ok`."""
         with self._read() as connection:
@@ -275,6 +280,11 @@ class Reader:
         """How many deliveries were given up since then."""
         with self._read() as connection:
             return outbox.given_up_since(connection, since)
+
+    def next_delivery(self) -> datetime | None:
+        """When the first of the deliveries that wait is tried (again); None where none waits."""
+        with self._read() as connection:
+            return outbox.next_attempt(connection)
 
     def delivery_lines(self) -> list[standing.Line]:
         """Deliveries that wait, by channel."""

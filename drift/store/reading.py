@@ -19,7 +19,8 @@ from drift.store.tables import (
     window,
 )
 from drift.store.types import Spelled, Words
-from drift.window import format_instant
+from drift.verdict import Verdict
+from drift.window import Window, format_instant
 
 Revisions = Literal["newest", "all"]
 Rows = list[dict[str, Any]]
@@ -186,6 +187,19 @@ def _window(
         "columns": columns,
         "drifted": drifted,
     }
+
+
+def retries(connection: Connection, monitor_name: str, now: datetime) -> list[tuple[Window, datetime]]:
+    """Windows that could not be checked and wait for their next attempt, oldest first, each with its instant."""
+    query = (
+        select(window.c.start_at, window.c.end_at, window.c.next_attempt_at)
+        .join(monitor, monitor.c.id == window.c.monitor_id)
+        .join(revision, and_(revision.c.window_id == window.c.id, revision.c.number == window.c.revision))
+        .where(monitor.c.name == monitor_name, window.c.status == "due", window.c.next_attempt_at > now)
+        .where(revision.c.verdict == Verdict.ERROR.value)
+        .order_by(window.c.start_at)
+    )
+    return [(Window(row.start_at, row.end_at), row.next_attempt_at) for row in connection.execute(query)]
 
 
 def alerts(connection: Connection, *, monitor_name: str | None, state: str | None) -> Rows:
