@@ -220,13 +220,6 @@ class Store(Reader):
         else:
             self._mark(delivery_id, "pending", held, last_error=error, next_attempt_at=retry_at)
 
-    def _mark(self, delivery_id: int, status: str, held: datetime | None = None, **values: Any) -> None:
-        try:
-            with self._write() as connection:
-                outbox.mark(connection, delivery_id, status, held, **values)
-        except AnswerLost:
-            with self._read() as connection:
-                if not outbox.stands(connection, delivery_id, status, **values):
     def resend(self, now: datetime, channels: Sequence[str], since: datetime | None = None) -> list[dict[str, Any]]:
         """Have deliveries that were given up due again, under the same id, their attempts from 0.
 
@@ -247,6 +240,13 @@ class Store(Reader):
         with self._write() as connection:
             return outbox.resend(connection, now, channels, since)
 
+    def _mark(self, delivery_id: int, status: str, held: datetime | None = None, **values: Any) -> None:
+        try:
+            with self._write() as connection:
+                outbox.mark(connection, delivery_id, status, held, **values)
+        except AnswerLost:
+            with self._read() as connection:
+                if not outbox.stands(connection, delivery_id, status, **values):
                     raise
 
     # Retention
