@@ -25,7 +25,7 @@ from drift.schedule.memory import give_back
 from drift.schedule.pulse import Pulse
 from drift.schedule.rounds import Round, Rounds
 from drift.schedule.watchdog import Watchdog
-from drift.store import Store
+from drift.store import OtherSchema, Store
 from drift.worker import Worker
 
 TICK: Final = 30.0  # seconds
@@ -163,6 +163,9 @@ class Service:
         """Check what is due and send what waits, in rounds: a long backlog holds back no alert, nor other monitors.
 
         Ends when nothing is left but rounds that wait for a slow source: they have their own deadline.
+        if fault := self._outdated():
+            self._beat(fault=fault)
+            return
         """
         self._beat(started=self._clock())
         while (over := self._rounds.hear(0)) is not None:  # slow ones, since the last tick
@@ -178,13 +181,26 @@ class Service:
             if over is not None and self._ended(over):
                 waiting.append(over.monitor)
             if time.monotonic() - sent >= DELIVERIES:
-                if fault := self._deliver():
+                if fault := self._outdated() or self._deliver():
                     self._beat(fault=fault)
                     return
                 give_back()
                 sent = time.monotonic()
         fault = self._deliver() or self._thin_out()
         give_back()
+    def _outdated(self) -> str:
+        """What is wrong with the schema: another drift may upgrade the store of one that runs, which then idles."""
+        fault = ""
+        try:
+            self._store.require_schema()
+        except OtherSchema as error:
+            fault = str(error)
+        except StoreError as error:  # it cannot be reached: what the tick does next will say so, by monitor
+            log.debug("the schema cannot be asked for: %s", error)
+        if fault and fault != self._pulse.fault:  # once, not at every tick
+            log.error("nothing is checked or sent from now on: %s", fault)
+        return fault
+
         self._beat(fault=fault) if fault else self._beat(finished=self._clock(), fault="")
 
     def _looks_back(self, monitor: Monitor) -> bool:

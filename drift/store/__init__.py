@@ -15,6 +15,7 @@ from drift.store.records import (
     PlannedWindow,
     Taken,
 )
+from drift.store.schema import OtherSchema
 from drift.store.standing import Line, Stand
 from drift.store.store import Store
 
@@ -29,6 +30,7 @@ __all__ = [
     "Held",
     "LeaseLost",
     "Line",
+    "OtherSchema",
     "Outcome",
     "Past",
     "PlannedWindow",

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from drift.alert import AlertState, Fingerprint
 from drift.comparison import SegmentResult
 from drift.histogram import Profile
-from drift.store import identity, outbox, past, planning, reading, results, standing, trends, writing
+from drift.store import identity, outbox, past, planning, reading, results, schema, standing, trends, writing
 from drift.store.clock import SharedClock
 from drift.store.engine import describe, transaction
 from drift.store.interning import AxisBook
@@ -70,6 +70,17 @@ class Reader:
 
     def _read(self) -> AbstractContextManager[Connection]:
         return transaction(self._engine, writes=False)
+
+    def require_schema(self) -> None:
+        """Let pass a store that still has the schema it was opened with.
+
+        Raises
+        ------
+        OtherSchema
+            Where another drift has upgraded it since: every write is refused then.
+        """
+        with self._read() as connection:
+            schema.require_unchanged(connection, describe(self._engine.url))
 
     def now(self) -> datetime:
         """The time that all who share this store agree on: the server's, or for SQLite this host's.

@@ -12,6 +12,10 @@ REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
 REMEDY: Final = "run `drift db upgrade`"
 
 
+class OtherSchema(StoreError):  # noqa: N818 - reads as what it is
+    """The store does not have the schema that this drift knows."""
+
+
 def current(connection: Connection) -> str | None:
     """The schema's revision; None before the first migration."""
     if not connection.dialect.has_table(connection, "alembic_version"):
@@ -29,13 +33,14 @@ def refuse_newer(found: str | None, store: str) -> None:
 
     Raises
     ------
-    StoreError
+    OtherSchema
         Where the schema was made by a newer drift.
     """
     if found is not None and found not in REVISIONS:
-        raise StoreError(
+        raise OtherSchema(
             f"store {store} has schema {found}, newer than this drift knows ({REVISIONS[-1]}); "
-            "install the newer drift (pip install --upgrade driftgauge): `drift db upgrade` of this one cannot help"
+            "install the newer drift (pip install --upgrade driftgauge) and start it in place of this one: "
+            "`drift db upgrade` of this one cannot help"
         )
 
 
@@ -44,12 +49,24 @@ def require_newest(connection: Connection, store: str) -> None:
 
     Raises
     ------
-    StoreError
+    OtherSchema
         Where the schema is older (naming the remedy), newer, or not there.
     """
     found = current(connection)
     refuse_newer(found, store)
     if found is None:
-        raise StoreError(f"{store} holds no drift store yet; {REMEDY} to make one there")
+        raise OtherSchema(f"{store} holds no drift store yet; {REMEDY} to make one there")
     if found != REVISIONS[-1]:
-        raise StoreError(f"store {store} has schema {found}, this drift needs {REVISIONS[-1]}; {REMEDY}")
+        raise OtherSchema(f"store {store} has schema {found}, this drift needs {REVISIONS[-1]}; {REMEDY}")
+
+
+def require_unchanged(connection: Connection, store: str) -> None:
+    """As `require_newest` of a store that was opened before; one small statement where all is well.
+
+    Raises
+    ------
+    OtherSchema
+        Where another drift has upgraded it since.
+    """
+    if connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none() != REVISIONS[-1]:
+        require_newest(connection, store)

@@ -1,14 +1,14 @@
 """The store: one method for each thing the rest of drift writes, each a transaction of its own."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
-from drift.store import identity, outbox, planning, retention, writing
-from drift.store.engine import AnswerLost, transaction
+from drift.store import identity, outbox, planning, retention, schema, writing
+from drift.store.engine import AnswerLost, describe, transaction
 from drift.store.interning import sha256
 from drift.store.reader import Reader
 from drift.store.records import Baseline, Claim, Definition, Draft, Held, Outcome
@@ -21,8 +21,12 @@ class Store(Reader):
     What it can be asked stands with `Reader`: how it is opened, and every method that writes nothing.
     """
 
-    def _write(self) -> AbstractContextManager[Connection]:
-        return transaction(self._engine, writes=True)
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        # Another drift may have upgraded the store since this one opened it: its tables are another program's then.
+        with transaction(self._engine, writes=True) as connection:
+            schema.require_unchanged(connection, describe(self._engine.url))
+            yield connection
 
     # Monitors and their references
 
