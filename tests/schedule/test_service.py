@@ -74,9 +74,8 @@ def test_the_alarm_clock_keeps_nothing_and_comes_at_once(aid: SimpleNamespace, m
     service.start()
     aid.wait_for(lambda: service.pulse.finished)
     alarm = service._alarm.scheduler
-    assert [type(kept) for kept in alarm._jobstores.values()] == [
-        MemoryJobStore
-    ]  # a persistent one pickles and doubles
+    (kept,) = alarm._jobstores.values()
+    assert isinstance(kept, MemoryJobStore), "a persistent one pickles and doubles"
     (job,) = alarm.get_jobs()
     assert (job.coalesce, job.max_instances, job.misfire_grace_time) == (True, 1, None)
     assert alarm.timezone is UTC
