@@ -163,11 +163,11 @@ class Service:
         """Check what is due and send what waits, in rounds: a long backlog holds back no alert, nor other monitors.
 
         Ends when nothing is left but rounds that wait for a slow source: they have their own deadline.
+        """
+        self._beat(started=self._clock())
         if fault := self._outdated():
             self._beat(fault=fault)
             return
-        """
-        self._beat(started=self._clock())
         while (over := self._rounds.hear(0)) is not None:  # slow ones, since the last tick
             self._ended(over)
         under_way = self._rounds.names()
@@ -188,6 +188,8 @@ class Service:
                 sent = time.monotonic()
         fault = self._deliver() or self._thin_out()
         give_back()
+        self._beat(fault=fault) if fault else self._beat(finished=self._clock(), fault="")
+
     def _outdated(self) -> str:
         """What is wrong with the schema: another drift may upgrade the store of one that runs, which then idles."""
         fault = ""
@@ -200,8 +202,6 @@ class Service:
         if fault and fault != self._pulse.fault:  # once, not at every tick
             log.error("nothing is checked or sent from now on: %s", fault)
         return fault
-
-        self._beat(fault=fault) if fault else self._beat(finished=self._clock(), fault="")
 
     def _looks_back(self, monitor: Monitor) -> bool:
         """Whether it is time again: a source that changes all the time would else be counted all the time."""
