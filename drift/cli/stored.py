@@ -202,5 +202,5 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
     alerts = typer.Typer(help="Alerts, their states and their messages.", no_args_is_help=True)
     alerts.command("list")(alerts_list)
-    app.add_typer(alerts, name="alerts")
     alerts.command("resend")(alerts_resend)
+    app.add_typer(alerts, name="alerts")

@@ -49,7 +49,8 @@ def test_a_window_in_hand_is_not_written_nor_any_other_until_the_schema_is_known
 ) -> None:
     clock = [END]
     service = make(aid.watch(data), now=lambda: clock[0])
-    finish, finished = store.finish, []
+    finish = store.finish
+    finished: list[datetime] = []
 
     def upgraded_meanwhile(claim: Claim, *found: Any) -> None:
         if len(finished) == 2:
@@ -72,6 +73,7 @@ def test_a_window_in_hand_is_not_written_nor_any_other_until_the_schema_is_known
     assert "in place of this one" in told
     assert service.trouble() == "the newest tick did not go through; the log says why"
 
+    monkeypatch.setattr(store, "finish", finish)
     set_schema(file, REVISIONS[-1])
     clock[0] += timedelta(minutes=11)  # what was in hand is leased for ten
     service.tick()
