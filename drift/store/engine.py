@@ -1,9 +1,13 @@
 """Connections to SQLite and PostgreSQL, and their errors in words that hold no secret."""
 
+import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -11,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from drift.database import describe, reason
 from drift.errors import StoreError
 from drift.steps import step
+from drift.store.permissions import may_write, remedy
 
 __all__ = ["BUSY_TIMEOUT", "AnswerLost", "describe", "make_engine", "parse_url", "sqlite_path", "transaction"]
 
@@ -26,6 +31,7 @@ _ALIVE: Final = {
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",  # milliseconds
 }
+_NOT_ALLOWED: Final = ("readonly database", "unable to open database file")
 _EXPECTED: Final = "expected sqlite:///drift.db or postgresql://user:password@host/database"
 
 
@@ -87,13 +93,19 @@ def make_engine(url: URL, *, foreign_keys: bool = True) -> Engine:
 def _sqlite_engine(url: URL, *, foreign_keys: bool) -> Engine:
     # isolation_level=None: the driver begins nothing by itself, on every Python version, so that the hook
     # below decides and DDL is part of a transaction like everything else.
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT, "isolation_level": None})
+    path = Path(url.database or "")
+    looks_only = os.path.exists(path) and not may_write(path)  # noqa: PTH110 - Path.exists raises where it may not look
+    if looks_only:
+        engine = create_engine(url, creator=partial(_look_at, path))
+    else:
+        engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT, "isolation_level": None})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
-        cursor.execute("PRAGMA journal_mode = WAL")  # readers and the writer do not wait for each other
+        if not looks_only:
+            cursor.execute("PRAGMA journal_mode = WAL")  # readers and the writer do not wait for each other
         # Some builds come with NORMAL: a loss of power would undo commits whose messages are sent already.
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.close()
@@ -105,6 +117,31 @@ def _sqlite_engine(url: URL, *, foreign_keys: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _look_at(path: Path) -> sqlite3.Connection:
+    """A connection that only reads, to a file that this process may not write.
+
+    SQLite reads a log that others keep. Where there is none, it could not make one; nobody writes then, so that the
+    file by itself tells all there is.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    alone = "" if log.exists() else "&immutable=1"
+    return sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?mode=ro{alone}",
+        uri=True,
+        timeout=BUSY_TIMEOUT,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _amiss(error: SQLAlchemyError, url: URL) -> str:
+    """The database's words; with what to do, where a file may not be written or opened."""
+    told, path = reason(error, url), sqlite_path(url)
+    if path is None or not any(words in told for words in _NOT_ALLOWED) or may_write(path):
+        return told
+    return f"{told}; {remedy(path)}"
 
 
 @contextmanager
@@ -130,7 +167,7 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
             if writes:
                 step("committed")
     except SQLAlchemyError as error:
-        told = f"store {describe(engine.url)}: {reason(error, engine.url)}"
+        told = f"store {describe(engine.url)}: {_amiss(error, engine.url)}"
         if committing and writes:
             raise AnswerLost(f"{told} (in COMMIT)") from error
         raise StoreError(told) from error

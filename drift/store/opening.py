@@ -1,10 +1,13 @@
 """The way into a store: what must hold before anything is read or written."""
 
+import os
+
 from sqlalchemy import Connection, Engine
 
 from drift.errors import StoreError
 from drift.store import schema
 from drift.store.engine import describe, make_engine, parse_url, sqlite_path, transaction
+from drift.store.permissions import obstacle
 
 
 def open_engine(url: str, *, create: bool) -> Engine:
@@ -18,11 +21,11 @@ def open_engine(url: str, *, create: bool) -> Engine:
     parsed = parse_url(url)
     shown = describe(parsed)
     path = sqlite_path(parsed)
-    if path is not None:
-        if not path.parent.is_dir():
-            raise StoreError(f"{shown}: there is no folder {path.parent}; make it, or name another file")
-        if not path.exists() and not create:
+    if path is not None and not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where it may not look
+        if not create:
             raise StoreError(f"{shown}: there is no such store; `drift run` or `drift db upgrade` makes it")
+        if amiss := obstacle(path):
+            raise StoreError(f"{shown}: {amiss}")
     engine = make_engine(parsed)
     try:
         with transaction(engine, writes=False) as connection:
