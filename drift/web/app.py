@@ -135,10 +135,18 @@ def _add_pages(app: FastAPI, site: Site) -> None:
     @app.get("/", include_in_schema=False)
     def index() -> HTMLResponse:
         page = _environment().get_template("monitors.html")
-        shown = site.standings()
+        known = site.standings()
+        shown, gone = ([one for one in known if one.configured is wanted] for wanted in (True, False))
         trouble = site.service.trouble()
         return _Page(
-            page.render(standings=shown, sentence=_sentence(shown), trouble=trouble, style=_linked().style, w=words)
+            page.render(
+                standings=shown,
+                gone=gone,
+                sentence=_sentence(shown),
+                trouble=trouble,
+                style=_linked().style,
+                w=words,
+            )
         )
 
     @app.get("/monitors/{name:path}", include_in_schema=False)

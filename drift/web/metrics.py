@@ -105,7 +105,11 @@ class StoreCollector(Collector):
             yield GaugeMetricFamily("drift_tick_age_seconds", told, value=age.total_seconds())
 
     def _monitors(self) -> Iterator[Metric]:
-        standings, now = self._standings(), self._now()
+        # A monitor that was renamed or removed must not alarm for ever: it is counted, no more.
+        known, now = self._standings(), self._now()
+        standings = [one for one in known if one.configured]
+        told = "Monitors that the store knows and the configuration does not name."
+        yield GaugeMetricFamily("drift_monitors_not_configured", told, value=len(known) - len(standings))
         windows = GaugeMetricFamily(
             "drift_windows", "Checked windows by the verdict of their newest check.", labels=["monitor", "verdict"]
         )

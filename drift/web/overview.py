@@ -50,7 +50,9 @@ class Standing:
     name : str
         Its name.
     monitor : Monitor or None
-        As configured; None where only the store still knows it.
+        As configured; None where its configuration cannot be used, or only the store still knows it.
+    configured : bool
+        Whether the configuration names it. One that it does not was renamed or removed, and fails at nothing.
     stored : bool
         Whether the store knows it.
     problem : str
@@ -65,6 +67,7 @@ class Standing:
 
     name: str
     monitor: Monitor | None = None
+    configured: bool = False
     stored: bool = False
     problem: str = ""
     succeeded: datetime | None = None
@@ -81,7 +84,7 @@ class Standing:
         last = self.last or {}
         return {
             "monitor": self.name,
-            "configured": self.monitor is not None,
+            "configured": self.configured,
             "window": None if self.monitor is None else str(self.monitor.period),
             "timezone": None if self.monitor is None else str(self.monitor.timezone),
             **{key: last.get(key) for key in LAST},
@@ -125,10 +128,9 @@ def overview(
         one.stored = name in stored
         one.stand = stored.get(name, one.stand)
         one.monitor = monitors.get(name)
+        one.configured = name in monitors or name in broken
         one.succeeded = pulse.succeeded.get(name)
         one.problem = broken.get(name) or pulse.failed.get(name, "")
-        if not one.problem and one.monitor is None:
-            one.problem = "no longer configured"
     for row in store.alerts(state="firing"):
         found.setdefault(row["monitor"], Standing(row["monitor"])).firing.append(row)
     return list(found.values())

@@ -310,6 +310,23 @@ def test_a_monitor_that_cannot_be_checked_is_shown_with_the_reason(served: Any, 
     assert metrics(served)["drift_monitor_failing", make.NAME] == 0
 
 
+def test_a_monitor_that_is_no_longer_configured_is_listed_apart_and_fails_at_nothing(served: Any, make: Any) -> None:
+    served.service.tick()
+    served.store.define("renamed <b>", {"window": "1d"}, make.LAST)
+    text = served.get("/").text
+    above, below = text.split("No longer configured")
+    assert "renamed &lt;b&gt;" in below
+    assert "renamed" not in above
+    assert "of 1 monitors drifted" in above
+    rows = {row["monitor"]: row for row in served.get("/api/v1/monitors").json()["monitors"]}
+    assert (rows["renamed <b>"]["configured"], rows["renamed <b>"]["problem"]) == (False, "")
+    assert rows[make.NAME]["configured"] is True
+    found = metrics(served)
+    assert found["drift_monitors_not_configured",] == 1
+    assert [labels for labels in found if "renamed <b>" in labels] == []
+    assert found["drift_monitor_failing", make.NAME] == 0
+
+
 @pytest.mark.browser
 def test_the_report_draws_itself_under_the_strict_policy(served: Any, make: Any, browser: Any) -> None:
     served.service.tick()
