@@ -15,10 +15,12 @@ class Pulse:
         When the newest tick began.
     finished : datetime or None
         When a tick last went through.
+    delivered : datetime or None
+        When the outbox was last gone through; a long tick does so every few seconds.
     alive : datetime or None
         The last sign of life: a tick began or ended, or looked after the rounds under way.
     fault : str
-        Why the newest tick that ended did not go through; empty where it did.
+        Why the newest tick that ended did not go through; empty where it did, or the one under way gets on.
     succeeded : mapping of str to datetime
         By monitor, when all its due windows could last be checked.
     failed : mapping of str to str
@@ -27,6 +29,7 @@ class Pulse:
 
     started: datetime | None = None
     finished: datetime | None = None
+    delivered: datetime | None = None
     alive: datetime | None = None
     fault: str = ""
     succeeded: Mapping[str, datetime] = field(default_factory=dict)

@@ -184,11 +184,13 @@ class Service:
                 if fault := self._outdated() or self._deliver():
                     self._beat(fault=fault)
                     return
+                self._beat(delivered=self._clock(), fault="")
                 give_back()
                 sent = time.monotonic()
         fault = self._deliver() or self._thin_out()
         give_back()
-        self._beat(fault=fault) if fault else self._beat(finished=self._clock(), fault="")
+        here = self._clock()
+        self._beat(fault=fault) if fault else self._beat(finished=here, delivered=here, fault="")
 
     def _outdated(self) -> str:
         """What is wrong with the schema: another drift may upgrade the store of one that runs, which then idles."""
@@ -235,7 +237,14 @@ class Service:
             return
         if before:
             log.info("monitor %s is checked again", name, extra={"fields": {"monitor": name}})
-        self._beat(failed=others, succeeded={**self._pulse.succeeded, name: self._clock()})
+        self._beat(failed=others, succeeded={**self._pulse.succeeded, name: self._told_as()})
+
+    def _told_as(self) -> datetime:
+        """The time as others have it: this host's signs of life do not count the time that it was suspended."""
+        try:
+            return self._now()
+        except StoreError:  # gone since: near enough, and nothing to end a tick for
+            return self._clock()
 
     def _deliver(self) -> str:
         if not self.stopping:
@@ -282,4 +291,5 @@ class Service:
             return f"no sign of life for {age.total_seconds():.0f} s; a tick is due every {self._seconds:g} s"
         if pulse.fault:
             return "the newest tick did not go through; the log says why"
-        return "" if pulse.finished else "the first tick is still on its way"
+        # Not when the first tick is over: to catch up may take it hours, in which all is well.
+        return "" if pulse.delivered else "the first tick is still on its way"

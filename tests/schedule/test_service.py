@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -17,6 +18,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 
 from drift.errors import InputError
 from drift.schedule import PATIENCE, Service
+from drift.sources.files import Files
 from drift.store import Store
 from drift.window import Period
 from drift.worker import Worker
@@ -177,6 +179,43 @@ def test_readiness_says_why_not(make: Make, sqlite_url: str, caplog: pytest.LogC
         mended.execute("ALTER TABLE lost RENAME TO delivery")
     service.tick()
     assert service.trouble() == ""
+
+
+def test_it_is_ready_while_a_long_tick_catches_up(
+    aid: SimpleNamespace, make: Make, data: Path, monkeypatch: pytest.MonkeyPatch, sqlite_url: str
+) -> None:
+    monkeypatch.setattr("drift.schedule.service.DELIVERIES", 0.0)
+    until, whole = threading.Event(), Files.count
+
+    def long(self: Files, *asked: Any) -> Any:
+        until.wait(30)
+        return whole(self, *asked)
+
+    monkeypatch.setattr(Files, "count", long)
+    service = make(
+        aid.watch(data), now=Clock(FIRST + timedelta(days=DAYS)), seconds=0.1, clock=lambda: datetime.now(UTC)
+    )
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as broken:
+        broken.execute("ALTER TABLE delivery RENAME TO lost")
+        service.start()
+        aid.wait_for(lambda: service.pulse.fault)
+        assert "did not go through" in service.trouble()
+        broken.execute("ALTER TABLE lost RENAME TO delivery")
+    aid.wait_for(lambda: not service.trouble(), 10)
+    assert service.pulse.finished is None, "it is still in hand"
+    until.set()
+    aid.wait_for(lambda: service.pulse.finished)
+
+
+def test_a_success_is_told_by_the_time_of_the_store_not_by_the_clock_of_the_signs_of_life(
+    aid: SimpleNamespace, make: Make, data: Path
+) -> None:
+    now = Clock(FIRST + timedelta(days=DAYS))
+    behind = Clock(now.moment - timedelta(hours=8))  # the host was suspended for so long
+    service = make(aid.watch(data), now=now, clock=behind)
+    service.tick()
+    assert service.pulse.succeeded == {"one": now.moment}
+    assert service.age() == timedelta(0)
 
 
 def test_a_tick_gives_signs_of_life_while_a_round_is_under_way(aid: SimpleNamespace, make: Make, data: Path) -> None:
