@@ -23,6 +23,7 @@ from drift.sources import Source, open_source
 from drift.standards import Standards, load_past
 from drift.steps import step
 from drift.store import AlertsMoved, Claim, Definition, LeaseLost, Outcome, Store
+from drift.turns import ALONE_FROM, turn
 from drift.verdict import Verdict
 from drift.window import Window, format_instant
 from drift.worker import Worker
@@ -65,11 +66,14 @@ def run_all(
     now: Callable[[], datetime],
     limit: int | None = None,
     look_back: bool = True,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Iterator[Checked | Failed]:
     """Check the due windows (up to `limit`) of every monitor once; one that fails never stops the next."""
     for monitor in monitors:
         try:
-            yield from run_monitor(store, monitor, worker=worker, now=now, limit=limit, look_back=look_back)
+            yield from run_monitor(
+                store, monitor, worker=worker, now=now, limit=limit, look_back=look_back, stopping=stopping
+            )
         except DriftError as error:
             yield Failed(monitor.name, str(error))
         except Exception as error:  # nor may one monitor stop the others
@@ -85,10 +89,12 @@ def run_monitor(
     now: Callable[[], datetime],
     limit: int | None = None,
     look_back: bool = True,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Iterator[Checked]:
     """Check every due window of a monitor once, oldest first; yields each as soon as it is stored.
 
-    With `look_back`, those of the monitor's `lookback` are due as well, after the others, where rows came since.
+    With `look_back`, those of the monitor's `lookback` are due as well, after the others, where rows came since. Where
+    `stopping` says yes, no further window is begun.
 
     Raises
     ------
@@ -102,23 +108,27 @@ def run_monitor(
     due = store.due(definition, now(), limit)
     if not due:
         return
-    baseline = within(
-        monitor.deadline,
-        monitor.name,
-        "reading the reference",
-        lambda: freeze_reference(store, monitor, definition, now()),
-    )
+    with turn(alone=False, stopping=stopping) as mine:
+        if not mine:
+            return
+        baseline = within(
+            monitor.deadline,
+            monitor.name,
+            "reading the reference",
+            lambda: freeze_reference(store, monitor, definition, now()),
+        )
     starts = [planned.window.start for planned in due]
     standards = Standards(monitor, baseline, load_past(store, monitor, min(starts), max(starts)))
     for planned in due:
-        claim = store.claim(planned.id, definition, worker.name, now(), LEASE)
-        if claim is None:  # another replica has it: alerts are decided in order, so later ones wait for it
-            return
-        try:
-            checked = check_window(store, source, standards, claim, now)
-        except LeaseLost as error:  # it took longer than the lease, and another replica has it by now
-            log.warning("%s", error)
-            return
+        with turn(alone=planned.lost >= ALONE_FROM, stopping=stopping) as mine:
+            claim = store.claim(planned.id, definition, worker.name, now(), LEASE) if mine else None
+            if claim is None:  # another replica has it: alerts are decided in order, so later ones wait for it
+                return
+            try:
+                checked = check_window(store, source, standards, claim, now)
+            except LeaseLost as error:  # it took longer than the lease, and another replica has it by now
+                log.warning("%s", error)
+                return
         if checked is not None:
             yield checked
 

@@ -66,7 +66,7 @@ def given_up(claim: Claim) -> Found | None:
     if claim.lost < MOST_LOST:
         return None
     told = (
-        f"whoever worked on it came to no end, {claim.lost} times (killed? out of memory? the system's log may tell); "
+        f"whoever worked on it came to no end, {claim.lost} times (killed? out of memory? a defect? logs may tell); "
         "it is not begun again by itself: once that is seen to, `drift backfill` checks it"
     )
     log.error("window %s of %s is given up: %s", claim.window, claim.monitor, told)

@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from drift.errors import SourceError, StoreError
-from drift.store import Claim, Held, LeaseLost, Store
+from drift.store import AlertsMoved, Claim, Held, LeaseLost, Store
+from drift.store.types import ValueRefused
+from drift.window import Window
 from drift.worker import Worker
 
 LEASE: Final = timedelta(minutes=10)
@@ -19,7 +21,7 @@ MOST_LEFT: Final = 3
 
 T = TypeVar("T")
 
-_in_hand: set[tuple[int, int]] = set()  # window and token of what this process is at work on
+_in_hand: dict[tuple[int, int], tuple[Store, Claim]] = {}  # by window and token: what this process is at work on
 _owed: dict[tuple[int, int], Claim] = {}  # what it could not give back
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,8 @@ def within(deadline: timedelta, monitor: str, what: str, work: Callable[[], T]) 
     ------
     Overdue
         Where it takes longer, or where too much of this monitor hangs already.
+    SourceError
+        Where the system has no thread left for it.
     """
     name = f"drift-work-{monitor}"
     if sum(thread.name == name for thread in threading.enumerate()) >= MOST_LEFT:
@@ -64,7 +68,11 @@ def within(deadline: timedelta, monitor: str, what: str, work: Callable[[], T]) 
             failed.append(error)
 
     thread = threading.Thread(target=run, name=name, daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:
+        told = f"{what} is not begun: no thread could be started ({error}); see to the limits of this process"
+        raise SourceError(told) from error
     thread.join(min(deadline.total_seconds(), threading.TIMEOUT_MAX))
     if failed:
         raise failed[0]
@@ -79,6 +87,9 @@ def within(deadline: timedelta, monitor: str, what: str, work: Callable[[], T]) 
 def holding(store: Store, claim: Claim, now: Callable[[], datetime], *, lease: timedelta = LEASE) -> Iterator[None]:
     """Keep the lease of a claimed window until the body is through; where it raises, the window is due at once.
 
+    What is interrupted, or fails for want of the store, counts as no attempt. Any other failure does: it may come again
+    each time, and would hold up the monitor for ever.
+
     Parameters
     ----------
     store : Store
@@ -92,20 +103,38 @@ def holding(store: Store, claim: Claim, now: Callable[[], datetime], *, lease: t
     """
     ended = threading.Event()
     this = (claim.window_id, claim.token)
-    _in_hand.add(this)
+    _in_hand[this] = store, claim
     keeper = threading.Thread(target=_keep, args=(store, claim, now, lease, ended), name="drift-lease", daemon=True)
-    keeper.start()
     try:
+        keeper.start()
         yield
     except LeaseLost:  # nothing to give back
+        raise
+    except Exception as error:
+        if _counts(error):
+            _count(store, claim, now)
+        else:
+            _give_back(store, claim)
         raise
     except BaseException:
         _give_back(store, claim)
         raise
     finally:
         ended.set()
-        keeper.join()
-        _in_hand.discard(this)
+        if keeper.ident is not None:
+            keeper.join()
+        _in_hand.pop(this, None)
+
+
+def give_back_all(store: Store, monitor: str) -> list[Window]:
+    """Give back what this process has in hand of a monitor, due at once, the attempts not counted; tells which.
+
+    Whoever is at work on it still cannot write any more.
+    """
+    mine = [claim for kept, claim in list(_in_hand.values()) if kept is store and claim.monitor == monitor]
+    for claim in mine:
+        _give_back(store, claim)
+    return [claim.window for claim in mine]
 
 
 def in_hand(held: Held) -> bool:
@@ -133,7 +162,7 @@ def free_abandoned(store: Store, monitor_id: int, worker: Worker, now: datetime)
 
 def _take_back(store: Store, held: Held, now: datetime) -> None:
     owed = _owed.pop((held.window_id, held.token), None)
-    if owed is None:  # of a dead process that bore this name before, as a container's first one does: it counts
+    if owed is None:  # of a dead process that bore this name before, where a name is no more than host and number
         store.free(held, now)
     else:
         _give_back(store, owed)
@@ -146,6 +175,18 @@ def _keep(store: Store, claim: Claim, now: Callable[[], datetime], lease: timede
                 return
         except StoreError as error:  # the store may be back before the lease runs out
             log.warning("cannot renew the lease of window %s: %s", claim.window, error)
+
+
+def _counts(error: Exception) -> bool:
+    """Whether a failure is the work's own, as far as can be told: a store that is gone, full or closed is not."""
+    return not isinstance(error, StoreError) or isinstance(error, ValueRefused | AlertsMoved)
+
+
+def _count(store: Store, claim: Claim, now: Callable[[], datetime]) -> None:
+    try:
+        store.free(claim, now())
+    except StoreError as error:  # what failed is raised; the lease runs out by itself
+        log.warning("cannot give window %s back: %s", claim.window, error)
 
 
 def _give_back(store: Store, claim: Claim) -> None:

@@ -26,5 +26,9 @@ def _trim() -> Callable[[int], Any] | None:
     """malloc_trim(3)."""
     if not sys.platform.startswith("linux"):
         return None
-    found: Callable[[int], Any] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    try:
+        this_program = ctypes.CDLL(None)
+    except OSError:  # it was linked statically, and loads nothing: malloc is not glibc's
+        return None
+    found: Callable[[int], Any] | None = getattr(this_program, "malloc_trim", None)
     return found

@@ -61,11 +61,17 @@ class Rounds:
         self._threads: dict[str, tuple[Round, threading.Thread]] = {}
 
     def begin(self, monitor: Monitor) -> None:
-        """Check some windows of a monitor that has no round under way."""
+        """Check some windows of a monitor that has no round under way.
+
+        Raises
+        ------
+        RuntimeError
+            Where the system has no thread left for it; it is not under way then.
+        """
         one = Round(monitor)
         thread = threading.Thread(target=self._work, args=(one,), name=f"drift-round-{monitor.name}", daemon=True)
-        self._threads[monitor.name] = one, thread
         thread.start()
+        self._threads[monitor.name] = one, thread  # in time: who hears of its end is the thread that runs this
 
     def names(self) -> set[str]:
         """Monitors with a round under way."""

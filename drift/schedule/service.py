@@ -18,6 +18,7 @@ from drift.channels import Channel
 from drift.check import run_all
 from drift.deliver import drain
 from drift.errors import DriftError, InputError, StoreError
+from drift.holding import give_back_all
 from drift.keeping import thin_out
 from drift.monitor import Monitor
 from drift.schedule.alarm import Alarm
@@ -103,7 +104,13 @@ class Service:
         self._pulse = Pulse()
         self._rounds = Rounds(
             lambda monitor: run_all(
-                store, [monitor], worker=worker, now=now, limit=ROUND, look_back=self._looks_back(monitor)
+                store,
+                [monitor],
+                worker=worker,
+                now=now,
+                limit=ROUND,
+                look_back=self._looks_back(monitor),
+                stopping=lambda: self.stopping,
             ),
             lambda: self.stopping,
             places,
@@ -145,19 +152,10 @@ class Service:
         if not ended:
             log.warning("the tick under way did not end within %g s: left behind", grace)
         for monitor in left:
-            try:
-                self._give_back(monitor, grace)
-            except StoreError as error:
-                log.warning("cannot give back what is in hand of %s, its lease runs out: %s", monitor.name, error)
+            for window in give_back_all(self._store, monitor.name):
+                log.warning("window %s of %s did not end within %g s: given back", window, monitor.name, grace)
         if self._watchdog is not None:
             self._watchdog.stop()
-
-    def _give_back(self, monitor: Monitor, grace: float) -> None:
-        known = self._store.find(monitor.name)
-        for held in () if known is None else self._store.held(known.monitor_id, self._now()):
-            if held.owner == self._worker.name:
-                log.warning("window %s of %s did not end within %g s: given back", held.window, monitor.name, grace)
-                self._store.free(held, self._now())
 
     def tick(self) -> None:
         """Check what is due and send what waits, in rounds: a long backlog holds back no alert, nor other monitors.
@@ -217,7 +215,10 @@ class Service:
         # Put behind the others: should this tick end early, the next one begins with those that had no turn.
         self._monitors.remove(monitor)
         self._monitors.append(monitor)
-        self._rounds.begin(monitor)
+        try:
+            self._rounds.begin(monitor)
+        except RuntimeError as error:  # the next tick tries it again
+            self._note(monitor.name, f"it is not checked: no thread could be started ({error})")
 
     def _ended(self, over: Round) -> bool:
         """Note how a round went; whether its monitor may have more to do."""

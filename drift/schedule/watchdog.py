@@ -29,6 +29,7 @@ class Watchdog:
     def __init__(self, what: str, silence: float, dead: Callable[[], None]) -> None:
         self._what, self._silence, self._dead = what, silence, dead
         self._sign = time.monotonic()
+        self._ending = False
         self._ended = threading.Event()
 
     def __enter__(self) -> Self:
@@ -46,13 +47,14 @@ class Watchdog:
         threading.Thread(target=self._watch, name="drift-watchdog", daemon=True).start()
 
     def alive(self) -> None:
-        """Give a sign of life."""
-        self._sign = time.monotonic()
+        """Give a sign of life; none puts off an end that is expected."""
+        if not self._ending:
+            self._sign = time.monotonic()
 
     def expect_end(self, seconds: float) -> None:
         """What is watched from now on is how the process ends: within so many seconds. Fit for a signal handler."""
-        self._what, self._silence = "its end", seconds
-        self.alive()
+        self._ending = True
+        self._what, self._silence, self._sign = "its end", seconds, time.monotonic()
 
     def stop(self) -> None:
         """Watch no more; may be called twice."""
@@ -64,7 +66,9 @@ class Watchdog:
             if silent >= self._silence:
                 said = "no sign of life of %s for %.0f s: the process is ended, to be started anew"
                 last = threading.Thread(target=log.critical, args=(said, self._what, silent), daemon=True)
-                last.start()
-                last.join(SAY)
-                self._dead()
+                try:
+                    last.start()
+                    last.join(SAY)
+                finally:  # also where no thread can be started any more
+                    self._dead()
                 return

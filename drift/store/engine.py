@@ -10,12 +10,13 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, SQLAlchemyError
 
 from drift.database import describe, reason
 from drift.errors import StoreError
 from drift.steps import step
 from drift.store.permissions import may_write, remedy
+from drift.store.types import ValueRefused
 
 __all__ = ["BUSY_TIMEOUT", "AnswerLost", "describe", "make_engine", "parse_url", "sqlite_path", "transaction"]
 
@@ -152,6 +153,8 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
     ------
     AnswerLost
         Where COMMIT itself failed: whether it was written is for the caller to look up.
+    ValueRefused
+        Where the database does not take what was to be written, as it will not the next time.
     StoreError
         For every other error of the database, without statement, parameters and secrets; nothing is written.
     """
@@ -170,4 +173,6 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
         told = f"store {describe(engine.url)}: {_amiss(error, engine.url)}"
         if committing and writes:
             raise AnswerLost(f"{told} (in COMMIT)") from error
+        if isinstance(error, DataError | IntegrityError):
+            raise ValueRefused(told) from error
         raise StoreError(told) from error

@@ -140,8 +140,15 @@ def due(connection: Connection, monitor_id: int, now: datetime, limit: int | Non
         .limit(limit)
     )
     return [
-        PlannedWindow(row.id, Window(row.start_at, row.end_at), row.kind, row.due_at, row.attempts)
-        for row in connection.execute(query)
+        PlannedWindow(
+            id=row.id,
+            window=Window(row.start_at, row.end_at),
+            kind=row.kind,
+            due_at=row.due_at,
+            attempts=row.attempts,
+            lost=_lost(connection, row),
+        )
+        for row in connection.execute(query).all()
     ]
 
 
@@ -169,8 +176,8 @@ def renew(connection: Connection, held: Claim, until: datetime) -> bool:
     return kept.rowcount == 1
 
 
-def free(connection: Connection, abandoned: Held, now: datetime) -> None:
-    """End the lease of a worker that is no more, unless somebody did before; its attempt stays counted."""
+def free(connection: Connection, abandoned: Held | Claim, now: datetime) -> None:
+    """End the lease of work that came to no end, unless somebody did before; the attempt stays counted."""
     connection.execute(
         update(window)
         .where(
@@ -250,16 +257,28 @@ def _claim(connection: Connection, row: Row[tuple[object, ...]], definition: Def
         revision=row.revision + 1,
         before=None if before is None else Verdict(before),
         late=row.cause == LATE,
-        failures=_failures(connection, row) if before == Verdict.ERROR.value else 0,
+        failures=_failures(connection, row, row.attempts - 1),
     )
 
 
-def _failures(connection: Connection, row: Row[tuple[object, ...]]) -> int:
-    """How many of a window's attempts gave an error: its newest revisions in a row, as far as they are of these."""
-    other = revision.c.verdict != Verdict.ERROR.value
-    others = select(func.max(revision.c.number)).where(revision.c.window_id == row.id, other)
-    last: int = connection.execute(others).scalar_one() or 0
-    return min(int(row.revision) - last, int(row.attempts) - 1)
+def _lost(connection: Connection, row: Row[tuple[object, ...]]) -> int:
+    """How many of the attempts on a window that is due came to no end."""
+    return row.attempts - _failures(connection, row, row.attempts) if row.attempts else 0
+
+
+def _failures(connection: Connection, row: Row[tuple[object, ...]], begun: int) -> int:
+    """How many of so many attempts on a window gave an error: those that were written since it became due as it is.
+
+    A second look has none: its first end is its last.
+    """
+    if row.cause == LATE or not begun:
+        return 0
+    errors = select(func.count()).where(
+        revision.c.window_id == row.id,
+        revision.c.verdict == Verdict.ERROR.value,
+        revision.c.counted_at >= row.due_at,
+    )
+    return min(int(connection.execute(errors).scalar_one()), begun)
 
 
 def let_go(connection: Connection, held: Claim, status: str, **values: object) -> None:

@@ -148,6 +148,8 @@ class PlannedWindow:
         When it became due.
     attempts : int
         How often it was begun.
+    lost : int
+        How many of its attempts came to no end: the lease ran out, or the worker was found dead.
     """
 
     id: int
@@ -155,6 +157,7 @@ class PlannedWindow:
     kind: str
     due_at: datetime
     attempts: int
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)

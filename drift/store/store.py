@@ -127,10 +127,10 @@ class Store(Reader):
         with self._write() as connection:
             return planning.renew(connection, claim, until)
 
-    def free(self, abandoned: Held, now: datetime) -> None:
-        """End the lease of a worker that is no more.
+    def free(self, abandoned: Held | Claim, now: datetime) -> None:
+        """End the lease of a worker that is no more, or of work that failed; the attempt counts.
 
-        Should it live after all, it cannot write once another worker has taken the window.
+        Should the worker live after all, it cannot write once another one has taken the window.
         """
         with self._write() as connection:
             planning.free(connection, abandoned, now)

@@ -24,7 +24,7 @@ _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]|^\x1b")
 
 
 class ValueRefused(StoreError, DontWrapMixin):  # noqa: N818 - reads as what happened
-    """A value that the store does not take: a naive datetime, NaN, something JSON cannot hold."""
+    """A value that the store does not take: a naive datetime, NaN, something JSON cannot hold, a number too large."""
 
 
 class Instant(TypeDecorator[datetime]):
