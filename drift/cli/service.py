@@ -34,7 +34,10 @@ def now() -> datetime:
 
 
 def steady_clock() -> "Callable[[], datetime]":
-    """This host's time in UTC, told on from here by its count of seconds: it never steps."""
+    """This host's time in UTC, told on from here by its count of seconds: it never steps. For signs of life alone.
+
+    While the host is suspended it stands still, like the ticks.
+    """
     begun, zero = now(), time.monotonic()
     return lambda: begun + timedelta(seconds=time.monotonic() - zero)
 
@@ -85,11 +88,11 @@ def serve(
             worker=Worker.this(),
             rng=np.random.default_rng(),
             seconds=tick,
-            clock=(clock := steady_clock()),
+            clock=steady_clock(),
             dead=give_up,
             silence=give_up_after,
         )
-        app = create_app(Site(store, service, loaded.monitors, clock, loaded.broken), access)
+        app = create_app(Site(store, service, loaded.monitors, store.now, loaded.broken), access)
         _announce(access, listening, len(loaded.monitors))
         starting.stop()
         run(app, listening, service)

@@ -1,5 +1,6 @@
 """One clock for all who share a store: the database server's, asked now and then, told on by the host's own ticking."""
 
+import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -11,6 +12,14 @@ from sqlalchemy import Connection, func, select
 
 FRESH: Final = 30.0
 """Seconds until the server is asked again; a host's ticking strays by less than a millisecond in that time."""
+
+
+def elapsed() -> float:
+    """The host's count of seconds, which never steps; on Linux with those that it was suspended for.
+
+    Elsewhere the server's time is behind by these, until it is asked again.
+    """
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,7 @@ class SharedClock:
     """
 
     def __init__(
-        self, read: Callable[[], AbstractContextManager[Connection]], seconds: Callable[[], float] = time.monotonic
+        self, read: Callable[[], AbstractContextManager[Connection]], seconds: Callable[[], float] = elapsed
     ) -> None:
         self._read, self._seconds = read, seconds
         self._last: _Reading | None = None

@@ -1,11 +1,14 @@
 """Windows: planned once, claimed by one, ended by who holds the newest token."""
 
+import sys
 import threading
 import time
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from sqlalchemy import Connection
 
 from drift.errors import StoreError
 from drift.store import LeaseLost, Outcome, Store
@@ -239,6 +242,26 @@ def test_the_time_is_the_servers_and_steps_of_the_hosts_clock_do_not_matter(post
         assert clock() - first == timedelta(seconds=FRESH - 1), "told on, not asked"
         seconds[0] += 1
         assert first < clock() < first + timedelta(seconds=FRESH - 1), "asked again"
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(sys.platform != "linux", reason="CLOCK_BOOTTIME is Linux's")
+def test_a_host_that_was_suspended_asks_the_server_anew(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Store.open(postgres_url) as store:
+        asked: list[bool] = []
+
+        def read() -> AbstractContextManager[Connection]:
+            asked.append(True)
+            return store._read()
+
+        clock, count = SharedClock(read), time.clock_gettime
+        clock()
+        clock()
+        assert len(asked) == 1
+        slept = {time.CLOCK_BOOTTIME: FRESH}
+        monkeypatch.setattr(time, "clock_gettime", lambda which: count(which) + slept.get(which, 0.0))
+        clock()
+        assert len(asked) == 2
 
 
 @pytest.mark.postgres

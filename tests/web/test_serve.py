@@ -55,6 +55,20 @@ def test_it_checks_tells_and_ends_and_does_nothing_twice(project: Path, make: An
     assert (folder / "told.jsonl").read_text(encoding="utf-8").splitlines() == told
 
 
+def test_pages_and_metrics_show_the_time_of_the_store_whatever_the_clock_of_the_signs_of_life(
+    project: Path, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asleep, shown = timedelta(hours=8), []  # for so long this host was suspended
+    monkeypatch.setattr("drift.cli.service.steady_clock", lambda: lambda: make.wall() - asleep)
+    monkeypatch.setattr("drift.web.create_app", lambda site, _access: shown.append(site.now()))
+    monkeypatch.setattr("drift.web.run", lambda *_: None)
+    before = make.wall()
+    result = CliRunner().invoke(app, ["serve", "--port", "0", "-c", str(project)], catch_exceptions=False)
+    assert result.exit_code == 0
+    (moment,) = shown
+    assert before <= moment <= make.wall()
+
+
 def test_told_to_stop_it_finishes_the_window_in_hand(project: Path, make: Any) -> None:
     folder = project.parent
     make.write_config(folder, window="1h")
