@@ -81,6 +81,7 @@ def transitions(
     now: datetime,
     *,
     overdue: bool = False,
+    news: Sequence[SegmentResult] = (),
 ) -> tuple[Transition, ...]:
     """What one window makes of every alert of its monitor.
 
@@ -97,7 +98,9 @@ def transitions(
     now : datetime
         The time of the decision.
     overdue : bool
-        The window could not be read when its turn came; nobody has heard yet what it has to say.
+        The window was not read when its turn came; nobody has heard yet what it has to say.
+    news : sequence of SegmentResult
+        Of a window that was read before: the columns that say now what they did not say then.
 
     Returns
     -------
@@ -106,8 +109,8 @@ def transitions(
         kept. Empty for a window older than the newest one decided on: a backfill of the past never turns
         what is true now. The newest window itself may be checked again (late rows, a retry). Then a verdict
         on the side that stands already is not counted a second time, and one that says the opposite is
-        decided as one more window. An overdue window that later ones have overtaken may still fire an alert
-        (it counts as one more bad window), but calms none: newer windows know better.
+        decided as one more window. What later windows have overtaken and is overdue, or news, may still fire an
+        alert (it counts as one more bad window), but calms none: newer windows know better.
 
     Notes
     -----
@@ -116,14 +119,11 @@ def transitions(
     """
     desk = _Desk(monitor, window, previous, now)
     if overtaken(window, previous):
-        told = () if isinstance(outcome, Verdict) or not overdue else outcome
-        return tuple(desk.column_turns(told, only_bad=True))
+        return tuple(desk.turns(outcome, only_bad=True) if overdue else desk.column_turns(news, only_bad=True))
+    turns = list(desk.turns(outcome))
     if isinstance(outcome, Verdict):
-        return tuple(desk.window_turns(outcome))
+        return tuple(turns)
     whole = whole_verdict(outcome)
-    turns = list(desk.window_turns(whole))
-    if whole is Verdict.OK:
-        turns += desk.column_turns(outcome)
     return (*turns, *desk.retired(outcome, {t.fingerprint for t in turns}, counted=whole is Verdict.OK))
 
 
@@ -141,9 +141,14 @@ class _Desk:
     previous: Mapping[Fingerprint, AlertState]
     now: datetime
 
-    def window_turns(self, verdict: Verdict) -> Iterator[Transition]:
+    def turns(self, outcome: Sequence[SegmentResult] | Verdict, *, only_bad: bool = False) -> Iterator[Transition]:
+        """Of the window as a whole, and of its columns where that is well."""
+        whole = outcome if isinstance(outcome, Verdict) else whole_verdict(outcome)
         for rule in window_rules(self.monitor.alerting):
-            yield self._turn("", "", verdict, rule)
+            if not only_bad or whole in rule.fires_on:
+                yield self._turn("", "", whole, rule)
+        if whole is Verdict.OK and not isinstance(outcome, Verdict):
+            yield from self.column_turns(outcome, only_bad=only_bad)
 
     def column_turns(self, segments: Sequence[SegmentResult], *, only_bad: bool = False) -> Iterator[Transition]:
         rules = column_rules(self.monitor.alerting)

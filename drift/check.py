@@ -51,6 +51,14 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """A second look at a window, which left it as it was."""
+
+    monitor: str
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A monitor of which no window could be checked, and why."""
 
@@ -67,7 +75,7 @@ def run_all(
     limit: int | None = None,
     look_back: bool = True,
     stopping: Callable[[], bool] = lambda: False,
-) -> Iterator[Checked | Failed]:
+) -> Iterator[Checked | Looked | Failed]:
     """Check the due windows (up to `limit`) of every monitor once; one that fails never stops the next."""
     for monitor in monitors:
         try:
@@ -90,11 +98,12 @@ def run_monitor(
     limit: int | None = None,
     look_back: bool = True,
     stopping: Callable[[], bool] = lambda: False,
-) -> Iterator[Checked]:
+) -> Iterator[Checked | Looked]:
     """Check every due window of a monitor once, oldest first; yields each as soon as it is stored.
 
-    With `look_back`, those of the monitor's `lookback` are due as well, after the others, where rows came since. Where
-    `stopping` says yes, no further window is begun.
+    With `look_back`, those of the monitor's `lookback` are due as well, after the others, where rows came since. A
+    window that closes while second looks are taken ends them for now: it comes first, the next time. Where `stopping`
+    says yes, none is begun.
 
     Raises
     ------
@@ -119,7 +128,11 @@ def run_monitor(
         )
     starts = [planned.window.start for planned in due]
     standards = Standards(monitor, baseline, load_past(store, monitor, min(starts), max(starts)))
+    looked = False
     for planned in due:
+        if planned.late and looked and _new_waits(store, monitor, source, now()):
+            return
+        looked = planned.late
         with turn(alone=planned.lost >= ALONE_FROM, stopping=stopping) as mine:
             claim = store.claim(planned.id, definition, worker.name, now(), LEASE) if mine else None
             if claim is None:  # another replica has it: alerts are decided in order, so later ones wait for it
@@ -129,8 +142,7 @@ def run_monitor(
             except LeaseLost as error:  # it took longer than the lease, and another replica has it by now
                 log.warning("%s", error)
                 return
-        if checked is not None:
-            yield checked
+        yield checked
 
 
 def _planned(store: Store, monitor: Monitor, now: datetime, *, look_back: bool) -> tuple[Source, Definition]:
@@ -141,25 +153,43 @@ def _planned(store: Store, monitor: Monitor, now: datetime, *, look_back: bool) 
     return source, definition
 
 
+def _new_waits(store: Store, monitor: Monitor, source: Source, now: datetime) -> bool:
+    """Whether a window that was never checked is due by now."""
+    return any(not first.late for first in store.due(plan(store, monitor, source, now), now, 1))
+
+
 def check_window(
     store: Store, source: Source, standards: Standards, claim: Claim, now: Callable[[], datetime]
-) -> Checked | None:
-    """Count, compare, decide and store one claimed window; None where a second look found nothing new."""
+) -> Checked | Looked:
+    """Count, compare, decide and store one claimed window."""
     with holding(store, claim, now):
         step("claimed")
-        found = given_up(claim) or find(source, standards, claim.window)
         if claim.late:
-            found = replace(found, before=store.results(claim.monitor, claim.window.start))
-            if found.error:
-                log.warning("window %s of %s cannot be looked at again: %s", claim.window, claim.monitor, found.error)
-            if found.error or found.nothing_new:
-                store.settle(claim)
-                return None
+            found = _second_look(store, source, standards, claim)
+        else:
+            found = given_up(claim) or find(source, standards, claim.window)
+        if found is None:
+            return Looked(claim.monitor, claim.window)
         outcome = _finish(store, standards, claim, found, now)
     standards.checked(claim.window, outcome.segments)
     checked = Checked(claim.monitor, claim.window, claim.revision, outcome)
     _log(checked)
     return checked
+
+
+def _second_look(store: Store, source: Source, standards: Standards, claim: Claim) -> Found | None:
+    """What is to be written of a window that was checked before; None where it stays as it was."""
+    before = store.results(claim.monitor, claim.window.start)
+    if not before and claim.before is not Verdict.ERROR:  # thinned out since: all of it would seem to be new
+        store.settle(claim)
+        return None
+    found = replace(given_up(claim) or find(source, standards, claim.window), before=before)
+    if found.error:
+        log.warning("window %s of %s cannot be looked at again: %s", claim.window, claim.monitor, found.error)
+    if found.error or found.nothing_new:
+        store.settle(claim, again=bool(found.error) and not found.final)
+        return None
+    return found
 
 
 def _finish(store: Store, standards: Standards, claim: Claim, found: Found, now: Callable[[], datetime]) -> Outcome:

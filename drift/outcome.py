@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from drift.alert import AlertState, Fingerprint
-from drift.alerting import overtaken, transitions
+from drift.alerting import transitions
 from drift.comparison import SegmentResult
 from drift.finding import Found, stream
 from drift.notification import make_events, make_notification
@@ -25,10 +25,15 @@ def decide_outcome(
     now: datetime,
 ) -> Outcome:
     monitor = standards.monitor
-    # Newer windows were decided on since: what this one said before has had its say already.
-    told = found.turned if claim.late and overtaken(claim.window, states) else found.results
-    overdue = claim.late or claim.before is Verdict.ERROR
-    turned = transitions(monitor, claim.window, told or Verdict.ERROR, states, now, overdue=overdue)
+    turned = transitions(
+        monitor,
+        claim.window,
+        found.results or Verdict.ERROR,
+        states,
+        now,
+        overdue=_unheard(claim, found),
+        news=found.turned if claim.late else (),
+    )
     by_column = {(part.segment, c.column): c for part in found.results for c in part.columns}
     events = make_events(turned, by_column, monitor.name, claim.window, claim.revision, found.error)
     rules = monitor.alerting
@@ -54,6 +59,13 @@ def decide_outcome(
         retry_at=now + _pause(claim) if found.error and not found.final and claim.failures < len(RETRIES) else None,
         judged=found.judged,
     )
+
+
+def _unheard(claim: Claim, found: Found) -> bool:
+    """Whether nobody has heard yet what the window has to say: it was never read, though its turn has come."""
+    if claim.asked:
+        return False
+    return claim.before is None or (claim.before is Verdict.ERROR and not found.error)
 
 
 def _pause(claim: Claim) -> timedelta:

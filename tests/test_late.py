@@ -3,6 +3,7 @@
 import logging
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,11 +16,14 @@ import polars as pl
 import pytest
 
 from drift.alert import State
-from drift.check import Checked, run_all
+from drift.check import Checked, Looked, run_all
+from drift.errors import SourceError
+from drift.keeping import thin_out
 from drift.monitor import ColumnRule, Columns, FileSource, Monitor, Reference, SqlSource
 from drift.outcome import RETRIES
 from drift.planning import backfill
 from drift.sources import open_source
+from drift.sources.files import Files
 from drift.sources.sql import Sql
 from drift.store import Claim, Store
 from drift.verdict import Threshold, Verdict
@@ -70,7 +74,7 @@ def monitor(data: Path) -> Monitor:
 def check(store: Store, monitor: Monitor, day: float, limit: int | None = None) -> list[Checked]:
     moment = START + day * DAY
     found = list(run_all(store, [monitor], worker=Worker("test"), now=lambda: moment, limit=limit))
-    assert all(isinstance(one, Checked) for one in found), found
+    assert all(isinstance(one, Checked | Looked) for one in found), found
     return [one for one in found if isinstance(one, Checked)]
 
 
@@ -188,7 +192,7 @@ def test_a_window_overtaken_by_newer_ones_tells_only_what_is_new(store: Store, m
     assert turned == {11: [], 12: [State.FIRING]}
 
 
-def test_a_second_look_that_fails_leaves_the_window_as_it_was(
+def test_a_second_look_that_fails_leaves_the_window_as_it_was_and_is_taken_again(
     store: Store, monitor: Monitor, data: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_days(data, 12)
@@ -200,11 +204,30 @@ def test_a_second_look_that_fails_leaves_the_window_as_it_was(
     assert "cannot be looked at again" in caplog.text
     caplog.clear()
     assert check(store, watching, 12.2) == []
-    assert "cannot be looked at again" not in caplog.text, "not before the source changes once more"
+    assert "cannot be looked at again" in caplog.text, "nobody knows yet what came"
     assert [(row["status"], row["verdict"]) for row in store.windows("m")] == [("done", "ok")] * 2
     data.write_bytes(good)
     add_rows(data, 11, 400, at=8.0)
     assert [one.outcome.verdict for one in check(store, watching, 12.3)] == [Verdict.DRIFT]
+
+
+def test_rows_that_came_late_are_seen_though_a_look_at_them_failed_once(
+    store: Store, table: tuple[Monitor, Path]
+) -> None:
+    monitor, path = table
+    put_days(path, range(13))
+    check(store, monitor, 13)
+    put_days(path, range(11, 12), rows=300, at=8.0, offset=timedelta(seconds=1))
+
+    def reset(*_: object) -> None:
+        raise SourceError("the connection was reset")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Sql, "count", reset)
+        assert check(store, monitor, 13.1) == []
+    (again,) = check(store, monitor, 13.2)
+    assert (days_of([again]), again.outcome.rows, again.outcome.verdict) == ([11], 500, Verdict.DRIFT)
+    assert check(store, monitor, 13.3) == []
 
 
 def test_a_second_look_that_was_killed_is_taken_up_again(store: Store, monitor: Monitor, data: Path) -> None:
@@ -316,9 +339,9 @@ def test_second_looks_keep_no_new_window_waiting_and_all_have_their_turn(
     turns: list[int] = []
     settled = store.settle
 
-    def settle(claim: Claim) -> None:
+    def settle(claim: Claim, **rest: Any) -> None:
         turns.append((claim.window.start - START) // DAY)
-        settled(claim)
+        settled(claim, **rest)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(store, "settle", settle)
@@ -331,3 +354,167 @@ def test_second_looks_keep_no_new_window_waiting_and_all_have_their_turn(
         first = days_of(check(store, watching, now, limit=1))
     assert turns[:10] == [15, 16, 17, 18, 19] * 2, "the second pass begins when the first is through"
     assert first == [20], "never checked: first of all"
+
+
+def events_of(checked: list[Checked]) -> list[tuple[int, str, State]]:
+    """Which window turned which rule to what."""
+    return [
+        (day, e.transition.fingerprint.rule, e.transition.after.state)
+        for day, one in zip(days_of(checked), checked, strict=True)
+        for e in one.outcome.events
+    ]
+
+
+def count_of_files(monkeypatch: pytest.MonkeyPatch, instead: Callable[[Callable[[], Any], Window], Any]) -> None:
+    """Have `instead` called with the counting of a window, and the window, where files are counted."""
+    whole = Files.count
+    monkeypatch.setattr(Files, "count", lambda self, *rest: instead(lambda: whole(self, *rest), rest[1]))
+
+
+def test_a_window_that_closes_while_second_looks_are_taken_waits_for_one_at_most(
+    store: Store, monitor: Monitor, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_days(data, 40)
+    watching = replace(monitor, lookback=5 * DAY)
+    check(store, watching, 20)
+    os.utime(data, (9, 9))
+    clock = [START + 20 * DAY]
+    counted: list[int] = []
+
+    def slowly(count: Callable[[], Any], window: Window) -> Any:
+        counted.append((window.start - START) // DAY)
+        clock[0] += 0.4 * DAY if counted[-1] < 20 else timedelta(0)
+        return count()
+
+    count_of_files(monkeypatch, slowly)
+    rounds: list[list[int]] = []
+    while not rounds or rounds[-1]:
+        before = len(counted)
+        list(run_all(store, [watching], worker=Worker("test"), now=lambda: clock[0], look_back=not rounds))
+        rounds.append(counted[before:])
+    assert rounds == [[15, 16, 17], [20, 18, 19], [21], []]
+
+
+def test_second_looks_that_take_longer_than_a_window_come_to_an_end(
+    store: Store, monitor: Monitor, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_days(data, 40)
+    watching = replace(monitor, lookback=3 * DAY)
+    check(store, watching, 20)
+    os.utime(data, (9, 9))
+    clock = [START + 20 * DAY]
+    looked = []
+
+    def slowly(count: Callable[[], Any], window: Window) -> Any:
+        clock[0] += 1.1 * DAY if window.start < START + 20 * DAY else timedelta(0)
+        return count()
+
+    count_of_files(monkeypatch, slowly)
+    for number in range(4):
+        found = run_all(store, [watching], worker=Worker("test"), now=lambda: clock[0], look_back=not number)
+        looked.append([(one.window.start - START) // DAY for one in found if isinstance(one, Looked)])
+    assert looked == [[17], [18], [19], []]
+
+
+def test_what_was_thinned_out_is_neither_looked_at_again_nor_told_again(
+    store: Store, monitor: Monitor, data: Path
+) -> None:
+    write_days(data, 20, moved=frozenset({16}))
+    watching = replace(monitor, lookback=9 * DAY, keep=3 * DAY, end=START + 20 * DAY)
+    assert (16, "drift", State.FIRING) in events_of(check(store, watching, 20))
+    definition = store.find("m")
+    assert definition is not None
+    waiting = next(one for one in store.ended_since(definition.monitor_id, START) if one.window.start.day == 17)
+    assert store.look_again({waiting.id: "else"}, START + 20 * DAY) == 1, "the one that drifted, thinned out by then"
+    assert thin_out(store, [watching], START + 20 * DAY) == 7
+    assert check(store, watching, 20) == []
+    data.touch()
+    assert {one.window.start for one in store.ended_since(definition.monitor_id, START)} == {
+        START + day * DAY for day in range(17, 20)
+    }
+    assert check(store, watching, 20.1) == []
+    assert {row["revision"] for row in store.windows("m")} == {1}
+
+
+def test_a_window_that_newer_ones_overtook_before_its_first_check_still_tells_its_drift(
+    store: Store, monitor: Monitor, data: Path
+) -> None:
+    """The delay was shortened: those planned before still wait for as long as they were to."""
+    write_days(data, 16, moved=frozenset({11}))
+    slow = replace(monitor, delay=2 * DAY, document={"name": "m", "delay": 2})
+    assert check(store, slow, 12) == []
+    assert days_of(check(store, monitor, 13)) == [10, 12]
+    found = check(store, monitor, 14.5)
+    assert days_of(found) == [11, 13]
+    assert events_of(found) == [(11, "drift", State.FIRING), (13, "drift", State.RESOLVED)]
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_backfill_of_what_was_never_checked_tells_nobody_of_the_past(
+    store: Store, monitor: Monitor, data: Path, monkeypatch: pytest.MonkeyPatch, readable: bool
+) -> None:
+    write_days(data, 20, moved=frozenset({11}))
+    late = replace(monitor, start=START + 14 * DAY)
+    check(store, late, 20)
+    assert backfill(store, late, open_source(late), START + 10 * DAY, START + 13 * DAY, START + 20 * DAY) == 3
+    if not readable:
+
+        def refused(_: object, window: Window) -> None:
+            raise SourceError(f"no connection for {window}")
+
+        with pytest.MonkeyPatch.context() as patched:
+            count_of_files(patched, refused)
+            assert events_of(check(store, late, 20)) == []
+    found = check(store, late, 20.01)
+    assert [one.outcome.verdict for one in found] == [Verdict.OK, Verdict.DRIFT, Verdict.OK]
+    assert events_of(found) == []
+
+
+def test_a_window_without_rows_is_told_though_newer_ones_were_read_before(
+    store: Store, monitor: Monitor, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drift.outcome.RETRIES", (1.5 * DAY,))  # as two hours are where windows are of an hour
+    write_days(data, 16)
+    gap = (pl.col("ts") >= START + 11 * DAY) & (pl.col("ts") < START + 12 * DAY)
+    pl.read_parquet(data).filter(~gap).write_parquet(data)
+    check(store, monitor, 11)
+    good = data.read_bytes()
+    data.write_bytes(b"")
+    assert events_of(check(store, monitor, 12)) == [(11, "error", State.FIRING)]
+    data.write_bytes(good)
+    assert events_of(check(store, monitor, 13)) == [(12, "error", State.RESOLVED)]
+    assert events_of(check(store, monitor, 13.5)) == [(11, "no_data", State.FIRING)]
+    assert events_of(check(store, monitor, 14)) == [(13, "no_data", State.RESOLVED)]
+
+
+def test_what_waits_for_a_second_look_or_a_retry_is_checked_by_a_backfill(
+    store: Store, monitor: Monitor, data: Path
+) -> None:
+    write_days(data, 13)
+    check(store, monitor, 12)
+    definition = store.find("m")
+    assert definition is not None
+    good = data.read_bytes()
+    data.write_bytes(b"")
+    one = replace(monitor, end=START + 13 * DAY)
+    assert [c.outcome.verdict for c in check(store, one, 13)] == [Verdict.ERROR]
+    data.write_bytes(good)
+    first = store.ended_since(definition.monitor_id, START)[0]
+    now = START + 13 * DAY
+    assert store.look_again({first.id: "else"}, now) == 1
+    assert backfill(store, one, open_source(one), START + 10 * DAY, START + 13 * DAY, now) == 3
+    assert [(row["revision"], row["status"]) for row in store.windows("m")] == [(1, "due")] * 3
+    assert days_of(check(store, one, 13)) == [10, 11, 12]
+    assert [row["revision"] for row in store.windows("m")] == [2] * 3
+
+
+def test_what_a_backfill_asked_for_is_not_skipped(store: Store, monitor: Monitor, data: Path) -> None:
+    write_days(data, 50)
+    bound = replace(monitor, catch_up=7 * DAY)
+    check(store, bound, 42)
+    skipped = starts(store, "skipped")
+    assert skipped == list(range(10, 34))
+    assert backfill(store, bound, open_source(bound), START + 12 * DAY, START + 30 * DAY, START + 42 * DAY) == 18
+    assert days_of(check(store, bound, 42, limit=3)) == [12, 13, 14]
+    assert days_of(check(store, bound, 50)) == [*range(15, 30), *range(42, 50)]
+    assert starts(store, "skipped") == [10, 11, *range(30, 34)]

@@ -111,13 +111,25 @@ def _monitor(section: MonitorSection, name: str, folder: Path, written: Mapping[
 
 
 def _check_keep(built: Monitor, told: Places) -> None:
-    """What a reference that moves is made of must not be dropped before it is used."""
+    """What is looked at again, or makes a reference that moves, must not be dropped before."""
+    least = built.lookback + built.period.length
+    if built.keep is not None and built.lookback and built.keep < least:
+        told.refuse(
+            ("keep",),
+            f"windows are looked at again until {built.lookback} after their end (lookback), and would by then have "
+            f"nothing left to be compared with; got {built.keep}: keep at least {_days(least)}d, or look back less",
+        )
     if built.keep is not None and built.reference.moves and built.keep < (needed := built.memory + built.period.length):
         told.refuse(
             ("keep",),
             f"the reference looks back {built.memory.days} days, at windows that would be dropped by then: keep at "
-            f"least {-(-needed // timedelta(days=1))}d, better much more, since windows that drifted are passed over",
+            f"least {_days(needed)}d, better much more, since windows that drifted are passed over",
         )
+
+
+def _days(length: timedelta) -> int:
+    """Whole days that hold it."""
+    return -(-length // timedelta(days=1))
 
 
 def _source(given: SourceSection, folder: Path) -> SourceSpec:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from drift.check import Checked, Failed
+from drift.check import Checked, Failed, Looked
 from drift.monitor import Monitor
 from drift.verdict import Verdict
 
@@ -54,7 +54,7 @@ class Rounds:
     """
 
     def __init__(
-        self, check: Callable[[Monitor], Iterator[Checked | Failed]], stopping: Callable[[], bool], places: int
+        self, check: Callable[[Monitor], Iterator[Checked | Looked | Failed]], stopping: Callable[[], bool], places: int
     ) -> None:
         self._check, self._stopping, self._places = check, stopping, places
         self._news: queue.SimpleQueue[Round] = queue.SimpleQueue()
@@ -115,7 +115,7 @@ class Rounds:
             one.alive = time.monotonic()
             if isinstance(found, Failed):
                 problem = found.message
-            elif found.outcome.verdict is Verdict.ERROR:
+            elif isinstance(found, Checked) and found.outcome.verdict is Verdict.ERROR:
                 problem = found.outcome.message
             if self._stopping():  # the rest stays due
                 one.cut = True

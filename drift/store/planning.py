@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, not_, null, or_, select, update
 
 from drift.store.interning import insert_new
 from drift.store.records import Claim, Definition, Ended, Held, LeaseLost, PlannedWindow
@@ -14,10 +14,11 @@ from drift.window import Window
 Planned = Sequence[tuple[Window, datetime]]
 CHECK = "check"
 LATE = "late"
+BACKFILL = "backfill"  # asked for by hand and never checked before: never skipped, and no news where it is of the past
 GIVEN_UP = "given_up"  # stands in a revision's source: nothing was read of the window, and no second look is taken
 
 
-def plan(connection: Connection, definition: Definition, windows: Planned, kind: str) -> int:
+def plan(connection: Connection, definition: Definition, windows: Planned, kind: str, cause: str | None = None) -> int:
     """Insert the windows that are not there yet; gives their number."""
     rows = [
         {
@@ -32,6 +33,7 @@ def plan(connection: Connection, definition: Definition, windows: Planned, kind:
             "attempts": 0,
             "token": 0,
             "revision": 0,
+            "cause": cause,
         }
         for interval, due_at in windows
     ]
@@ -41,8 +43,13 @@ def plan(connection: Connection, definition: Definition, windows: Planned, kind:
 
 
 def plan_again(connection: Connection, definition: Definition, windows: Planned) -> int:
-    """Insert the missing ones and make finished and failed ones due again; gives the number of both."""
+    """Insert the missing ones and make all others due that no worker has in hand; gives the number of both.
+
+    Those that wait for a second look or a retry are among them: they are asked for now, and with whatever rules hold.
+    """
     again = 0
+    of_its_own = and_(window.c.status == "due", window.c.cause.is_distinct_from(BACKFILL))
+    cause = case((and_(window.c.revision == 0, not_(of_its_own)), BACKFILL), else_=null())
     for interval, due_at in windows:
         again += connection.execute(
             update(window)
@@ -51,21 +58,22 @@ def plan_again(connection: Connection, definition: Definition, windows: Planned)
                 window.c.start_at == interval.start,
                 window.c.end_at == interval.end,
                 window.c.kind == CHECK,
-                window.c.status.in_(["done", "failed", "skipped"]),
+                window.c.status.in_(["due", "done", "failed", "skipped"]),
             )
-            .values(status="due", due_at=due_at, next_attempt_at=due_at, attempts=0, last_error=None, cause=None)
+            .values(status="due", due_at=due_at, next_attempt_at=due_at, attempts=0, last_error=None, cause=cause)
         ).rowcount
-    return again + plan(connection, definition, windows, CHECK)
+    return again + plan(connection, definition, windows, CHECK, BACKFILL)
 
 
 def overdue(monitor_id: int, before: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Which windows were due before an instant and nobody ever began."""
+    """Which windows were due before an instant and nobody ever began, nor asked for."""
     return (
         window.c.monitor_id == monitor_id,
         window.c.status == "due",
         window.c.due_at < before,
         window.c.attempts == 0,
         window.c.revision == 0,
+        window.c.cause.is_distinct_from(BACKFILL),
     )
 
 
@@ -81,11 +89,16 @@ def skip(connection: Connection, monitor_id: int, before: datetime, reason: str)
 
 
 def ended_since(connection: Connection, monitor_id: int, since: datetime) -> list[Ended]:
-    """Checked windows that ended after an instant, oldest first, with what their source looked like; none given up."""
+    """Checked windows that ended after an instant, oldest first, with what their source looked like.
+
+    None that was given up, nor any that was thinned out: there is nothing to hold a second look against.
+    """
+    kept = or_(monitor.c.thinned_until.is_(None), window.c.start_at > monitor.c.thinned_until)
     query = (
         select(window.c.id, window.c.start_at, window.c.end_at, window.c.seen, revision.c.source, revision.c.rows)
         .join(revision, (revision.c.window_id == window.c.id) & (revision.c.number == window.c.revision))
-        .where(window.c.monitor_id == monitor_id, window.c.status == "done", window.c.end_at > since)
+        .join(monitor, monitor.c.id == window.c.monitor_id)
+        .where(window.c.monitor_id == monitor_id, window.c.status == "done", window.c.end_at > since, kept)
         .order_by(window.c.start_at)
     )
     return [
@@ -146,6 +159,7 @@ def due(connection: Connection, monitor_id: int, now: datetime, limit: int | Non
             kind=row.kind,
             due_at=row.due_at,
             attempts=row.attempts,
+            late=row.cause == LATE,
             lost=_lost(connection, row),
         )
         for row in connection.execute(query).all()
@@ -257,6 +271,7 @@ def _claim(connection: Connection, row: Row[tuple[object, ...]], definition: Def
         revision=row.revision + 1,
         before=None if before is None else Verdict(before),
         late=row.cause == LATE,
+        asked=row.cause == BACKFILL,
         failures=_failures(connection, row, row.attempts - 1),
     )
 

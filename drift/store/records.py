@@ -148,6 +148,8 @@ class PlannedWindow:
         When it became due.
     attempts : int
         How often it was begun.
+    late : bool
+        It was checked before, and waits for a second look.
     lost : int
         How many of its attempts came to no end: the lease ran out, or the worker was found dead.
     """
@@ -157,6 +159,7 @@ class PlannedWindow:
     kind: str
     due_at: datetime
     attempts: int
+    late: bool = False
     lost: int = 0
 
 
@@ -233,6 +236,8 @@ class Claim:
         Of the newest revision there is; None where this is the first.
     late : bool
         It was checked before, and its source has changed since: a revision is due only where it has other rows.
+    asked : bool
+        It was asked for by hand (`drift backfill`) before it was ever checked.
     failures : int
         How many attempts before this one ended with an `error` verdict.
     """
@@ -248,6 +253,7 @@ class Claim:
     revision: int
     before: Verdict | None = None
     late: bool = False
+    asked: bool = False
     failures: int = 0
 
     @property

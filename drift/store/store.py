@@ -75,12 +75,12 @@ class Store(Reader):
         windows: Sequence[tuple[Window, datetime]],
         now: datetime,  # noqa: ARG002 - of the interface: nothing here depends on it yet
     ) -> int:
-        """Plan windows, and make finished and failed ones due again: they get a new revision.
+        """Plan windows by hand, and make all of them due that no worker has in hand: those checked get a new revision.
 
         Returns
         -------
         int
-            How many windows became due by this.
+            How many windows are due by this.
         """
         with self._write() as connection:
             return planning.plan_again(connection, definition, windows)
@@ -153,8 +153,15 @@ class Store(Reader):
                 if not planning.written(connection, claim):
                     raise
 
-    def settle(self, claim: Claim) -> None:
+    def settle(self, claim: Claim, *, again: bool = False) -> None:
         """End a claim that leaves its window as it was checked before.
+
+        Parameters
+        ----------
+        claim : Claim
+            The claim.
+        again : bool
+            The second look came to nothing: as far as the store knows, none was taken at what its source looks like.
 
         Raises
         ------
@@ -162,7 +169,7 @@ class Store(Reader):
             Where another worker claimed the window since.
         """
         with self._write() as connection:
-            planning.let_go(connection, claim, "done", cause=None)
+            planning.let_go(connection, claim, "done", cause=None, **({"seen": None} if again else {}))
 
     def release(self, claim: Claim) -> None:
         """Give an interrupted window back at once; the attempt does not count.

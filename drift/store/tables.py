@@ -143,8 +143,8 @@ window = Table(
     _count("token"),  # grows with each claim: a worker that lost its lease cannot write
     Column("last_error", Words),
     _count("revision"),  # the newest one's number; 0 before the first
-    Column("cause", Words),  # why a checked window is due again: `late` rows; null otherwise
-    Column("seen", Words),  # digest of the source when a second look last found nothing new
+    Column("cause", Words),  # why it is due: `late` rows, a `backfill` of what was never checked; else null
+    Column("seen", Words),  # digest of the source when a second look was taken last
     UniqueConstraint("monitor_id", "definition_id", "start_at", "kind"),
     # Two processes with different definitions of one monitor must not check a window twice either.
     UniqueConstraint("monitor_id", "start_at", "end_at", "kind"),

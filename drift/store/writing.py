@@ -11,7 +11,7 @@ from drift.comparison import ColumnResult
 from drift.errors import StoreError
 from drift.steps import step
 from drift.store.interning import AxisBook, MethodKey, column_ids, method_ids, method_key
-from drift.store.planning import let_go
+from drift.store.planning import BACKFILL, let_go
 from drift.store.profiles import write_profiles
 from drift.store.records import AlertsMoved, Claim, Event, Outcome
 from drift.store.retention import reopen
@@ -35,6 +35,8 @@ def finish(connection: Connection, book: AxisBook, claim: Claim, outcome: Outcom
     if outcome.retry_at is None:
         let_go(connection, claim, "done", **ended)
     else:
+        if claim.asked:  # so it remains until it is read: what it says then is no more news than it is now
+            ended["cause"] = BACKFILL
         let_go(connection, claim, "due", next_attempt_at=outcome.retry_at, **ended)
     step("ending")
     # One outcome of a monitor at a time (SQLite has one writer anyway): alerts and names are then ours alone.

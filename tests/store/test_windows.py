@@ -307,13 +307,16 @@ def test_an_interrupted_window_is_due_at_once_and_its_attempt_does_not_count(sto
     assert again.attempts == 0
 
 
-def test_planning_again_makes_finished_windows_due_and_inserts_missing_ones(store: Store) -> None:
+def test_planning_again_makes_windows_due_and_inserts_missing_ones(store: Store) -> None:
     old = defined(store)
     store.finish(claimed(store, old, 1), NOTHING, NOW)
     new = defined(store, metric="psi")
     assert store.plan_again(new, WEEK[:3], NOW) == 3
     assert [w.window for w in store.due(new, NOW)] == [day(0), day(1), day(2)]
-    assert store.plan_again(new, WEEK[:3], NOW) == 0
+    later = [(window, NOW + MINUTE) for window, _ in WEEK[:3]]
+    assert store.plan_again(new, later, NOW) == 3, "what waits is asked for as well"
+    assert [w.due_at for w in store.due(new, NOW + MINUTE)] == [NOW + MINUTE] * 3
+    assert store.plan_again(new, WEEK[:3], NOW) == 3
     claim = store.claim(store.due(new, NOW)[1].id, new, "me", NOW, MINUTE)
     assert claim is not None
     assert claim.revision == 2
