@@ -1,6 +1,7 @@
 """`drift alerts resend`: a message that was given up is sent, once its receiver takes it."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -102,6 +103,16 @@ def test_a_message_that_was_refused_is_sent_once_its_receiver_takes_it(
     assert one["id"] == first["id"]
     assert "0 deliveries are due again" in drift("alerts", "resend").stdout
     assert json.loads(drift("doctor", "--json").stdout)["works"] is True
+
+
+def test_the_page_on_webhooks_tells_the_keys_of_a_message(drift: Run, project: Path, receiver: Receiver) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "webhook.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```json\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE)
+    drift("run")
+    told, (sent,) = json.loads(block), receiver.told
+    assert (list(told), list(told["window"])) == (list(sent), list(sent["window"]))
+    assert list(told["events"][0]) == list(sent["events"][0])
+    assert list(told["events"][0]["bins"][0]) == list(sent["events"][0]["bins"][0])
 
 
 def test_what_is_due_again_is_told_and_a_channel_that_is_not_configured_is_refused(drift: Run, project: Path) -> None:
