@@ -156,6 +156,37 @@ def test_a_window_of_the_past_turns_nothing(make: SimpleNamespace) -> None:
 
 
 @pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        ({"x": V.DRIFT, "y": V.OK}, {("x", "drift"): "firing"}),
+        ({"x": V.NO_DATA, "y": V.NO_DATA}, {("", "no_data"): "firing"}),
+        ({"x": V.ERROR, "y": V.ERROR}, {("", "error"): "firing"}),
+        (V.ERROR, {("", "error"): "firing"}),
+        ({"x": V.OK, "y": V.OK}, {}),
+    ],
+)
+def test_what_nobody_has_heard_of_an_overtaken_window_may_fire_and_calms_nothing(
+    make: SimpleNamespace, outcome: object, expected: dict[tuple[str, str], str]
+) -> None:
+    monitor = make.monitor()
+    standing = after(transitions(monitor, make.day(9), [make.segment({"x": V.OK, "y": V.DRIFT})], {}, make.T0))
+    said = [make.segment(outcome)] if isinstance(outcome, dict) else outcome
+    turns = transitions(monitor, make.day(5), said, standing, make.T0, overdue=True)
+    assert {(column, rule): state for (column, _, rule), state in told(turns).items()} == expected
+    assert {t.after.last_window for t in turns} <= {make.day(9).start}
+    assert transitions(monitor, make.day(5), said, standing, make.T0) == ()
+
+
+def test_of_an_overtaken_window_only_what_is_news_may_fire(make: SimpleNamespace) -> None:
+    monitor = make.monitor()
+    standing = after(transitions(monitor, make.day(9), [make.segment({"x": V.OK, "y": V.OK})], {}, make.T0))
+    now, news = make.segment({"x": V.DRIFT, "y": V.DRIFT}), make.segment({"y": V.DRIFT})
+    assert told(transitions(monitor, make.day(5), [now], standing, make.T0, news=[news])) == {
+        ("y", "", "drift"): "firing"
+    }
+
+
+@pytest.mark.parametrize(
     ("before", "first", "again", "expected"),
     [
         ([], V.DRIFT, V.DRIFT, "pending"),  # for=2: the same window is not two

@@ -46,6 +46,15 @@ def test_windows_that_a_reference_is_made_of_are_kept(loaded, errors, monitor, r
     assert loaded(monitor + "    keep: 1d\n").monitors["m"].keep == DAY  # a frozen one is kept for ever
 
 
+def test_windows_that_are_looked_at_again_are_kept(loaded, errors, monitor):
+    text = monitor + "    lookback: 36h\n"
+    assert loaded(text + "    keep: 3d\n").monitors["m"].keep == 3 * DAY
+    (told,) = errors(text + "    keep: 2d\n")
+    assert told.startswith("8: monitors.m.keep: ")
+    assert "1 day, 12:00:00 after their end (lookback)" in told
+    assert "got 2 days, 0:00:00: keep at least 3d, or look back less" in told
+
+
 @pytest.mark.parametrize(
     ("season", "window"),
     [("1w", "15m"), ("1w", "1h"), ("1w", "7h"), ("1w", "1d"), ("5w", "5d"), ("4w", "2w"), ("1y", "1w"), ("1y", "1h")],
