@@ -1,7 +1,7 @@
 """What every command on monitors begins with: the configuration, the store, the monitors asked for."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from drift.channels import Channel
     from drift.config import Config
     from drift.monitor import Monitor
-    from drift.store import Store
+    from drift.sources import Source
+    from drift.store import Baseline, Store
 
 
 def load_config(path: Path, *, strict: bool = False) -> "Config":
@@ -89,21 +90,86 @@ class Look:
     problem: str = ""
 
 
-def look_at(monitor: "Monitor") -> Look:
-    """Is the source there, and does it hold what the monitor names?"""
+def frozen_references(config: "Config") -> "dict[str, Baseline | None]":
+    """The frozen reference of each monitor; None for one that the next run freezes.
+
+    Raises
+    ------
+    StoreError
+        Where the store cannot be asked. One that is not there yet holds none.
+    """
+    from drift.baseline import current_baseline
+    from drift.store import Store
+    from drift.store.engine import parse_url, sqlite_path
+
+    path = sqlite_path(parse_url(config.store))
+    if path is not None and not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where it may not look
+        return dict.fromkeys(config.monitors)
+    with Store.open(config.store, create=False) as store:
+        known = {one.name: (one, store.find(one.name)) for one in config.monitors.values()}
+        return {
+            name: None if definition is None else current_baseline(store, one, definition.monitor_id)
+            for name, (one, definition) in known.items()
+        }
+
+
+def look_at(monitor: "Monitor", frozen: "Mapping[str, Baseline | None]") -> Look:
+    """Is the source there, does it hold what the monitor names, and has the reference rows?
+
+    Parameters
+    ----------
+    monitor : Monitor
+        Which one.
+    frozen : mapping of str to Baseline or None
+        As `frozen_references` gives it; empty where the store cannot be asked.
+    """
     from drift.sources import open_reference, open_source
 
     try:
         source = open_source(monitor)
         available, span = source.columns(), source.span()
         known = set(open_reference(monitor).columns())
+        watched = monitor.columns.watched(available)
+        if absent := [name for name in watched if name not in known]:
+            told = f"columns not in the reference's data: {', '.join(absent)}; there are {', '.join(sorted(known))}"
+        elif span is None:
+            told = f"no row has a {monitor.timestamp}"
+        elif (baseline := frozen.get(monitor.name)) is not None:
+            told = _gone(baseline, available)
+        elif monitor.name in frozen:
+            told = _without_rows(monitor, source, span)
+        else:
+            told = ""
     except DriftError as error:
         return Look(problem=str(error))
-    watched = monitor.columns.watched(available)
-    if absent := [name for name in watched if name not in known]:
-        told = f"columns not in the reference's data: {', '.join(absent)}; there are {', '.join(sorted(known))}"
-        return Look(len(watched), span, told)
-    return Look(len(watched), span, "" if span else f"no row has a {monitor.timestamp}")
+    return Look(len(watched), span, told)
+
+
+def _gone(baseline: "Baseline", available: "Sequence[str]") -> str:
+    """Columns that the frozen reference has and the source no longer."""
+    gone = sorted(set(baseline.profiles[""]) - set(available))
+    if not gone:
+        return ""
+    return (
+        f"columns of the frozen reference that the source no longer has: {', '.join(gone)}; every window will say so "
+        "(schema_error): bring them back, or name them under columns: exclude, which freezes the reference anew"
+    )
+
+
+def _without_rows(monitor: "Monitor", source: "Source", span: tuple[datetime, datetime]) -> str:
+    """Whether the stretch that the next run is to freeze is empty: no source reads more for that than timestamps."""
+    from drift.window import format_instant
+
+    stretch = monitor.stretch(span)
+    if stretch is None:
+        return ""
+    if stretch.start <= span[1] and span[0] < stretch.end:
+        counted = source.rows_of([stretch])
+        rows = source.count({}, stretch, (), ())[""].rows if counted is None else counted[0]
+        if rows:
+            return ""
+    first, last = map(format_instant, span)
+    return f"the reference ({stretch}) holds no rows; the data spans {first} to {last}"
 
 
 def instant(moment: datetime | None, monitor: "Monitor") -> datetime | None:

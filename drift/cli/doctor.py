@@ -1,15 +1,17 @@
 """What `drift doctor` looks at, each part by itself: one that fails hides no other. It writes and sends nothing."""
 
+import os
 import platform
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from drift.cli.context import look_at
+from drift.cli.context import frozen_references, look_at
+from drift.cli.waiting import told_retries
 from drift.errors import ConfigError, DriftError
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
     from drift.config import ChannelSpec, Config
     from drift.monitor import Monitor
+    from drift.store import Baseline, Store
+    from drift.store.standing import Stand
 
 LIBRARIES: Final = (
     "numpy",
@@ -40,6 +44,7 @@ CLOCKS_APART: Final = timedelta(seconds=30)
 """Beyond that, this host plans windows noticeably too early or too late by the database's clock."""
 SPARE: Final = 256 * 2**20
 """Bytes that must be free beside a SQLite store; as many as it has itself where that is more (a migration copies)."""
+EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 COLUMN_WINDOW: Final = 650
 """Bytes that a column of a window takes in the store, at most of what was measured (docs/scale.md)."""
 
@@ -51,7 +56,7 @@ class Finding:
     Parameters
     ----------
     part : str
-        `configuration`, `store`, `writes`, `clock`, `disk`, `monitor`, `channel` or `deliveries`.
+        `configuration`, `store`, `writes`, `clock`, `disk`, `monitor`, `windows`, `alerts`, `channel` or `deliveries`.
     name : str
         Which one.
     works : bool
@@ -104,22 +109,35 @@ def examine(path: Path, environ: Mapping[str, str], now: Callable[[], datetime])
     told = "; ".join([f"{len(config.monitors)} monitors, {len(config.channels)} channels", *config.warnings])
     found = [Finding("configuration", str(path), works=True, message=told), *_store(config, now)]
     found += [Finding("monitor", name, works=False, message=why) for name, why in config.broken.items()]
-    found += [_monitor(one, now()) for one in config.monitors.values()]
+    frozen = _frozen(config)
+    found += [_monitor(one, frozen, now()) for one in config.monitors.values()] + _windows(config)
     return found + [_channel(spec) for spec in config.channels.values()] + _deliveries(config)
+
+
+def _frozen(config: "Config") -> "Mapping[str, Baseline | None]":
+    try:
+        return frozen_references(config)
+    except DriftError:  # the finding on the store has said it
+        return {}
 
 
 def _store(config: "Config", now: Callable[[], datetime]) -> list[Finding]:
     from drift.store.engine import describe, make_engine, parse_url, sqlite_path
     from drift.store.migrate import check, current, head
+    from drift.store.permissions import obstacle
 
     name, disk = "store", list[Finding]()
     try:
         url = parse_url(config.store)
         name, file = describe(url), sqlite_path(url)
-        if file is not None and file.parent.is_dir():
-            disk = [_disk(name, file)]
-            if not file.exists():
-                return [Finding("store", name, works=True, message="not there yet; `drift run` makes it"), *disk]
+        if file is not None and not os.path.exists(file):  # noqa: PTH110 - Path.exists raises where it may not look
+            if amiss := obstacle(file):
+                return [Finding("store", name, works=False, message=f"not there yet; {amiss}")]
+            return [
+                Finding("store", name, works=True, message="not there yet; `drift run` makes it"),
+                _disk(name, file),
+            ]
+        disk = [] if file is None else [_disk(name, file)]
         problems = check(config.store)
         schema = {"schema": current(config.store), "newest": head()}
         told = "; ".join(problems) or f"schema {head()}"
@@ -189,10 +207,10 @@ def _disk(name: str, file: Path) -> Finding:
     return Finding("disk", name, free >= needed, message, {"free_bytes": free, "store_bytes": size})
 
 
-def _monitor(monitor: "Monitor", now: datetime) -> Finding:
+def _monitor(monitor: "Monitor", frozen: "Mapping[str, Baseline | None]", now: datetime) -> Finding:
     from drift.window import format_instant
 
-    found = look_at(monitor)
+    found = look_at(monitor, frozen)
     if found.problem or found.span is None:
         return Finding("monitor", monitor.name, works=False, message=found.problem)
     first, last = map(format_instant, found.span)
@@ -205,9 +223,11 @@ def _monitor(monitor: "Monitor", now: datetime) -> Finding:
 
 def _kept(monitor: "Monitor", columns: int) -> tuple[str, dict[str, object]]:
     """What `keep` does to the store: for a person, and for a program. Arithmetic alone: nothing is read."""
+    from drift.window import format_duration
+
     if monitor.keep is not None:
         seconds = monitor.keep.total_seconds()
-        return f"histograms and scores are kept for {_duration(monitor.keep)}", {"keep_seconds": seconds}
+        return f"histograms and scores are kept for {format_duration(monitor.keep)}", {"keep_seconds": seconds}
     daily = columns * COLUMN_WINDOW * (timedelta(days=1) / monitor.period.length)
     each = ", and for each segment as much again" if monitor.segments else ""
     return (
@@ -224,7 +244,7 @@ def _age(age: timedelta) -> str:
 def _duration(span: timedelta) -> str:
     hours, seconds = divmod(span.seconds, 3600)
     if span.days:
-        return f"{span.days} d {hours} h"
+        return f"{span.days} d {hours} h" if hours else f"{span.days} d"
     return f"{hours} h {seconds // 60} min" if hours else f"{seconds // 60} min"
 
 
@@ -234,6 +254,40 @@ def _bytes(number: float) -> str:
             return f"{number:.0f} {unit}"
         number /= 1024
     return f"{number:.1f} GiB"
+
+
+def _windows(config: "Config") -> list[Finding]:
+    """Windows of the monitors that could not be checked, and what fires, where there is a store to ask."""
+    from drift.store import Store
+
+    try:
+        with Store.open(config.store, create=False) as store:
+            stands = [one for one in store.standings(store.now()) if one.monitor in config.monitors]
+            return [finding for one in stands for finding in (_unchecked(store, one), *_firing(store, one.monitor))]
+    except DriftError:  # the finding on the store has said it
+        return []
+
+
+def _unchecked(store: "Store", stand: "Stand") -> Finding:
+    """A monitor works where its newest window could be checked and none waits for another attempt."""
+    retries, errors = store.retries(stand.monitor, EVER), stand.verdicts["error"]
+    told = f"{stand.verdicts.total()} checked, {stand.overdue} due"
+    if retries:
+        told += f"; {told_retries(stand.monitor, retries)}"
+    if stands := errors - len(retries):
+        told += f"; {stands} stay in error (`drift windows` names them): `drift backfill` checks them again"
+    works = not retries and (stand.last or {}).get("verdict") != "error"
+    details = {"checked": stand.verdicts.total(), "due": stand.overdue, "error": errors, "retries": len(retries)}
+    return Finding("windows", stand.monitor, works, told, details)
+
+
+def _firing(store: "Store", monitor: str) -> list[Finding]:
+    """What fires is no defect of drift, and is told all the same."""
+    found = store.alerts(monitor=monitor, state="firing")
+    if not found:
+        return []
+    told = f"{len(found)} firing, since {min(row['since'] for row in found)}: `drift alerts list` names them"
+    return [Finding("alerts", monitor, works=True, message=told, details={"firing": len(found)})]
 
 
 def _deliveries(config: "Config") -> list[Finding]:

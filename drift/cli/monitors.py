@@ -1,12 +1,12 @@
 """Commands that check: validate, plan, run, backfill."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import typer
 
-from drift.cli.context import chosen, instant, load_config, look_at, open_channels, open_store
+from drift.cli.context import chosen, frozen_references, instant, load_config, look_at, open_channels, open_store
 from drift.cli.options import DEFAULT_CONFIG, SHOWN, AsJson, ConfigFile, Fail, FailOn, Limit, MonitorName, Since, Until
 from drift.cli.output import (
     OK,
@@ -24,10 +24,12 @@ from drift.cli.waiting import deliver, minute, tell_held, tell_retries, told_ret
 from drift.errors import ConfigError, DriftError, InputError, StoreError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from drift.check import Checked, Failed, Looked
     from drift.config import Config
     from drift.monitor import Monitor
-    from drift.store import Store
+    from drift.store import Baseline, Store
     from drift.window import Window
 
 
@@ -37,32 +39,49 @@ def now() -> datetime:
 
 
 def validate(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Is the configuration sound, and are its sources there?"""
+    """Is the configuration sound, and are its sources there? Writes nothing."""
     from drift.config import explain_reference
-    from drift.store.engine import describe, parse_url
 
     loaded = load_config(config, strict=True)
     open_channels(loaded)
-    try:
-        store = describe(parse_url(loaded.store))
-    except StoreError as error:
-        raise ConfigError(f"{config}: store: {error}") from error
-    rows = [_source_row(monitor) for monitor in loaded.monitors.values()]
+    store, amiss, frozen = _look_at_store(config, loaded)
+    rows = [_source_row(monitor, frozen) for monitor in loaded.monitors.values()]
     keys = ("monitor", "source", "columns", "timestamp", "window", "problem")
     if as_json:
-        print_json({"version": 1, "monitors": [dict(zip(keys, row, strict=True)) for row in rows]})
+        told = {"url": store, "problem": amiss}
+        print_json({"version": 1, "monitors": [dict(zip(keys, row, strict=True)) for row in rows], "store": told})
     else:
         print_table("", keys, rows, spare=("timestamp", "window", "columns"))
         for one in loaded.monitors.values():
             say(f"{one.name}: held against {explain_reference(one)}")
         sound = sum(not row[5] for row in rows)
         say(f"{config}: {sound} of {len(rows)} monitors ready; {len(loaded.channels)} channels")
-        say(f"store: {store}")
-    raise typer.Exit(UNCHECKED if any(row[5] for row in rows) else OK)
+        say(f"store: {store}" + (f": {amiss}" if amiss else ""))
+    raise typer.Exit(UNCHECKED if amiss or any(row[5] for row in rows) else OK)
 
 
-def _source_row(monitor: "Monitor") -> tuple[str, str, int | None, str, str, str]:
-    found = look_at(monitor)
+def _look_at_store(path: "Path", config: "Config") -> "tuple[str, str, dict[str, Baseline | None]]":
+    """The store's address, what keeps a run from making or writing its file, and the references it holds."""
+    from drift.store.engine import describe, parse_url, sqlite_path
+    from drift.store.permissions import obstacle
+
+    try:
+        url = parse_url(config.store)
+    except StoreError as error:
+        raise ConfigError(f"{path}: store: {error}") from error
+    file = sqlite_path(url)
+    amiss = "" if file is None else obstacle(file)
+    try:
+        return describe(url), amiss, frozen_references(config)
+    except StoreError as error:  # no reason to refuse a configuration: it may be validated where no store is
+        complain(f"drift: note: {error}")
+        return describe(url), amiss, {}
+
+
+def _source_row(
+    monitor: "Monitor", frozen: "Mapping[str, Baseline | None]"
+) -> tuple[str, str, int | None, str, str, str]:
+    found = look_at(monitor, frozen)
     return (monitor.name, str(monitor.source), found.watched, monitor.timestamp, str(monitor.period), found.problem)
 
 

@@ -27,8 +27,10 @@ from drift.cli.secret_files import SecretFiles
 from drift.errors import ConfigError, DeliveryError
 from drift.store import Store
 from drift.store.schema import REVISIONS
+from drift.window import Window
 
 from .conftest import Run
+from .test_waiting import fail
 
 CONFIG = """
 version: 1
@@ -347,5 +349,66 @@ def test_what_keep_does_is_told_for_each_monitor(project: Path) -> None:
     project.write_text(text.replace("    timestamp: ts", "    timestamp: ts\n    keep: 400d"), encoding="utf-8")
     bounded = examined(project)["monitor"]
     assert bounded.details["keep_seconds"] == timedelta(days=400).total_seconds()
-    assert "kept for 400 d" in bounded.message
+    assert "kept for 400d" in bounded.message
     assert "grows" not in bounded.message
+
+
+# What the next run would meet
+
+
+def test_a_folder_in_which_no_store_can_be_made_is_told(project: Path, drift: Run) -> None:
+    write(project.parent, store="sqlite:///nowhere/drift.db")
+    found = examined(project)
+    assert (found["store"].works, "there is no folder" in found["store"].message) == (False, True)
+    told = drift("validate")
+    assert told.returncode == 3
+    assert "there is no folder" in told.stdout
+
+
+@pytest.mark.parametrize("stretch", ["{from: 2020-01-01, to: 2020-02-01}", "{from: 2024-01-03, to: 2024-01-05}"])
+def test_a_reference_without_rows_is_told_before_it_is_frozen(project: Path, drift: Run, stretch: str) -> None:
+    frame = pl.read_parquet(project.parent / "rows.parquet")  # without rows for two days within
+    gap = pl.col("ts").is_between(datetime(2024, 1, 3, tzinfo=UTC), datetime(2024, 1, 5, tzinfo=UTC))
+    frame.filter(~gap).write_parquet(project.parent / "rows.parquet")
+    assert works(project)["monitor"]
+    text = project.read_text(encoding="utf-8").replace("{from: 2024-01-01, to: 2024-01-08}", stretch)
+    project.write_text(text, encoding="utf-8")
+    found = examined(project)["monitor"]
+    assert not found.works
+    assert "holds no rows; the data spans 2024-01-01T00:00Z to" in found.message
+    assert drift("validate").returncode == 3
+
+
+def test_a_reference_that_is_frozen_may_be_gone_from_the_source(project: Path, drift: Run) -> None:
+    assert drift("run").returncode == 0
+    frame = pl.read_parquet(project.parent / "rows.parquet")
+    frame.filter(pl.col("ts") >= datetime(2024, 1, 9, tzinfo=UTC)).write_parquet(project.parent / "rows.parquet")
+    assert works(project)["monitor"]
+    told = examined(project)["windows"]
+    assert (told.works, told.message) == (True, "6 checked, 0 due")
+
+
+def test_a_column_that_went_after_the_reference_was_frozen_is_told(project: Path, drift: Run) -> None:
+    assert drift("run").returncode == 0
+    pl.read_parquet(project.parent / "rows.parquet").drop("kind").write_parquet(project.parent / "rows.parquet")
+    found = examined(project)["monitor"]
+    assert not found.works
+    assert "no longer has: kind; every window will say so" in found.message
+    assert "no longer has: kind" in " ".join(drift("validate").stdout.split())
+
+
+def test_windows_in_error_and_what_fires_are_told(project: Path, drift: Run) -> None:
+    frame = pl.read_parquet(project.parent / "rows.parquet")
+    moved = pl.when(pl.col("ts") >= datetime(2024, 1, 12, tzinfo=UTC)).then(pl.col("x") + 40).otherwise(pl.col("x"))
+    frame.with_columns(moved.alias("x")).write_parquet(project.parent / "rows.parquet")
+    assert drift("run").returncode == 1
+    found = examined(project)
+    assert found["windows"].works
+    assert (found["alerts"].works, found["alerts"].details) == (True, {"firing": 1})
+    assert "drift alerts list" in found["alerts"].message
+    with Store.open(f"sqlite:///{project.parent}/drift.db") as store:
+        fail(store, timedelta(minutes=20), Window(*(datetime(2024, 1, day, tzinfo=UTC) for day in (14, 15))))
+    told = examined(project)["windows"]
+    assert not told.works
+    assert "`drift backfill --monitor m --from 2024-01-14T00:00Z --to 2024-01-15T00:00Z` at once" in told.message
+    assert told.details == {"checked": 7, "due": 1, "error": 1, "retries": 1}

@@ -48,11 +48,11 @@ def test_a_window_that_another_process_is_checking_is_no_failure(drift: Run, tmp
     assert done.returncode == 0
 
 
-def fail(store: Store, retry: timedelta) -> None:
-    """The last window's source was gone when it was checked."""
+def fail(store: Store, retry: timedelta, window: Window = LAST) -> None:
+    """A window whose source was gone when it was checked."""
     known = store.find("m")
     assert known is not None
-    store.plan(known, [(LAST, store.now())], store.now())
+    store.plan(known, [(window, store.now())], store.now())
     (waiting,) = store.due(known, store.now())
     claim = store.claim(waiting.id, known, "another:1", store.now(), timedelta(minutes=10))
     assert claim is not None
