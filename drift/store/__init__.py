@@ -1,5 +1,6 @@
 """The store: what was planned, counted, scored, decided and sent, in SQLite or PostgreSQL."""
 
+from drift.store.reading import TooMany
 from drift.store.records import (
     AlertsMoved,
     Baseline,
@@ -37,4 +38,5 @@ __all__ = [
     "Stand",
     "Store",
     "Taken",
+    "TooMany",
 ]

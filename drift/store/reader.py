@@ -179,7 +179,13 @@ class Reader:
         revisions: Revisions = "newest",
         most: int | None = None,
     ) -> list[dict[str, Any]]:
-        """Scores in the form of `drift scores --json`, oldest window first; windows that start in [since, until)."""
+        """Scores in the form of `drift scores --json`, oldest window first; windows that start in [since, until).
+
+        Raises
+        ------
+        TooMany
+            Where there are more than `most`.
+        """
         with self._read() as connection:
             return reading.scores(
                 connection,
@@ -200,7 +206,13 @@ class Reader:
         revisions: Revisions = "newest",
         most: int | None = None,
     ) -> list[dict[str, Any]]:
-        """Windows in the form of `drift windows --json`, checked or not, oldest first; starts in [since, until)."""
+        """Windows in the form of `drift windows --json`, checked or not, oldest first; starts in [since, until).
+
+        Raises
+        ------
+        TooMany
+            Where there are more than `most`.
+        """
         with self._read() as connection:
             return reading.windows(
                 connection, monitor_name=monitor, since=since, until=until, revisions=revisions, most=most

@@ -1,6 +1,6 @@
 """What is stored, as rows of the JSON contract: plain values, times as ISO 8601 in UTC."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -24,6 +24,20 @@ from drift.window import Window, format_instant
 
 Revisions = Literal["newest", "all"]
 Rows = list[dict[str, Any]]
+
+
+class TooMany(StoreError):  # noqa: N818 - reads as what happened
+    """More rows were asked for than may be given at once."""
+
+
+def _rows(connection: Connection, query: Select[Any], most: int | None) -> Sequence[Any]:
+    """The rows; `TooMany` where there are more than `most`, counted before any is sorted."""
+    if most is not None:
+        some = query.order_by(None)
+        counted = select(func.count()).select_from(some.limit(most + 1).subquery())
+        if connection.execute(counted).scalar_one() > most:
+            raise TooMany(f"more than {most} rows")
+    return connection.execute(query).all()
 
 
 def _between(query: Select[Any], since: datetime | None, until: datetime | None) -> Select[Any]:
@@ -52,7 +66,7 @@ def scores(
     revisions: Revisions,
     most: int | None = None,
 ) -> Rows:
-    """One row for each column of each window and segment, oldest window first; up to `most`."""
+    """One row for each column of each window and segment, oldest window first; `TooMany` beyond `most`."""
     monitors = _keys(connection, monitor, monitor_name)
     columns = {} if column is None else _keys(connection, watched_column, column)
     methods = dict(connection.execute(select(method.c.id, method.c.metric)).all())
@@ -86,7 +100,7 @@ def scores(
         query = query.where(revision.c.number == window.c.revision)
     if segment is not None:
         query = query.where(profile.c.segment == segment)
-    return [_score(monitors, methods, *row) for row in connection.execute(query.limit(most)).all()]
+    return [_score(monitors, methods, *row) for row in _rows(connection, query, most)]
 
 
 def _score(
@@ -138,7 +152,7 @@ def windows(
     revisions: Revisions,
     most: int | None = None,
 ) -> Rows:
-    """One row for each planned window (and, with `all`, each of its revisions), oldest first; up to `most`."""
+    """One row for each planned window (and, with `all`, each of its revisions), oldest first."""
     this = revision.c.window_id == window.c.id
     if revisions == "newest":
         this = and_(this, revision.c.number == window.c.revision)
@@ -156,8 +170,7 @@ def windows(
     )
     if monitor_name is not None:
         query = query.where(monitor.c.name == monitor_name)
-    query = _between(query, since, until).limit(most)
-    return [_window(*row) for row in connection.execute(query).all()]
+    return [_window(*row) for row in _rows(connection, _between(query, since, until), most)]
 
 
 def _window(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchem
 
 from drift.alert import State
 from drift.monitor import Monitor
-from drift.store import Store
+from drift.store import Store, TooMany
 from drift.web import documents
 from drift.web.overview import Standing
 
@@ -88,18 +88,30 @@ class ScoreFilter(WindowFilter):
 
 
 def aware(moment: datetime | None, zone: tzinfo) -> datetime | None:
-    """A moment on the clocks of a zone, where it names none itself."""
-    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=zone)
+    """A moment in UTC, on the clocks of a zone where it names none itself.
+
+    Raises
+    ------
+    HTTPException
+        422 for one so near to the end of all dates that it, or the microsecond after it, has none in UTC.
+    """
+    if moment is None:
+        return None
+    try:
+        found = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+        return found + timedelta(microseconds=1) - timedelta(microseconds=1)
+    except OverflowError:
+        told = f"expected a time within the years 1 to 9999 in UTC; got {moment.isoformat()}"
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, told) from None
 
 
-def _bounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _bounded(read: Callable[..., list[dict[str, Any]]], arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
     """All of them or a refusal: rows left out in silence would be taken for all there are."""
-    if len(rows) > MOST:
-        raise HTTPException(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"more than {MOST} rows; ask for less at a time: one monitor, one column, from and to",
-        )
-    return rows
+    try:
+        return read(**arguments, most=MOST)
+    except TooMany as error:
+        told = f"{error}; ask for less at a time: one monitor, one column, from and to"
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, told) from error
 
 
 def api(store: Store, monitors: Mapping[str, Monitor], standings: Callable[[], list[Standing]]) -> APIRouter:
@@ -124,13 +136,12 @@ def api(store: Store, monitors: Mapping[str, Monitor], standings: Callable[[], l
     @router.get("/scores", response_model=documents.Scores)
     def read_scores(wanted: Annotated[ScoreFilter, Query()]) -> StrictJSON:
         """A score for each column of each window."""
-        return StrictJSON({"version": 1, "scores": _bounded(store.scores(**wanted.arguments(monitors), most=MOST + 1))})
+        return StrictJSON({"version": 1, "scores": _bounded(store.scores, wanted.arguments(monitors))})
 
     @router.get("/windows", response_model=documents.Windows)
     def read_windows(wanted: Annotated[WindowFilter, Query()]) -> StrictJSON:
         """The windows planned and checked, with what became of them."""
-        found = _bounded(store.windows(**wanted.arguments(monitors), most=MOST + 1))
-        return StrictJSON({"version": 1, "windows": found})
+        return StrictJSON({"version": 1, "windows": _bounded(store.windows, wanted.arguments(monitors))})
 
     @router.get("/alerts", response_model=documents.Alerts)
     def read_alerts(wanted: Annotated[AlertFilter, Query()]) -> StrictJSON:

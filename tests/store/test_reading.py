@@ -1,16 +1,17 @@
 """What the store tells: rows of the JSON contract (docs: `drift scores --json` and its kin)."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 
 from drift.calibration import Calibration
 from drift.comparison import SegmentResult, Standard, compare_profiles
 from drift.histogram import Histogram, History, NumericAxis, Profile
 from drift.monitor import Columns
-from drift.store import Draft, Store
+from drift.store import Draft, Store, TooMany
 from drift.store.engine import parse_url
 
 from .building import AXES, MINUTE, NOW, checked, claimed, day, defined, outcome, profile, segments
@@ -64,6 +65,34 @@ def filled(store: Store) -> Store:
     checked(store, defined(store, "taxis"), 0, REFERENCE, REFERENCE)
     store.plan(bikes, [(day(3), day(3).end)], NOW)
     return store
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"monitor": "bikes"},
+        {"since": day(1).start, "until": day(3).start, "revisions": "all"},
+        {"column": "temp", "segment": ""},
+    ],
+)
+def test_more_rows_than_wanted_are_refused_before_they_are_sorted(filled: Store, asked: dict[str, Any]) -> None:
+    again = filled.find("bikes")
+    assert again is not None
+    filled.plan_again(again, [(day(1), day(1).end)], NOW)
+    checked(filled, again, 1, REFERENCE, REFERENCE)  # a second revision
+    said: list[str] = []
+    event.listen(filled._engine, "before_cursor_execute", lambda *told: said.append(told[2]))
+    reads = {"scores": filled.scores} if "column" in asked else {"scores": filled.scores, "windows": filled.windows}
+    for read in reads.values():
+        whole = read(**asked)
+        assert len(whole) >= 2
+        assert read(**asked, most=len(whole)) == whole
+        said.clear()
+        with pytest.raises(TooMany, match=f"more than {len(whole) - 1} rows"):
+            read(**asked, most=len(whole) - 1)
+        assert said
+        assert not any("ORDER BY" in statement for statement in said)
 
 
 def test_scores_are_rows_of_the_contract(filled: Store) -> None:

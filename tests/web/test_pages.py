@@ -90,6 +90,24 @@ def test_a_filter_that_cannot_be_meant_is_refused(idle: Any, name: str, query: s
     assert query.split("=", maxsplit=1)[0] in answer.text
 
 
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59.999999Z", "0001-01-01T00:00+05:00", "9999-12-31T23:59-05:00"])
+def test_a_time_at_the_end_of_all_dates_is_refused(served: Any, make: Any, moment: str) -> None:
+    served.service.tick()
+    asked = [(f"/api/v1/{name}", {key: moment}) for name in ("scores", "windows") for key in ("from", "to")]
+    for path, query in [*asked, (f"/monitors/{quote(make.NAME, safe='')}", {"window": moment})]:
+        answer = served.get(path, params=query)
+        assert answer.status_code == 422, (path, query)
+        assert "years 1 to 9999" in answer.json()["detail"]
+
+
+def test_times_just_within_all_dates_are_taken(served: Any, make: Any) -> None:
+    served.service.tick()
+    first, last = "0001-01-01T00:00Z", "9999-12-31"
+    assert len(served.get("/api/v1/windows", params={"from": first, "to": last}).json()["windows"]) == 6
+    for moment in (first, last):
+        assert served.get(f"/monitors/{quote(make.NAME, safe='')}", params={"window": moment}).status_code == 200
+
+
 def test_an_unknown_state_is_refused(idle: Any) -> None:
     assert idle.get("/api/v1/alerts?state=burning").status_code == 422
 
