@@ -15,6 +15,7 @@ from drift.cli.context import load_config, open_channels, open_store
 from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
 from drift.cli.output import OK, UNCHECKED, print_json, print_table, say
 from drift.cli.secret_files import SecretFiles
+from drift.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,8 @@ def serve(
 
     SIGTERM and Ctrl-C end it after the windows in hand; one that takes longer than 20 s is given back. A second one
     ends it at once. Without a sign of life of its ticks for 5 minutes (`--give-up-after`), or where it has not started
-    by then, it ends itself with status 3, to be restarted. DRIFT_TOKEN is the secret that requests must show;
+    by then, it ends itself with status 3, to be restarted. The configuration is read once: restart it after a change;
+    without one monitor that can be used it ends with status 2. DRIFT_TOKEN is the secret that requests must show;
     DRIFT_ALLOWED_HOSTS names the hosts it answers to, parted by commas.
     """
     import numpy as np
@@ -76,6 +78,10 @@ def serve(
     drift_log.setLevel(min(drift_log.level, logging.INFO))  # nobody sits before a service: it says what it does
     access = access_for(host, SecretFiles(os.environ), insecure=insecure)
     loaded = load_config(config)
+    if not loaded.monitors:  # told one by one just now; a service that watches nothing would look well
+        raise ConfigError(
+            f"{config}: none of its {len(loaded.broken)} monitors can be used; `drift validate` tells why"
+        )
     channels = open_channels(loaded)
     # A database that is frozen would hold up the start for ever: until the service watches itself, this does.
     starting = Watchdog("its start", give_up_after, give_up)
@@ -100,15 +106,18 @@ def serve(
 
 
 def _announce(access: "Access", listening: socket.socket, monitors: int) -> None:
-    from drift.web import address_of, is_loopback
+    from drift.web import address_of, is_everywhere, is_loopback, is_short
 
     url = address_of(listening)
+    if is_short(access.token):
+        log.warning("WEAK: DRIFT_TOKEN is short enough to be guessed; take 16 characters or more, drawn at random")
     if access.token is None and not is_loopback(listening.getsockname()[0]):
         log.warning("INSECURE: everybody who can reach %s reads everything; set DRIFT_TOKEN, drop --insecure", url)
     known = ", ".join(access.hosts)
     log.info(
-        "serving %s (%d monitors, %s; answers to %s)",
+        "serving %s%s (%d monitors, %s; answers to %s)",
         url,
+        " and every other address of this machine" if is_everywhere(listening) else "",
         monitors,
         "no token" if access.token is None else "token needed",
         known,

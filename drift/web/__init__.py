@@ -1,7 +1,18 @@
 """The page, the API and the metrics of `drift serve`."""
 
-from drift.web.access import Access, access_for, is_loopback
+from drift.web.access import Access, access_for, is_loopback, is_short
 from drift.web.app import Site, create_app
-from drift.web.serving import address_of, listen, run
+from drift.web.serving import address_of, is_everywhere, listen, run
 
-__all__ = ["Access", "Site", "access_for", "address_of", "create_app", "is_loopback", "listen", "run"]
+__all__ = [
+    "Access",
+    "Site",
+    "access_for",
+    "address_of",
+    "create_app",
+    "is_everywhere",
+    "is_loopback",
+    "is_short",
+    "listen",
+    "run",
+]

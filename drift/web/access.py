@@ -10,6 +10,7 @@ from drift.errors import ConfigError
 
 TOKEN: Final = "DRIFT_TOKEN"  # noqa: S105 - the variable's name
 HOSTS: Final = "DRIFT_ALLOWED_HOSTS"
+SHORT: Final = 16  # characters: a token of fewer can be guessed
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _HOST: Final = re.compile(r"\*|(\*\.)?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]")
 
@@ -28,6 +29,11 @@ class Access:
 
     token: str | None = field(repr=False)
     hosts: tuple[str, ...]
+
+
+def is_short(token: str | None) -> bool:
+    """Whether a token is too short to keep anybody out."""
+    return token is not None and len(token) < SHORT
 
 
 def is_loopback(host: str) -> bool:

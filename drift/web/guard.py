@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import logging
 from http import HTTPStatus
 from typing import Final
 
@@ -11,13 +12,20 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from drift.web.access import Access
+from drift.notification import one_line
+from drift.web.access import HOSTS, Access
 
 PROBES: Final = frozenset({"/healthz", "/readyz"})
 """Open to everybody, by whatever name: those who run the process probe it by its address, and hold no token."""
 
 COOKIE: Final = "drift_session"
 WEEK: Final = 7 * 24 * 3600  # seconds
+
+_NAMED: Final = "drift.named"  # in the scope of a request whose Host is one of ours
+_TOLD_HOSTS: Final = 100  # refused names that are logged, each once: who scans must not fill the log
+_LONGEST_HOST: Final = 100  # characters
+
+log = logging.getLogger(__name__)
 
 HEADERS: Final = {
     "content-security-policy": (
@@ -56,7 +64,8 @@ class Guard:
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._open = app
         self._token = access.token
-        self._guarded = TrustedHostMiddleware(self._with_token, access.hosts, www_redirect=False)
+        self._names = TrustedHostMiddleware(_note, access.hosts, www_redirect=False)
+        self._refused: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer it."""
@@ -65,6 +74,20 @@ class Guard:
             return
         within = self._open if scope["path"] in PROBES else self._guarded
         await within(scope, receive, _with_headers(send))
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._names(scope, receive, _drop)
+        within = self._with_token if scope.pop(_NAMED, False) else self._misnamed(HTTPConnection(scope))
+        await within(scope, receive, send)
+
+    def _misnamed(self, request: HTTPConnection) -> Response:
+        """By another name a web page elsewhere could have its own address lead here (DNS rebinding)."""
+        host = one_line(request.headers.get("host", ""), _LONGEST_HOST)
+        told = f"drift does not answer to the host {host!r}; name it in {HOSTS}, and start drift again"
+        if host not in self._refused and len(self._refused) < _TOLD_HOSTS:
+            self._refused.add(host)
+            log.warning("a request was refused: %s", told)
+        return PlainTextResponse(f"{told}\n", HTTPStatus.BAD_REQUEST)
 
     async def _with_token(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = None if self._token is None else self._denied(HTTPConnection(scope), self._token)
@@ -83,6 +106,14 @@ class Guard:
         if "text/html" in request.headers.get("accept", ""):
             return HTMLResponse(_DENIED_PAGE, HTTPStatus.UNAUTHORIZED, headers)
         return PlainTextResponse(_DENIED, HTTPStatus.UNAUTHORIZED, headers)
+
+
+async def _note(scope: Scope, _receive: Receive, _send: Send) -> None:
+    scope[_NAMED] = True
+
+
+async def _drop(_message: Message) -> None:
+    """What Starlette says of a wrong Host does not name it."""
 
 
 def _exchanged(request: HTTPConnection, token: str) -> Response:

@@ -121,6 +121,11 @@ def listen(host: str, port: int) -> socket.socket:
         raise ConfigError(f"cannot listen on {host}, port {port}: {reason}; choose with --host and --port") from error
 
 
+def is_everywhere(listening: socket.socket) -> bool:
+    """Whether a socket listens on every address of this machine."""
+    return ipaddress.ip_address(listening.getsockname()[0]).is_unspecified
+
+
 def address_of(listening: socket.socket) -> str:
     """The URL that leads to a listening socket, from this machine."""
     host, port = listening.getsockname()[:2]

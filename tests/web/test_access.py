@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from drift.errors import ConfigError
-from drift.web import access_for, address_of, is_loopback, listen
+from drift.web import access_for, address_of, is_everywhere, is_loopback, is_short, listen
 
 TOKEN = "open-sesame"
 
@@ -69,9 +69,14 @@ def test_the_address_of_every_interface_is_one_that_can_be_opened() -> None:
     with listen("0.0.0.0", 0) as listening:
         port = listening.getsockname()[1]
         assert address_of(listening) == f"http://127.0.0.1:{port}/"
+        assert is_everywhere(listening)
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
 
 
 def test_a_name_that_leads_nowhere_is_told() -> None:
     with pytest.raises(ConfigError, match="cannot listen on"):
         listen("no-such-host.invalid", 0)
+
+
+def test_a_token_below_sixteen_characters_is_short() -> None:
+    assert [is_short(token) for token in (None, "x" * 15, "x" * 16)] == [False, True, False]

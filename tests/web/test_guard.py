@@ -113,3 +113,16 @@ def test_nothing_can_be_changed(idle: Any, method: str) -> None:
 
 def test_without_a_token_all_of_it_is_open(idle: Any) -> None:
     assert {path: idle.get(path).status_code for path in PATHS} == OPEN
+
+
+def test_a_refused_host_is_named_with_the_remedy_in_the_answer_and_once_in_the_log(
+    locked: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("WARNING", "drift.web.guard"):
+        answers = [locked.get("/", headers={"host": "drift.example.org:8756"}) for _ in range(2)]
+    assert "'drift.example.org:8756'" in answers[0].text
+    assert "DRIFT_ALLOWED_HOSTS" in answers[0].text
+    assert answers[0].headers["x-content-type-options"] == "nosniff"
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "'drift.example.org:8756'" in line
+    assert "DRIFT_ALLOWED_HOSTS" in line

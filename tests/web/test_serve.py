@@ -138,6 +138,9 @@ def test_a_token_opens_and_nothing_else_does(project: Path, make: Any) -> None:
         assert service.get("/", headers={"host": "evil.example"}).status_code == 400
         service.end(signal.SIGTERM)
     assert "open-sesame" not in service.log.read_text(encoding="utf-8")
+    said = [line["message"] for line in service.lines()]
+    assert [line for line in said if "WEAK" in line and "16 characters" in line], "eleven letters can be guessed"
+    assert [line for line in said if "every other address of this machine" in line]
 
 
 @pytest.mark.parametrize("words", [["--host", "0.0.0.0"], ["--tick", "0"]])
@@ -146,6 +149,15 @@ def test_what_must_not_be_served_is_refused(project: Path, make: Any, words: lis
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
     assert ("DRIFT_TOKEN" if "--host" in words else "seconds") in result.stderr
+
+
+def test_a_service_that_could_watch_nothing_does_not_start(project: Path, make: Any) -> None:
+    text = project.read_text(encoding="utf-8")
+    project.write_text(text.replace("threshold: 0.3", "threshold: -1"), encoding="utf-8")
+    result = make.command("serve", "--port", "0", folder=project.parent)
+    assert (result.returncode, "Traceback" in result.stderr) == (2, False)
+    assert "none of its 1 monitors can be used" in result.stderr
+    assert "threshold" in result.stderr
 
 
 def test_insecure_is_said_loudly(project: Path, make: Any) -> None:
