@@ -84,6 +84,8 @@ def _summary(results: tuple[SegmentResult, ...], new: tuple[str, ...]) -> str:
     columns = [column for part in results for column in part.columns]
     drifted = [column.column for column in columns if column.verdict is Verdict.DRIFT]
     untold = sum(not column.verdict.told for column in columns)
+    if columns and all(column.verdict is Verdict.NO_DATA for column in columns):
+        return "no rows"
     told = f"{len(drifted)} of {len(columns)} columns drifted" + (f", most: {drifted[0]}" if drifted else "")
     told += f"; {untold} could not be told" if untold else ""
     return told + (f"; not in the reference: {', '.join(new)}" if new else "")

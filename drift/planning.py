@@ -10,7 +10,7 @@ from drift.monitor import Monitor
 from drift.sources import Source
 from drift.steps import step
 from drift.store import Definition, Store
-from drift.window import Window, due_at
+from drift.window import Window, due_at, format_duration
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,8 @@ def plan(store: Store, monitor: Monitor, source: Source, now: datetime) -> Defin
     store.plan(definition, new_windows(monitor, source, planned_until, now), now)
     step("planned")
     if monitor.catch_up is not None:
-        told = f"skipped: it was due for longer than catch_up: {monitor.catch_up} allows; `drift backfill` checks it"
+        most = format_duration(monitor.catch_up)
+        told = f"skipped: it was due for longer than catch_up: {most} allows; `drift backfill` checks it"
         skipped = store.skip(definition.monitor_id, now - monitor.catch_up, told)
         if skipped:
             log.warning("%s: %d windows are skipped, due for longer than catch_up allows", monitor.name, skipped)

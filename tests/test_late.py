@@ -108,7 +108,7 @@ def test_a_bound_on_catching_up_leaves_windows_out_loudly(
     assert starts(store, "skipped") == list(range(12, 34))
     (row,) = [row for row in store.windows("m") if row["window_start"] == format_instant(START + 12 * DAY)]
     assert (row["verdict"], row["revision"]) == (None, None)
-    assert row["message"].startswith("skipped: it was due for longer than catch_up: 7 days")
+    assert row["message"].startswith("skipped: it was due for longer than catch_up: 7d allows")
     assert store.counts_by_status()["windows"] == {"done": 10, "skipped": 22}
     assert [r.levelno for r in caplog.records if "22 windows are skipped" in r.message] == [logging.WARNING]
     assert check(store, bound, 42) == []

@@ -71,6 +71,7 @@ def main() -> None:
     try:
         app()
     except _Terminated:  # now by the signal itself, whatever thread still hangs
+        complain("drift: ended by SIGTERM; what was in hand is given back, the next run goes on")
         logging.shutdown()
         signal.signal(signal.SIGTERM, at_once())
         signal.raise_signal(signal.SIGTERM)

@@ -42,7 +42,10 @@ def _filled(value: Any, path: KeyPath, tree: Tree, environ: Mapping[str, str], p
             told = "${ begins a variable, as in ${NAME} (letters, digits, _); write $$ for a dollar sign"
             problems.append(tree.problem(path, told))
         elif name not in environ:
-            told = f"the environment variable {name} is not set; set it, or write $${{{name}}} for that text itself"
+            told = (
+                f"the environment variable {name} is not set; set it (or {name}_FILE, to a file that holds it), "
+                f"or write $${{{name}}} for that text itself"
+            )
             problems.append(tree.problem(path, told))
         else:
             return environ[name]

@@ -247,7 +247,14 @@ def test_a_window_without_rows_is_no_data(drift: Run, data: Path) -> None:
     done = drift("run", "--json")
     verdicts = {w["window_start"]: w["verdict"] for w in json.loads(done.stdout)["windows"]}
     assert [start for start, verdict in verdicts.items() if verdict == "no_data"] == ["2024-01-15T00:00Z"]
+    assert [w["message"] for w in json.loads(done.stdout)["windows"] if w["verdict"] == "no_data"] == ["no rows"]
     assert done.returncode == 3
+
+
+def test_a_run_told_to_end_says_so_in_one_line(drift: Run, data: Path) -> None:
+    done = drift("run", DRIFT_STOP_AT="opened:1:SIGTERM")
+    assert done.returncode == -signal.SIGTERM, "a shell tells it as 143"
+    assert done.stderr == "drift: ended by SIGTERM; what was in hand is given back, the next run goes on\n"
 
 
 def test_an_unreachable_store_is_told_without_its_password(drift: Run, data: Path) -> None:

@@ -131,9 +131,11 @@ def test_no_error_shows_what_is_written_in_a_channel(loaded, monitor, options):
 
 
 def test_a_missing_variable_is_named_once_with_its_line(errors, monitor):
-    assert errors(monitor + hook("url: '${URL}'")) == [
-        "8: channels.c.url: the environment variable URL is not set; set it, or write $${URL} for that text itself"
-    ]
+    (told,) = errors(monitor + hook("url: '${URL}'"))
+    assert told == (
+        "8: channels.c.url: the environment variable URL is not set; "
+        "set it (or URL_FILE, to a file that holds it), or write $${URL} for that text itself"
+    )
 
 
 def test_a_sources_password_is_neither_shown_nor_kept(loaded, monitor):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drift.errors import InputError
-from drift.window import Period, Window, check_schedule, due_at, format_instant, parse_duration
+from drift.window import Period, Window, check_schedule, due_at, format_duration, format_instant, parse_duration
 
 DAY, WEEK, HOUR = Period(1, "d"), Period(1, "w"), Period(1, "h")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -238,3 +238,8 @@ def test_cron_lines_that_never_come_or_are_none_are_named(line: Any) -> None:
     with pytest.raises(InputError, match=r"cron line") as caught:
         check_schedule(line)
     assert repr(line) in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["45s", "90s", "15m", "6h", "1d", "28d", "400d"])
+def test_a_length_of_time_is_told_as_it_is_written(text: str) -> None:
+    assert format_duration(parse_duration(text)) == text
