@@ -107,6 +107,11 @@ def holding(store: Store, claim: Claim, now: Callable[[], datetime], *, lease: t
     keeper = threading.Thread(target=_keep, args=(store, claim, now, lease, ended), name="drift-lease", daemon=True)
     try:
         keeper.start()
+    except RuntimeError:  # the system has no thread left: nothing was begun
+        del _in_hand[this]
+        _give_back(store, claim)
+        raise
+    try:
         yield
     except LeaseLost:  # nothing to give back
         raise
@@ -121,9 +126,8 @@ def holding(store: Store, claim: Claim, now: Callable[[], datetime], *, lease: t
         raise
     finally:
         ended.set()
-        if keeper.ident is not None:
-            keeper.join()
-        _in_hand.pop(this, None)
+        keeper.join()
+        del _in_hand[this]
 
 
 def give_back_all(store: Store, monitor: str) -> list[Window]:

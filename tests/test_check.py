@@ -27,7 +27,8 @@ from drift.monitor import Alerting, ColumnRule, Columns, FileSource, Monitor, Re
 from drift.outcome import RETRIES
 from drift.planning import backfill, plan
 from drift.sources import open_source
-from drift.store import Store
+from drift.store import Claim, Outcome, Store
+from drift.store.types import ValueRefused
 from drift.verdict import Threshold, Verdict
 from drift.window import Period, Window
 from drift.worker import Worker
@@ -379,6 +380,51 @@ def test_a_window_that_cannot_be_read_has_all_its_retries_whatever_was_killed_be
     assert [one.verdicts for one in tries] == [[Verdict.ERROR]] * (1 + len(RETRIES))
     waits = [one.outcome.retry_at for one in tries]
     assert [wait is None for wait in waits] == [False] * len(RETRIES) + [True]
+
+
+def test_a_window_whose_outcome_cannot_be_written_is_given_up_in_the_end(
+    store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_days(tmp_path / "data.parquet", 13)
+    finish = store.finish
+
+    def refuses(claim: Claim, outcome: Outcome, now: datetime) -> None:
+        if claim.window.start == START + 10 * DAY and outcome.segments:
+            raise ValueRefused("the store keeps finite numbers; got nan")
+        finish(claim, outcome, now)
+
+    monkeypatch.setattr(store, "finish", refuses)
+    now = START + 13 * DAY
+    for _ in range(MOST_LOST):
+        (failed,) = run_all(store, [monitor], worker=Worker("test"), now=lambda: now)
+        assert isinstance(failed, Failed)
+        assert "got nan" in failed.message
+    assert [(row["status"], row["attempts"]) for row in store.windows("m")] == [
+        ("claimed", MOST_LOST),
+        *[("due", 0)] * 2,
+    ]
+    first, *others = check(store, monitor, now)
+    assert (first.verdicts, first.outcome.retry_at) == ([Verdict.ERROR], None)
+    assert f"came to no end, {MOST_LOST} times" in first.outcome.message
+    assert days_of(others) == [11, 12]
+
+
+def test_attempts_that_failed_for_want_of_the_store_count_as_nothing(
+    store: Store, monitor: Monitor, tmp_path: Path
+) -> None:
+    write_days(tmp_path / "data.parquet", 11)
+    now = START + 11 * DAY
+
+    def full(*_: object) -> None:
+        raise StoreError("database or disk is full")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(store, "finish", full)
+        for _ in range(MOST_LOST + 1):
+            (failed,) = run_all(store, [monitor], worker=Worker("test"), now=lambda: now)
+            assert isinstance(failed, Failed)
+            assert [(row["status"], row["attempts"]) for row in store.windows("m")] == [("due", 0)]
+    assert [one.verdicts for one in check(store, monitor, now)] == [[Verdict.OK]]
 
 
 def test_a_backfill_never_skips_the_windows_before_it(store: Store, monitor: Monitor, tmp_path: Path) -> None:

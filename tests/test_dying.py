@@ -1,8 +1,10 @@
 """A window that kills whoever counts it: real processes, each ended by SIGKILL at the same step."""
 
 import json
+import os
 import signal
 import sqlite3
+import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,8 @@ import polars as pl
 import pytest
 
 from drift.finding import MOST_LOST
+from drift.sources.files import Files
+from drift.turns import ALONE_FROM
 
 from .faults.nursery import Nursery
 
@@ -50,6 +54,52 @@ def windows(folder: Path) -> list[tuple[Any, ...]]:
         asked = "SELECT w.status, w.attempts, r.verdict, r.message FROM window w LEFT JOIN revision r "
         asked += "ON r.window_id = w.id AND r.number = w.revision ORDER BY w.start_at"
         return store.execute(asked).fetchall()
+
+
+def deadly(names: str) -> None:
+    """In a child: counting `bad` ends the process, as the system does for want of memory; others take their time."""
+    whole = Files.count
+
+    def count(self: Files, *asked: Any) -> Any:
+        if names in str(self.pattern):
+            time.sleep(0.2)
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.6)
+        return whole(self, *asked)
+
+    Files.count = count  # type: ignore[method-assign]
+
+
+@pytest.mark.slow
+def test_what_kills_a_service_takes_no_other_monitor_with_it(config: Path) -> None:
+    folder, log = config.parent, config.parent / "log"
+    rows = (folder / "data.parquet").read_bytes()
+    text = CONFIG.replace("2024-03-08", "2024-03-06")
+    head, monitor, tail = (
+        text.partition("  m:\n")[0],
+        text.partition("  m:\n")[2].partition("channels:")[0],
+        "channels:",
+    )
+    tail += text.partition("channels:")[2]
+    for name in ("bad", "good"):
+        (folder / f"{name}.parquet").write_bytes(rows)
+        head += f"  {name}:\n" + monitor.replace("data.parquet", f"{name}.parquet")
+    config.write_text(head + tail)
+    serve = ["serve", "-c", str(config), "--port", "0", "--tick", "0.3"]
+    told = {"DRIFT_STOP_AT": "sent:1:SIGTERM"}  # once it tells of the window that is given up
+    with Nursery() as nursery:
+        for _ in range(MOST_LOST):
+            assert nursery.run(serve, log, before="tests.test_dying:deadly:bad", **told) == -signal.SIGKILL, (
+                log.read_text()
+            )
+        assert nursery.run(serve, log, before="tests.test_dying:deadly:bad", **told) == 0, log.read_text()
+    with closing(sqlite3.connect(folder / "drift.db")) as store:
+        asked = "SELECT m.name, w.status, w.attempts, r.verdict FROM window w JOIN monitor m ON m.id = w.monitor_id "
+        found = store.execute(asked + "JOIN revision r ON r.window_id = w.id ORDER BY m.name").fetchall()
+    bad, good = found
+    assert bad == ("bad", "done", MOST_LOST + 1, "error")
+    assert (good[1], good[3]) == ("done", "ok")
+    assert good[2] <= ALONE_FROM + 1, "lost with the other until both were suspects, and then no more"
 
 
 @pytest.mark.slow

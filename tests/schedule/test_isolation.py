@@ -18,9 +18,12 @@ from drift.baseline import freeze_reference
 from drift.errors import DeliveryError
 from drift.monitor import Monitor
 from drift.outcome import RETRIES
-from drift.schedule import Service
+from drift.schedule import Service, Watchdog
 from drift.sources import Source, open_source
+from drift.sources.files import Files
 from drift.store import Store
+from drift.turns import ALONE_FROM
+from drift.window import Window
 
 Make = Callable[..., Service]
 SECOND = timedelta(seconds=1)
@@ -168,7 +171,77 @@ def test_told_to_stop_a_window_that_hangs_is_given_back_within_the_grace(
     known = store.find("stuck")
     assert known is not None
     assert store.held(known.monitor_id, now()) == []
-    assert len(store.due(known, now())) == aid.DAYS, "all of it is due, to whoever comes"
+    due = store.due(known, now())
+    assert len(due) == aid.DAYS, "all of it is due, to whoever comes"
+    assert [one.attempts for one in due] == [0] * aid.DAYS, "what is given back in order counts as nothing"
+
+
+def test_told_to_stop_while_it_plans_it_begins_no_window(
+    store: Store,
+    make: Make,
+    data: Path,
+    aid: SimpleNamespace,
+    now: Callable[[], datetime],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opening, goes_on = threading.Event(), threading.Event()
+
+    def slowly(monitor: Monitor) -> Source:
+        opening.set()
+        goes_on.wait(20)
+        return open_source(monitor)
+
+    monkeypatch.setattr("drift.check.open_source", slowly)
+    service = make(aid.watch(data), now=now)
+    service.start()
+    assert opening.wait(20)
+    service.stop_soon()
+    goes_on.set()
+    service.stop()
+    assert aid.statuses(store) == ["due"] * aid.DAYS
+    known = store.find("one")
+    assert known is not None
+    assert {one.attempts for one in store.due(known, now())} == {0}
+
+
+def lose(store: Store, monitor: Monitor, moment: datetime, times: int) -> None:
+    """Workers of other hosts begin the monitor's first window and come to no end."""
+    definition = store.define(monitor.name, monitor.document, moment)
+    first = Window(moment - timedelta(days=1), moment)
+    store.plan(definition, [(first, moment - timedelta(days=1))], moment)
+    for number in range(times):
+        then = moment - timedelta(minutes=2 * (times - number))
+        (planned,) = store.due(definition, then)
+        assert store.claim(planned.id, definition, f"elsewhere:{number}", then, timedelta(minutes=1)) is not None
+
+
+@pytest.mark.parametrize(("times", "most"), [(ALONE_FROM - 1, 3), (ALONE_FROM, 1)])
+def test_windows_that_many_were_lost_over_are_worked_on_alone(
+    store: Store,
+    make: Make,
+    data: Path,
+    aid: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+    times: int,
+    most: int,
+) -> None:
+    moment = aid.FIRST + timedelta(days=1)
+    monitors = [frozen(store, aid.watch(data, f"m{n}"), moment) for n in range(3)]
+    for one in monitors:
+        lose(store, one, moment, times)
+    whole, together, under_way = Files.count, [0], [0]
+
+    def count(self: Files, *asked: Any) -> Any:
+        under_way[0] += 1
+        together[0] = max(together[0], under_way[0])
+        time.sleep(0.3)
+        under_way[0] -= 1
+        return whole(self, *asked)
+
+    monkeypatch.setattr(Files, "count", count)
+    make(*monitors, now=lambda: moment).tick()
+    assert [aid.statuses(store, one.name) for one in monitors] == [["done"]] * 3
+    assert together == [most]
 
 
 def test_the_watchdog_ends_a_process_whose_ticks_are_silent(
@@ -193,3 +266,51 @@ def test_the_watchdog_leaves_a_service_alone_that_ticks(make: Make, now: Callabl
     service = make(now=now, seconds=0.05, dead=dead.set, silence=0.5)
     service.start()
     assert not dead.wait(1.2)
+
+
+def test_signs_of_life_put_off_no_end_that_is_expected() -> None:
+    dead = threading.Event()
+    with Watchdog("the ticks", 20, dead.set) as watchdog:
+        watchdog.expect_end(0.4)
+        until = time.monotonic() + 5
+        while not dead.is_set() and time.monotonic() < until:  # a tick that is still under way
+            watchdog.alive()
+            time.sleep(0.02)
+    assert dead.is_set()
+
+
+def test_the_watchdog_needs_no_further_thread_to_end_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    dead, told = threading.Event(), threading.Event()
+    monkeypatch.setattr(threading, "excepthook", lambda _: told.set())
+    with Watchdog("the ticks", 0.2, dead.set):
+        no_thread(monkeypatch, "Thread-")
+        assert dead.wait(10)
+        assert told.wait(10), "why its last line is missing"
+
+
+def no_thread(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The system starts no more threads of such names."""
+    start = threading.Thread.start
+
+    def fails(self: threading.Thread) -> None:
+        if self.name.startswith(name):
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", fails)
+
+
+@pytest.mark.parametrize("name", ["drift-round-one", "drift-work-one", "drift-lease"])
+def test_a_thread_that_cannot_be_started_is_told_and_the_next_tick_goes_on(
+    store: Store, make: Make, data: Path, aid: SimpleNamespace, name: str
+) -> None:
+    moment = aid.FIRST + timedelta(days=1)
+    service = make(frozen(store, aid.watch(data), moment), now=lambda: moment)
+    with pytest.MonkeyPatch.context() as patched:
+        no_thread(patched, name)
+        service.tick()
+    assert "can't start new thread" in service.pulse.failed["one"]
+    assert store.windows("one", revisions="all") == [] or aid.statuses(store) == ["due"]
+    service.tick()
+    assert service.pulse.failed == {}
+    assert [(row["verdict"], row["attempts"]) for row in store.windows("one")] == [("ok", 1)]

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from drift.schedule import Service
-from drift.schedule.memory import give_back
+from drift.schedule.memory import _trim, give_back
 from drift.store import Store
 
 MIB = 2**20
@@ -58,6 +58,19 @@ def test_what_threads_left_free_goes_back_to_the_system() -> None:
     assert anonymous() - before > 64 * MIB, "malloc keeps it"
     give_back()
     assert anonymous() - before < 32 * MIB
+
+
+def test_where_nothing_can_be_loaded_memory_is_left_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: object) -> None:
+        raise OSError("Dynamic loading not supported")  # as musl says of a program that is linked statically
+
+    _trim.cache_clear()
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(ctypes, "CDLL", refused)
+            give_back()
+    finally:
+        _trim.cache_clear()
 
 
 @pytest.fixture

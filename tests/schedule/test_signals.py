@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from drift.store import Store
+from drift.window import Window
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """
@@ -94,6 +96,37 @@ def test_a_run_told_to_end_gives_its_window_back(
     with Store.open(sqlite_url) as store:
         rows = store.windows(revisions="all")
     assert [(row["status"], row["revision"]) for row in rows] == [("done", 1)] * aid.DAYS
+
+
+@pytest.mark.slow
+def test_first_processes_of_two_containers_of_one_host_name_do_not_take_each_others_windows(
+    tmp_path: Path, data: Path, sqlite_url: str, aid: SimpleNamespace
+) -> None:
+    if why := refused():
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must be able to make namespaces of processes: {why}")
+        pytest.skip(f"needs a namespace of processes: {why}")
+    (tmp_path / "drift.yaml").write_text(CONFIG.format(path=data.name), encoding="utf-8")
+    tells = "from drift.worker import Worker; print(Worker.this().name, flush=True); input()"
+    with (
+        Store.open(sqlite_url) as store,
+        subprocess.Popen(
+            [*FIRST_PROCESS, sys.executable, "-c", tells], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as one,
+    ):
+        assert one.stdout is not None
+        name, now = one.stdout.readline().strip(), store.now()
+        assert name.startswith(f"{socket.gethostname()}:1@")
+        definition = store.define("one", {}, now)
+        first = Window(aid.FIRST, aid.FIRST + timedelta(days=1))
+        store.plan(definition, [(first, first.end)], now)
+        (planned,) = store.due(definition, now)
+        assert store.claim(planned.id, definition, name, now, timedelta(minutes=10)) is not None
+        with running(tmp_path, FIRST_PROCESS, aid, "run") as other:
+            other.started.wait(40)
+        rows = store.windows("one")
+        one.communicate("")
+    assert [(row["status"], row["attempts"]) for row in rows] == [("claimed", 1), *[("due", 0)] * (aid.DAYS - 1)]
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from drift.errors import StoreError
 from drift.store import LeaseLost, Outcome, Store
 from drift.store.clock import FRESH, SharedClock
 from drift.store.planning import written
+from drift.store.types import ValueRefused
 from drift.verdict import Verdict
 from drift.window import Window
 
@@ -425,3 +426,37 @@ def test_errors_of_before_a_backfill_are_not_taken_for_attempts_since(store: Sto
         assert again is not None
         assert (again.attempt, again.failures, again.lost) == (1, 0, 0)
         claim = again
+
+
+def test_attempts_that_were_killed_since_a_backfill_are_not_taken_for_errors_of_before_it(store: Store) -> None:
+    definition = defined(store)
+    claim = claimed(store, definition)
+    for number in range(3):
+        store.finish(claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None, retry_at=NOW), NOW + number * MINUTE)
+        (planned,) = store.due(definition, NOW)
+        again = store.claim(planned.id, definition, "me", NOW + number * MINUTE, MINUTE)
+        assert again is not None
+        claim = again
+    store.finish(claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None), NOW + 4 * MINUTE)
+    asked = NOW + DAY
+    assert store.plan_again(definition, [(WEEK[0][0], asked)], asked) == 1
+    for kills in range(4):
+        (planned,) = store.due(definition, asked)
+        assert (planned.attempts, planned.lost) == (kills, kills)
+        again = store.claim(planned.id, definition, "killed", asked, MINUTE)
+        assert again is not None
+        assert (again.failures, again.lost) == (0, kills)
+        asked += MINUTE
+    store.finish(again, Outcome(0, Verdict.ERROR, "unreadable", {}, None, retry_at=asked), asked)
+    (planned,) = store.due(definition, asked)
+    assert (planned.attempts, planned.lost) == (4, 3)
+    again = store.claim(planned.id, definition, "me", asked, MINUTE)
+    assert again is not None
+    assert (again.failures, again.lost) == (1, 3)
+
+
+def test_what_the_database_does_not_take_is_told_from_a_database_that_fails(store: Store) -> None:
+    claim = claimed(store, defined(store))
+    with pytest.raises(ValueRefused):  # no such reference: a constraint that no second try will satisfy
+        store.finish(claim, Outcome(0, Verdict.OK, "", {}, 4711), NOW)
+    store.finish(claim, NOTHING, NOW)

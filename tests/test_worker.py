@@ -1,0 +1,59 @@
+"""Names of workers: who is known to be gone, and who is not to be mistaken for another."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from drift.worker import Worker
+
+
+def name_of(*, wait: bool) -> tuple[str, "subprocess.Popen[str]"]:
+    """What another process calls itself; it lives on until its input is closed, where that is waited for."""
+    told = "from drift.worker import Worker; print(Worker.this().name, flush=True); input()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", told],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    name = process.stdout.readline().strip()
+    if not wait:
+        process.communicate()
+    return name, process
+
+
+def test_a_process_that_lives_is_not_gone_and_one_that_ended_is() -> None:
+    me = Worker.this()
+    assert not me.knows_gone(me.name)
+    name, process = name_of(wait=True)
+    assert name.startswith(me.name.partition(":")[0] + f":{process.pid}")
+    assert not me.knows_gone(name)
+    process.communicate()
+    assert me.knows_gone(name)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells when a process began")
+def test_a_number_that_another_process_has_by_now_is_no_sign_of_life() -> None:
+    me = Worker.this()
+    address, _, start = me.name.rpartition("-")
+    parent = address.replace(f":{os.getpid()}@", f":{os.getppid()}@")
+    assert me.knows_gone(f"{address}-{int(start) - 1}"), "who had the very number of this process"
+    assert me.knows_gone(f"{parent}-1"), "who had its parent's before that"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "web:1@bbbbbbbb-700",  # a container of the same host name
+        "web:999999999@bbbbbbbb-700",  # a machine of the same name
+        "web:1",  # of a release that told no more
+        "other:1@aaaaaaaa-5",
+        "nobody",
+    ],
+)
+def test_nobody_is_known_to_be_gone_where_numbers_mean_something_else(other: str) -> None:
+    assert not Worker("web:1@aaaaaaaa-5").knows_gone(other)
