@@ -39,6 +39,8 @@ LIBRARIES: Final = (
     "altair",
     "vl-convert-python",
 )
+LATELY: Final = timedelta(days=7)
+"""A message that was given up longer ago is told, and no reason any more to look for what does not work."""
 PROBE: Final = 5.0  # seconds for each channel
 CLOCKS_APART: Final = timedelta(seconds=30)
 """Beyond that, this host plans windows noticeably too early or too late by the database's clock."""
@@ -111,7 +113,7 @@ def examine(path: Path, environ: Mapping[str, str], now: Callable[[], datetime])
     found += [Finding("monitor", name, works=False, message=why) for name, why in config.broken.items()]
     frozen = _frozen(config)
     found += [_monitor(one, frozen, now()) for one in config.monitors.values()] + _windows(config)
-    return found + [_channel(spec) for spec in config.channels.values()] + _deliveries(config)
+    return found + [_channel(spec) for spec in config.channels.values()] + _deliveries(config, now())
 
 
 def _frozen(config: "Config") -> "Mapping[str, Baseline | None]":
@@ -290,20 +292,22 @@ def _firing(store: "Store", monitor: str) -> list[Finding]:
     return [Finding("alerts", monitor, works=True, message=told, details={"firing": len(found)})]
 
 
-def _deliveries(config: "Config") -> list[Finding]:
-    """What the outbox holds, where there is a store to ask."""
+def _deliveries(config: "Config", now: datetime) -> list[Finding]:
+    """What the outbox holds, where there is a store to ask. What was given up long ago is told, and fails nothing."""
     from drift.store import Store
 
     try:
         with Store.open(config.store, create=False) as store:
-            held = store.counts_by_status()["deliveries"]
+            held = store.delivery_counts()
+            lately = store.given_up_since(now - LATELY)
     except DriftError:  # the finding on the store has said it
         return []
     pending, dead = held.get("pending", 0), held.get("dead", 0)
     told = f"{held.get('sent', 0)} messages delivered, {pending} still to be, {dead} given up"
+    told += f" ({lately} of them in the last {LATELY.days} days)" if dead else ""
     told += "; once their channel takes them, `drift alerts resend` has them sent again" if dead else ""
-    details = {"sent": held.get("sent", 0), "pending": pending, "dead": dead}
-    return [Finding("deliveries", "outbox", works=not pending and not dead, message=told, details=details)]
+    details = {"sent": held.get("sent", 0), "pending": pending, "dead": dead, "dead_lately": lately}
+    return [Finding("deliveries", "outbox", works=not pending and not lately, message=told, details=details)]
 
 
 def _channel(spec: "ChannelSpec") -> Finding:

@@ -12,6 +12,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from drift.cli.doctor import examine
+
 from .conftest import Run
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -77,6 +79,18 @@ def resent(run: Run, *args: str) -> dict[str, Any]:
     assert (found.returncode, found.stderr) == (0, "")
     document: dict[str, Any] = json.loads(found.stdout)
     return document
+
+
+def test_what_was_given_up_lately_fails_doctor_and_what_was_long_ago_is_only_told(drift: Run, project: Path) -> None:
+    drift("run")
+    wall = datetime.now(UTC)
+    found = {}
+    for days in (0, 6, 8):
+        checks = examine(project / "drift.yaml", {}, lambda days=days: wall + timedelta(days=days))
+        (found[days],) = (one for one in checks if one.part == "deliveries")
+    assert {days: one.works for days, one in found.items()} == {0: False, 6: False, 8: True}
+    assert "1 given up (1 of them in the last 7 days)" in found[0].message
+    assert "1 given up (0 of them in the last 7 days)" in found[8].message
 
 
 def test_a_message_that_was_refused_is_sent_once_its_receiver_takes_it(
