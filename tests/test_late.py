@@ -300,6 +300,27 @@ def test_rows_of_a_database_that_come_before_its_newest_are_seen(store: Store, t
     assert check(store, monitor, 13.3) == []
 
 
+@pytest.mark.parametrize("database", [False, True])
+def test_rows_that_come_into_an_empty_window_are_seen(
+    store: Store, monitor: Monitor, data: Path, table: tuple[Monitor, Path], database: bool
+) -> None:
+    watching, path = table if database else (replace(monitor, lookback=2 * DAY), data)
+    if database:
+        put_days(path, range(11))
+        put_days(path, range(13, 14), rows=1)
+    else:
+        write_days(path, 13)
+        pl.read_parquet(path).filter(pl.col("ts") < START + 11 * DAY).write_parquet(path)
+    assert [one.outcome.verdict for one in check(store, watching, 13)][1:] == [Verdict.NO_DATA] * 2
+    if database:
+        put_days(path, range(12, 13), rows=300, at=8.0)
+    else:
+        add_rows(path, 12, 300, at=8.0)
+    (again,) = check(store, watching, 13.1)
+    assert (days_of([again]), again.outcome.rows, again.outcome.verdict) == ([12], 300, Verdict.DRIFT)
+    assert events_of([again]) == [(12, "no_data", State.RESOLVED), (12, "drift", State.FIRING)]
+
+
 def test_rows_of_a_database_that_come_later_let_windows_before_them_alone(
     store: Store, table: tuple[Monitor, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
