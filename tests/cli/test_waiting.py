@@ -1,7 +1,6 @@
 """What a run leaves undone, and what it says of that: windows others hold, retries, messages that were not taken."""
 
 import json
-import os
 import re
 import socket
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from pathlib import Path
 from drift.store import Outcome, Store
 from drift.verdict import Verdict
 from drift.window import Window, format_instant
+from drift.worker import Worker
 
 from .conftest import Run
 from .test_monitors import configuration, daily
@@ -29,7 +29,7 @@ def hold(store: Store, until: timedelta) -> str:
     assert known is not None
     store.plan(known, [(LAST, store.now())], store.now())
     (waiting,) = store.due(known, store.now())
-    owner = f"{socket.gethostname()}:{os.getpid()}"
+    owner = Worker.this().name
     assert store.claim(waiting.id, known, owner, store.now(), until)
     return owner
 
@@ -73,14 +73,14 @@ def fail(store: Store, retry: timedelta, window: Window = LAST) -> None:
 
 
 def test_a_window_that_could_not_be_read_says_when_it_is_tried_again_and_how_to_do_it_now(
-    drift: Run, tmp_path: Path, store_url: str
+    drift: Run, tmp_path: Path
 ) -> None:
     daily(14).write_parquet(tmp_path / "data.parquet")
-    configure(tmp_path, store_url, end="2024-01-14")
+    configure(tmp_path, end="2024-01-14")
     assert drift("run").returncode == 0
-    with Store.open(store_url) as store:
+    with Store.open(f"sqlite:///{tmp_path}/drift.db") as store:
         fail(store, timedelta(minutes=20))
-    configure(tmp_path, store_url)
+    configure(tmp_path)
     remedy = "drift backfill --monitor m --from 2024-01-14T00:00Z --to 2024-01-15T00:00Z"
 
     ran = drift("run", "--json")
@@ -99,6 +99,18 @@ def test_a_window_that_could_not_be_read_says_when_it_is_tried_again_and_how_to_
     again = drift(*remedy.split()[1:], "--json")
     assert [w["verdict"] for w in json.loads(again.stdout)["windows"]] == ["ok"]
     assert again.returncode == 0
+
+
+def test_only_what_could_not_be_read_and_waits_is_a_retry(store: Store) -> None:
+    now = store.now()
+    store.define("m", {"timestamp": "ts"}, now)
+    fail(store, timedelta(minutes=20))
+    known = store.find("m")
+    assert known is not None
+    store.plan(known, [(Window(LAST.end, LAST.end + timedelta(days=1)), now + timedelta(minutes=5))], now)
+    assert [window for window, _ in store.retries("m", store.now())] == [LAST]
+    assert store.retries("another", store.now()) == []
+    assert store.retries("m", store.now() + timedelta(minutes=21)) == [], "due by then"
 
 
 def test_a_message_that_was_not_taken_says_when_it_is_tried_again(drift: Run, tmp_path: Path) -> None:
