@@ -16,8 +16,9 @@ FAR: Final = timedelta(days=4)
 was so by a clock that ran ahead. It is due; else it would hold back its channel until that time comes."""
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    return or_(delivery.c.next_attempt_at <= now, delivery.c.next_attempt_at > now + FAR)
+def _is_due(now: Any) -> ColumnElement[bool]:
+    far = now + FAR if isinstance(now, datetime) else now  # what is no instant is refused by the column
+    return or_(delivery.c.next_attempt_at <= now, delivery.c.next_attempt_at > far)
 
 
 def due(connection: Connection, now: datetime | None, limit: int) -> list[Delivery]:
