@@ -4,14 +4,14 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from drift.comparison import SegmentResult, Standard, compare_profiles
 from drift.errors import SourceError
 from drift.histogram import Fault, Uncounted
-from drift.holding import Overdue, within
+from drift.holding import MOST_LOST, Overdue, within
 from drift.sources import Source
 from drift.standards import Standards
 from drift.steps import step
@@ -19,9 +19,6 @@ from drift.store import Claim
 from drift.store.planning import GIVEN_UP
 from drift.verdict import Verdict, worst
 from drift.window import Window
-
-MOST_LOST: Final = 15
-"""Attempts on a window that may come to no end; more than an afternoon of deployments interrupts of one window."""
 
 log = logging.getLogger(__name__)
 

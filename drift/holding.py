@@ -16,6 +16,9 @@ from drift.window import Window
 from drift.worker import Worker
 
 LEASE: Final = timedelta(minutes=10)
+MOST_LOST: Final = 15
+"""Attempts on a window that may come to no end; more than an afternoon of deployments interrupts of one window."""
+
 MOST_LEFT: Final = 3
 """Pieces of work on one monitor that may hang at once: no thread can be ended from outside, so no more are begun."""
 
@@ -117,7 +120,7 @@ def holding(store: Store, claim: Claim, now: Callable[[], datetime], *, lease: t
         raise
     except Exception as error:
         if _counts(error):
-            _count(store, claim, now)
+            _count(store, claim, now, error)
         else:
             _give_back(store, claim)
         raise
@@ -186,9 +189,14 @@ def _counts(error: Exception) -> bool:
     return not isinstance(error, StoreError) or isinstance(error, ValueRefused | AlertsMoved)
 
 
-def _count(store: Store, claim: Claim, now: Callable[[], datetime]) -> None:
+def _count(store: Store, claim: Claim, now: Callable[[], datetime], why: Exception) -> None:
     try:
-        store.free(claim, now())
+        if claim.lost < MOST_LOST:
+            store.free(claim, now())
+            return
+        told = f"nothing can be written of it, not even that it is given up: {type(why).__name__}: {why}"
+        log.error("window %s of %s is left out, later ones go on: %s", claim.window, claim.monitor, told)
+        store.fail(claim, told)
     except StoreError as error:  # what failed is raised; the lease runs out by itself
         log.warning("cannot give window %s back: %s", claim.window, error)
 

@@ -20,9 +20,8 @@ from drift.binning import Bins
 from drift.check import Checked, Failed, run_all
 from drift.comparison import SegmentResult, compare_profiles
 from drift.errors import StoreError
-from drift.finding import MOST_LOST
 from drift.histogram import Profile
-from drift.holding import LEASE, holding
+from drift.holding import LEASE, MOST_LOST, holding
 from drift.monitor import Alerting, ColumnRule, Columns, FileSource, Monitor, Reference
 from drift.outcome import RETRIES
 from drift.planning import backfill, plan
@@ -407,6 +406,32 @@ def test_a_window_whose_outcome_cannot_be_written_is_given_up_in_the_end(
     assert (first.verdicts, first.outcome.retry_at) == ([Verdict.ERROR], None)
     assert f"came to no end, {MOST_LOST} times" in first.outcome.message
     assert days_of(others) == [11, 12]
+
+
+def test_a_window_of_which_nothing_at_all_can_be_written_is_left_out_in_the_end(
+    store: Store, monitor: Monitor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_days(tmp_path / "data.parquet", 13)
+    finish, now = store.finish, START + 13 * DAY
+
+    def refuses(claim: Claim, outcome: Outcome, now: datetime) -> None:
+        if claim.window.start == START + 10 * DAY:
+            raise RuntimeError("a defect")
+        finish(claim, outcome, now)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(store, "finish", refuses)
+        for _ in range(MOST_LOST + 1):
+            (failed,) = run_all(store, [monitor], worker=Worker("test"), now=lambda: now)
+            assert isinstance(failed, Failed)
+        assert days_of(check(store, monitor, now)) == [11, 12]
+    row = store.windows("m")[0]
+    assert (row["status"], row["verdict"]) == ("failed", None)
+    assert "RuntimeError: a defect" in row["message"]
+    assert any(r.levelname == "ERROR" and "is left out" in r.message for r in caplog.records)
+    assert backfill(store, monitor, open_source(monitor), START + 10 * DAY, START + 11 * DAY, now) == 1
+    assert [one.verdicts for one in check(store, monitor, now)] == [[Verdict.OK]]
+    assert store.windows("m")[0]["message"] == "0 of 1 columns drifted"
 
 
 def test_attempts_that_failed_for_want_of_the_store_count_as_nothing(

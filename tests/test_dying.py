@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from drift.finding import MOST_LOST
+from drift.holding import MOST_LOST
 from drift.sources.files import Files
 from drift.turns import ALONE_FROM
 

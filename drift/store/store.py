@@ -171,6 +171,17 @@ class Store(Reader):
         with self._write() as connection:
             planning.let_go(connection, claim, "done", cause=None, **({"seen": None} if again else {}))
 
+    def fail(self, claim: Claim, told: str) -> None:
+        """End a claim of which nothing can be written but why: the window is `failed`, until it is asked for again.
+
+        Raises
+        ------
+        LeaseLost
+            Where another worker claimed the window since.
+        """
+        with self._write() as connection:
+            planning.let_go(connection, claim, "failed", cause=None, last_error=told)
+
     def release(self, claim: Claim) -> None:
         """Give an interrupted window back at once; the attempt does not count.
 
