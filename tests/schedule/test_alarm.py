@@ -20,7 +20,7 @@ class Wrong(datetime):
         return cls.fromtimestamp((datetime.now(tz) + cls.by).timestamp(), tz)
 
 
-@pytest.mark.parametrize("days", [-1, 1, -20_000, 20_000])
+@pytest.mark.parametrize("days", [-1, 1])
 def test_it_rings_on_at_its_pace_when_the_hosts_clock_is_set(monkeypatch: pytest.MonkeyPatch, days: int) -> None:
     for module in ("apscheduler.schedulers.base", "drift.schedule.alarm"):
         monkeypatch.setattr(f"{module}.datetime", Wrong)
