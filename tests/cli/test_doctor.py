@@ -394,7 +394,8 @@ def test_a_column_that_went_after_the_reference_was_frozen_is_told(project: Path
     found = examined(project)["monitor"]
     assert not found.works
     assert "no longer has: kind; every window will say so" in found.message
-    assert "no longer has: kind" in " ".join(drift("validate").stdout.split())
+    shown = drift("validate").stdout.replace("│", " ")  # where the message folds depends on the length of its path
+    assert "no longer has: kind" in " ".join(shown.split())
 
 
 def test_windows_in_error_and_what_fires_are_told(project: Path, drift: Run) -> None:
