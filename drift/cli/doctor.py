@@ -288,7 +288,7 @@ def _firing(store: "Store", monitor: str) -> list[Finding]:
     found = store.alerts(monitor=monitor, state="firing")
     if not found:
         return []
-    told = f"{len(found)} firing, since {min(row['since'] for row in found)}: `drift alerts list` names them"
+    told = f"{len(found)} firing; `drift alerts list` names them"
     return [Finding("alerts", monitor, works=True, message=told, details={"firing": len(found)})]
 
 
