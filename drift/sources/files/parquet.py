@@ -40,9 +40,7 @@ class Parquet:
             ) as parquet,
         ):
             some: list[int] = []
-            place = None if timestamp is None or placing is None else _leaf(parquet, timestamp)
-            for group in range(parquet.num_row_groups):
-                inside = None if place is None else _placed(parquet, group, place, placing)
+            for group, inside in enumerate(_placed(parquet, timestamp, placing)):
                 if inside:
                     yield from _read(parquet, [group], list(columns), inside=True)
                 elif inside is None:
@@ -61,41 +59,40 @@ def _read(parquet: Any, groups: list[int], names: list[str], *, inside: bool) ->
         yield Piece(pa.Table.from_batches([batch]), batch.num_rows, inside)
 
 
-def _leaf(parquet: Any, timestamp: str) -> int | None:
-    """Which column of the row groups holds the timestamps; None where there is none.
+def _placed(parquet: Any, timestamp: str | None, placing: Placing | None) -> list[bool | None]:
+    """Where the timestamps of each row group lie, by its statistics; None where they do not tell."""
+    groups = [parquet.metadata.row_group(number) for number in range(parquet.num_row_groups)]
+    leaf = None if timestamp is None or not groups else _leaf(groups[0], timestamp)
+    if placing is None or leaf is None:
+        return [None] * len(groups)
+    told = {
+        number: statistics
+        for number, group in enumerate(groups)
+        if group.num_rows and (statistics := group.column(leaf).statistics) is not None
+        if statistics.has_min_max and statistics.has_null_count
+    }
+    ends = _ends(list(told.values()), parquet.schema_arrow.field(timestamp).type)
+    placed = {} if ends is None else dict(zip(told, placing(*ends), strict=True))
+    return [None if placed.get(n) and told[n].null_count else placed.get(n) for n in range(len(groups))]
+
+
+def _leaf(group: Any, timestamp: str) -> int | None:
+    """Which column of a row group holds the timestamps; None where there is none.
 
     Not asked of `parquet.schema`: that and the file's metadata hold each other, so that of every file which was ever
     read the metadata would stay (megabytes, where row groups are many) until Python looks for cycles.
     """
-    if parquet.num_row_groups == 0:
-        return None
-    group = parquet.metadata.row_group(0)
     return next((i for i in range(group.num_columns) if group.column(i).path_in_schema == timestamp), None)
 
 
-def _placed(parquet: Any, group: int, leaf: int, placing: Placing | None) -> bool | None:
-    """Where a row group's timestamps lie, by its statistics; None where they do not tell."""
-    rows = parquet.metadata.row_group(group)
-    if placing is None or rows.num_rows == 0:
-        return None
-    column = rows.column(leaf)
-    schema = parquet.schema_arrow
-    ends = _ends(column.statistics, schema.field(schema.names.index(column.path_in_schema)).type)
-    if ends is None:
-        return None
-    inside = placing(ends)
-    return None if inside and column.statistics.null_count != 0 else inside
-
-
-def _ends(statistics: Any, type_: pa.DataType) -> pa.ChunkedArray | None:
-    """The least and the largest value, as the column's own type; None where they are not known."""
-    if statistics is None or not statistics.has_min_max or not statistics.has_null_count:
-        return None
-    logical = json.loads(statistics.logical_type.to_json())
-    raw = [statistics.min_raw, statistics.max_raw]
+def _ends(told: list[Any], type_: pa.DataType) -> tuple[pa.ChunkedArray, pa.ChunkedArray] | None:
+    """The least and the largest values, as the column's own type; None where they are not known."""
+    logical = json.loads(told[0].logical_type.to_json()) if told else {"Type": "None"}
     if pa.types.is_date(type_) and logical["Type"] == "Date":
-        return pa.chunked_array([pa.array(raw, pa.int32()).cast(pa.date32())])
-    if pa.types.is_timestamp(type_) and logical["Type"] == "Timestamp":
-        unit = _UNITS[logical["timeUnit"]]
-        return pa.chunked_array([pa.array(raw, pa.int64()).cast(pa.timestamp(unit, type_.tz))])
-    return None
+        raw, kind = pa.int32(), pa.date32()
+    elif pa.types.is_timestamp(type_) and logical["Type"] == "Timestamp":
+        raw, kind = pa.int64(), pa.timestamp(_UNITS[logical["timeUnit"]], type_.tz)
+    else:
+        return None
+    least, largest = ([getattr(one, end) for one in told] for end in ("min_raw", "max_raw"))
+    return pa.chunked_array([pa.array(least, raw).cast(kind)]), pa.chunked_array([pa.array(largest, raw).cast(kind)])

@@ -39,8 +39,8 @@ class Piece:
     inside: bool = False
 
 
-Placing: TypeAlias = Callable[[pa.ChunkedArray], bool | None]
-"""From the least and the largest timestamp: all inside the window (True), all outside (False), or some (None)."""
+Placing: TypeAlias = Callable[[pa.ChunkedArray, pa.ChunkedArray], list[bool | None]]
+"""From least and largest timestamps, pair by pair: all in the window (True), all outside (False), or some (None)."""
 
 
 class Reader(Protocol):

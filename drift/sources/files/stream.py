@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -18,14 +18,13 @@ from drift.sources.files.places import File
 from drift.sources.files.reading import Piece, Placing, Reader, naming
 from drift.sources.memory.arrow import TEXT, decoded
 from drift.sources.memory.parts import by_window
-from drift.sources.memory.table import Table
+from drift.sources.memory.table import Table, as_instants, ticks_of
 from drift.window import Window
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 WORKERS: Final = 2
 """Pieces counted at once, while another is read: all that is ever held."""
-_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +39,15 @@ class Place:
         """The rows of the window."""
         return table.within(self.window, self.timestamp, self.timezone)
 
-    def holds(self, ends: pa.ChunkedArray) -> bool | None:
-        """Whether all instants from a least to a largest one lie in the window; None for some of them.
+    def holds(self, least: pa.ChunkedArray, largest: pa.ChunkedArray) -> list[bool | None]:
+        """Whether all instants from a least to a largest one lie in the window, for each pair; None for some of them.
 
         Wall-clock times are in the order of their instants: never does a later one mean an earlier instant.
         """
-        table = Table({self.timestamp: ends}, len(ends))
-        if self.within(table).rows == len(ends):
-            return True
-        for start, end in ((_FIRST, self.window.start), (self.window.end, _LAST)):
-            if start < end and table.within(Window(start, end), self.timestamp, self.timezone).rows == len(ends):
-                return False
-        return None
+        first, last = (as_instants(ends, self.timestamp, self.timezone) for ends in (least, largest))
+        start, end = (ticks_of(moment, first.type.unit) for moment in (self.window.start, self.window.end))
+        pairs = zip(first.cast(pa.int64()).to_pylist(), last.cast(pa.int64()).to_pylist(), strict=True)
+        return [True if start <= a and b < end else False if b < start or a >= end else None for a, b in pairs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +95,9 @@ class Opened:
                 yield from ((number, table) for table in self.tables(names, None))
             return
 
-        def some(ends: pa.ChunkedArray) -> bool | None:  # the timestamps are always wanted: never "all inside"
-            return False if place.holds(ends) is False else None
+        def some(least: pa.ChunkedArray, largest: pa.ChunkedArray) -> list[bool | None]:
+            # The timestamps are always wanted: never "all inside".
+            return [False if inside is False else None for inside in place.holds(least, largest)]
 
         for piece in self._pieces(names, place, some):
             yield from self._told(self._table(piece, names), split)
