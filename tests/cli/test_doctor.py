@@ -274,6 +274,7 @@ def test_with_json_logs_each_window_is_one_line_and_every_line_is_json(project: 
     assert any("broken" in line["message"] for line in lines)
 
 
+@pytest.mark.slow
 def test_without_json_a_run_is_silent_unless_asked(project: Path, drift: Run) -> None:
     assert drift("run").stderr == ""
     (project.parent / "drift.db").unlink()
@@ -313,6 +314,7 @@ def test_a_name_from_data_forges_no_line_of_a_text_log(capsys: pytest.CaptureFix
 # Secrets from files
 
 
+@pytest.mark.slow
 def test_a_secret_may_lie_in_a_file_that_a_variable_names(tmp_path: Path, project: Path, drift: Run) -> None:
     (tmp_path / "store").write_text("sqlite:///from-a-file.db\n")
     write(tmp_path, store="${WHERE}")
@@ -332,6 +334,7 @@ def test_a_variable_wins_over_its_file_and_an_unreadable_file_is_told(tmp_path: 
         found["C"]
 
 
+@pytest.mark.slow
 def test_serve_takes_its_token_from_a_file(tmp_path: Path, project: Path, drift: Run) -> None:
     (tmp_path / "token").write_text("two words\n")
     done: subprocess.CompletedProcess[str] = drift("serve", "--host", "0.0.0.0", DRIFT_TOKEN_FILE="token")
@@ -379,6 +382,7 @@ def test_a_reference_without_rows_is_told_before_it_is_frozen(project: Path, dri
     assert drift("validate").returncode == 3
 
 
+@pytest.mark.slow
 def test_a_reference_that_is_frozen_may_be_gone_from_the_source(project: Path, drift: Run) -> None:
     assert drift("run").returncode == 0
     frame = pl.read_parquet(project.parent / "rows.parquet")
@@ -388,6 +392,7 @@ def test_a_reference_that_is_frozen_may_be_gone_from_the_source(project: Path, d
     assert (told.works, told.message) == (True, "6 checked, 0 due")
 
 
+@pytest.mark.slow
 def test_a_column_that_went_after_the_reference_was_frozen_is_told(project: Path, drift: Run) -> None:
     assert drift("run").returncode == 0
     pl.read_parquet(project.parent / "rows.parquet").drop("kind").write_parquet(project.parent / "rows.parquet")
@@ -398,6 +403,7 @@ def test_a_column_that_went_after_the_reference_was_frozen_is_told(project: Path
     assert "no longer has: kind" in " ".join(shown.split())
 
 
+@pytest.mark.slow
 def test_windows_in_error_and_what_fires_are_told(project: Path, drift: Run) -> None:
     frame = pl.read_parquet(project.parent / "rows.parquet")
     moved = pl.when(pl.col("ts") >= datetime(2024, 1, 12, tzinfo=UTC)).then(pl.col("x") + 40).otherwise(pl.col("x"))

@@ -16,6 +16,8 @@ from drift.cli.doctor import examine
 
 from .conftest import Run
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
 

@@ -6,6 +6,8 @@ import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from drift.store import Outcome, Store
 from drift.verdict import Verdict
 from drift.window import Window, format_instant
@@ -13,6 +15,8 @@ from drift.worker import Worker
 
 from .conftest import Run
 from .test_monitors import configuration, daily
+
+pytestmark = pytest.mark.slow
 
 LAST = Window(datetime(2024, 1, 14, tzinfo=UTC), datetime(2024, 1, 15, tzinfo=UTC))
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\dZ"
