@@ -33,8 +33,11 @@ def test_a_small_fleet_loses_and_doubles_nothing(postgres_server: str) -> None:
     sizes = ("--monitors", 16, "--columns", 3, "--hours", 3, "--replicas", 3)
     found = told("fleet", *sizes, "--server", postgres_server)
     assert sum(found["windows_by_replica"]) == 16 * 3
-    assert (found["lost"], found["doubled"], found["wrong"], found["failures"]) == (0, 0, 0, [])
-    assert found["shifted_monitors"] == {"drift": 2}
+    audit = found["audit"]
+    assert (audit["lost"], audit["doubled"], audit["wrong"], found["failures"]) == (0, 0, 0, [])
+    assert (audit["moved_monitors"], audit["moved_monitors_of_which_a_window_did_not_drift"]) == (2, 0)
+    assert audit["scores_computed_again"] == 16 * 3 * 3
+    assert audit["scores_off"] == 0
 
 
 @pytest.mark.slow
