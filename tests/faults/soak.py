@@ -32,6 +32,9 @@ def soak(bench: Bench, kind: str) -> Result:
             place.sleep(float(rng.uniform(0.2, 1.5)))
             which = int(rng.integers(2))
             _happen(place, wire, happened, rng)
+            if rng.random() < 0.3:
+                _wake(others)  # one that was halted in a transaction keeps its locks, and the suite must write as well
+                pass_time(place.store, LATER)
             _to_replica(others[which], happened, rng)
             if others[which].poll() is not None:
                 others[which] = place.serve(config=through)
@@ -65,8 +68,12 @@ def _happen(place: Site, wire: Wire | None, happened: dict[str, int], rng: np.ra
             wire.freeze()
             place.sleep(float(rng.uniform(0.1, 2.0)))
             wire.thaw()
-    if rng.random() < 0.3:
-        pass_time(place.store, LATER)
+
+
+def _wake(replicas: "list[subprocess.Popen[bytes]]") -> None:
+    for one in replicas:
+        if one.poll() is None:
+            one.send_signal(signal.SIGCONT)
 
 
 def _to_replica(replica: "subprocess.Popen[bytes]", happened: dict[str, int], rng: np.random.Generator) -> None:
