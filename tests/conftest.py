@@ -1,6 +1,7 @@
-"""Fixtures shared by all tests: stores on both databases, a browser."""
+"""Fixtures shared by all tests: stores on both databases, a browser, no collector of cycles."""
 
 from .browser import browser
+from .collector import no_collector
 from .postgres import (
     empty_postgres_url,
     empty_url,
@@ -20,6 +21,7 @@ __all__ = [
     "browser",
     "empty_postgres_url",
     "empty_url",
+    "no_collector",
     "own_postgres_url",
     "own_store_url",
     "postgres_server",

@@ -29,9 +29,9 @@ def told(name: str, *words: object) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.postgres
-def test_a_small_fleet_loses_and_doubles_nothing(postgres_server: str) -> None:
+def test_a_small_fleet_loses_and_doubles_nothing(postgres_server: str, tmp_path: Path) -> None:
     sizes = ("--monitors", 16, "--columns", 3, "--hours", 3, "--replicas", 3)
-    found = told("fleet", *sizes, "--server", postgres_server)
+    found = told("fleet", *sizes, "--server", postgres_server, "--out", tmp_path / "fleet.json")
     assert sum(found["windows_by_replica"]) == 16 * 3
     audit = found["audit"]
     assert (audit["lost"], audit["doubled"], audit["wrong"], found["failures"]) == (0, 0, 0, [])

@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -71,17 +71,6 @@ def test_where_nothing_can_be_loaded_memory_is_left_where_it_is(monkeypatch: pyt
             give_back()
     finally:
         _trim.cache_clear()
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    """Python looks for cycles when it is told to, not before."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 """What reading leaves behind: nothing, not even until Python looks for cycles."""
 
 import gc
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,17 +15,6 @@ from drift.window import Window
 
 FROM = datetime(2024, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    """Python looks for cycles when it likes, seldom in a process of many objects: here it does not."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 @pytest.mark.usefixtures("no_collector")
