@@ -1,0 +1,88 @@
+"""The audit of a fleet notices what is lost, doubled or wrong: a store is spoilt on purpose."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from drift.check import Checked, run_all
+from drift.store import Store
+from drift.worker import Worker
+
+ROOT = Path(__file__).parents[2]
+MONITORS, COLUMNS, HOURS = 2, 2, 2
+
+pytestmark = [pytest.mark.slow, pytest.mark.postgres]
+
+Audit = Callable[[], dict[str, Any]]
+
+
+@pytest.fixture
+def audit(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Audit:
+    """Of a small fleet, checked in peace; the first monitor's rows have moved."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    fleet, judge = import_module("fleet"), import_module("fleet_audit")
+    monitors = fleet.fleet(tmp_path, MONITORS, COLUMNS, HOURS, 200)
+    end = fleet.FIRST + (fleet.REFERENCE_HOURS + HOURS) * fleet.HOUR
+    with Store.open(postgres_url) as store:
+        done = list(run_all(store, monitors, worker=Worker.this(), now=lambda: end))
+    assert [type(one) for one in done] == [Checked] * MONITORS * HOURS
+    files = {one.name: tmp_path / f"{one.name}.parquet" for one in monitors}
+    address = postgres_url.replace("+psycopg", "")
+    return lambda: judge.audit(
+        address, files, {monitors[0].name}, fleet.FIRST, fleet.REFERENCE_HOURS, HOURS, MONITORS * HOURS
+    )
+
+
+def counted(told: dict[str, Any]) -> dict[str, int]:
+    unmoved = "moved_monitors_of_which_a_window_did_not_drift"
+    return {name: told[name] for name in ("lost", "doubled", "wrong", unmoved, "scores_off") if told[name]}
+
+
+def test_of_a_fleet_checked_in_peace_nothing_is_amiss(audit: Audit) -> None:
+    told = audit()
+    assert counted(told) == {}
+    assert told["scores_computed_again"] == MONITORS * HOURS * COLUMNS
+
+
+@pytest.mark.parametrize(
+    ("spoil", "seen"),
+    [
+        ('UPDATE "window" SET status = \'due\' WHERE id = (SELECT min(id) FROM "window")', {"lost": 1}),
+        (
+            (
+                "UPDATE \"window\" SET end_at = end_at + interval '1 h', start_at = start_at + interval '9 h' "
+                'WHERE id = (SELECT min(id) FROM "window")'
+            ),
+            {"lost": 1, "doubled": 2, "scores_off": COLUMNS},
+        ),
+        (
+            (
+                "INSERT INTO revision (window_id, number, definition_id, rows, columns, drifted, verdict, message, source, "
+                "counted_at) SELECT window_id, 2, definition_id, rows, columns, drifted, verdict, message, source, counted_at "
+                "FROM revision WHERE id = (SELECT min(id) FROM revision)"
+            ),
+            {"doubled": 1, "wrong": 1},
+        ),
+        (
+            (
+                "DELETE FROM score WHERE profile_id = (SELECT min(profile_id) FROM score) AND column_id = "
+                "(SELECT min(column_id) FROM score)"
+            ),
+            {"wrong": 1, "scores_off": 1},
+        ),
+        (
+            "UPDATE score SET value = value + 1e-8 WHERE profile_id = (SELECT min(profile_id) FROM score)",
+            {"scores_off": COLUMNS},
+        ),
+        ("UPDATE revision SET drifted = 0", {"moved_monitors_of_which_a_window_did_not_drift": 1}),
+    ],
+    ids=["not checked", "another hour", "twice", "no score", "another score", "not drifted"],
+)
+def test_what_is_spoilt_is_noticed(audit: Audit, postgres_url: str, spoil: str, seen: dict[str, int]) -> None:
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as server:
+        assert server.execute(spoil).rowcount >= 1
+    assert counted(audit()) == seen
