@@ -14,6 +14,7 @@ from drift.worker import Worker
 
 ROOT = Path(__file__).parents[2]
 MONITORS, COLUMNS, HOURS = 2, 2, 2
+KEPT = "definition_id, rows, columns, drifted, verdict, message, source, counted_at"
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
@@ -61,8 +62,7 @@ def test_of_a_fleet_checked_in_peace_nothing_is_amiss(audit: Audit) -> None:
         ),
         (
             (
-                "INSERT INTO revision (window_id, number, definition_id, rows, columns, drifted, verdict, message, source, "
-                "counted_at) SELECT window_id, 2, definition_id, rows, columns, drifted, verdict, message, source, counted_at "
+                f"INSERT INTO revision (window_id, number, {KEPT}) SELECT window_id, 2, {KEPT} "
                 "FROM revision WHERE id = (SELECT min(id) FROM revision)"
             ),
             {"doubled": 1, "wrong": 1},
