@@ -270,9 +270,9 @@ def test_the_watchdog_leaves_a_service_alone_that_ticks(make: Make, now: Callabl
 
 def test_signs_of_life_put_off_no_end_that_is_expected() -> None:
     dead = threading.Event()
-    with Watchdog("the ticks", 20, dead.set) as watchdog:
+    with Watchdog("the ticks", 2, dead.set) as watchdog:  # it looks every half a second
         watchdog.expect_end(0.4)
-        until = time.monotonic() + 5
+        until = time.monotonic() + 20
         while not dead.is_set() and time.monotonic() < until:  # a tick that is still under way
             watchdog.alive()
             time.sleep(0.02)
