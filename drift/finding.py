@@ -16,7 +16,7 @@ from drift.sources import Source
 from drift.standards import Standards
 from drift.steps import step
 from drift.store import Claim
-from drift.store.planning import GIVEN_UP
+from drift.store.second_looks import GIVEN_UP
 from drift.verdict import Verdict, worst
 from drift.window import Window
 

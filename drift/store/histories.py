@@ -1,6 +1,6 @@
 """The windows of a reference, and the counts of each column in them, in and out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,20 +8,26 @@ from sqlalchemy import Connection, select
 
 from drift.histogram import History
 from drift.store.interning import AxisBook, axes_by_id, axis_ids, column_ids
-from drift.store.records import Draft
 from drift.store.tables import COUNTS_DTYPE, reference_history, reference_window, watched_column
 from drift.window import Window
 
 
-def write_histories(connection: Connection, book: AxisBook, monitor_id: int, baseline_id: int, draft: Draft) -> None:
+def write_histories(
+    connection: Connection,
+    book: AxisBook,
+    monitor_id: int,
+    baseline_id: int,
+    windows: Sequence[Window],
+    histories: Mapping[str, Mapping[str, History]],
+) -> None:
     """Write the windows of a reference and what was counted in them."""
-    windows = [
+    intervals = [
         {"baseline_id": baseline_id, "number": number, "start_at": window.start, "end_at": window.end}
-        for number, window in enumerate(draft.windows)
+        for number, window in enumerate(windows)
     ]
-    if windows:
-        connection.execute(reference_window.insert(), windows)
-    parts = draft.histories.values()
+    if intervals:
+        connection.execute(reference_window.insert(), intervals)
+    parts = histories.values()
     axes = axis_ids(connection, book, (h.axis for part in parts for h in part.values()))
     columns = column_ids(connection, monitor_id, (name for part in parts for name in part))
     rows = [
@@ -32,7 +38,7 @@ def write_histories(connection: Connection, book: AxisBook, monitor_id: int, bas
             "axis_id": axes[book.digest(history.axis)],
             "counts": history.counts.astype(COUNTS_DTYPE).tobytes(),
         }
-        for segment, part in draft.histories.items()
+        for segment, part in histories.items()
         for name, history in part.items()
     ]
     if rows:

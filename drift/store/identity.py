@@ -1,16 +1,76 @@
 """Monitors, their definitions and their frozen references: each known by the digest of its content."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 
+from drift.histogram import History, Profile
 from drift.store.histories import read_histories, read_windows, write_histories
 from drift.store.interning import AxisBook, insert_new, sha256
 from drift.store.profiles import read_profiles, write_profiles
-from drift.store.records import Baseline, Definition, Draft
 from drift.store.tables import baseline, definition, monitor
+from drift.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A monitor as it was configured at some time.
+
+    Parameters
+    ----------
+    id : int
+        Of the definition.
+    monitor_id : int
+        Of the monitor.
+    digest : str
+        SHA-256 of the document as canonical JSON.
+    """
+
+    id: int
+    monitor_id: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A reference that is not kept yet; its parts are those of `Baseline`."""
+
+    profiles: Mapping[str, Profile]
+    note: Mapping[str, Any]
+    windows: tuple[Window, ...] = ()
+    histories: Mapping[str, Mapping[str, History]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A frozen reference.
+
+    Parameters
+    ----------
+    id : int
+        Its key.
+    profiles : mapping of str to Profile
+        By segment; "" is all rows.
+    note : mapping
+        How it came about.
+    created_at : datetime
+        When it was frozen.
+    windows : tuple of Window
+        The windows that it was counted by, besides as a whole, in the order of time; not all of it need lie in
+        one. Empty where it has no windows.
+    histories : mapping of str to mapping of str to History
+        The counts of those windows by segment, then column. A column that could not be counted in each has none.
+    """
+
+    id: int
+    profiles: Mapping[str, Profile]
+    note: Mapping[str, Any]
+    created_at: datetime
+    windows: tuple[Window, ...] = ()
+    histories: Mapping[str, Mapping[str, History]] = field(default_factory=dict)
 
 
 def newest_definition(connection: Connection, name: str) -> Definition | None:
@@ -98,4 +158,4 @@ def _write(connection: Connection, book: AxisBook, monitor_id: int, digest: str,
     made = connection.execute(insert_new(connection, baseline).returning(baseline.c.id), row).scalar_one_or_none()
     if made is not None:
         write_profiles(connection, book, monitor_id, "baseline_id", made, draft.profiles)
-        write_histories(connection, book, monitor_id, made, draft)
+        write_histories(connection, book, monitor_id, made, draft.windows, draft.histories)

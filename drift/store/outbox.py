@@ -1,19 +1,48 @@
 """The outbox: what is still to be sent, in order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, update
 
 from drift.errors import StoreError
-from drift.store.records import Delivery, Taken
 from drift.store.tables import delivery, notification
 from drift.window import format_instant
 
 FAR: Final = timedelta(days=4)
 """No sender puts off a delivery for more than a day, nor do clocks of senders differ by several: one put off further
 was so by a clock that ran ahead. It is due; else it would hold back its channel until that time comes."""
+
+
+class Taken(StoreError):  # noqa: N818 - reads as what happened
+    """Another sender has this delivery by now, or it is over: how this one fared does not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One sending of a notification to a channel that is due.
+
+    Parameters
+    ----------
+    id : int
+        Its key.
+    notification_id : str
+        Stable over retries: receivers may use it to discard repeats.
+    channel : str
+        Name of the channel.
+    attempts : int
+        How often it was tried.
+    payload : mapping
+        The notification.
+    """
+
+    id: int
+    notification_id: str
+    channel: str
+    attempts: int
+    payload: Mapping[str, Any]
 
 
 def _is_due(now: Any) -> ColumnElement[bool]:

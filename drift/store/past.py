@@ -1,6 +1,7 @@
 """Histories of checked windows: what rolling and seasonal references and backtests are made of."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -11,7 +12,6 @@ from sqlalchemy import Connection, Select, select
 from drift.histogram import History
 from drift.store.interning import AxisBook, axes_by_id
 from drift.store.planning import CHECK
-from drift.store.records import Past
 from drift.store.tables import (
     COUNTS_DTYPE,
     histogram,
@@ -30,6 +30,26 @@ _SOME: Final = 5_000  # values in one IN (...): SQLite takes 32,766, PostgreSQL 
 
 Place = tuple[str, int]
 """A segment, and the number of a window."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """What is stored of several checked windows, each by its newest revision.
+
+    Parameters
+    ----------
+    windows : tuple of Window
+        In the order of time.
+    histories : mapping of str to mapping of str to History
+        By segment, then column. A row of zeros is a window without rows, or one in which the column was not counted
+        on the axis that the newest of these windows has.
+    drifted : mapping of str to mapping of str to ndarray of bool, shape (windows,)
+        As `histories`: whether it was an incident (`drift.comparison.ColumnResult.incident`).
+    """
+
+    windows: tuple[Window, ...]
+    histories: Mapping[str, Mapping[str, History]]
+    drifted: Mapping[str, Mapping[str, npt.NDArray[np.bool_]]]
 
 
 def past(

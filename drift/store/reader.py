@@ -1,96 +1,41 @@
 """What the store is asked: one method for each question, each a transaction of its own that writes nothing."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self
-
-from sqlalchemy import Connection, Engine
+from datetime import datetime
+from typing import Any
 
 from drift.alert import AlertState, Fingerprint
 from drift.comparison import SegmentResult
 from drift.histogram import Profile
-from drift.store import identity, outbox, past, planning, reading, results, schema, standing, trends, writing
-from drift.store.clock import SharedClock
-from drift.store.engine import describe, transaction
-from drift.store.interning import AxisBook
-from drift.store.opening import open_engine
+from drift.store import (
+    identity,
+    outbox,
+    past,
+    planning,
+    queue,
+    reading,
+    results,
+    second_looks,
+    standing,
+    trends,
+    writing,
+)
+from drift.store.identity import Baseline, Definition
+from drift.store.opening import OpenStore
+from drift.store.outbox import Delivery
+from drift.store.past import Past
+from drift.store.queue import Held, PlannedWindow
 from drift.store.reading import Revisions
-from drift.store.records import Baseline, Definition, Delivery, Ended, Held, Past, PlannedWindow
+from drift.store.second_looks import Ended
 from drift.window import Window
 
 
-class Reader:
-    """An open store and all that it can be asked; `Store` adds all that is written.
+class Reader(OpenStore):
+    """All that an open store can be asked; `Store` adds all that is written.
 
-    Safe to share between threads. Every method that takes an instant raises `StoreError` for one without a
-    time zone, and every method raises it where the database fails.
+    Every method that takes an instant raises `StoreError` for one without a time zone, and every method raises
+    it where the database fails.
     """
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._axes = AxisBook()
-        self._clock = SharedClock(self._read)
-
-    @classmethod
-    def open(cls, url: str, *, create: bool = True) -> Self:
-        """Open a store at the newest schema.
-
-        Parameters
-        ----------
-        url : str
-            ``sqlite:///drift.db`` (relative to the working directory) or ``postgresql://...``.
-        create : bool
-            Make a SQLite file that is not there (or holds nothing yet). A server's schema, and one that
-            is older, is only ever made by `drift db upgrade`.
-
-        Raises
-        ------
-        StoreError
-            Where the store is unreachable, not there, not migrated, or newer than this program. The
-            message holds no password.
-        """
-        return cls(open_engine(url, create=create))
-
-    def close(self) -> None:
-        """Let go of all connections."""
-        self._engine.dispose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({describe(self._engine.url)})"
-
-    def _read(self) -> AbstractContextManager[Connection]:
-        return transaction(self._engine, writes=False)
-
-    def require_schema(self) -> None:
-        """Let pass a store that still has the schema it was opened with.
-
-        Raises
-        ------
-        OtherSchema
-            Where another drift has upgraded it since: every write is refused then.
-        """
-        with self._read() as connection:
-            schema.require_unchanged(connection, describe(self._engine.url))
-
-    def now(self) -> datetime:
-        """The time that all who share this store agree on: the server's, or for SQLite this host's.
-
-        Raises
-        ------
-        StoreError
-            Where the server has to be asked and does not answer.
-        """
-        return self._clock() if self._engine.dialect.name == "postgresql" else datetime.now(UTC)
 
     # Monitors and their references
 
@@ -130,12 +75,12 @@ class Reader:
     def ended_since(self, monitor_id: int, since: datetime) -> list[Ended]:
         """Checked windows that ended after `since`, oldest first."""
         with self._read() as connection:
-            return planning.ended_since(connection, monitor_id, since)
+            return second_looks.ended_since(connection, monitor_id, since)
 
     def is_looking(self, monitor_id: int) -> bool:
         """Whether any window waits for its second look."""
         with self._read() as connection:
-            return planning.is_looking(connection, monitor_id)
+            return second_looks.is_looking(connection, monitor_id)
 
     def last_planned_end(self, monitor_id: int) -> datetime | None:
         """Where planning goes on: the end of the newest window, whichever definition planned it."""
@@ -145,12 +90,12 @@ class Reader:
     def due(self, definition: Definition, now: datetime, limit: int | None = None) -> list[PlannedWindow]:
         """Windows of the monitor to check now, oldest first: due, or left by a worker whose lease ran out."""
         with self._read() as connection:
-            return planning.due(connection, definition.monitor_id, now, limit)
+            return queue.due(connection, definition.monitor_id, now, limit)
 
     def held(self, monitor_id: int, now: datetime) -> list[Held]:
         """Windows of the monitor that workers hold, oldest first; they and later ones are not due."""
         with self._read() as connection:
-            return planning.held(connection, monitor_id, now)
+            return queue.held(connection, monitor_id, now)
 
     def retries(self, monitor: str, now: datetime) -> list[tuple[Window, datetime]]:
         """Windows that could not be checked, oldest first, each with the instant (after `now`) of its next attempt."""

@@ -7,11 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from drift.store import identity, outbox, planning, retention, schema, writing
+from drift.store import claims, identity, outbox, planning, retention, schema, second_looks, writing
+from drift.store.claims import Claim
 from drift.store.engine import AnswerLost, describe, transaction
+from drift.store.identity import Baseline, Definition, Draft
 from drift.store.interning import sha256
+from drift.store.outcomes import Outcome
+from drift.store.queue import Held
 from drift.store.reader import Reader
-from drift.store.records import Baseline, Claim, Definition, Draft, Held, Outcome
 from drift.window import Window
 
 
@@ -109,7 +112,7 @@ class Store(Reader):
             When they are due.
         """
         with self._write() as connection:
-            return planning.look_again(connection, seen, now)
+            return second_looks.look_again(connection, seen, now)
 
     def claim(
         self, window_id: int, definition: Definition, owner: str, now: datetime, lease: timedelta
@@ -117,15 +120,15 @@ class Store(Reader):
         """Take a window for `lease`, to be checked as `definition` says; None where another worker has it."""
         try:
             with self._write() as connection:
-                return planning.claim(connection, window_id, definition, owner, now, lease)
+                return claims.claim(connection, window_id, definition, owner, now, lease)
         except AnswerLost:
             with self._read() as connection:
-                return planning.claimed(connection, window_id, definition, owner, now + lease)
+                return claims.claimed(connection, window_id, definition, owner, now + lease)
 
     def renew(self, claim: Claim, until: datetime) -> bool:
         """Keep a claimed window for longer; False where it is no longer this claim's."""
         with self._write() as connection:
-            return planning.renew(connection, claim, until)
+            return claims.renew(connection, claim, until)
 
     def free(self, abandoned: Held | Claim, now: datetime) -> None:
         """End the lease of a worker that is no more, or of work that failed; the attempt counts.
@@ -133,7 +136,7 @@ class Store(Reader):
         Should the worker live after all, it cannot write once another one has taken the window.
         """
         with self._write() as connection:
-            planning.free(connection, abandoned, now)
+            claims.free(connection, abandoned, now)
 
     def finish(self, claim: Claim, outcome: Outcome, now: datetime) -> None:
         """Write everything a check found and end the claim, in one transaction.
@@ -150,7 +153,7 @@ class Store(Reader):
                 writing.finish(connection, self._axes, claim, outcome, now)
         except AnswerLost:
             with self._read() as connection:
-                if not planning.written(connection, claim):
+                if not claims.written(connection, claim):
                     raise
 
     def settle(self, claim: Claim, *, again: bool = False) -> None:
@@ -169,7 +172,7 @@ class Store(Reader):
             Where another worker claimed the window since.
         """
         with self._write() as connection:
-            planning.let_go(connection, claim, "done", cause=None, **({"seen": None} if again else {}))
+            claims.let_go(connection, claim, "done", cause=None, **({"seen": None} if again else {}))
 
     def fail(self, claim: Claim, told: str) -> None:
         """End a claim of which nothing can be written but why: the window is `failed`, until it is asked for again.
@@ -180,7 +183,7 @@ class Store(Reader):
             Where another worker claimed the window since.
         """
         with self._write() as connection:
-            planning.let_go(connection, claim, "failed", cause=None, last_error=told)
+            claims.let_go(connection, claim, "failed", cause=None, last_error=told)
 
     def release(self, claim: Claim) -> None:
         """Give an interrupted window back at once; the attempt does not count.
@@ -191,7 +194,7 @@ class Store(Reader):
             Where another worker claimed the window since.
         """
         with self._write() as connection:
-            planning.let_go(connection, claim, "due", attempts=claim.attempt - 1)
+            claims.let_go(connection, claim, "due", attempts=claim.attempt - 1)
 
     # The outbox
 

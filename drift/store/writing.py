@@ -10,15 +10,20 @@ from drift.alert import AlertState, Fingerprint, State, Transition
 from drift.comparison import ColumnResult
 from drift.errors import StoreError
 from drift.steps import step
+from drift.store.claims import Claim, let_go
 from drift.store.interning import AxisBook, MethodKey, column_ids, method_ids, method_key
-from drift.store.planning import BACKFILL, let_go
+from drift.store.outcomes import Event, Outcome
+from drift.store.planning import BACKFILL
 from drift.store.profiles import write_profiles
-from drift.store.records import AlertsMoved, Claim, Event, Outcome
 from drift.store.retention import reopen
 from drift.store.standing import count
 from drift.store.tables import COUNTS_DTYPE, alert, delivery, event, monitor, notification, revision, score
 from drift.store.types import Words
 from drift.verdict import Verdict
+
+
+class AlertsMoved(StoreError):  # noqa: N818 - reads as what happened
+    """Alerts stand otherwise than they did when they were decided on: read them again and decide again."""
 
 
 def finish(connection: Connection, book: AxisBook, claim: Claim, outcome: Outcome, now: datetime) -> None:

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 
 from drift.errors import StoreError
 from drift.store import LeaseLost, Outcome, Store
+from drift.store.claims import written
 from drift.store.clock import FRESH, SharedClock
-from drift.store.planning import written
 from drift.store.types import ValueRefused
 from drift.verdict import Verdict
 from drift.window import Window
