@@ -1,0 +1,108 @@
+"""The monitors: what their sources hold, which windows could not be checked, what fires."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from drift.cli.context import frozen_references, look_at
+from drift.cli.doctor.finding import Finding, told_bytes
+from drift.cli.waiting import told_retries
+from drift.errors import DriftError
+
+if TYPE_CHECKING:
+    from drift.config import Config
+    from drift.monitor import Monitor
+    from drift.store import Baseline, Store
+    from drift.store.standing import Stand
+
+EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+COLUMN_WINDOW: Final = 650
+"""Bytes that a column of a window takes in the store, at most of what was measured (docs/scale.md)."""
+
+
+def look_at_monitors(config: "Config", now: Callable[[], datetime]) -> list[Finding]:
+    """The source of each monitor that can be used, and its reference."""
+    frozen = _frozen(config)
+    return [_monitor(one, frozen, now()) for one in config.monitors.values()]
+
+
+def _frozen(config: "Config") -> "Mapping[str, Baseline | None]":
+    try:
+        return frozen_references(config)
+    except DriftError:  # the finding on the store has said it
+        return {}
+
+
+def _monitor(monitor: "Monitor", frozen: "Mapping[str, Baseline | None]", now: datetime) -> Finding:
+    from drift.window import format_instant
+
+    found = look_at(monitor, frozen)
+    if found.problem or found.span is None:
+        return Finding("monitor", monitor.name, works=False, message=found.problem)
+    first, last = map(format_instant, found.span)
+    age = now - found.span[1]
+    kept, grows = _kept(monitor, found.watched or 0)
+    told = f"{found.watched} columns watched, rows from {first} to {last}, {_age(age)}; {kept}"
+    details = {"columns": found.watched, "rows_from": first, "rows_to": last, "newest_age_seconds": age.total_seconds()}
+    return Finding("monitor", monitor.name, works=True, message=told, details={**details, **grows})
+
+
+def _kept(monitor: "Monitor", columns: int) -> tuple[str, dict[str, object]]:
+    """What `keep` does to the store: for a person, and for a program. Arithmetic alone: nothing is read."""
+    from drift.window import format_duration
+
+    if monitor.keep is not None:
+        seconds = monitor.keep.total_seconds()
+        return f"histograms and scores are kept for {format_duration(monitor.keep)}", {"keep_seconds": seconds}
+    daily = columns * COLUMN_WINDOW * (timedelta(days=1) / monitor.period.length)
+    each = ", and for each segment as much again" if monitor.segments else ""
+    return (
+        f"no `keep`: nothing is dropped, and the store grows by some {told_bytes(daily)} a day{each}",
+        {"keep_seconds": None, "bytes_a_day": round(daily)},
+    )
+
+
+def _age(age: timedelta) -> str:
+    told = _duration(abs(age))
+    return f"{told} ago" if age >= timedelta() else f"{told} ahead of this host's clock: check it, and the timezone"
+
+
+def _duration(span: timedelta) -> str:
+    hours, seconds = divmod(span.seconds, 3600)
+    if span.days:
+        return f"{span.days} d {hours} h" if hours else f"{span.days} d"
+    return f"{hours} h {seconds // 60} min" if hours else f"{seconds // 60} min"
+
+
+def look_at_windows(config: "Config") -> list[Finding]:
+    """Windows of the monitors that could not be checked, and what fires, where there is a store to ask."""
+    from drift.store import Store
+
+    try:
+        with Store.open(config.store, create=False) as store:
+            stands = [one for one in store.standings(store.now()) if one.monitor in config.monitors]
+            return [finding for one in stands for finding in (_unchecked(store, one), *_firing(store, one.monitor))]
+    except DriftError:  # the finding on the store has said it
+        return []
+
+
+def _unchecked(store: "Store", stand: "Stand") -> Finding:
+    """A monitor works where its newest window could be checked and none waits for another attempt."""
+    retries, errors = store.retries(stand.monitor, EVER), stand.verdicts["error"]
+    told = f"{stand.verdicts.total()} checked, {stand.overdue} due"
+    if retries:
+        told += f"; {told_retries(stand.monitor, retries)}"
+    if stands := errors - len(retries):
+        told += f"; {stands} stay in error (`drift windows` names them): `drift backfill` checks them again"
+    works = not retries and (stand.last or {}).get("verdict") != "error"
+    details = {"checked": stand.verdicts.total(), "due": stand.overdue, "error": errors, "retries": len(retries)}
+    return Finding("windows", stand.monitor, works, told, details)
+
+
+def _firing(store: "Store", monitor: str) -> list[Finding]:
+    """What fires is no defect of drift, and is told all the same."""
+    found = store.alerts(monitor=monitor, state="firing")
+    if not found:
+        return []
+    told = f"{len(found)} firing; `drift alerts list` names them"
+    return [Finding("alerts", monitor, works=True, message=told, details={"firing": len(found)})]
