@@ -30,6 +30,7 @@ class Finding:
 
 
 def told_bytes(number: float) -> str:
+    """A number of bytes for a person."""
     for unit in ("B", "KiB", "MiB"):
         if number < 1024:
             return f"{number:.0f} {unit}"

@@ -22,6 +22,7 @@ SPARE: Final = 256 * 2**20
 
 
 def look_at_store(config: "Config", now: Callable[[], datetime]) -> list[Finding]:
+    """Everything about the configured store; `now` is this host's time."""
     from drift.store.engine import describe, make_engine, parse_url, sqlite_path
     from drift.store.migrate import check, current, head
     from drift.store.permissions import obstacle
