@@ -16,7 +16,8 @@ import pytest
 
 from drift.channels import Channel
 from drift.channels.webhook import WebhookChannel
-from drift.deliver import Drained, Outbox, backoff, drain
+from drift.deliver import Drained, drain
+from drift.deliver.desk import Outbox, backoff
 from drift.errors import DeliveryError, StoreError
 from drift.store.engine import BUSY_TIMEOUT
 
