@@ -1,5 +1,6 @@
 """The store: what was planned, counted, scored, decided and sent, in SQLite or PostgreSQL."""
 
+from drift.store.attempts import Attempt
 from drift.store.claims import Claim, LeaseLost
 from drift.store.identity import Baseline, Definition, Draft
 from drift.store.outbox import Delivery, Taken
@@ -15,6 +16,7 @@ from drift.store.writing import AlertsMoved
 
 __all__ = [
     "AlertsMoved",
+    "Attempt",
     "Baseline",
     "Claim",
     "Definition",

@@ -8,6 +8,7 @@ from drift.alert import AlertState, Fingerprint
 from drift.comparison import SegmentResult
 from drift.histogram import Profile
 from drift.store import (
+    attempts,
     identity,
     outbox,
     past,
@@ -20,6 +21,7 @@ from drift.store import (
     trends,
     writing,
 )
+from drift.store.attempts import Attempt
 from drift.store.identity import Baseline, Definition
 from drift.store.opening import OpenStore
 from drift.store.outbox import Delivery
@@ -53,6 +55,11 @@ class Reader(OpenStore):
         """Every reference that the monitor ever had, the newest first."""
         with self._read() as connection:
             return identity.baselines(connection, self._axes, monitor_id)
+
+    def attempts(self, monitor: str | None = None) -> list[Attempt]:
+        """Attempts to read a reference that have not ended, of one monitor or of all, oldest first."""
+        with self._read() as connection:
+            return attempts.standing(connection, monitor)
 
     def monitors(self) -> list[str]:
         """Names of all monitors."""

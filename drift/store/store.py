@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from drift.store import claims, identity, outbox, planning, retention, schema, second_looks, writing
+from drift.store import attempts, claims, identity, outbox, planning, retention, schema, second_looks, writing
+from drift.store.attempts import Attempt
 from drift.store.claims import Claim
 from drift.store.engine import AnswerLost, describe, transaction
 from drift.store.identity import Baseline, Definition, Draft
@@ -44,12 +45,46 @@ class Store(Reader):
     def freeze(self, monitor_id: int, digest: str, draft: Draft, now: datetime) -> Baseline:
         """Keep a reference for ever; where another process froze the same digest first, theirs is given back."""
         with self._write() as connection:
+            attempts.forget(connection, monitor_id, now)
             return identity.freeze(connection, self._axes, monitor_id, digest, draft, now)
 
     def accept(self, monitor_id: int, digest: str, draft: Draft, now: datetime) -> Baseline:
         """Keep a reference that takes the place of the one made as `digest` says; that one remains."""
         with self._write() as connection:
+            attempts.forget(connection, monitor_id, now)
             return identity.accept(connection, self._axes, monitor_id, digest, draft, now)
+
+    def begin_reading(
+        self, monitor_id: int, digest: str, owner: str, now: datetime, lease: timedelta
+    ) -> Attempt | None:
+        """Be the one who reads a reference, for `lease`; None where another worker does."""
+        try:
+            with self._write() as connection:
+                return attempts.begin(connection, monitor_id, digest, owner, now, lease)
+        except AnswerLost:
+            with self._read() as connection:
+                mine = (one for one in attempts.standing(connection) if (one.owner, one.digest) == (owner, digest))
+                return next((one for one in mine if one.begun_at == now), None)
+
+    def renew_reading(self, attempt: Attempt, until: datetime) -> bool:
+        """Go on reading a reference; False where the attempt has ended."""
+        with self._write() as connection:
+            return attempts.renew(connection, attempt, until)
+
+    def end_reading(self, attempt: Attempt) -> None:
+        """An attempt to read a reference ended, well or badly, and does not count as lost."""
+        with self._write() as connection:
+            attempts.end(connection, attempt)
+
+    def lose_reading(self, attempt: Attempt, now: datetime) -> None:
+        """Whoever made this attempt to read a reference is no more: it counts as lost."""
+        with self._write() as connection:
+            attempts.lose(connection, attempt, now)
+
+    def forget_readings(self, monitor_id: int, now: datetime) -> int:
+        """Begin anew with the monitor's references: no lost attempt counts any more; gives their number."""
+        with self._write() as connection:
+            return attempts.forget(connection, monitor_id, now)
 
     # Windows from planned to done
 

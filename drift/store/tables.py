@@ -102,6 +102,18 @@ baseline = Table(
     UniqueConstraint("monitor_id", "digest"),
 )
 
+reference_attempt = Table(  # a row each that has not ended; those whose lease ran out never will
+    "reference_attempt",
+    metadata,
+    _key(),
+    _to("monitor"),
+    _text("digest"),  # as of a baseline
+    _text("owner"),
+    _at("begun_at"),
+    _at("lease_until"),
+    Index(None, "monitor_id"),
+)
+
 axis = Table(
     "axis",
     metadata,
