@@ -8,9 +8,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -22,8 +21,8 @@ from drift.holding import give_back_all
 from drift.keeping import thin_out
 from drift.monitor import Monitor
 from drift.schedule.alarm import Alarm
+from drift.schedule.health import PATIENCE, Health, Pulse
 from drift.schedule.memory import give_back
-from drift.schedule.pulse import Pulse
 from drift.schedule.rounds import Round, Rounds
 from drift.schedule.watchdog import Watchdog
 from drift.store import OtherSchema, Store
@@ -34,7 +33,6 @@ ROUND: Final = 20  # windows of a monitor, until others have their turn
 PLACES: Final = 4  # rounds at once
 DELIVERIES: Final = 5.0  # seconds of a long tick from one look at the outbox to the next
 LOOK: Final = 900.0  # seconds from one look for late rows to the next
-PATIENCE: Final = 3  # ticks without a sign of life until the service is no longer ready
 SILENCE: Final = 300.0  # seconds without one until it is given up
 GRACE: Final = 20.0  # seconds that a window in hand is given to end, told to stop
 ENDING: Final = 60.0  # seconds from then until the process has ended, else the watchdog ends it
@@ -101,7 +99,7 @@ class Service:
         self._clock, self._seconds = clock or now, seconds
         self._watchdog = Watchdog("the ticks", max(silence, PATIENCE * seconds), dead) if dead is not None else None
         self._stopping = threading.Event()
-        self._pulse = Pulse()
+        self._health = Health(now, self._clock, seconds, self._watchdog)
         self._rounds = Rounds(
             lambda monitor: run_all(
                 store,
@@ -116,12 +114,12 @@ class Service:
             places,
         )
         self._looked: dict[str, float] = {}  # when, by monitor; each has one round at a time
-        self._alarm = Alarm(self.tick, seconds, self._tell_fault)
+        self._alarm = Alarm(self.tick, seconds, self._health.tell_fault)
 
     @property
     def pulse(self) -> Pulse:
         """How it does; safe to ask from any thread."""
-        return self._pulse
+        return self._health.pulse
 
     @property
     def stopping(self) -> bool:
@@ -162,9 +160,9 @@ class Service:
 
         Ends when nothing is left but rounds that wait for a slow source: they have their own deadline.
         """
-        self._beat(started=self._clock())
+        self._health.beat(started=self._clock())
         if fault := self._outdated():
-            self._beat(fault=fault)
+            self._health.beat(fault=fault)
             return
         while (over := self._rounds.hear(0)) is not None:  # slow ones, since the last tick
             self._ended(over)
@@ -175,20 +173,20 @@ class Service:
             while waiting and self._rounds.has_place():
                 self._begin(waiting.popleft())
             over = self._rounds.hear(min(self._seconds, 1.0))
-            self._beat()
+            self._health.beat()
             if over is not None and self._ended(over):
                 waiting.append(over.monitor)
             if time.monotonic() - sent >= DELIVERIES:
                 if fault := self._outdated() or self._deliver():
-                    self._beat(fault=fault)
+                    self._health.beat(fault=fault)
                     return
-                self._beat(delivered=self._clock(), fault="")
+                self._health.beat(delivered=self._clock(), fault="")
                 give_back()
                 sent = time.monotonic()
         fault = self._deliver() or self._thin_out()
         give_back()
         here = self._clock()
-        self._beat(fault=fault) if fault else self._beat(finished=here, delivered=here, fault="")
+        self._health.beat(fault=fault) if fault else self._health.beat(finished=here, delivered=here, fault="")
 
     def _outdated(self) -> str:
         """What is wrong with the schema: another drift may upgrade the store of one that runs, which then idles."""
@@ -199,7 +197,7 @@ class Service:
             fault = str(error)
         except StoreError as error:  # it cannot be reached: what the tick does next will say so, by monitor
             log.debug("the schema cannot be asked for: %s", error)
-        if fault and fault != self._pulse.fault:  # once, not at every tick
+        if fault and fault != self._health.pulse.fault:  # once, not at every tick
             log.error("nothing is checked or sent from now on: %s", fault)
         return fault
 
@@ -218,34 +216,14 @@ class Service:
         try:
             self._rounds.begin(monitor)
         except RuntimeError as error:  # the next tick tries it again
-            self._note(monitor.name, f"it is not checked: no thread could be started ({error})")
+            self._health.note(monitor.name, f"it is not checked: no thread could be started ({error})")
 
     def _ended(self, over: Round) -> bool:
         """Note how a round went; whether its monitor may have more to do."""
         if over.cut:
             return False
-        self._note(over.monitor.name, over.problem)
+        self._health.note(over.monitor.name, over.problem)
         return over.checked == ROUND
-
-    def _note(self, name: str, problem: str) -> None:
-        """How a monitor did; a problem is logged when it comes and when it goes, not at every tick."""
-        before = self._pulse.failed.get(name, "")
-        others = {other: why for other, why in self._pulse.failed.items() if other != name}
-        if problem:
-            if problem != before:
-                log.error("monitor %s: %s", name, problem, extra={"fields": {"monitor": name}})
-            self._beat(failed={**others, name: problem})
-            return
-        if before:
-            log.info("monitor %s is checked again", name, extra={"fields": {"monitor": name}})
-        self._beat(failed=others, succeeded={**self._pulse.succeeded, name: self._told_as()})
-
-    def _told_as(self) -> datetime:
-        """The time as others have it: this host's signs of life do not count the time that it was suspended."""
-        try:
-            return self._now()
-        except StoreError:  # gone since: near enough, and nothing to end a tick for
-            return self._clock()
 
     def _deliver(self) -> str:
         if not self.stopping:
@@ -265,32 +243,10 @@ class Service:
                 return str(error)
         return ""
 
-    def _beat(self, **changes: Any) -> None:
-        """Note a sign of life. Only the ticking thread changes the pulse."""
-        if self._watchdog is not None:
-            self._watchdog.alive()
-        self._pulse = replace(self._pulse, alive=self._clock(), **changes)
-
-    def _tell_fault(self, error: BaseException) -> None:
-        """A defect, which APScheduler caught and logged with its traceback; the next tick comes all the same."""
-        kind = type(error).__name__
-        log.error("a tick ended by a defect (%s, traceback above); the next one goes on", kind)
-        self._pulse = replace(self._pulse, fault=f"a defect: {kind}")
-
     def age(self) -> timedelta | None:
         """Time since the last sign of life; None before the first."""
-        return None if self._pulse.alive is None else self._clock() - self._pulse.alive
+        return self._health.age()
 
     def trouble(self) -> str:
         """Why the service is not to be relied on, in words that may be shown to anybody; empty where it is."""
-        pulse, age = self._pulse, self.age()
-        if self.stopping:
-            return "stopping"
-        if pulse.started is None or age is None:
-            return "no tick has begun yet"
-        if age.total_seconds() >= PATIENCE * self._seconds:
-            return f"no sign of life for {age.total_seconds():.0f} s; a tick is due every {self._seconds:g} s"
-        if pulse.fault:
-            return "the newest tick did not go through; the log says why"
-        # Not when the first tick is over: to catch up may take it hours, in which all is well.
-        return "" if pulse.delivered else "the first tick is still on its way"
+        return "stopping" if self.stopping else self._health.trouble()
