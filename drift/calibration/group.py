@@ -129,14 +129,40 @@ def learn(
 
     `own` holds the reference of each window, shape (C, N, k), and of the live one, shape (C, k), where they differ.
     """
-    values = counts.astype(np.float64)
-    pooled = counts.sum(axis=1)
-    rows = values.sum(axis=2)
+    values, pooled = counts.astype(np.float64), counts.sum(axis=1)
     beside = neighbours(axes[0])
     folds = tuple((source, target, (pooled[:, source] == 0) & (pooled[:, target] > 0)) for source, target in beside)
-    sides = [design_effect(values[:, :, target], rows) for _, target in beside]
+    merged = fold(values, folds)
+    beside_own = None
+    if own is not None:
+        beside_own = fold(own[0].astype(np.float64), folds), fold(own[1].astype(np.float64), folds)
+    strange = strangeness(merged, beside_own)
+    filled = np.count_nonzero(merged.sum(axis=1), axis=1)
+    rows = values.sum(axis=2)
+    shares = values / rows[:, :, None]
+    return Group(
+        folds=folds,
+        strange=strange,
+        tail=tail(strange.ordinary, filled),
+        novelty=_novelty(axes, counts, values, beside),
+        lowest=shares.min(axis=1),
+        highest=shares.max(axis=1),
+        rows=rows,
+        counts=counts,
+        own=None if own is None else own[0],
+        held=pooled if own is None else own[1],
+    )
+
+
+def _novelty(axes: Sequence[Axis], counts: npt.NDArray[np.int64], values: Array, beside: Neighbours) -> Novelty:
+    """What is known of the bins that the reference may never have filled: those with a neighbour, and `missing`.
+
+    `values` are the counts of shape (C, N, k) as floats.
+    """
+    pooled, rows = counts.sum(axis=1), values.sum(axis=2)
     missing = counts.shape[2] - 1
     never = [*(pooled[:, source] == 0 for source, _ in beside), pooled[:, missing] == 0]
+    sides = [design_effect(values[:, :, target], rows) for _, target in beside]
     named = isinstance(axes[0], CategoricalAxis)
     if named:  # names come together as the rare ones do, or as all do: a window may be of one name alone
         alike = mean_design_effect(values[:, :, :-1], rows)
@@ -144,30 +170,11 @@ def learn(
     together = [*sides, np.ones(len(axes))]
     once = np.array([names_once(axis, *known) for axis, *known in zip(axes, counts, together[0], strict=True)])
     nothing = np.zeros(len(axes))
-    novelty = Novelty(
+    return Novelty(
         bins=(*(source for source, _ in beside), missing),
         never=np.stack(never, axis=1),
         rows=rows.sum(axis=1, keepdims=True),
         cluster=np.stack(together, axis=1),
         named=named,
         once=np.stack([*(once for _ in beside), nothing], axis=1),
-    )
-    merged = fold(values, folds)
-    beside_own = None
-    if own is not None:
-        beside_own = fold(own[0].astype(np.float64), folds), fold(own[1].astype(np.float64), folds)
-    strange = strangeness(merged, beside_own)
-    filled = np.count_nonzero(merged.sum(axis=1), axis=1)
-    shares = values / rows[:, :, None]
-    return Group(
-        folds=folds,
-        strange=strange,
-        tail=tail(strange.ordinary, filled),
-        novelty=novelty,
-        lowest=shares.min(axis=1),
-        highest=shares.max(axis=1),
-        rows=rows,
-        counts=counts,
-        own=None if own is None else own[0],
-        held=pooled if own is None else own[1],
     )
