@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from drift import divergence as divergence
-    from drift.adhoc import Comparison as Comparison
     from drift.adhoc import compare as compare
     from drift.adhoc import profile as profile
+    from drift.adhoc.result import Comparison as Comparison
     from drift.binning import Bins as Bins
     from drift.errors import DriftError as DriftError
     from drift.histogram import CategoricalAxis as CategoricalAxis
@@ -27,7 +27,7 @@ _ROOMS = {
     "Bins": "drift.binning",
     "CategoricalAxis": "drift.histogram",
     "ColumnRule": "drift.monitor",
-    "Comparison": "drift.adhoc",
+    "Comparison": "drift.adhoc.result",
     "DriftError": "drift.errors",
     "Histogram": "drift.histogram",
     "Method": "drift.scoring",

@@ -10,7 +10,7 @@ from drift.cli.options import DEFAULT_CONFIG, ConfigFile, Fail, FailOn
 from drift.cli.output import exit_status, print_json, print_table, say, shown_p
 
 if TYPE_CHECKING:
-    from drift.adhoc import Comparison
+    from drift.adhoc.result import Comparison
     from drift.comparison import ColumnResult
 
 
