@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 _in_hand: dict[tuple[int, int], tuple[Store, Claim]] = {}  # by window and token: what this process is at work on
 _owed: dict[tuple[int, int], Claim] = {}  # what it could not give back
+_rivals: set[str] = set()  # who was told of: other processes of this one's post
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +154,8 @@ def in_hand(held: Held) -> bool:
 
 
 def free_abandoned(store: Store, monitor_id: int, worker: Worker, now: datetime) -> None:
-    """Take windows back without waiting for their leases: from workers of this host that were killed, and from itself.
+    """Take windows back without waiting for their leases: from workers of this host that were killed, from those who
+    had this one's post before, and from itself.
 
     A process may hold what it is not at work on: it could not give it back while the store was gone, which counts as
     no attempt.
@@ -162,9 +164,19 @@ def free_abandoned(store: Store, monitor_id: int, worker: Worker, now: datetime)
         if held.owner == worker.name and not in_hand(held):
             log.warning("window %s was not given back when it should have been: it is due again", held.window)
             _take_back(store, held, now)
-        elif worker.knows_gone(held.owner):
+        elif worker.knows_gone(held.owner, held.until - LEASE):
             log.warning("window %s was left by %s, which is no more: it is due again", held.window, held.owner)
             store.free(held, now)
+        elif worker.shares_post(held.owner):
+            _tell_rival(worker, held.owner)
+
+
+def _tell_rival(worker: Worker, other: str) -> None:
+    if other not in _rivals:  # once each: it may be looked at thousands of times
+        _rivals.add(other)
+        told = "two workers bear the name %s at a time: %s has windows in hand since this one, %s, began. Nothing is "
+        told += "lost or done twice by it, but each start takes the other's windows away: give each a name of its own"
+        log.error(told, worker.post, other, worker.name)
 
 
 def _take_back(store: Store, held: Held, now: datetime) -> None:

@@ -3,15 +3,20 @@
 import hashlib
 import os
 import re
+import secrets
 import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
-_NAME: Final = re.compile(r"(?P<host>.+):(?P<pid>\d+)(@(?P<place>\w+)-(?P<start>\d+))?")
+POST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}")
+"""What may be a worker's post: the name that its operator gives."""
+
+_NAME: Final = re.compile(r"((?P<post>[^=]*)=)?(?P<host>.+):(?P<pid>\d+)(@(?P<place>\w+)-(?P<start>\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +29,13 @@ class Worker:
         ``host:pid@place-start`` for a process of this machine. Containers may share a host name, and each has a
         process 1: `place` stands for this boot and this namespace of process numbers, `start` for when the process
         began, in clock ticks since the boot. Only ``host:pid`` where that cannot be told (it takes Linux); anything
-        else is nobody this one can tell about.
+        else is nobody this one can tell about. Where it has a post, that stands before, with a ``=``.
+    began : datetime or None
+        When the process took its post, by the store's clock; None where it has none.
     """
 
     name: str
+    began: datetime | None = None
 
     @classmethod
     def this(cls) -> "Worker":
@@ -35,12 +43,40 @@ class Worker:
         address, place, start = f"{socket.gethostname()}:{os.getpid()}", _place(), _start("self")
         return cls(f"{address}@{place}-{start}" if place and start else address)
 
-    def knows_gone(self, other: str) -> bool:
-        """Whether another worker was on this host and is certainly no more.
+    def at(self, post: str, began: datetime) -> "Worker":
+        """The same, with a post: a name that one process at a time bears, as its operator promises.
+
+        So that none is taken for another of its post, one that cannot be told apart gets a place by chance.
+        """
+        told_apart = "@" in self.name
+        return Worker(f"{post}={self.name}" if told_apart else f"{post}={self.name}@{secrets.token_hex(4)}-0", began)
+
+    @property
+    def post(self) -> str:
+        """The name that the operator gave; empty where there is none."""
+        found = _NAME.fullmatch(self.name)
+        return found["post"] or "" if found else ""
+
+    def shares_post(self, other: str) -> bool:
+        """Whether another process, of now or before, has or had the post of this one."""
+        return bool(self.post) and other != self.name and Worker(other).post == self.post
+
+    def knows_gone(self, other: str, alive: datetime | None = None) -> bool:
+        """Whether another worker is certainly no more: of this host, or of this one's post and before it.
 
         Nobody of another boot or another namespace is known to be, be the host's name the same: their lease runs its
-        time.
+        time. Nor is one of the same post that gave a sign of life since this one began: against the operator's
+        promise, it lives beside this one. Taking windows from each other all the time, neither would ever finish one.
+
+        Parameters
+        ----------
+        other : str
+            As it called itself.
+        alive : datetime or None
+            Its last sign of life, by the store's clock, where that is known: the last claim or renewal of a lease.
         """
+        if self.shares_post(other) and alive is not None and self.began is not None and alive < self.began:
+            return True
         mine, found = _NAME.fullmatch(self.name), _NAME.fullmatch(other)
         if not mine or not found or mine["host"] != found["host"] or mine["place"] != found["place"]:
             return False

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
@@ -57,3 +58,25 @@ def test_a_number_that_another_process_has_by_now_is_no_sign_of_life() -> None:
 )
 def test_nobody_is_known_to_be_gone_where_numbers_mean_something_else(other: str) -> None:
     assert not Worker("web:1@aaaaaaaa-5").knows_gone(other)
+
+
+def test_a_name_of_the_operators_changes_nothing_of_who_is_known_by_number() -> None:
+    me = Worker.this()
+    moment = datetime(2024, 1, 1, tzinfo=UTC)
+    name, process = name_of(wait=True)
+    named = Worker(name).at("web", moment).name
+    assert not me.knows_gone(named)
+    assert not me.at("app", moment).knows_gone(named)
+    process.communicate()
+    assert me.knows_gone(named)
+    assert me.at("app", moment).knows_gone(name)
+
+
+def test_two_that_bear_one_name_are_told_apart_even_where_nobody_tells_when_a_process_began() -> None:
+    moment = datetime(2024, 1, 1, tzinfo=UTC)
+    mine, other = Worker("mac:7").at("web", moment), Worker("mac:7").at("web", moment)
+    assert mine.name != other.name
+    assert mine.shares_post(other.name)
+    assert not mine.shares_post(mine.name)
+    assert not mine.shares_post("mac:7")
+    assert not Worker("mac:7").shares_post(mine.name)

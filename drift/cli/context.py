@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from drift.monitor import Monitor
     from drift.sources import Source
     from drift.store import Baseline, Store
+    from drift.worker import Worker
 
 
 def load_config(path: Path, *, strict: bool = False) -> "Config":
@@ -41,6 +42,13 @@ def open_store(config: "Config") -> "Iterator[Store]":
     with Store.open(config.store) as store:
         step("opened")
         yield store
+
+
+def this_worker(store: "Store", post: str | None) -> "Worker":
+    """This process as the one that checks windows, under the name that its operator gave, if any."""
+    from drift.worker import Worker
+
+    return Worker.this() if post is None else Worker.this().at(post, store.now())
 
 
 def chosen(config: "Config", name: str | None) -> "list[Monitor]":

@@ -6,8 +6,29 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from drift.cli.context import chosen, frozen_references, instant, load_config, look_at, open_channels, open_store
-from drift.cli.options import DEFAULT_CONFIG, SHOWN, AsJson, ConfigFile, Fail, FailOn, Limit, MonitorName, Since, Until
+from drift.cli.context import (
+    chosen,
+    frozen_references,
+    instant,
+    load_config,
+    look_at,
+    open_channels,
+    open_store,
+    this_worker,
+)
+from drift.cli.options import (
+    DEFAULT_CONFIG,
+    SHOWN,
+    AsJson,
+    ConfigFile,
+    Fail,
+    FailOn,
+    Limit,
+    MonitorName,
+    Since,
+    Until,
+    WorkerName,
+)
 from drift.cli.output import (
     OK,
     UNCHECKED,
@@ -141,6 +162,7 @@ def run(
     monitor: MonitorName = None,
     as_json: AsJson = False,
     fail_on: Fail = FailOn.DRIFT,
+    worker: WorkerName = None,
 ) -> None:
     """Check every due window once, oldest first, deliver what is to be told, thin out what is old (`keep`), exit."""
     from drift.keeping import thin_out
@@ -148,7 +170,7 @@ def run(
     loaded = load_config(config)
     channels = open_channels(loaded)  # what is wrong with one is told before anything is checked
     with open_store(loaded) as store:
-        checked, failed = check_monitors(store, chosen(loaded, monitor), visible=not as_json)
+        checked, failed = check_monitors(store, chosen(loaded, monitor), post=worker, visible=not as_json)
         undelivered = deliver(store, channels)
         thin_out(store, chosen(loaded, monitor), store.now())
     finish(loaded, checked, failed, undelivered, as_json=as_json, fail_on=fail_on)
@@ -190,15 +212,15 @@ def backfill(
 
 
 def check_monitors(
-    store: "Store", monitors: "list[Monitor]", *, visible: bool
+    store: "Store", monitors: "list[Monitor]", *, post: str | None = None, visible: bool
 ) -> "tuple[list[Checked], dict[str, str]]":
     """Check the due windows of each monitor, with a progress bar on a terminal."""
     from drift.check import Checked, Failed, run_all
-    from drift.worker import Worker
 
+    worker = this_worker(store, post)
     checked: list[Checked] = []
     failed: dict[str, str] = {}
-    for one in _with_progress(run_all(store, monitors, worker=Worker.this(), now=store.now), visible=visible):
+    for one in _with_progress(run_all(store, monitors, worker=worker, now=store.now), visible=visible):
         if isinstance(one, Failed):
             failed[one.monitor] = one.message
             complain(f"drift: {one.monitor}: {one.message}")

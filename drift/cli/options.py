@@ -25,6 +25,16 @@ def parse_time(text: str) -> datetime:
         raise typer.BadParameter(f"{text!r} is no time; {told}") from error
 
 
+def parse_worker(text: str) -> str:
+    """The name of a worker: plain enough that what a shell or an orchestrator left unfilled, ``$(POD)``, is none."""
+    from drift.worker import POST
+
+    if POST.fullmatch(text) is None:
+        told = "expected letters, digits and . _ @ -, up to 100, such as drift-0; and one that nobody else bears"
+        raise typer.BadParameter(f"{text!r} is no name of a worker; {told}")
+    return text
+
+
 class Revisions(StrEnum):
     """Which checks of a window to list."""
 
@@ -48,4 +58,14 @@ Since = Annotated[
 Until = Annotated[
     datetime | None,
     typer.Option("--to", parser=parse_time, metavar="TIME", help="Up to this date or time, itself left out."),
+]
+# No variable of the environment: whoever looks into a container by `exec` has those, and would bear its name, too.
+WorkerName = Annotated[
+    str | None,
+    typer.Option(
+        "--worker",
+        parser=parse_worker,
+        metavar="NAME",
+        help="A name that no other process bears meanwhile: what the last of that name had in hand is free at once.",
+    ),
 ]

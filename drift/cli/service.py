@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from drift.cli.context import load_config, open_channels, open_store
-from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
+from drift.cli.context import load_config, open_channels, open_store, this_worker
+from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, WorkerName
 from drift.cli.output import OK, UNCHECKED, print_json, print_table, say
 from drift.cli.secret_files import SecretFiles
 from drift.errors import ConfigError
@@ -59,6 +59,7 @@ def serve(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Let everybody in who can reach the address, without DRIFT_TOKEN.")
     ] = False,
+    worker: WorkerName = None,
 ) -> None:
     """Check what is due and deliver, again and again; page, API and metrics.
 
@@ -72,7 +73,6 @@ def serve(
 
     from drift.schedule import Service, Watchdog
     from drift.web import Site, access_for, create_app, listen, run
-    from drift.worker import Worker
 
     drift_log = logging.getLogger("drift")
     drift_log.setLevel(min(drift_log.level, logging.INFO))  # nobody sits before a service: it says what it does
@@ -91,7 +91,7 @@ def serve(
             list(loaded.monitors.values()),
             channels,
             now=store.now,
-            worker=Worker.this(),
+            worker=this_worker(store, worker),
             rng=np.random.default_rng(),
             seconds=tick,
             clock=steady_clock(),

@@ -1,0 +1,36 @@
+"""Two services that bear one name at a time, against the operator's promise: nothing is lost, nothing is doubled."""
+
+import signal
+
+import pytest
+
+from .bench import Bench
+
+pytestmark = [pytest.mark.slow, pytest.mark.postgres]
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgresql"])
+def test_two_services_of_one_name_lose_and_double_nothing_and_it_is_told(bench: Bench, store: str) -> None:
+    with bench.site(store, windows=80, seed=960) as place:
+        twins = [place.start("serve", "--port", "0", "--tick", "0.3", "--worker", "twin") for _ in range(2)]
+        place.until(lambda: place.left() == (0, 0), "the last message")
+        for one in twins:
+            one.send_signal(signal.SIGTERM)
+        assert [one.wait(60) for one in twins] == [0, 0]
+        assert place.counts().faults == (0, 0, 0, 0, 0)
+        assert "two workers bear the name twin" in place.log()
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgresql"])
+def test_a_service_that_is_started_again_and_again_beside_its_twin_stops_nothing(bench: Bench, store: str) -> None:
+    """Each start takes away what the other has in hand just then: its late results are refused, and found again."""
+    with bench.site(store, windows=80, seed=961) as place:
+        place.start("serve", "--port", "0", "--tick", "0.3", "--worker", "twin")
+        place.until(lambda: 0 <= place.left()[0] < 80, "a window")
+        while place.left()[0]:
+            twin = place.start("serve", "--port", "0", "--tick", "0.3", "--worker", "twin")
+            place.sleep(2.5)
+            twin.kill()
+            twin.wait()
+        place.until(lambda: place.left() == (0, 0), "the last message")
+        assert place.counts().faults == (0, 0, 0, 0, 0)
