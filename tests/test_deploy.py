@@ -65,7 +65,7 @@ def said(line: str) -> Iterator[list[str]]:
 def of_units() -> Iterator[list[str]]:
     for name in UNITS:
         for line in re.findall(r"^ExecStart\w*=(.*)$", (DEPLOY / name).read_text(encoding="utf-8"), re.MULTILINE):
-            yield from said(line)
+            yield from said(line.replace("%N", name.partition(".")[0]).replace("%H", "host"))
 
 
 def exec_form(instruction: str) -> list[str]:
@@ -88,7 +88,9 @@ def containers() -> Iterator[dict[str, Any]]:
 def of_containers() -> Iterator[list[str]]:
     yield exec_form("CMD")
     yield from (one["command"] for name, one in compose()["services"].items() if name != "db")
-    yield from (one["args"] for one in containers())
+    for one in containers():
+        known = {f"$({each['name']})": each["name"] for each in one["env"]}
+        yield [known.get(word, word) for word in one["args"]]
 
 
 def blocks(*languages: str) -> list[str]:
