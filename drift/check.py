@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from drift.baseline import freeze_reference
 from drift.errors import DriftError
 from drift.finding import Found, find, given_up
 from drift.holding import LEASE, free_abandoned, holding, within
 from drift.monitor import Monitor
 from drift.outcome import decide_outcome
 from drift.planning import plan, plan_late
+from drift.reference import reference_of
 from drift.sources import Source, open_source
 from drift.standards import Standards, load_past
 from drift.steps import step
@@ -117,15 +117,9 @@ def run_monitor(
     due = store.due(definition, now(), limit)
     if not due:
         return
-    with turn(alone=False, stopping=stopping) as mine:
-        if not mine:
-            return
-        baseline = within(
-            monitor.deadline,
-            monitor.name,
-            "reading the reference",
-            lambda: freeze_reference(store, monitor, definition, now()),
-        )
+    baseline = reference_of(store, monitor, definition, worker=worker, now=now, stopping=stopping)
+    if baseline is None:
+        return
     starts = [planned.window.start for planned in due]
     standards = Standards(monitor, baseline, load_past(store, monitor, min(starts), max(starts)))
     looked = False

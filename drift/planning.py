@@ -94,8 +94,12 @@ def plan_late(store: Store, monitor: Monitor, source: Source, definition: Defini
 
 
 def backfill(store: Store, monitor: Monitor, source: Source, since: datetime, until: datetime, now: datetime) -> int:
-    """Make all windows of a past stretch due (again); `run_monitor` then checks them. Returns how many."""
+    """Make all windows of a past stretch due (again); `run_monitor` then checks them. Returns how many.
+
+    A reference that was given up is read again: whoever asks by hand has seen to it, or wants to see.
+    """
     # First what is behind: planning goes on from the newest window, and would never come back for those before it.
     definition = plan(store, monitor, source, now)
+    store.forget_readings(definition.monitor_id, now)
     wanted = [(window, now) for window, _ in windows_between(monitor, since, min(until, now))]
     return store.plan_again(definition, wanted, now)

@@ -39,6 +39,10 @@ class Attempt:
     begun_at: datetime
     until: datetime
 
+    def is_leased(self, now: datetime) -> bool:
+        """Whether whoever made it is still taken to be at it."""
+        return self.until > now
+
 
 def standing(connection: Connection, name: str | None = None) -> list[Attempt]:
     """Those that have not ended, of one monitor or of all, oldest first."""
@@ -58,7 +62,7 @@ def begin(
     # One at a time (SQLite has one writer anyway): of two at once the second sees what the first has written.
     named = select(monitor.c.name).where(monitor.c.id == monitor_id).with_for_update(key_share=True)
     name = connection.execute(named).scalar_one()
-    if any(one.digest == digest and one.until > now for one in standing(connection, name)):
+    if any(one.digest == digest and one.is_leased(now) for one in standing(connection, name)):
         return None
     row = {"monitor_id": monitor_id, "digest": digest, "owner": owner, "begun_at": now, "lease_until": now + lease}
     key = connection.execute(insert(reference_attempt).returning(reference_attempt.c.id), row).scalar_one()

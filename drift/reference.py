@@ -1,0 +1,170 @@
+"""A monitor's reference: the one there is, or read now, by one process at a time; given up where that ends processes.
+
+Reading it may end the process (out of memory, a crash in a library). So each attempt is written down before it is
+made, and taken away when it ends, well or badly: those that stay are lost ones. From some on it is read with nothing
+else in hand, and in the end no more. One process at a time: such a reference takes one replica with it, not all of them
+at once, and a good one is read once, not by each.
+"""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from drift.baseline import current_baseline, freeze_reference, reference_digest
+from drift.errors import SourceError, StoreError
+from drift.holding import LEASE, MOST_LOST, within
+from drift.monitor import Monitor
+from drift.store import Attempt, Baseline, Definition, Store
+from drift.turns import ALONE_FROM, turn
+from drift.window import format_instant
+from drift.worker import Worker
+
+_under_way: dict[tuple[Store, int], Attempt] = {}  # what this process is reading, by key
+_owed: set[tuple[Store, int]] = set()  # what ended here, and could not be written down
+
+log = logging.getLogger(__name__)
+
+
+class GivenUp(SourceError):  # noqa: N818 - reads as what happened
+    """Reading a reference ended so many processes that no more are put at risk."""
+
+
+def reference_of(
+    store: Store,
+    monitor: Monitor,
+    definition: Definition,
+    *,
+    worker: Worker,
+    now: Callable[[], datetime],
+    stopping: Callable[[], bool],
+) -> Baseline | None:
+    """The monitor's reference; None where it is not to be had now: another process reads it, or none is to begin.
+
+    Raises
+    ------
+    GivenUp
+        Where 15 attempts to read it were lost.
+    SourceError
+        Where it cannot be read, holds no rows, or takes longer than the deadline.
+    """
+    known = current_baseline(store, monitor, definition.monitor_id)
+    if known is not None:
+        return known
+    digest = reference_digest(monitor)
+    lost = _take_back(store, monitor, digest, worker, now())
+    if len(lost) >= MOST_LOST:
+        raise GivenUp(_told(lost))
+    with turn(alone=len(lost) >= ALONE_FROM, stopping=stopping) as mine:
+        attempt = store.begin_reading(definition.monitor_id, digest, worker.name, now(), LEASE) if mine else None
+        if attempt is None:
+            return None
+        with _reading(store, attempt, now):
+            return within(
+                monitor.deadline,
+                monitor.name,
+                "reading the reference",
+                lambda: freeze_reference(store, monitor, definition, now()),  # another one's, where that came first
+            )
+
+
+def given_up(store: Store, monitor: Monitor, now: datetime) -> str:
+    """Why the reference is not read any more, and what to do; empty where it is. Writes nothing."""
+    digest = reference_digest(monitor)
+    lost = [one for one in store.attempts(monitor.name) if one.digest == digest and not one.is_leased(now)]
+    return _told(lost) if len(lost) >= MOST_LOST else ""
+
+
+def read_by_another(store: Store, monitor: Monitor, now: datetime) -> Attempt | None:
+    """The attempt under way to read the monitor's reference, if there is one."""
+    digest = reference_digest(monitor)
+    return next((one for one in store.attempts(monitor.name) if one.digest == digest and one.is_leased(now)), None)
+
+
+def suspects(store: Store, monitors: Iterable[Monitor], worker: Worker, now: datetime) -> frozenset[str]:
+    """Names of monitors whose reference is read alone, since it may end the process: others come first."""
+    lost = Counter((one.monitor, one.digest) for one in store.attempts() if _is_lost(store, one, worker, now))
+    names = {name for name, _ in lost}
+    return frozenset(
+        one.name
+        for one in monitors
+        if one.name in names and ALONE_FROM <= lost[one.name, reference_digest(one)] < MOST_LOST
+    )
+
+
+def end_readings(store: Store, monitor: str) -> None:
+    """Told to stop: what this process still reads of a monitor's reference counts as no lost attempt."""
+    for (kept, _), attempt in list(_under_way.items()):
+        if kept is store and attempt.monitor == monitor:
+            _end(store, attempt)
+
+
+@contextmanager
+def _reading(store: Store, attempt: Attempt, now: Callable[[], datetime]) -> Iterator[None]:
+    """Keep the lease of an attempt until the body is through. However that ends, the process has not."""
+    ended = threading.Event()
+    keeper = threading.Thread(target=_keep, args=(store, attempt, now, ended), name="drift-lease", daemon=True)
+    _under_way[store, attempt.id] = attempt
+    try:
+        keeper.start()
+        yield
+    finally:
+        ended.set()
+        if keeper.ident is not None:
+            keeper.join()
+        _end(store, attempt)
+        del _under_way[store, attempt.id]
+
+
+def _keep(store: Store, attempt: Attempt, now: Callable[[], datetime], ended: threading.Event) -> None:
+    while not ended.wait(LEASE.total_seconds() / 3):
+        try:
+            if not store.renew_reading(attempt, now() + LEASE):
+                return
+        except StoreError as error:  # the store may be back before the lease runs out
+            log.warning("%s: cannot renew the lease of reading its reference: %s", attempt.monitor, error)
+
+
+def _end(store: Store, attempt: Attempt) -> None:
+    try:
+        store.end_reading(attempt)
+    except StoreError as error:  # else it would count as lost: made up for by the next look
+        log.warning("%s: cannot write down that reading its reference has ended: %s", attempt.monitor, error)
+        _owed.add((store, attempt.id))
+
+
+def _take_back(store: Store, monitor: Monitor, digest: str, worker: Worker, now: datetime) -> list[Attempt]:
+    """The lost attempts on a reference. Nobody waits for the lease of one whose process is known to be no more."""
+    lost = []
+    for one in store.attempts(monitor.name):
+        if (store, one.id) in _owed:
+            store.end_reading(one)
+            _owed.discard((store, one.id))
+        elif one.digest == digest and _is_lost(store, one, worker, now):
+            lost.append(one)
+            if one.is_leased(now):
+                log.warning("%s: %s, which read its reference, is no more", monitor.name, one.owner)
+                store.lose_reading(one, now)
+    return lost
+
+
+def _is_lost(store: Store, one: Attempt, worker: Worker, now: datetime) -> bool:
+    """Whether whoever made an attempt is no more, as far as can be told."""
+    if (store, one.id) in _under_way or (store, one.id) in _owed:
+        return False
+    if not one.is_leased(now):
+        return True
+    # One of this very name that this process is not at: of a dead one, where a name is no more than host and number.
+    return one.owner == worker.name or worker.knows_gone(one.owner)
+
+
+def _told(lost: list[Attempt]) -> str:
+    last = lost[-1]
+    begun = format_instant(last.begun_at.replace(microsecond=0))
+    return (
+        f"its reference is given up: {len(lost)} times, whoever read it came to no end (out of memory? killed? a "
+        f"defect? logs may tell), last {last.owner}, begun {begun}. It is not read again by itself: give it more "
+        "memory or configure a smaller one; what is configured otherwise is read at once, this one by `drift backfill`"
+    )
