@@ -11,7 +11,8 @@ from drift.errors import ConfigError, SourceError
 from drift.histogram import Kind, Uncounted
 from drift.sources.files import read_files
 from drift.sources.memory.arrow import UnbinnableError, values_of
-from drift.sources.memory.table import Table, as_instants
+from drift.sources.memory.instants import as_instants
+from drift.sources.memory.table import Table
 from drift.values import CategoryCounts
 
 

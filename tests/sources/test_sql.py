@@ -27,7 +27,8 @@ from drift.binning import Bins
 from drift.errors import SourceError
 from drift.histogram import Fault, Kind, NumericAxis
 from drift.monitor import ColumnRule, Columns, SqlSource
-from drift.sources.memory.table import Table, as_instants
+from drift.sources.memory.instants import as_instants
+from drift.sources.memory.table import Table
 from drift.sources.sql import Sql, counting, learning, portable, relation
 from drift.sources.sql.clock import wall_clock
 from drift.window import Window

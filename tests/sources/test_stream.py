@@ -26,8 +26,9 @@ from drift.sources import Files, files
 from drift.sources.files import FileTable, sketch
 from drift.sources.files.formats import FORMATS
 from drift.sources.files.learning import count_stream
+from drift.sources.files.opened import Place, open_all
 from drift.sources.files.places import _matching, locate
-from drift.sources.files.stream import Place, Stream, open_all
+from drift.sources.files.stream import Stream
 from drift.sources.memory.table import Table
 from drift.values import CategoryCounts
 from drift.window import Period, Window

@@ -15,8 +15,9 @@ from drift.histogram import Axis, Profile, Uncounted
 from drift.monitor import Columns
 from drift.sources.files.formats import FORMATS
 from drift.sources.files.learning import count_stream, count_windows, learn_stream
+from drift.sources.files.opened import Opened, Place, open_all
 from drift.sources.files.places import locate
-from drift.sources.files.stream import Opened, Place, Stream, open_all
+from drift.sources.files.stream import Stream
 from drift.sources.memory.arrow import decoded
 from drift.sources.memory.table import Table
 from drift.window import Window, format_instant

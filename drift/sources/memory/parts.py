@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from drift.histogram import Uncounted
-from drift.sources.memory.table import Table, ticks_of
+from drift.sources.memory.instants import ticks_of
+from drift.sources.memory.table import Table
 from drift.window import Window
 
 

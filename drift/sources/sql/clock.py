@@ -10,7 +10,7 @@ def wall_clock(moment: datetime, timezone: ZoneInfo) -> datetime:
     """The first local time whose instant is not before a moment.
 
     Where clocks are set back the earlier of two instants is meant, where they are set forward the moment of
-    the jump (as in `drift.sources.memory.table.as_instants`): so local times keep the order of their instants, and a
+    the jump (as in `drift.sources.memory.instants.as_instants`): so local times keep the order of their instants, and a
     window of instants is one stretch of local times.
 
     Parameters
