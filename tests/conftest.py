@@ -1,7 +1,8 @@
-"""Fixtures shared by all tests: stores on both databases, a browser, no collector of cycles."""
+"""Fixtures shared by all tests: stores on both databases, a browser, processes, no collector of cycles."""
 
 from .browser import browser
 from .collector import no_collector
+from .forked import nursery
 from .postgres import (
     empty_postgres_url,
     empty_url,
@@ -22,6 +23,7 @@ __all__ = [
     "empty_postgres_url",
     "empty_url",
     "no_collector",
+    "nursery",
     "own_postgres_url",
     "own_store_url",
     "postgres_server",

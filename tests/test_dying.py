@@ -71,7 +71,7 @@ def deadly(names: str) -> None:
 
 
 @pytest.mark.slow
-def test_what_kills_a_service_takes_no_other_monitor_with_it(config: Path) -> None:
+def test_what_kills_a_service_takes_no_other_monitor_with_it(config: Path, nursery: Nursery) -> None:
     folder, log = config.parent, config.parent / "log"
     rows = (folder / "data.parquet").read_bytes()
     text = CONFIG.replace("2024-03-08", "2024-03-06")
@@ -87,12 +87,9 @@ def test_what_kills_a_service_takes_no_other_monitor_with_it(config: Path) -> No
     config.write_text(head + tail)
     serve = ["serve", "-c", str(config), "--port", "0", "--tick", "0.3"]
     told = {"DRIFT_STOP_AT": "sent:1:SIGTERM"}  # once it tells of the window that is given up
-    with Nursery() as nursery:
-        for _ in range(MOST_LOST):
-            assert nursery.run(serve, log, before="tests.test_dying:deadly:bad", **told) == -signal.SIGKILL, (
-                log.read_text()
-            )
-        assert nursery.run(serve, log, before="tests.test_dying:deadly:bad", **told) == 0, log.read_text()
+    for _ in range(MOST_LOST):
+        assert nursery.run(serve, log, before="tests.test_dying:deadly:bad", **told) == -signal.SIGKILL, log.read_text()
+    assert nursery.run(serve, log, before="tests.test_dying:deadly:bad", **told) == 0, log.read_text()
     with closing(sqlite3.connect(folder / "drift.db")) as store:
         asked = "SELECT m.name, w.status, w.attempts, r.verdict FROM window w JOIN monitor m ON m.id = w.monitor_id "
         found = store.execute(asked + "JOIN revision r ON r.window_id = w.id ORDER BY m.name").fetchall()
@@ -103,24 +100,23 @@ def test_what_kills_a_service_takes_no_other_monitor_with_it(config: Path) -> No
 
 
 @pytest.mark.slow
-def test_a_crash_loop_ends_in_an_alert_and_the_next_windows_are_checked(config: Path) -> None:
+def test_a_crash_loop_ends_in_an_alert_and_the_next_windows_are_checked(config: Path, nursery: Nursery) -> None:
     folder, log = config.parent, config.parent / "log"
-    with Nursery() as nursery:
-        for times in range(MOST_LOST):
-            status = nursery.run(["run", "-c", str(config)], log, DRIFT_STOP_AT="counted")
-            assert status == -signal.SIGKILL, log.read_text()
-            assert [row[:3] for row in windows(folder)] == [("claimed", times + 1, None), *[("due", 0, None)] * 2]
-        # Would still be killed over any window that it counts: it does not count this one.
-        assert nursery.run(["run", "-c", str(config)], log, DRIFT_STOP_AT="counted:3") == 3, log.read_text()
-        first, *others = windows(folder)
-        assert (first[0], first[2]) == ("done", "error")
-        assert f"came to no end, {MOST_LOST} times" in first[3]
-        assert [(row[0], row[2]) for row in others] == [("done", "ok")] * 2
-        told = [json.loads(line) for line in (folder / "told.jsonl").read_text().splitlines()]
-        assert [(one["status"], one["window"]["start"]) for one in told] == [
-            ("firing", "2024-03-05T00:00Z"),
-            ("resolved", "2024-03-06T00:00Z"),
-        ]
-        again = ["backfill", "-c", str(config), "--from", "2024-03-05", "--to", "2024-03-06"]
-        assert nursery.run(again, log) == 0, log.read_text()
-        assert [row[2] for row in windows(folder)] == ["ok"] * 3
+    for times in range(MOST_LOST):
+        status = nursery.run(["run", "-c", str(config)], log, DRIFT_STOP_AT="counted")
+        assert status == -signal.SIGKILL, log.read_text()
+        assert [row[:3] for row in windows(folder)] == [("claimed", times + 1, None), *[("due", 0, None)] * 2]
+    # Would still be killed over any window that it counts: it does not count this one.
+    assert nursery.run(["run", "-c", str(config)], log, DRIFT_STOP_AT="counted:3") == 3, log.read_text()
+    first, *others = windows(folder)
+    assert (first[0], first[2]) == ("done", "error")
+    assert f"came to no end, {MOST_LOST} times" in first[3]
+    assert [(row[0], row[2]) for row in others] == [("done", "ok")] * 2
+    told = [json.loads(line) for line in (folder / "told.jsonl").read_text().splitlines()]
+    assert [(one["status"], one["window"]["start"]) for one in told] == [
+        ("firing", "2024-03-05T00:00Z"),
+        ("resolved", "2024-03-06T00:00Z"),
+    ]
+    again = ["backfill", "-c", str(config), "--from", "2024-03-05", "--to", "2024-03-06"]
+    assert nursery.run(again, log) == 0, log.read_text()
+    assert [row[2] for row in windows(folder)] == ["ok"] * 3

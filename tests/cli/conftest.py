@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,24 +9,18 @@ import numpy as np
 import polars as pl
 import pytest
 
+from ..faults.nursery import Nursery  # noqa: TID252 - tests have no package name
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def drift(tmp_path: Path) -> Run:
-    """Runs ``drift ARGS`` in the test's folder; check=False, output as text."""
+def drift(tmp_path: Path, nursery: Nursery) -> Run:
+    """Runs ``drift ARGS`` in the test's folder; any exit status, output as text."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith("DRIFT_")}
 
     def run(*args: object, **more: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "drift", *map(str, args)],
-            cwd=tmp_path,
-            env={**environ, **more},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return nursery.command(list(map(str, args)), tmp_path, {**environ, **more})
 
     return run
 

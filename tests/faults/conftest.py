@@ -1,19 +1,10 @@
 """The bench of the short form."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from .bench import Bench
 from .nursery import Nursery
 from .servers import Databases
-
-
-@pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    """Forks the short processes."""
-    with Nursery() as made:
-        yield made
 
 
 @pytest.fixture(scope="session")

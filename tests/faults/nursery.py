@@ -4,19 +4,30 @@
 number, memory, connections, signals) and runs the same `main`; only where it comes from differs.
 """
 
+import atexit
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
-_HEAVY = (
+_HEAVY: Final = (
     "alembic.command,alembic.autogenerate,drift.baseline,drift.channels.webhook,drift.check,drift.cli,drift.config,"
     "drift.deliver,drift.sources.files,drift.store.migrate,httpx,psycopg,pyarrow.dataset,pyarrow.parquet,scipy.stats,"
-    "sqlalchemy.dialects.postgresql.psycopg,sqlalchemy.dialects.sqlite,drift.cli.monitors,drift.planning"
+    "sqlalchemy.dialects.postgresql.psycopg,sqlalchemy.dialects.sqlite,drift.cli.monitors,drift.planning,"
+    "altair,drift.adhoc,drift.backtest,drift.calibrated,drift.report.backtest,drift.report.html,drift.schedule,"
+    "drift.starting,drift.web,polars,uvicorn,vl_convert"
 )
+LIMIT: Final = 120  # seconds for a command whose output is wanted
 
 
 class Nursery:
@@ -25,13 +36,14 @@ class Nursery:
     Parameters
     ----------
     env : str
-        Set in the environment of all of them, from their start.
+        Set in its own environment from its start, and in those of what `run` runs.
     """
 
     def __init__(self, **env: str) -> None:
+        self._env = {**os.environ, **env}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.nursery"],
-            env={**os.environ, **env},
+            env=self._env,
             cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -60,20 +72,42 @@ class Nursery:
         env : str
             Set in its environment.
         """
+        return self._order(args=args, out=str(log), err=str(log), env={**self._env, **env}, before=before)
+
+    def command(self, args: list[str], folder: Path, env: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+        """One command to its end, in a folder and with nothing but this environment; its output as text.
+
+        One that takes longer than `LIMIT` seconds is ended by SIGALRM.
+        """
+        with tempfile.TemporaryDirectory() as given:
+            out, err = Path(given, "out"), Path(given, "err")
+            status = self._order(
+                args=args, out=str(out), err=str(err), env=dict(env), before="", folder=str(folder), limit=LIMIT
+            )
+            return subprocess.CompletedProcess(
+                ["drift", *args], status, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8")
+            )
+
+    def _order(self, **order: Any) -> int:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        json.dump({"args": args, "log": str(log), "env": env, "before": before}, self._process.stdin)
+        json.dump(order, self._process.stdin)
         self._process.stdin.write("\n")
         self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        answer = self._process.stdout.readline()
+        assert answer, "the nursery itself ended; stderr says why"
+        return int(answer)
 
 
 def _child(order: dict[str, Any]) -> int:
-    log = os.open(order["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for number, file in enumerate((nothing, log, log)):
-        os.dup2(file, number)
+    signal.alarm(order.get("limit", 0))
+    os.chdir(order.get("folder", "."))
+    names = (os.devnull, order["out"], order["err"])
+    for number, name in enumerate(names):
+        os.dup2(os.open(name, os.O_RDWR | os.O_APPEND | os.O_CREAT), number)
+    os.environ.clear()
     os.environ.update(order["env"])
+    time.tzset()
     if order["before"]:
         from importlib import import_module
 
@@ -86,6 +120,9 @@ def _child(order: dict[str, Any]) -> int:
         main()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:  # noqa: BLE001 - what the interpreter does with it
+        traceback.print_exc()
+        return 1
     return 0
 
 
@@ -95,11 +132,14 @@ def _serve() -> None:
     for name in _HEAVY.split(","):
         import_module(name)
     for line in sys.stdin:
-        pid = os.fork()
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+            pid = os.fork()  # NumPy's threads are idle, and know of forks
         if not pid:
             status = 70
             try:
                 status = _child(json.loads(line))
+                threading._shutdown()  # waits for threads, as at the end of every process
+                atexit._run_exitfuncs()
             finally:
                 sys.stdout.flush()
                 sys.stderr.flush()
