@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select
 
+from drift.store import leases
 from drift.store.second_looks import LATE
 from drift.store.tables import revision, window
 from drift.verdict import Verdict
@@ -96,7 +97,7 @@ def ready(now: datetime) -> ColumnElement[bool]:
     """Due, or claimed by a worker whose lease ran out."""
     return or_(
         and_(window.c.status == "due", window.c.next_attempt_at <= now),
-        and_(window.c.status == "claimed", window.c.lease_until <= now),
+        and_(window.c.status == "claimed", leases.over(window.c.lease_until, now)),
     )
 
 
@@ -115,7 +116,7 @@ def held(connection: Connection, monitor_id: int, now: datetime) -> list[Held]:
 
 
 def _held(monitor_id: int, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return window.c.monitor_id == monitor_id, window.c.status == "claimed", window.c.lease_until > now
+    return window.c.monitor_id == monitor_id, window.c.status == "claimed", leases.running(window.c.lease_until, now)
 
 
 def _lost(connection: Connection, row: Row[tuple[object, ...]]) -> int:

@@ -191,6 +191,34 @@ def test_a_lease_that_ran_out_can_be_taken_and_its_holder_writes_no_more(store: 
     assert [(w["status"], w["verdict"]) for w in store.windows()] == [("done", "no_data")]
 
 
+@pytest.mark.parametrize("back", [DAY, timedelta(hours=1, minutes=1)])
+def test_a_lease_of_a_clock_that_ran_ahead_is_over_when_it_is_set_back(store: Store, back: timedelta) -> None:
+    definition = defined(store)
+    store.plan(definition, WEEK[:2], NOW)
+    first, second = store.due(definition, NOW)
+    late = store.claim(first.id, definition, "dead, on another host", NOW + back, MINUTE)
+    assert late is not None
+    assert [one.id for one in store.due(definition, NOW)] == [first.id, second.id]
+    assert store.held(definition.monitor_id, NOW) == []
+    new = store.claim(first.id, definition, "here", NOW, MINUTE)
+    assert new is not None
+    with pytest.raises(LeaseLost, match="no longer held with token 1"):
+        store.finish(late, NOTHING, NOW)
+    store.finish(new, NOTHING, NOW)
+
+
+def test_a_clock_set_back_a_little_ends_no_lease(store: Store) -> None:
+    definition = defined(store)
+    store.plan(definition, WEEK[:2], NOW)
+    first, _ = store.due(definition, NOW)
+    held = store.claim(first.id, definition, "me", NOW, 10 * MINUTE)
+    assert held is not None
+    earlier = NOW - timedelta(minutes=30)
+    assert store.claim(first.id, definition, "other", earlier, MINUTE) is None
+    assert [one.owner for one in store.held(definition.monitor_id, earlier)] == ["me"]
+    store.finish(held, NOTHING, earlier)
+
+
 def test_an_end_whose_answer_was_lost_is_looked_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     definition = defined(store)
     claim = claimed(store, definition)
