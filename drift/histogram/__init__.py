@@ -4,15 +4,13 @@ from drift.histogram.axis import (
     MAX_KNOWN,
     Axis,
     CategoricalAxis,
-    Category,
-    Edge,
     NumericAxis,
     axis_from_dict,
     category_order,
 )
 from drift.histogram.counts import Counts, Histogram
 from drift.histogram.history import History
-from drift.histogram.kinds import Kind
+from drift.histogram.kinds import Category, Edge, Kind
 from drift.histogram.profile import Fault, Profile, Uncounted
 
 __all__ = [

@@ -1,28 +1,28 @@
 """Axes: how one column's values are cut into bins. Immutable values, chosen once, from the reference."""
 
 import itertools
-import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from drift.errors import AxisError
-from drift.histogram.kinds import Kind
-
-Edge = int | float | Decimal
-"""A bin edge: a number, or nanoseconds (since 1970-01-01T00:00Z for instants)."""
-
-Category = str | int | bool
-"""A category's key; 1, True and "1" are three categories."""
+from drift.histogram.kinds import Category, Edge, Kind
+from drift.histogram.labels import (
+    ABOVE,
+    BELOW,
+    MISSING,
+    OTHER,
+    RARE,
+    UNSEEN,
+    category_name,
+    edge_names,
+    rounder_predecessor,
+)
 
 VERSION: Final = 1
 MAX_KNOWN: Final = 10_000
-BELOW, ABOVE, MISSING = "below", "above", "missing"
-RARE, UNSEEN, OTHER = "rare", "unseen", "other"
-_SPECIAL = frozenset({BELOW, ABOVE, MISSING, RARE, UNSEEN, OTHER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,9 @@ class NumericAxis:
         """One readable name for each bin, in order."""
         if not self.edges:
             return ("any value", MISSING)
-        largest = _rounder_predecessor(self.edges[-1], self.kind) if len(self.edges) > 1 else None
+        largest = rounder_predecessor(self.edges[-1], self.kind) if len(self.edges) > 1 else None
         shown = self.edges if largest is None else (*self.edges[:-1], largest)
-        inner = [f"[{a}, {b})" for a, b in itertools.pairwise(_edge_names(shown, self.kind))]
+        inner = [f"[{a}, {b})" for a, b in itertools.pairwise(edge_names(shown, self.kind))]
         if largest is not None:
             inner[-1] = f"{inner[-1][:-1]}]"
         return (BELOW, *inner, ABOVE, MISSING)
@@ -166,7 +166,7 @@ class CategoricalAxis:
     def labels(self) -> tuple[str, ...]:
         """One readable name for each bin, in order; names that could be mistaken stand in quotes."""
         special = (OTHER, MISSING) if self.rare is None else (RARE, UNSEEN, MISSING)
-        return (*(_category_name(c) for c in self.categories), *special)
+        return (*(category_name(c) for c in self.categories), *special)
 
     def bin_of(self, key: Category) -> int:
         """Index of the bin that a (not missing) key falls into."""
@@ -246,67 +246,3 @@ def _plain_key(key: object) -> Category:
     if isinstance(key, int):
         return int(key)
     raise AxisError(f"categories are str, int or bool; {key!r} is {type(key).__name__}")
-
-
-def _category_name(key: Category) -> str:
-    if isinstance(key, str) and (key in _SPECIAL or _easily_mistaken(key)):
-        return json.dumps(key, ensure_ascii=False)
-    return str(key)
-
-
-def _easily_mistaken(text: str) -> bool:
-    """For another type, for another text, or for one already in quotes."""
-    typed = text in {"True", "False"} or text.lstrip("-").isdigit()
-    return typed or not text or text.strip() != text or not text.isprintable() or text.startswith('"')
-
-
-def _edge_names(edges: Iterable[Edge], kind: Kind) -> list[str]:
-    if kind is Kind.DATETIME:
-        return [_instant_name(int(e)) for e in edges]
-    if kind is Kind.DURATION:
-        return [_duration_name(int(e)) for e in edges]
-    edges = list(edges)
-    # Four digits are enough for everyday numbers; larger or smaller ones would turn to powers of ten.
-    everyday = all(edge == 0 or (-1e4 < edge < 1e4 and not -1e-3 < edge < 1e-3) for edge in edges)
-    for digits in (4, 6, 9, 12, 17) if everyday else (6, 9, 12, 17):
-        names = [_number_name(e, digits) for e in edges]
-        if len(set(names)) == len(set(edges)):
-            return names
-    return [str(e) for e in edges]
-
-
-def _number_name(edge: Edge, digits: int) -> str:
-    return str(edge) if isinstance(edge, int | Decimal) else f"{edge:.{digits}g}"
-
-
-def _rounder_predecessor(edge: Edge, kind: Kind) -> Edge | None:
-    """The largest value of a last bin whose edge is merely its successor: 30 for 30.000000000000004."""
-    if isinstance(edge, float):
-        largest = math.nextafter(edge, -math.inf)
-        return largest if len(repr(largest)) < len(repr(edge)) else None
-    if kind is Kind.NUMBER or not isinstance(edge, int):
-        return None
-    # Times: one unit of the column (ns, us, ms) above a whole unit of the next.
-    for unit in (1, 1_000, 1_000_000):
-        if (edge - unit) % (1_000 * unit) == 0:
-            return edge - unit
-    return None
-
-
-def _instant_name(nanoseconds: int) -> str:
-    seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    try:
-        moment = datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, ValueError, OSError):
-        return f"{nanoseconds} ns"  # outside the years 1 to 9999
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S") if moment.time() != moment.min.time() or rest else ""
-    text = text or moment.strftime("%Y-%m-%d")
-    return text + (f".{rest:09d}".rstrip("0") if rest else "") + ("Z" if "T" in text else "")
-
-
-def _duration_name(nanoseconds: int) -> str:
-    micros, rest = divmod(nanoseconds, 1000)
-    try:
-        return str(timedelta(microseconds=micros)) + (f"+{rest}ns" if rest else "")
-    except OverflowError:
-        return f"{nanoseconds} ns"

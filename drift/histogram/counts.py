@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from drift.errors import AxisError, InputError
-from drift.histogram.axis import Axis, CategoricalAxis, Category, Edge, NumericAxis, axis_from_dict
+from drift.histogram.axis import Axis, CategoricalAxis, NumericAxis, axis_from_dict
+from drift.histogram.kinds import Category, Edge
 
 Counts = npt.NDArray[np.int64]
 VERSION: Final = 1

@@ -1,6 +1,13 @@
-"""The kinds of columns drift tells apart."""
+"""The kinds of columns drift tells apart, and what cuts or names their bins."""
 
+from decimal import Decimal
 from enum import StrEnum
+
+Edge = int | float | Decimal
+"""A bin edge: a number, or nanoseconds (since 1970-01-01T00:00Z for instants)."""
+
+Category = str | int | bool
+"""A category's key; 1, True and "1" are three categories."""
 
 
 class Kind(StrEnum):

@@ -76,15 +76,6 @@ def _bins() -> alt.LayerChart:
     Rows: ``label, reference, live`` (shares), ``moved`` (bool), ``part`` (text), in the order of the bins.
     A row without shares is a gap: it sets the special bins apart.
     """
-    y = alt.Y(
-        "label:N",
-        sort=None,
-        title=None,
-        scale=alt.Scale(paddingInner=0.25),
-        axis=alt.Axis(
-            ticks=False, domain=False, labelLimit=alt.expr("names"), labelColor=_colour("ink"), labelPadding=8
-        ),
-    )
     # The axis runs beyond 100 % where the words beside a bar need the room.
     share = alt.Axis(
         format=".0%",
@@ -101,7 +92,7 @@ def _bins() -> alt.LayerChart:
         alt.Tooltip("live:Q", title="live", format=".2%"),
         alt.Tooltip("part:N", title="of the score"),
     ]
-    base = alt.Chart(alt.NamedData("rows")).encode(y=y, tooltip=tooltip)
+    base = alt.Chart(alt.NamedData("rows")).encode(y=_names(0.25), tooltip=tooltip)
     wide = base.mark_bar(height={"band": 1}, color=_colour("reference"), cornerRadiusEnd=2).encode(
         x=alt.X("reference:Q", axis=share, scale=alt.Scale(domainMin=0, domainMax=alt.expr("longest"), nice=False))
     )
@@ -167,16 +158,7 @@ def _heatmap() -> alt.LayerChart:
         alt.Tooltip("score:Q", title="score", format=".3~g"),
     ]
     time = alt.Scale(type="utc", nice=False)
-    y = alt.Y(
-        "label:N",
-        sort=None,
-        title=None,
-        scale=alt.Scale(paddingInner=0.12),
-        axis=alt.Axis(
-            ticks=False, domain=False, labelLimit=alt.expr("names"), labelColor=_colour("ink"), labelPadding=8
-        ),
-    )
-    base = alt.Chart(alt.NamedData("rows")).encode(y=y, tooltip=tooltip)
+    base = alt.Chart(alt.NamedData("rows")).encode(y=_names(0.12), tooltip=tooltip)
     cells = base.mark_rect(stroke=_colour("paper"), strokeWidth=0.6).encode(
         x=alt.X(
             "start:T",
@@ -227,3 +209,9 @@ def _mark_colour() -> Any:
 
 
 assert set(NAMES) == set(Verdict)  # noqa: S101 - every verdict has a name
+
+
+def _names(padding: float) -> alt.Y:
+    """One row for each name, in the order given; `padding` is the share of a row that is left free."""
+    axis = alt.Axis(ticks=False, domain=False, labelLimit=alt.expr("names"), labelColor=_colour("ink"), labelPadding=8)
+    return alt.Y("label:N", sort=None, title=None, scale=alt.Scale(paddingInner=padding), axis=axis)

@@ -4,7 +4,7 @@ from datetime import UTC
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from drift.histogram.axis import ABOVE, BELOW, MISSING, OTHER, RARE, UNSEEN
+from drift.histogram.labels import ABOVE, BELOW, MISSING, OTHER, RARE, UNSEEN
 from drift.report.model import Column, Page, Point
 from drift.report.words import NAMES, SIGNS, calendar_zone, period
 from drift.verdict import Verdict
