@@ -83,15 +83,15 @@ def read_by_another(store: Store, monitor: Monitor, now: datetime) -> Attempt | 
     return next((one for one in store.attempts(monitor.name) if one.digest == digest and one.is_leased(now)), None)
 
 
-def suspects(store: Store, monitors: Iterable[Monitor], worker: Worker, now: datetime) -> frozenset[str]:
-    """Names of monitors whose reference is read alone, since it may end the process: others come first."""
+def suspects(store: Store, monitors: Iterable[Monitor], worker: Worker, now: datetime) -> dict[str, int]:
+    """Monitors whose reference is read alone, since it may end the process, and how often it did: others come first.
+
+    Of several, those with fewer lost attempts come before those with more: who was merely beside it gets through.
+    """
     lost = Counter((one.monitor, one.digest) for one in store.attempts() if _is_lost(store, one, worker, now))
     names = {name for name, _ in lost}
-    return frozenset(
-        one.name
-        for one in monitors
-        if one.name in names and ALONE_FROM <= lost[one.name, reference_digest(one)] < MOST_LOST
-    )
+    found = {one.name: lost[one.name, reference_digest(one)] for one in monitors if one.name in names}
+    return {name: times for name, times in found.items() if ALONE_FROM <= times < MOST_LOST}
 
 
 def end_readings(store: Store, monitor: str) -> None:
@@ -157,7 +157,7 @@ def _is_lost(store: Store, one: Attempt, worker: Worker, now: datetime) -> bool:
     if not one.is_leased(now):
         return True
     # One of this very name that this process is not at: of a dead one, where a name is no more than host and number.
-    return one.owner == worker.name or worker.knows_gone(one.owner)
+    return one.owner == worker.name or worker.knows_gone(one.owner, one.until - LEASE)
 
 
 def _told(lost: list[Attempt]) -> str:

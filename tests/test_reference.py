@@ -290,7 +290,7 @@ def test_who_is_suspect_comes_last(store: Store, monitor: Monitor) -> None:
     for one, times in zip(others, (0, ALONE_FROM - 1, ALONE_FROM, MOST_LOST, ALONE_FROM), strict=True):
         lose(store, one, times)
     others[-1] = replace(others[-1], reference=Reference(Window(START, START + DAY)), document={"reference": "less"})
-    assert suspects(store, others, ME, NOW) == {"often"}
+    assert suspects(store, others, ME, NOW) == {"often": ALONE_FROM}
 
 
 def test_after_many_lost_attempts_it_is_given_up_with_what_to_do(store: Store, monitor: Monitor) -> None:

@@ -113,6 +113,7 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """What would run: which windows are due. Writes nothing but the empty store, where there is none."""
+    from drift.reference import given_up
     from drift.window import format_instant
 
     loaded = load_config(config)
@@ -122,6 +123,7 @@ def plan(
             try:
                 due = _due(store, one)
                 waiting = store.retries(one.name, store.now())
+                refused = given_up(store, one, store.now())
             except DriftError as error:
                 failed[one.name] = str(error)
                 complain(f"drift: {one.name}: {error}")
@@ -131,6 +133,9 @@ def plan(
                 for window, at, attempts in due
             ]
             later += [(one.name, format_instant(w.start), format_instant(w.end), minute(at)) for w, at in waiting]
+            if refused:
+                failed[one.name] = refused
+                complain(f"drift: {one.name}: {refused}")
             if waiting and not as_json:
                 complain(f"drift: {one.name}: {told_retries(one.name, waiting)}")
     keys = ("monitor", "window_start", "window_end", "due_at", "attempts")
@@ -165,15 +170,29 @@ def run(
     worker: WorkerName = None,
 ) -> None:
     """Check every due window once, oldest first, deliver what is to be told, thin out what is old (`keep`), exit."""
+    from drift.check import Checked
     from drift.keeping import thin_out
 
     loaded = load_config(config)
     channels = open_channels(loaded)  # what is wrong with one is told before anything is checked
     with open_store(loaded) as store:
-        checked, failed = check_monitors(store, chosen(loaded, monitor), post=worker, visible=not as_json)
-        undelivered = deliver(store, channels)
+        checked, failed, undelivered = list[Checked](), dict[str, str](), 0
+        for some in _in_turn(store, chosen(loaded, monitor), worker):
+            found, amiss = check_monitors(store, some, post=worker, visible=not as_json)
+            checked += found
+            failed |= amiss
+            undelivered = deliver(store, channels)
         thin_out(store, chosen(loaded, monitor), store.now())
     finish(loaded, checked, failed, undelivered, as_json=as_json, fail_on=fail_on)
+
+
+def _in_turn(store: "Store", monitors: "list[Monitor]", post: str | None) -> "list[list[Monitor]]":
+    """Those whose reference may end this process come last, when the others are checked and what they found is sent."""
+    from drift.reference import suspects
+
+    lost = suspects(store, monitors, this_worker(store, post), store.now())
+    late = sorted((one for one in monitors if one.name in lost), key=lambda one: lost[one.name])
+    return [[one for one in monitors if one.name not in lost], *([one] for one in late)]
 
 
 def backfill(

@@ -47,7 +47,14 @@ def tell_retries(store: "Store", monitors: "Sequence[Monitor]") -> dict[str, str
 
 def tell_held(store: "Store", monitors: "Sequence[Monitor]") -> None:
     """What another worker is checking just now is not lost, but the user may wonder."""
+    from drift.reference import read_by_another
+
     for one in monitors:
+        if (attempt := read_by_another(store, one, store.now())) is not None:
+            complain(
+                f"drift: {one.name}: its reference is being read by {attempt.owner}; "
+                f"its windows wait, until {attempt.until:%Y-%m-%d %H:%M:%S} UTC at most, unless the lease is renewed"
+            )
         definition = store.find(one.name)
         for held in () if definition is None else store.held(definition.monitor_id, store.now()):
             complain(

@@ -20,6 +20,7 @@ from drift.errors import DriftError, InputError, StoreError
 from drift.holding import give_back_all
 from drift.keeping import thin_out
 from drift.monitor import Monitor
+from drift.reference import end_readings, suspects
 from drift.schedule.alarm import Alarm
 from drift.schedule.health import PATIENCE, Health, Pulse
 from drift.schedule.memory import give_back
@@ -152,6 +153,7 @@ class Service:
         for monitor in left:
             for window in give_back_all(self._store, monitor.name):
                 log.warning("window %s of %s did not end within %g s: given back", window, monitor.name, grace)
+            end_readings(self._store, monitor.name)
         if self._watchdog is not None:
             self._watchdog.stop()
 
@@ -166,11 +168,16 @@ class Service:
             return
         while (over := self._rounds.hear(0)) is not None:  # slow ones, since the last tick
             self._ended(over)
-        under_way = self._rounds.names()
-        waiting = deque(monitor for monitor in self._monitors if monitor.name not in under_way)
+        under_way, last = self._rounds.names(), self._suspects()
+        idle = (monitor for monitor in self._monitors if monitor.name not in under_way)
+        waiting = deque(sorted(idle, key=lambda monitor: last.get(monitor.name, 0)))
         sent = time.monotonic()
         while not self.stopping and (waiting or self._rounds.quick()):
             while waiting and self._rounds.has_place():
+                if waiting[0].name in last:  # it may end this process: others have their turn, what they found is sent
+                    if self._rounds.quick():
+                        break
+                    self._deliver()
                 self._begin(waiting.popleft())
             over = self._rounds.hear(min(self._seconds, 1.0))
             self._health.beat()
@@ -187,6 +194,14 @@ class Service:
         give_back()
         here = self._clock()
         self._health.beat(fault=fault) if fault else self._health.beat(finished=here, delivered=here, fault="")
+
+    def _suspects(self) -> dict[str, int]:
+        """Monitors that come last: reading their reference has ended processes, so and so often."""
+        try:
+            return suspects(self._store, self._monitors, self._worker, self._now())
+        except StoreError as error:  # what the tick does next will say so, by monitor
+            log.debug("attempts to read references cannot be asked for: %s", error)
+            return {}
 
     def _outdated(self) -> str:
         """What is wrong with the schema: another drift may upgrade the store of one that runs, which then idles."""

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from drift.store import leases
 from drift.store.tables import monitor, reference_attempt
 
 
@@ -41,7 +42,7 @@ class Attempt:
 
     def is_leased(self, now: datetime) -> bool:
         """Whether whoever made it is still taken to be at it."""
-        return self.until > now
+        return now < self.until <= now + leases.LONGEST
 
 
 def standing(connection: Connection, name: str | None = None) -> list[Attempt]:
@@ -89,5 +90,5 @@ def lose(connection: Connection, attempt: Attempt, now: datetime) -> None:
 
 def forget(connection: Connection, monitor_id: int, now: datetime) -> int:
     """Begin anew: no attempt on the monitor's references that was lost counts any more; gives their number."""
-    lost = reference_attempt.c.monitor_id == monitor_id, reference_attempt.c.lease_until <= now
+    lost = reference_attempt.c.monitor_id == monitor_id, leases.over(reference_attempt.c.lease_until, now)
     return connection.execute(delete(reference_attempt).where(*lost)).rowcount

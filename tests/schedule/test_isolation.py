@@ -5,6 +5,7 @@
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,8 +15,10 @@ from typing import Any
 
 import pytest
 
-from drift.baseline import freeze_reference
+from drift.baseline import freeze_reference, reference_digest
+from drift.baseline.freezing import learn_reference
 from drift.errors import DeliveryError
+from drift.holding import MOST_LOST
 from drift.monitor import Monitor
 from drift.outcome import RETRIES
 from drift.schedule import Service, Watchdog
@@ -242,6 +245,76 @@ def test_windows_that_many_were_lost_over_are_worked_on_alone(
     make(*monitors, now=lambda: moment).tick()
     assert [aid.statuses(store, one.name) for one in monitors] == [["done"]] * 3
     assert together == [most]
+
+
+def lose_readings(store: Store, monitor: Monitor, moment: datetime, times: int) -> None:
+    """Workers of other hosts begin to read the monitor's reference and come to no end."""
+    key = store.define(monitor.name, monitor.document, moment).monitor_id
+    for number in range(times):
+        then = moment - timedelta(minutes=2 * (times - number))
+        attempt = store.begin_reading(key, reference_digest(monitor), f"elsewhere:{number}", then, timedelta(minutes=1))
+        assert attempt is not None
+
+
+def test_references_that_many_were_lost_over_come_last_when_what_the_others_found_is_sent(
+    store: Store, make: Make, data: Path, aid: SimpleNamespace, now: Callable[[], datetime], monkeypatch: Any
+) -> None:
+    worst, bad, one, two = (aid.watch(data, name) for name in ("worst", "bad", "one", "two"))
+    lose_readings(store, worst, now(), ALONE_FROM + 1)
+    lose_readings(store, bad, now(), ALONE_FROM)
+    whole, seen = learn_reference, []
+
+    def learn(monitor: Monitor, moment: datetime) -> Any:
+        seen.append((monitor.name, Counter(row["status"] for row in store.windows()), store.delivery_counts()))
+        return whole(monitor, moment)
+
+    monkeypatch.setattr("drift.baseline.freezing.learn_reference", learn)
+    make(worst, bad, one, two, now=now).tick()
+    assert {name for name, _, _ in seen[:2]} == {"one", "two"}
+    (name, windows, sent), (then, more, later) = seen[2:]
+    assert (name, windows["done"], sent) == ("bad", 2 * aid.DAYS, {"sent": 2})
+    assert (then, more["done"], later) == ("worst", 3 * aid.DAYS, {"sent": 3})
+    assert store.attempts() == []
+    assert store.counts_by_status()["windows"] == {"done": 4 * aid.DAYS}
+
+
+def test_a_reference_that_is_given_up_fails_its_monitor_and_no_other(
+    store: Store, make: Make, data: Path, aid: SimpleNamespace, now: Callable[[], datetime], caplog: Any
+) -> None:
+    bad = aid.watch(data, "bad")
+    lose_readings(store, bad, now(), MOST_LOST)
+    service = make(bad, aid.watch(data), now=now)
+    with caplog.at_level(logging.ERROR, "drift.schedule"):
+        service.tick()
+        service.tick()
+    assert set(service.pulse.failed) == {"bad"}
+    assert f"given up: {MOST_LOST} times" in service.pulse.failed["bad"]
+    assert aid.statuses(store) == ["done"] * aid.DAYS
+    assert len([record for record in caplog.records if "given up" in record.getMessage()]) == 1, "once, not each tick"
+
+
+def test_told_to_stop_a_reference_that_is_still_read_counts_as_no_lost_attempt(
+    store: Store, make: Make, data: Path, aid: SimpleNamespace, now: Callable[[], datetime], monkeypatch: Any
+) -> None:
+    reading, goes_on = threading.Event(), threading.Event()
+    whole = learn_reference
+
+    def learn(monitor: Monitor, moment: datetime) -> Any:
+        reading.set()
+        goes_on.wait(20)
+        return whole(monitor, moment)
+
+    monkeypatch.setattr("drift.baseline.freezing.learn_reference", learn)
+    service = make(aid.watch(data), now=now)
+    service.start()
+    assert reading.wait(20)
+    assert len(store.attempts()) == 1
+    service.stop(grace=0.2)
+    assert store.attempts() == []
+    goes_on.set()
+    for thread in threading.enumerate():
+        if thread.name in {"drift-work-one", "drift-round-one"}:
+            thread.join(20)
 
 
 def test_the_watchdog_ends_a_process_whose_ticks_are_silent(

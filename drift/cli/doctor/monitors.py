@@ -81,20 +81,31 @@ def look_at_windows(config: "Config") -> list[Finding]:
     try:
         with Store.open(config.store, create=False) as store:
             stands = [one for one in store.standings(store.now()) if one.monitor in config.monitors]
-            return [finding for one in stands for finding in (_unchecked(store, one), *_firing(store, one.monitor))]
+            return [
+                finding
+                for one in stands
+                for finding in (_unchecked(store, one, config.monitors[one.monitor]), *_firing(store, one.monitor))
+            ]
     except DriftError:  # the finding on the store has said it
         return []
 
 
-def _unchecked(store: "Store", stand: "Stand") -> Finding:
-    """A monitor works where its newest window could be checked and none waits for another attempt."""
+def _unchecked(store: "Store", stand: "Stand", monitor: "Monitor") -> Finding:
+    """A monitor works where its newest window could be checked, none waits for another attempt, and its reference is
+    not given up.
+    """
+    from drift.reference import given_up
+
+    refused = given_up(store, monitor, store.now())
     retries, errors = store.retries(stand.monitor, EVER), stand.verdicts["error"]
     told = f"{stand.verdicts.total()} checked, {stand.overdue} due"
+    if refused:
+        told += f"; {refused}"
     if retries:
         told += f"; {told_retries(stand.monitor, retries)}"
     if stands := errors - len(retries):
         told += f"; {stands} stay in error (`drift windows` names them): `drift backfill` checks them again"
-    works = not retries and (stand.last or {}).get("verdict") != "error"
+    works = not (retries or refused) and (stand.last or {}).get("verdict") != "error"
     details = {"checked": stand.verdicts.total(), "due": stand.overdue, "error": errors, "retries": len(retries)}
     return Finding("windows", stand.monitor, works, told, details)
 
