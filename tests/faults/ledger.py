@@ -163,7 +163,10 @@ def pass_time(store: str, seconds: float, *, leases: bool = True) -> None:
     """
     if store.startswith("sqlite") and not query(store, "SELECT 1 FROM sqlite_master WHERE name = 'delivery'"):
         return  # not made yet: nothing waits
-    moved = {"delivery": ["next_attempt_at"], '"window"': ["next_attempt_at", *(["lease_until"] if leases else [])]}
+    moved = {"delivery": ["next_attempt_at"], '"window"': ["next_attempt_at"], "reference_attempt": list[str]()}
+    if leases:
+        for held in ('"window"', "reference_attempt"):
+            moved[held].append("lease_until")
     for table, columns in moved.items():
         for column in columns:
             earlier = (
