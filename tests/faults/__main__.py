@@ -13,7 +13,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from . import clocks, database, disks, killing, postmaster, power, racing, receivers, soak, upgrades
+from . import (
+    clock_leases,
+    clocks,
+    database,
+    disks,
+    killing,
+    postmaster,
+    power,
+    racing,
+    receivers,
+    references,
+    soak,
+    upgrades,
+)
 from .bench import Bench, Result
 from .ledger import Counts
 from .nursery import Nursery
@@ -41,6 +54,8 @@ SCENARIOS: Final[dict[str, tuple[Scenario, tuple[str, ...]]]] = {
     "receiver-down": (receivers.waiting, KINDS),
     "clock-steps": (clocks.steps, KINDS),
     "clock-apart": (clocks.apart, KINDS),
+    "clock-leases": (clock_leases.leases, KINDS),
+    "reference-kills": (references.killing, KINDS),
     "upgrade-killed": (upgrades.killed, KINDS),
     "upgrade-race": (upgrades.at_once, KINDS),
     "soak": (soak.soak, KINDS),

@@ -1,97 +1,149 @@
-"""Clocks that are wrong: steps of a day during a run, replicas that do not agree on the time."""
+"""Clocks that are wrong: the time of day of real processes, and of their database server, is set while they work."""
 
-import subprocess
-import sys
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
 
 from .bench import Bench, Result
-from .ledger import Counts, pass_time
+from .clock import Clock
+from .ledger import Counts, query
+from .nursery import Nursery
+from .postmaster import own_postmaster
+from .receiver import answer
+from .servers import Databases
 from .site import Site
+from .world import FROM, HOUR, REFERENCE
+
+DAY: Final = 86_400.0  # seconds
+_STEPS: Final = (0.5, 2.0, 30.0, DAY)  # seconds, ahead or back
+_SLEWS: Final = (500, -500, 50_000, -50_000, 0)  # microseconds a second; 500 is the most that a kernel's NTP does
+_SLEWED: Final = "slew to 500 ppm or 5 %, ahead or back"
+
+
+@contextmanager
+def clocks(bench: Bench, kind: str) -> Iterator[tuple[Bench, Clock, Clock]]:
+    """A bench whose processes and databases run by clocks that can be set: this host's, and the store's.
+
+    These are the same one with SQLite; a PostgreSQL has a server of its own, started with a clock of its own.
+    """
+    with ExitStack() as stack:
+        host = store = stack.enter_context(Clock())
+        databases = bench.databases
+        if kind == "postgresql":
+            store = stack.enter_context(Clock())
+            databases = Databases(stack.enter_context(own_postmaster(store.env)).address)
+        nursery = stack.enter_context(Nursery(**host.env))
+        yield Bench(bench.folder, databases, nursery, bench.seed, bench.full), host, store
+
+
+def closing(hours: float) -> datetime:
+    """The moment so many hours after the beginning of a world's first window."""
+    return FROM + (REFERENCE + hours) * HOUR
+
+
+def believed(place: Site) -> None:
+    """See that the store went by the clocks of this file: worlds lie in 2024, and so must all that was written."""
+    (first, last), *_ = query(place.store, "SELECT min(counted_at), max(counted_at) FROM revision")
+    assert f"{first:.4}" == f"{last:.4}" == "2024" if isinstance(first, str) else first.year == last.year == 2024, (
+        f"written from {first} to {last}: the clock was not set"
+    )
 
 
 def steps(bench: Bench, kind: str) -> Result:
-    """The clock of a replica steps by a day, back and forth, at every tenth look at it."""
-    with bench.site(kind, windows=100 if bench.full else 24, seed=800, restless=0.4) as place:
-        _work(place, [_replica(place, "steps", bench.seed)])
-        _settle(place)
-        return Result("clock steps by a day during a run", kind, "at every tenth look", place.counts())
+    """The clock is stepped and slewed at random, around the ends of windows, under services and run after run.
+
+    With PostgreSQL that is the server's clock, which services ask every 30 s and each run at once; and the host's.
+    """
+    rng, windows, told = bench.rng(18), 300 if bench.full else 8, Counter[str]()
+    with clocks(bench, kind) as (own, host, store), own.site(kind, windows, seed=800, restless=0.4) as place:
+        place.env, both = host.env, {host, store}
+        services = [place.serve() for _ in range(3 if bench.full else 1)]
+        with _restless(sorted(both, key=id), bench.rng(19), told):
+            for hour in range(1, windows + 1):
+                place.receiver.behave = answer(500 if hour % 5 == 3 else 204)
+                for clock in both:
+                    clock.turn_to(closing(hour) - timedelta(seconds=float(rng.uniform(0, 3))))
+                place.run()
+                place.sleep(float(rng.uniform(0, 0.3)))
+        place.receiver.behave = answer(204)
+        for clock in both:
+            clock.turn_to(closing(windows) + timedelta(days=2))
+        if bench.full:
+            place.until(lambda: place.left()[0] == 0, "the last window", 300)
+        assert not any(one.poll() is not None for one in services), f"a service ended; {place.tail()}"
+        assert "this host's clock was set by" in place.log(), f"no service saw its clock set; {place.tail()}"
+        place.end()
+        place.settle()
+        believed(place)
+        note = ", ".join(f"{told[what]} x {what}" for what in (*(f"{size:g} s" for size in _STEPS), _SLEWED))
+        return Result("clock stepped and slewed", kind, f"{told.total()} times", place.counts(), note)
+
+
+@contextmanager
+def _restless(which: Sequence[Clock], rng: np.random.Generator, told: Counter[str]) -> Iterator[None]:
+    """Somebody sets these clocks all the time."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(float(rng.uniform(0, 0.3))):
+            clock, what = which[int(rng.integers(len(which)))], int(rng.integers(len(_STEPS) + 1))
+            if what == len(_STEPS):
+                clock.slew(int(rng.choice(_SLEWS)))
+                told[_SLEWED] += 1
+            else:
+                clock.step(_STEPS[what] * float(rng.choice((-1, 1))))
+                told[f"{_STEPS[what]:g} s"] += 1
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def apart(bench: Bench, kind: str) -> Result:
-    """Replicas whose clocks differ by 5 minutes, and by a day, race for the same windows."""
-    total = Counts()
-    for number, seconds in enumerate((300, 86_400) if bench.full else (86_400,)):
-        windows = 100 if bench.full else 16
-        with bench.site(kind, windows=windows, seed=810 + number, monitors=2, restless=0.4) as place:
-            offsets = (0, seconds, -seconds)
-            _work(place, [_replica(place, str(offset), bench.seed + n) for n, offset in enumerate(offsets)])
-            _settle(place)
-            total += place.counts()
-    told = "5 min and a day" if bench.full else "a day"
-    return Result(f"replicas {told} apart", kind, "3 replicas each time", total)
+    """Three services whose clocks differ by 5 minutes, and by a day (full), while windows close one after the other.
+
+    With PostgreSQL none of these clocks counts.
+    """
+    total, windows = Counts(), 100 if bench.full else 6
+    with clocks(bench, kind) as (own, host, store), ExitStack() as stack:
+        others = [stack.enter_context(Clock()) for _ in range(2)]
+        for number, seconds in enumerate((300.0, DAY) if bench.full else (300.0,)):
+            with own.site(kind, windows, seed=810 + number, monitors=2, restless=0.4) as place:
+                ahead = {store: 0.0, host: 0.0, others[0]: seconds, others[1]: -seconds}
+                _turn(ahead, closing(0.5 if kind == "sqlite" else windows))  # a server is asked every 30 s only
+                services = [place.serve(**clock.env) for clock in (host, *others)]
+                if kind == "sqlite":
+                    _hours(place, ahead, windows, own.rng(20, number))
+                    _turn(ahead, closing(windows) + timedelta(days=2))
+                place.until(lambda here=place: here.left()[0] == 0, "the last window", 300)  # type: ignore[misc]
+                assert not any(one.poll() is not None for one in services), f"a service ended; {place.tail()}"
+                place.end()
+                _turn(ahead, closing(windows) + timedelta(days=4))  # what a fast clock put off comes later
+                place.settle()
+                believed(place)
+                total += place.counts()
+    told = "5 min and a day" if bench.full else "5 min"
+    return Result(f"replicas {told} apart", kind, "3 services each time", total)
 
 
-def _replica(place: Site, offset: str, seed: int) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "tests.faults.clocks", str(place.config), offset, str(seed)]
-    with (place.world.folder / "log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    place.started.append(process)
-    return process
+def _hours(place: Site, ahead: dict[Clock, float], windows: int, rng: np.random.Generator) -> None:
+    """One window after the other closes, for one replica before the other."""
+    place.until(lambda: "serving" in place.log(), "the start of a service")
+    for hour in range(1, windows + 1):
+        for moment in sorted(rng.uniform(-400.0, 400.0, 2)):
+            _turn(ahead, closing(hour) + timedelta(seconds=float(moment)))
+            place.sleep(0.3)
 
 
-def _work(place: Site, replicas: "list[subprocess.Popen[bytes]]") -> None:
-    ended = [replica.wait(300) for replica in replicas]
-    assert set(ended) == {0}, f"exit status {ended}; {place.tail()}"
-
-
-def _settle(place: Site) -> None:
-    """What a fast clock put off by a day comes a day later."""
-    for _ in range(3):
-        pass_time(place.store, 3 * 86_400)
-    place.settle()
-
-
-class Clock:
-    """A wrong clock: a fixed offset, or steps of a day back and forth."""
-
-    def __init__(self, offset: str) -> None:
-        self._looks = 0
-        self._steps = offset == "steps"
-        self._offset = timedelta(seconds=0 if self._steps else float(offset))
-
-    def __call__(self) -> datetime:
-        """The time as this clock has it."""
-        self._looks += 1
-        if self._steps and self._looks % 10 == 0:
-            self._offset = timedelta(days=(self._looks // 10) % 3 - 1)
-        return datetime.now(UTC) + self._offset
-
-
-def _replica_main(config: str, offset: str, seed: str) -> None:
-    """Check and deliver by a wrong clock, for ten rounds."""
-    import os
-
-    import numpy as np
-
-    from drift.channels import open_channel
-    from drift.check import run_all
-    from drift.config import load
-    from drift.deliver import drain
-    from drift.store import Store
-    from drift.worker import Worker
-
-    os.environ["NO_PROXY"] = "*"
-    loaded = load(Path(config), os.environ)
-    channels = {name: open_channel(name, spec.type, spec.options) for name, spec in loaded.channels.items()}
-    now, rng = Clock(offset), np.random.default_rng(int(seed))
-    with Store.open(loaded.store) as store:
-        for _ in range(10):
-            # A worker of a host of its own: nobody can see whether its process lives.
-            for _ in run_all(store, loaded.monitors.values(), worker=Worker(f"elsewhere{seed}:{seed}"), now=now):
-                pass
-            drain(store, channels, now, rng=rng)
-
-
-if __name__ == "__main__":
-    _replica_main(*sys.argv[1:])
+def _turn(ahead: dict[Clock, float], moment: datetime) -> None:
+    for clock, seconds in ahead.items():
+        clock.turn_to(moment + timedelta(seconds=seconds))

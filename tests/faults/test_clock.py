@@ -1,0 +1,106 @@
+"""The short form, part three: clocks that are set. Five zeros each; and that they are set at all."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from . import clock_leases, clocks, preload
+from .bench import Bench
+from .clock import Clock
+from .postmaster import own_postmaster
+from .servers import KINDS
+
+NONE = (0, 0, 0, 0, 0)
+SECOND = timedelta(seconds=1)
+ASK = """
+import sqlite3, sys, time
+from datetime import UTC, datetime
+for _ in sys.stdin:
+    (lite,), = sqlite3.connect(":memory:").execute("SELECT strftime('%s', 'now')")
+    print(time.time(), datetime.now(UTC).timestamp(), lite, time.monotonic(), flush=True)
+"""
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    """One that is right."""
+    if shutil.which(preload.COMPILER) is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("no C compiler (cc) for the library that sets clocks")
+    with Clock() as made:
+        yield made
+
+
+@pytest.fixture
+def compiler(clock: Clock) -> None:
+    """There is one, or the test is not run."""
+
+
+def test_a_process_sees_its_clock_set_while_it_runs_and_counts_its_seconds_as_before(clock: Clock) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", ASK], env={**os.environ, **clock.env}, stdin=-1, stdout=-1, text=True, bufsize=1
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        seen = []
+        for seconds in (0.0, 86_400.0, -2 * 86_400.0, 86_400.5):
+            clock.step(seconds)
+            clock.slew(int(seconds // 2))
+            process.stdin.write("?\n")
+            here = clock.now().timestamp()
+            python, aware, lite, steady = map(float, process.stdout.readline().split())
+            until = clock.now().timestamp()
+            assert here - 0.001 <= python <= aware + 1e-6 <= until + 0.001, "a datetime has microseconds"
+            assert int(here) <= lite <= until
+            seen.append(steady)
+        process.stdin.close()
+    assert sorted(seen) == seen
+    assert seen[-1] - seen[0] < 60
+
+
+def test_a_slewed_clock_gains_as_much_as_it_is_told(clock: Clock) -> None:
+    begun = time.monotonic()
+    clock.slew(50_000)
+    time.sleep(0.2)
+    assert 0.0095 < clock.seconds <= 0.05 * (time.monotonic() - begun)
+    clock.slew(0)
+    assert clock.seconds >= 0.0095, "it keeps what it gained"
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_a_server_sees_its_clock_set_while_it_runs(clock: Clock) -> None:
+    with own_postmaster(clock.env) as server, psycopg.connect(server.address, autocommit=True) as connection:
+        for seconds in (0.0, 86_400.0, -2 * 86_400.0, 0.5):
+            clock.step(seconds)
+            ((moment,),) = connection.execute("SELECT clock_timestamp()").fetchall()
+            assert abs(moment - clock.now()) < SECOND
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+@pytest.mark.usefixtures("compiler")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_clock_that_is_stepped_and_slewed_loses_and_doubles_nothing(bench: Bench, kind: str) -> None:
+    assert clocks.steps(bench, kind).counts.faults == NONE
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+@pytest.mark.usefixtures("compiler")
+def test_replicas_that_disagree_on_the_time_lose_and_double_nothing(bench: Bench) -> None:
+    assert clocks.apart(bench, "sqlite").counts.faults == NONE
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+@pytest.mark.usefixtures("compiler")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_clock_that_is_set_under_what_is_in_hand_loses_and_doubles_nothing(bench: Bench, kind: str) -> None:
+    assert clock_leases.leases(bench, kind).counts.faults == NONE
