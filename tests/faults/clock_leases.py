@@ -96,7 +96,7 @@ _CASES: Final[list[_Case]] = [
 ]
 _KEPT: Final = (0.5, -0.5, 2.0, -2.0, 30.0, -30.0, -1800.0)
 _LOST: Final = (1800.0, DAY, -DAY)
-_HELD: Final = tuple(f"{step}:{passing}" for step in ("claimed", "counted", "compared") for passing in (1, 3))
+_HELD: Final = ("claimed:1", "counted:3", "compared:2")
 _MORE: Final[list[_Case]] = [
     *((step, _kept, seconds) for step in _HELD for seconds in _KEPT),
     *((step, _lost, seconds) for step in _HELD for seconds in _LOST),

@@ -59,7 +59,7 @@ def steps(bench: Bench, kind: str) -> Result:
 
     With PostgreSQL that is the server's clock, which services ask every 30 s and each run at once; and the host's.
     """
-    rng, windows, told = bench.rng(18), 300 if bench.full else 8, Counter[str]()
+    rng, windows, told = bench.rng(18), 200 if bench.full else 8, Counter[str]()
     with clocks(bench, kind) as (own, host, store), own.site(kind, windows, seed=800, restless=0.4) as place:
         place.env, both = host.env, {host, store}
         services = [place.serve() for _ in range(3 if bench.full else 1)]
@@ -113,7 +113,7 @@ def apart(bench: Bench, kind: str) -> Result:
 
     With PostgreSQL none of these clocks counts.
     """
-    total, windows = Counts(), 100 if bench.full else 6
+    total, windows = Counts(), 60 if bench.full else 6
     with clocks(bench, kind) as (own, host, store), ExitStack() as stack:
         others = [stack.enter_context(Clock()) for _ in range(2)]
         for number, seconds in enumerate((300.0, DAY) if bench.full else (300.0,)):
