@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from drift.cli import adhoc, backtest, baseline, calibrate, monitors, service, stored
-from drift.cli.logs import LogFormat, as_json, set_up_logs
+from drift.cli.logs import LogFormat, as_json, finish_logs, set_up_logs
 from drift.cli.output import UNCHECKED, USAGE, complain
 from drift.errors import ConfigError, DriftError, InputError
 from drift.worker import at_once
@@ -72,7 +72,7 @@ def main() -> None:
         app()
     except _Terminated:  # now by the signal itself, whatever thread still hangs
         complain("drift: ended by SIGTERM; what was in hand is given back, the next run goes on")
-        logging.shutdown()
+        finish_logs()
         signal.signal(signal.SIGTERM, at_once())
         signal.raise_signal(signal.SIGTERM)
     except (ConfigError, InputError) as error:
@@ -89,4 +89,4 @@ def main() -> None:
         complain("drift: this is a defect of drift; please report it with the lines above")
         sys.exit(UNCHECKED)
     finally:
-        logging.shutdown()
+        finish_logs()

@@ -1,11 +1,19 @@
 """Logs, to standard error: text for a person, JSON lines for a machine."""
 
+import io
 import json
 import logging
 import math
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Final
+
+from drift.cli.outlet import Outlet
+
+LAST: Final = 2.0  # seconds that the last lines are given at the end: who reads them may hang
+
+log = logging.getLogger("drift")
 
 
 class LogFormat(StrEnum):
@@ -64,3 +72,41 @@ def set_up_logs(form: LogFormat, *, verbose: bool) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.captureWarnings(machine)
     logging.getLogger("drift").setLevel(logging.INFO if verbose or machine else logging.WARNING)
+
+
+def keep_nobody_waiting() -> None:
+    """From now on nothing that goes to standard error keeps its writer waiting, be it that nobody reads it.
+
+    For a service, which has other things to do. Threads that log wait for each other: one line would stop them all.
+    """
+    before = sys.stderr
+    try:
+        outlet = Outlet(before, _tell_dropped)
+    except (AttributeError, io.UnsupportedOperation):  # none at all, or none of the system's: a test's
+        return
+    sys.stderr = outlet
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is before:
+            handler.setStream(outlet)
+
+
+def _tell_dropped(lines: int) -> None:
+    log.warning("%d lines are missing before this one: whoever reads this log did not take them", lines)
+
+
+def lines_dropped() -> int:
+    """How many lines were lost, since nobody took them."""
+    return sys.stderr.dropped if isinstance(sys.stderr, Outlet) else 0
+
+
+def drain() -> None:
+    """Give the last lines their time. Needs no lock that something which hangs may have."""
+    if isinstance(sys.stderr, Outlet):
+        sys.stderr.drain(LAST)
+
+
+def finish_logs() -> None:
+    """Have all out that was logged, as far as anybody takes it; then standard error is as it was before."""
+    logging.shutdown()
+    if isinstance(sys.stderr, Outlet) and sys.stderr.drain(LAST):
+        sys.stderr = sys.stderr.instead

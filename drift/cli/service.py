@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from drift.cli.context import load_config, open_channels, open_store, this_worker
+from drift.cli.logs import drain, keep_nobody_waiting, lines_dropped
 from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, WorkerName
 from drift.cli.output import OK, UNCHECKED, print_json, print_table, say
 from drift.cli.secret_files import SecretFiles
@@ -44,7 +45,8 @@ def steady_clock() -> "Callable[[], datetime]":
 
 
 def give_up() -> None:
-    """End the process at once: what hangs cannot be asked to, not even the logs. What it held is leased."""
+    """End the process at once: what hangs cannot be asked to. What it held is leased."""
+    drain()
     os._exit(UNCHECKED)
 
 
@@ -74,6 +76,7 @@ def serve(
     from drift.schedule import Service, Watchdog
     from drift.web import Site, access_for, create_app, listen, run
 
+    keep_nobody_waiting()
     drift_log = logging.getLogger("drift")
     drift_log.setLevel(min(drift_log.level, logging.INFO))  # nobody sits before a service: it says what it does
     access = access_for(host, SecretFiles(os.environ), insecure=insecure)
@@ -98,7 +101,7 @@ def serve(
             dead=give_up,
             silence=give_up_after,
         )
-        app = create_app(Site(store, service, loaded.monitors, store.now, loaded.broken), access)
+        app = create_app(Site(store, service, loaded.monitors, store.now, loaded.broken, lines_dropped), access)
         _announce(access, listening, len(loaded.monitors))
         starting.stop()
         run(app, listening, service)

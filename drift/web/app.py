@@ -55,6 +55,8 @@ class Site:
         The time.
     broken : mapping of str to str
         Monitors that are configured and cannot be used, and why.
+    lines_dropped : callable
+        How many lines of the log were lost, since nobody took them.
     """
 
     store: Store
@@ -62,6 +64,7 @@ class Site:
     monitors: Mapping[str, Monitor]
     now: Callable[[], datetime]
     broken: Mapping[str, str] = field(default_factory=dict)
+    lines_dropped: Callable[[], int] = lambda: 0
 
     def standings(self) -> list[Standing]:
         """How every monitor stands."""
@@ -123,7 +126,7 @@ def _add_probes(app: FastAPI, site: Site) -> None:
 
 
 def _add_metrics(app: FastAPI, site: Site) -> None:
-    metrics = registry(site.standings, site.store, site.service, site.now)
+    metrics = registry(site.standings, site.store, site.service, site.now, site.lines_dropped)
 
     @app.get("/metrics", tags=["metrics"], response_class=PlainTextResponse)
     def scrape() -> Response:

@@ -1,7 +1,7 @@
 """`/metrics`: read from the store at each scrape, so that every replica tells the same and a restart tells it too.
 
 Names, units and labels as Prometheus has them (https://prometheus.io/docs/practices/naming/): seconds and bytes, and
-gauges throughout, since a window's verdict may change as late rows come.
+gauges, since a window's verdict may change as late rows come; only the lines that the log lost are counted up.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -76,12 +76,20 @@ class StoreCollector(Collector):
         For the ticks.
     now : callable
         The time, with a time zone: for ages.
+    lines_dropped : callable
+        How many lines of the log were lost.
     """
 
     def __init__(
-        self, standings: Callable[[], list[Standing]], store: Store, service: Service, now: Callable[[], datetime]
+        self,
+        standings: Callable[[], list[Standing]],
+        store: Store,
+        service: Service,
+        now: Callable[[], datetime],
+        lines_dropped: Callable[[], int],
     ) -> None:
         self._standings, self._store, self._service, self._now = standings, store, service, now
+        self._lines_dropped = lines_dropped
 
     def describe(self) -> list[Metric]:
         """Nothing: to register must not read the store."""
@@ -91,6 +99,8 @@ class StoreCollector(Collector):
         """Every metric, as it is now."""
         yield InfoMetricFamily("drift_build", "This program.", {"version": __version__})
         yield from self._ticks()
+        told = "Lines of this process's log that nobody took, and that are lost."
+        yield CounterMetricFamily("drift_log_lines_dropped_total", told, value=self._lines_dropped())
         yield from self._monitors()
         yield from self._deliveries()
         told = "The database on its disk; of SQLite without the write-ahead log."
@@ -141,9 +151,13 @@ class StoreCollector(Collector):
 
 
 def registry(
-    standings: Callable[[], list[Standing]], store: Store, service: Service, now: Callable[[], datetime]
+    standings: Callable[[], list[Standing]],
+    store: Store,
+    service: Service,
+    now: Callable[[], datetime],
+    lines_dropped: Callable[[], int],
 ) -> CollectorRegistry:
     """A registry that holds these metrics and nothing else."""
     made = CollectorRegistry(auto_describe=False)
-    made.register(StoreCollector(standings, store, service, now))
+    made.register(StoreCollector(standings, store, service, now, lines_dropped))
     return made

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -150,3 +151,18 @@ def test_a_file_that_cannot_be_written_is_a_failed_delivery_to_try_again(payload
     assert caught.value.retryable
     with pytest.raises(DeliveryError, match="No space left on device"):
         FileChannel("f", Path("/dev/full")).send(payload(), deadline=1)
+
+
+def test_a_console_that_nobody_reads_is_a_failed_delivery_until_somebody_does(payload: Payload) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb", buffering=0) as reader, os.fdopen(writing, "w") as stream:
+        channel, taken = ConsoleChannel("c", stream), 0
+        whole = len(f"{to_text(payload())}\n".encode())
+        with pytest.raises(DeliveryError, match="takes no more"):  # noqa: PT012 - how many a pipe takes is the system's
+            while True:
+                channel.send(payload(), deadline=0.2)
+                taken += 1
+        held = reader.read(1 << 20)
+        assert taken * whole <= len(held) < (taken + 1) * whole, "the last one is cut, if anything: it comes again"
+        channel.send(payload(), deadline=0.2)
+        assert reader.read(1 << 20).decode() == to_text(payload()) + "\n"
