@@ -69,8 +69,8 @@ def drain(
 
     Several processes may drain one outbox: each delivery is taken before it is sent, and marked before the next one
     is taken. What was sent and could not be marked (the process was killed, the store was gone) is sent again under
-    the same id once its time is over; so is what the receiver took without answering in time. There is no third way
-    to send twice.
+    the same id once its time is over; so is what the receiver took without answering in time, and what is sent while
+    the clock is set ahead past that time. There is no fourth way to send twice.
 
     Parameters
     ----------
