@@ -100,8 +100,8 @@ _HELD: Final = ("claimed:1", "counted:3", "compared:2")
 _MORE: Final[list[_Case]] = [
     *((step, _kept, seconds) for step in _HELD for seconds in _KEPT),
     *((step, _lost, seconds) for step in _HELD for seconds in _LOST),
-    *(("sent", _in_mail, seconds) for seconds in (DAY, -30.0, -DAY)),
-    *(("", _put_off, seconds) for seconds in (-30.0, 60.0, DAY)),
+    *(("sent", _in_mail, seconds) for seconds in (DAY, -300.0, -DAY)),
+    *(("", _put_off, seconds) for seconds in (-600.0, 60.0, DAY)),
 ]
 
 
