@@ -13,7 +13,9 @@ import pyarrow as pa
 
 from drift.errors import SourceError
 from drift.histogram import Fault, Kind, Uncounted
-from drift.sources.lazy.backends import BACKENDS, Backend, Question, reading, wide_rows
+from drift.sources.lazy.backends import BACKENDS, reading
+from drift.sources.lazy.backends.backend import Backend, Question
+from drift.sources.lazy.backends.spark import wide_rows
 
 _NANOSECONDS: Final = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _DAY: Final = 86_400 * 10**9

@@ -13,7 +13,8 @@ from drift.errors import SourceError
 from drift.histogram import Axis, Kind, Profile, Uncounted
 from drift.monitor import Columns, SparkSource
 from drift.sources.lazy import LazyTable
-from drift.sources.lazy.backends import reading, spark_column, spark_functions
+from drift.sources.lazy.backends import reading
+from drift.sources.lazy.backends.spark import spark_column, spark_functions
 from drift.sources.lazy.plain import Form, plain, schema_of
 from drift.window import Window
 

@@ -13,7 +13,7 @@ import narwhals as nw
 from drift.counting import ceiling, histogram_of_cumulative, histogram_of_keys, histogram_of_presence
 from drift.errors import AxisError, SourceError
 from drift.histogram import Axis, CategoricalAxis, Fault, Histogram, Kind, NumericAxis, Profile, Uncounted
-from drift.sources.lazy.backends import Question
+from drift.sources.lazy.backends.backend import Question
 from drift.sources.lazy.keys import Split
 from drift.sources.lazy.plain import Form, Plain
 
