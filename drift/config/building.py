@@ -10,21 +10,18 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from drift.binning import Bins
 from drift.budget import Budget
 from drift.config import values
 from drift.config.environment import fill
 from drift.config.explain import explain
 from drift.config.problems import KeyPath, Problem
 from drift.config.references import check_moving, judged_by_budget
-from drift.config.sections import AlertSection, BinsSection, MonitorSection, RuleSection, SourceSection, section_at
+from drift.config.rules import check_columns, columns, without_customary
+from drift.config.sections import AlertSection, MonitorSection, SourceSection, section_at
 from drift.config.tree import Places, Tree
-from drift.divergence import DIVERGENCES
 from drift.errors import InputError
 from drift.monitor import (
     Alerting,
-    ColumnRule,
-    Columns,
     FileSource,
     Monitor,
     Reference,
@@ -32,11 +29,8 @@ from drift.monitor import (
     SparkSource,
     SqlSource,
 )
-from drift.scoring import Method
-from drift.verdict import customary_threshold
 from drift.window import Window
 
-_METRIC: Final = Method().metric
 _SQLITE: Final = ("sqlite:///", "sqlite+pysqlite:///")
 
 
@@ -62,7 +56,7 @@ def monitor(
         section = None
         problems += explain(error, tree, prefix, section_at, problems)
     if isinstance(filled, dict):
-        problems += _without_customary(filled, tree, prefix)
+        problems += without_customary(filled, tree, prefix)
     if section is None or problems:
         return None, problems, []
     told = Places(tree, prefix)
@@ -74,12 +68,12 @@ def monitor(
 def _monitor(section: MonitorSection, name: str, folder: Path, written: Mapping[str, Any], told: Places) -> Monitor:
     start, end = (_instant(section, key, told) for key in ("start", "end"))
     reference = _reference(section, folder, told)
-    columns = _columns(section)
-    check_moving(reference, section.window, columns, told)
+    watched = columns(section)
+    check_moving(reference, section.window, watched, told)
     _check_span(reference, start, end, told)
-    _check_columns(section, told)
+    check_columns(section, told)
     if section.false_alarms is not None and section.threshold is not None:
-        left = ", ".join(judged_by_budget(columns)) or "there are none"
+        left = ", ".join(judged_by_budget(watched)) or "there are none"
         told.warn(
             ("false_alarms",),
             "the threshold given judges, guarded by the noise; the budget judges only columns whose threshold is "
@@ -98,7 +92,7 @@ def _monitor(section: MonitorSection, name: str, folder: Path, written: Mapping[
         lookback=section.lookback,
         catch_up=section.catch_up,
         keep=section.keep,
-        columns=columns,
+        columns=watched,
         segments=section.segments,
         alerting=_alerting(section.alert),
         budget=section.false_alarms or Budget(),
@@ -202,57 +196,6 @@ def _check_span(reference: Reference, start: datetime | None, end: datetime | No
         told.warn(("start",), "lies inside the reference: each of those windows is held to the rest of it")
 
 
-def _check_columns(section: MonitorSection, told: Places) -> None:
-    excluded = set(section.columns.exclude)
-    for i, column in enumerate(section.columns.include or ()):
-        if column in excluded:
-            told.warn(("columns", "include", i), f"{column!r} is excluded too, and so not watched")
-    for column in section.columns.overrides:
-        if column in excluded:
-            told.warn(("columns", "overrides", column), "the column is excluded, and so not watched")
-
-
-def _columns(section: MonitorSection) -> Columns:
-    given = section.columns
-    return Columns(
-        default=_rule(section, section),
-        overrides={column: _rule(rule, section) for column, rule in given.overrides.items()},
-        include=given.include,
-        exclude=given.exclude,
-    )
-
-
-def _rule(rule: RuleSection, base: RuleSection) -> ColumnRule:
-    """A rule, with what it leaves open taken from the monitor's.
-
-    A rule that names another metric takes that metric's customary smoothing, base and threshold: the
-    monitor's numbers were given for its own.
-    """
-    metric = rule.metric or base.metric or _METRIC
-    heir = metric == (base.metric or _METRIC)
-    limit = base.threshold if heir and "threshold" not in rule.model_fields_set else rule.threshold
-    return ColumnRule(
-        bins=_bins(rule.bins, base.bins),
-        method=Method(
-            metric=metric,
-            smoothing=base.smoothing if heir and rule.smoothing is None else rule.smoothing,
-            base=base.base if heir and rule.base is None else rule.base,
-        ),
-        limit=None if limit is None else limit.threshold(),
-    )
-
-
-def _bins(own: BinsSection, base: BinsSection) -> Bins:
-    usual = Bins()
-    numeric = own.numeric or base.numeric or usual.method
-    return Bins(
-        method=numeric if isinstance(numeric, str) else "edges",
-        count=own.count or base.count or usual.count,
-        edges=None if isinstance(numeric, str) else numeric,
-        top=own.top or base.top or usual.top,
-    )
-
-
 def _alerting(section: AlertSection) -> Alerting:
     usual = Alerting()
     return Alerting(
@@ -263,38 +206,6 @@ def _alerting(section: AlertSection) -> Alerting:
         labels=section.labels,
         runbook=section.runbook,
     )
-
-
-def _without_customary(filled: Mapping[str, Any], tree: Tree, prefix: KeyPath) -> list[Problem]:
-    """Metrics that are judged by a customary number and have none.
-
-    Read from the values as they came, so that it is told about together with whatever else is wrong.
-    """
-    columns = filled.get("columns")
-    overrides = columns.get("overrides") if isinstance(columns, dict) else None
-    base = filled.get("metric") or _METRIC
-    found = _judged(filled, base, base, None, tree, prefix)
-    for column, rule in (overrides if isinstance(overrides, dict) else {}).items():
-        if isinstance(rule, dict):
-            path = (*prefix, "columns", "overrides", column)
-            found += _judged(rule, rule.get("metric") or base, base, filled.get("threshold"), tree, path)
-    return found
-
-
-def _judged(
-    rule: Mapping[str, Any], metric: object, base: object, inherited: object, tree: Tree, path: KeyPath
-) -> list[Problem]:
-    limit = rule.get("threshold")
-    if limit is None and metric == base:
-        limit = inherited
-    if not isinstance(metric, str) or metric not in DIVERGENCES or (limit is not None and limit != "auto"):
-        return []
-    try:
-        customary_threshold(metric)
-    except InputError as error:
-        key = next((key for key in ("metric", "threshold") if rule.get(key) is not None), None)
-        return [tree.problem((*path, key), str(error))] if key else []
-    return []
 
 
 def _document(written: Any) -> Any:
