@@ -51,6 +51,7 @@ class Found:
 
     @property
     def verdict(self) -> Verdict:
+        """The worst segment's; `error` where the window could not be read."""
         return Verdict.ERROR if self.error else worst([part.verdict for part in self.results])
 
 
@@ -71,6 +72,7 @@ def given_up(claim: Claim) -> Found | None:
 
 
 def find(source: Source, standards: Standards, window: Window) -> Found:
+    """Count a window and compare it, within the monitor's deadline. What fails is found too: nothing is raised."""
     monitor = standards.monitor
     try:
         return within(monitor.deadline, monitor.name, "counting", lambda: _count(source, standards, window))

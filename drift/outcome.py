@@ -24,6 +24,21 @@ def decide_outcome(
     states: Mapping[Fingerprint, AlertState],
     now: datetime,
 ) -> Outcome:
+    """What a window leaves behind: nothing is written yet.
+
+    Parameters
+    ----------
+    standards : Standards
+        What the window was held to.
+    claim : Claim
+        The right to write it.
+    found : Found
+        What counting and comparing gave.
+    states : mapping of Fingerprint to AlertState
+        Where the monitor's alerts stand.
+    now : datetime
+        When it is decided: alerts turn then, and the pause until another try begins.
+    """
     monitor = standards.monitor
     turned = transitions(
         monitor,

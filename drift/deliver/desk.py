@@ -67,6 +67,7 @@ class Desk:
     broken: StoreError | None = None  # what the store failed by first
 
     def take(self, delivery: Due) -> bool:
+        """Have a delivery for this sender until the lease is over; False where another one has it."""
         at = self.now()
         if not self.outbox.take_delivery(delivery.id, at, at + self.lease):
             log.info("notification %s to channel %r is sent elsewhere", delivery.notification_id, delivery.channel)
@@ -129,6 +130,7 @@ class Desk:
         line.hand(None)
 
     def give_up(self, delivery: Due, why: str) -> None:
+        """Try a delivery no more, and say so loudly: an alert reached nobody."""
         log.error(
             "NOT DELIVERED: notification %s to channel %r is given up: %s; %s "
             "(once the channel takes it, `drift alerts resend` has it sent again)",

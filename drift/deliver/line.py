@@ -55,6 +55,7 @@ class Line:
         self.handed.put(delivery)
 
     def send_all(self, told: "queue.SimpleQueue[Told]") -> None:
+        """Send what is handed in until the line is ended, and tell what became of each; for a thread of its own."""
         try:
             while (delivery := self.handed.get()) is not None:
                 told.put(Told(self, delivery, self._send(delivery)))

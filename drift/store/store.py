@@ -22,7 +22,7 @@ from drift.window import Window
 class Store(Reader):
     """Monitors, windows, profiles, scores, alerts and the outbox in SQLite or PostgreSQL.
 
-    What it can be asked stands with `Reader`: how it is opened, and every method that writes nothing.
+    What it can be asked stands with `Reader`, every method that writes nothing; how it is opened with `OpenStore`.
     """
 
     @contextmanager

@@ -240,6 +240,13 @@ def _plain(column: pa.ChunkedArray | Uncounted) -> pa.ChunkedArray | Uncounted:
 
 
 def segment_keys(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The segment of each row, ``name=value``; missing where the value is, NaN too.
+
+    Raises
+    ------
+    SourceError
+        Where values of the column's type cannot be written as text.
+    """
     column = decoded(column)
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), None, column)
