@@ -88,11 +88,11 @@ def test_sources_that_hang_give_up_their_places_to_others(
     monkeypatch.setattr("drift.schedule.rounds.SLOW", 0.3)
     stuck = [aid.watch(data, f"stuck {n}") for n in range(4)]
     service = make(*stuck, aid.watch(data), now=now, places=2)
-    begun = time.monotonic()
-    service.tick()
-    assert time.monotonic() - begun < 10, "their deadline is an hour"
+    until = time.monotonic() + 20
+    while store.delivery_counts() != {"sent": 1} and time.monotonic() < until:
+        service.tick()  # a second one where the machine is so busy that what does not hang is slow as well
+    assert time.monotonic() < until, "their deadline is an hour"
     assert aid.statuses(store) == ["done"] * aid.DAYS
-    assert store.counts_by_status()["deliveries"] == {"sent": 1}
     assert service.trouble() == ""
     assert {aid.statuses(store, one.name)[0] for one in stuck} == {"claimed"}
     gate.set()
