@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from drift.deadline import within
 from drift.errors import DriftError
 from drift.finding import Found, find, given_up
-from drift.holding import LEASE, free_abandoned, holding, within
+from drift.holding import LEASE, free_abandoned, holding
 from drift.monitor import Monitor
 from drift.outcome import decide_outcome
 from drift.planning import plan, plan_late

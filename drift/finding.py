@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from drift.comparison import SegmentResult, Standard, compare_profiles
+from drift.deadline import Overdue, within
 from drift.errors import SourceError
 from drift.histogram import Fault, Uncounted
-from drift.holding import MOST_LOST, Overdue, within
+from drift.holding import MOST_LOST
 from drift.sources import Source
 from drift.standards import Standards
 from drift.steps import step

@@ -1,15 +1,13 @@
-"""Holding a claimed window while it is worked on: the lease is renewed, given back where the work fails, and no work
-may take for ever.
-"""
+"""Holding a claimed window while it is worked on: the lease is renewed, and given back where the work fails."""
 
 import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final
 
-from drift.errors import SourceError, StoreError
+from drift.errors import StoreError
 from drift.store import AlertsMoved, Claim, Held, LeaseLost, Store
 from drift.store.types import ValueRefused
 from drift.window import Window
@@ -19,72 +17,11 @@ LEASE: Final = timedelta(minutes=10)
 MOST_LOST: Final = 15
 """Attempts on a window that may come to no end; more than an afternoon of deployments interrupts of one window."""
 
-MOST_LEFT: Final = 3
-"""Pieces of work on one monitor that may hang at once: no thread can be ended from outside, so no more are begun."""
-
-T = TypeVar("T")
-
 _in_hand: dict[tuple[int, int], tuple[Store, Claim]] = {}  # by window and token: what this process is at work on
 _owed: dict[tuple[int, int], Claim] = {}  # what it could not give back
 _rivals: set[str] = set()  # who was told of: other processes of this one's post
 
 log = logging.getLogger(__name__)
-
-
-class Overdue(SourceError):  # noqa: N818 - reads as what happened
-    """Something took longer than its deadline, and is no longer waited for."""
-
-
-def within(deadline: timedelta, monitor: str, what: str, work: Callable[[], T]) -> T:
-    """What some work gives, done in a thread of its own, so that a source which hangs holds up nobody for ever.
-
-    Work that is left behind goes on until it ends by itself or the process does. It holds no claim: whatever it
-    finds is dropped.
-
-    Parameters
-    ----------
-    deadline : timedelta
-        How long it may take.
-    monitor : str
-        For whom.
-    what : str
-        What it is, as a message says it.
-    work : callable
-        The work. Whatever it raises is raised here.
-
-    Raises
-    ------
-    Overdue
-        Where it takes longer, or where too much of this monitor hangs already.
-    SourceError
-        Where the system has no thread left for it.
-    """
-    name = f"drift-work-{monitor}"
-    if sum(thread.name == name for thread in threading.enumerate()) >= MOST_LEFT:
-        raise Overdue(f"{what} is not begun: {MOST_LEFT} earlier attempts hang still; see to the source, then restart")
-    ended: list[T] = []
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            ended.append(work())
-        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
-            failed.append(error)
-
-    thread = threading.Thread(target=run, name=name, daemon=True)
-    try:
-        thread.start()
-    except RuntimeError as error:
-        told = f"{what} is not begun: no thread could be started ({error}); see to the limits of this process"
-        raise SourceError(told) from error
-    thread.join(min(deadline.total_seconds(), threading.TIMEOUT_MAX))
-    if failed:
-        raise failed[0]
-    if not ended:
-        raise Overdue(
-            f"{what} took longer than its deadline of {deadline}; see to the source, or give a later deadline"
-        )
-    return ended[0]
 
 
 @contextmanager
@@ -108,7 +45,7 @@ def holding(store: Store, claim: Claim, now: Callable[[], datetime], *, lease: t
     ended = threading.Event()
     this = (claim.window_id, claim.token)
     _in_hand[this] = store, claim
-    keeper = threading.Thread(target=_keep, args=(store, claim, now, lease, ended), name="drift-lease", daemon=True)
+    keeper = keeper_of(lambda until: store.renew(claim, until), f"window {claim.window}", now, lease, ended)
     try:
         keeper.start()
     except RuntimeError:  # the system has no thread left: nothing was begun
@@ -187,13 +124,34 @@ def _take_back(store: Store, held: Held, now: datetime) -> None:
         _give_back(store, owed)
 
 
-def _keep(store: Store, claim: Claim, now: Callable[[], datetime], lease: timedelta, ended: threading.Event) -> None:
-    while not ended.wait(lease.total_seconds() / 3):
-        try:
-            if not store.renew(claim, now() + lease):
-                return
-        except StoreError as error:  # the store may be back before the lease runs out
-            log.warning("cannot renew the lease of window %s: %s", claim.window, error)
+def keeper_of(
+    renew: Callable[[datetime], bool], what: str, now: Callable[[], datetime], lease: timedelta, ended: threading.Event
+) -> threading.Thread:
+    """A thread that renews a lease three times as often as it would run out, until `ended` is set; not started yet.
+
+    Parameters
+    ----------
+    renew : callable
+        Keeps it until then; False where it is no longer to be had, which is the end of it.
+    what : str
+        What is held, as the log says it.
+    now : callable
+        The time.
+    lease : timedelta
+        How long it is kept for each time.
+    ended : Event
+        Set by who holds it.
+    """
+
+    def keep() -> None:
+        while not ended.wait(lease.total_seconds() / 3):
+            try:
+                if not renew(now() + lease):
+                    return
+            except StoreError as error:  # the store may be back before the lease runs out
+                log.warning("cannot renew the lease of %s: %s", what, error)
+
+    return threading.Thread(target=keep, name="drift-lease", daemon=True)
 
 
 def _counts(error: Exception) -> bool:

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from drift.baseline import current_baseline, freeze_reference, reference_digest
+from drift.deadline import within
 from drift.errors import SourceError, StoreError
-from drift.holding import LEASE, MOST_LOST, within
+from drift.holding import LEASE, MOST_LOST, keeper_of
 from drift.monitor import Monitor
 from drift.store import Attempt, Baseline, Definition, Store
 from drift.turns import ALONE_FROM, turn
@@ -105,7 +106,8 @@ def end_readings(store: Store, monitor: str) -> None:
 def _reading(store: Store, attempt: Attempt, now: Callable[[], datetime]) -> Iterator[None]:
     """Keep the lease of an attempt until the body is through. However that ends, the process has not."""
     ended = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(store, attempt, now, ended), name="drift-lease", daemon=True)
+    what = f"reading the reference of {attempt.monitor}"
+    keeper = keeper_of(lambda until: store.renew_reading(attempt, until), what, now, LEASE, ended)
     _under_way[store, attempt.id] = attempt
     try:
         keeper.start()
@@ -116,15 +118,6 @@ def _reading(store: Store, attempt: Attempt, now: Callable[[], datetime]) -> Ite
             keeper.join()
         _end(store, attempt)
         del _under_way[store, attempt.id]
-
-
-def _keep(store: Store, attempt: Attempt, now: Callable[[], datetime], ended: threading.Event) -> None:
-    while not ended.wait(LEASE.total_seconds() / 3):
-        try:
-            if not store.renew_reading(attempt, now() + LEASE):
-                return
-        except StoreError as error:  # the store may be back before the lease runs out
-            log.warning("%s: cannot renew the lease of reading its reference: %s", attempt.monitor, error)
 
 
 def _end(store: Store, attempt: Attempt) -> None:
