@@ -3,6 +3,7 @@
 from .browser import browser
 from .collector import no_collector
 from .forked import nursery
+from .order import pytest_collection_modifyitems
 from .postgres import (
     empty_postgres_url,
     empty_url,
@@ -29,6 +30,7 @@ __all__ = [
     "postgres_server",
     "postgres_template",
     "postgres_url",
+    "pytest_collection_modifyitems",
     "shared_postgres_url",
     "sqlite_template",
     "sqlite_url",

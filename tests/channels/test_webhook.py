@@ -131,7 +131,7 @@ def test_a_receiver_that_never_answers_is_left_at_the_deadline(
     receiver = serve(how.hang)
     begun = time.monotonic()
     error = refused(receiver.url, payload(), deadline=0.5)
-    assert 0.4 < time.monotonic() - begun < 3
+    assert 0.4 < time.monotonic() - begun < 15
     assert (error.retryable, str(error)) == (True, "http://127.0.0.1: no complete answer within 0.5 s")
 
 
@@ -144,7 +144,7 @@ def test_a_receiver_that_drips_bytes_is_left_at_the_deadline(
     receiver = serve(how.drip(beginning))
     begun = time.monotonic()
     assert refused(receiver.url, payload(), deadline=0.5).retryable
-    assert 0.4 < time.monotonic() - begun < 3
+    assert 0.4 < time.monotonic() - begun < 15
 
 
 def test_the_channels_own_timeout_is_a_total_one_too(serve: Serve, how: SimpleNamespace, payload: Payload) -> None:
@@ -161,7 +161,7 @@ def test_a_connection_that_is_not_even_accepted_is_left_at_the_deadline(payload:
             one.connect_ex(address)
         begun = time.monotonic()
         assert refused(f"http://127.0.0.1:{address[1]}/", payload(), deadline=0.5).retryable
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 15
         for one in queued:
             one.close()
 
@@ -170,7 +170,7 @@ def test_a_tls_handshake_that_never_ends_is_left_at_the_deadline(payload: Payloa
     with socket.create_server(("127.0.0.1", 0)) as mute:
         begun = time.monotonic()
         assert refused(f"https://127.0.0.1:{mute.getsockname()[1]}/", payload(), deadline=0.5).retryable
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 15
 
 
 def test_a_receiver_without_a_certificate_is_refused(serve: Serve, how: SimpleNamespace, payload: Payload) -> None:

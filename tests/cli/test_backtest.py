@@ -1,25 +1,24 @@
 """`drift backtest` and `drift calibrate`: what is printed, as a table, JSON and a picture, and the exit status."""
 
 import json
-import subprocess
-import sys
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ..faults.nursery import Nursery  # noqa: TID252 - tests have no package name
 from .conftest import Run
 from .test_monitors import configuration, daily
 
 
 @pytest.fixture(scope="module")
-def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checked(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Path:
     """Thirty days, `x` moved on the last five; checked, and the data gone: neither command opens it."""
     folder = tmp_path_factory.mktemp("checked")
     daily(moved_from=25).write_parquet(folder / "data.parquet")
     (folder / "drift.yaml").write_text(configuration(threshold="auto"))
-    command = [sys.executable, "-m", "drift", "run"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=120, check=False)
+    done = nursery.command(["run"], folder, os.environ)
     assert done.returncode == 1, done.stderr
     (folder / "data.parquet").unlink()
     return folder / "drift.yaml"

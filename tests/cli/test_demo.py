@@ -19,6 +19,8 @@ from drift.cli import app
 from drift.demo import DATA, KNOWN, lay_out, reaching, stories
 from drift.window import Period
 
+from ..faults.nursery import Nursery  # noqa: TID252 - tests have no package name
+
 UTC = ZoneInfo("UTC")
 SANDY = date(2012, 10, 29)
 
@@ -34,25 +36,17 @@ class Shown:
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
-    folder = tmp_path_factory.mktemp("demo")
-
-    def drift(*args: str) -> str:
-        run = subprocess.run(
-            [sys.executable, "-m", "drift", *args],
-            cwd=folder,
-            env={**os.environ, "COLUMNS": "120"},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+def shown(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Shown:
+    folder, environ = tmp_path_factory.mktemp("demo"), {**os.environ, "COLUMNS": "120"}
+    asked = [sys.executable, "-m", "drift", "demo"]  # as a user does it
+    first = subprocess.run(
+        asked, cwd=folder, env=environ, capture_output=True, timeout=120, check=False, encoding="utf-8"
+    )
+    second = nursery.command(["demo"], folder, environ)
+    scores = nursery.command(["scores", "-c", "drift-demo/drift.yaml", "--json"], folder, environ)
+    for run in (first, second, scores):
         assert run.returncode == 0, run.stderr
-        return run.stdout
-
-    first, second = drift("demo"), drift("demo")
-    scores = json.loads(drift("scores", "-c", "drift-demo/drift.yaml", "--json"))["scores"]
-    return Shown(folder / "drift-demo", first, second, scores)
+    return Shown(folder / "drift-demo", first.stdout, second.stdout, json.loads(scores.stdout)["scores"])
 
 
 @pytest.fixture(scope="module")

@@ -73,15 +73,14 @@ def main() -> int:
     parser.add_argument("--full", action="store_true", help="the long form, of which docs/reliability.md has the table")
     parser.add_argument("--only", action="append", choices=SCENARIOS, help="one scenario; may be given again")
     parser.add_argument("--seed", type=int, default=1, help="of all that is drawn (default 1)")
-    parser.add_argument("--minutes", type=float, help="of the soak, on each database (default 2, short form 1/3)")
+    parser.add_argument("--minutes", type=float, default=2.0, help="of the soak, on each database (default 2)")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers and processes are ended all the same
-    minutes = asked.minutes or (2.0 if asked.full else 1 / 3)
     _say(f"seed {asked.seed}, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}")
     _say(_HEAD)
     total, failed = Counts(), 0
     with tempfile.TemporaryDirectory(prefix="drift-faults-") as folder, own_server() as server, Nursery() as nursery:
-        bench = Bench(Path(folder), Databases(server), nursery, asked.seed, asked.full, minutes)
+        bench = Bench(Path(folder), Databases(server), nursery, asked.seed, asked.full, asked.minutes)
         for name in asked.only or SCENARIOS:
             scenario, kinds = SCENARIOS[name]
             for kind in kinds:

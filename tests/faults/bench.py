@@ -57,7 +57,7 @@ class Bench:
     full : bool
         The long form.
     minutes : float
-        Of the soak.
+        Of the soak, on each database.
     """
 
     folder: Path
@@ -65,7 +65,7 @@ class Bench:
     nursery: Nursery
     seed: int = 1
     full: bool = False
-    minutes: float = 1 / 3
+    minutes: float = 2.0
 
     def rng(self, *what: int) -> np.random.Generator:
         """Draws for one part, the same whatever ran before."""

@@ -31,7 +31,7 @@ LIMIT: Final = 120  # seconds for a command whose output is wanted
 
 
 class Nursery:
-    """Runs commands, one after the other; close it after use.
+    """Runs commands, one after the other, with warnings as errors; close it after use.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Nursery:
     def __init__(self, **env: str) -> None:
         self._env = {**os.environ, **env}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.nursery"],
+            [sys.executable, "-W", "error", "-m", "tests.faults.nursery"],
             env=self._env,
             cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from . import database, disks, postmaster, power, preload, receivers, soak
+from . import database, disks, postmaster, power, preload, receivers
 from .bench import Bench, Result
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
@@ -68,7 +68,3 @@ def test_nothing_is_sent_to_a_receiver_that_nobody_vouches_for(bench: Bench) -> 
 
 def test_many_turns_that_waited_come_in_order_and_grouped(bench: Bench) -> None:
     assert sound(receivers.waiting(bench, "postgresql"))
-
-
-def test_everything_at_random_costs_nothing(bench: Bench) -> None:
-    assert sound(soak.soak(bench, "postgresql"))

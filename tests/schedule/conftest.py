@@ -78,7 +78,7 @@ def make(store: Store, tmp_path: Path) -> Iterator[Callable[..., Service]]:
         one.stop()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
     """Until it is true."""
     until = time.monotonic() + seconds
     while not condition():

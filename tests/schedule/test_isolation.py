@@ -170,7 +170,7 @@ def test_told_to_stop_a_window_that_hangs_is_given_back_within_the_grace(
     aid.wait_for(lambda: "claimed" in aid.statuses(store, "stuck"))
     begun = time.monotonic()
     service.stop(grace=0.3)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 15
     known = store.find("stuck")
     assert known is not None
     assert store.held(known.monitor_id, now()) == []
@@ -329,16 +329,16 @@ def test_the_watchdog_ends_a_process_whose_ticks_are_silent(
 
     service = make(now=now, clock=clock, seconds=0.05, dead=dead.set, silence=0.4)
     service.start()
-    assert dead.wait(10)
+    assert dead.wait(60)
     assert [r.levelno for r in caplog.records if "no sign of life" in r.message] == [logging.CRITICAL]
     hangs.set()
 
 
 def test_the_watchdog_leaves_a_service_alone_that_ticks(make: Make, now: Callable[[], datetime]) -> None:
     dead = threading.Event()
-    service = make(now=now, seconds=0.05, dead=dead.set, silence=0.5)
+    service = make(now=now, seconds=0.05, dead=dead.set, silence=2.0)
     service.start()
-    assert not dead.wait(1.2)
+    assert not dead.wait(2.6)
 
 
 def test_signs_of_life_put_off_no_end_that_is_expected() -> None:
@@ -357,8 +357,8 @@ def test_the_watchdog_needs_no_further_thread_to_end_the_process(monkeypatch: py
     monkeypatch.setattr(threading, "excepthook", lambda _: told.set())
     with Watchdog("the ticks", 0.2, dead.set):
         no_thread(monkeypatch, "Thread-")
-        assert dead.wait(10)
-        assert told.wait(10), "why its last line is missing"
+        assert dead.wait(60)
+        assert told.wait(60), "why its last line is missing"
 
 
 def no_thread(monkeypatch: pytest.MonkeyPatch, name: str) -> None:

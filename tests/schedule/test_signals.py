@@ -88,11 +88,11 @@ def test_a_run_told_to_end_gives_its_window_back(
 ) -> None:
     (tmp_path / "drift.yaml").write_text(CONFIG.format(path=data.name), encoding="utf-8")
     with running(tmp_path, before, aid, "run", DRIFT_STOP_AT="counted:3:SIGTERM") as process:
-        assert process.started.wait(40) == (128 + signal.SIGTERM if before else -signal.SIGTERM)
+        assert process.started.wait(120) == (128 + signal.SIGTERM if before else -signal.SIGTERM)
     with Store.open(sqlite_url) as store:
         assert aid.statuses(store) == ["done"] * 2 + ["due"] * (aid.DAYS - 2)
     with running(tmp_path, (), aid, "run") as again:
-        assert again.started.wait(40) == 1
+        assert again.started.wait(120) == 1
     with Store.open(sqlite_url) as store:
         rows = store.windows(revisions="all")
     assert [(row["status"], row["revision"]) for row in rows] == [("done", 1)] * aid.DAYS
@@ -123,7 +123,7 @@ def test_first_processes_of_two_containers_of_one_host_name_do_not_take_each_oth
         (planned,) = store.due(definition, now)
         assert store.claim(planned.id, definition, name, now, timedelta(minutes=10)) is not None
         with running(tmp_path, FIRST_PROCESS, aid, "run") as other:
-            other.started.wait(40)
+            other.started.wait(120)
         rows = store.windows("one")
         one.communicate("")
     assert [(row["status"], row["attempts"]) for row in rows] == [("claimed", 1), *[("due", 0)] * (aid.DAYS - 1)]
@@ -136,15 +136,15 @@ def test_a_second_signal_ends_a_service_at_once(before: tuple[str, ...], tmp_pat
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with running(tmp_path, before, aid, "serve", "--port", str(port), "--tick", "0.3") as process:
-        aid.wait_for(lambda: answers(port), 40)
+        aid.wait_for(lambda: answers(port))
         time.sleep(1)
         process.send(signal.SIGTERM)
         aid.wait_for(lambda: not answers(port))
         assert process.started.poll() is None, "the source has its time to answer"
         begun = time.monotonic()
         process.send(signal.SIGTERM)
-        assert process.started.wait(10) == (128 + signal.SIGTERM if before else -signal.SIGTERM)
-        assert time.monotonic() - begun < 5
+        assert process.started.wait(60) == (128 + signal.SIGTERM if before else -signal.SIGTERM)
+        assert time.monotonic() - begun < 15
 
 
 @pytest.mark.slow
@@ -154,9 +154,9 @@ def test_a_service_told_to_end_ends_with_success(
     (tmp_path / "drift.yaml").write_text(CONFIG.format(path=data.name), encoding="utf-8")
     with Store.open(sqlite_url) as store:
         with running(tmp_path, before, aid, "serve", "--port", "0", "--tick", "0.3") as process:
-            aid.wait_for(lambda: "done" in aid.statuses(store), 40)
+            aid.wait_for(lambda: "done" in aid.statuses(store))
             process.send(signal.SIGTERM)
-            assert process.started.wait(20) == 0
+            assert process.started.wait(120) == 0
         assert "claimed" not in aid.statuses(store)
 
 

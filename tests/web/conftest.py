@@ -28,6 +28,8 @@ from drift.web import Access, Site, address_of, create_app, listen
 from drift.web.serving import make_server
 from drift.worker import Worker
 
+from ..faults.nursery import Nursery  # noqa: TID252 - tests have no package name
+
 ROOT = Path(__file__).parents[2]
 NAME = 'a/b <i>&"é'  # of a monitor: everything that an address or a page could trip over
 FIRST, LAST = datetime(2024, 1, 8, tzinfo=UTC), datetime(2024, 1, 14, tzinfo=UTC)
@@ -133,7 +135,7 @@ def serving(project: Path, store_url: str, token: str | None = None) -> Iterator
         try:
             wait_for(lambda: server.started)
             url = address_of(listening).rstrip("/")
-            with httpx.Client(base_url=url, timeout=20, trust_env=False) as client:
+            with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
                 yield Served(url, store, service, config, clock, app, client)
         finally:
             server.should_exit = True
@@ -166,7 +168,7 @@ def _idle(factory: pytest.TempPathFactory, token: str | None) -> Iterator[Served
         yield one
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 120) -> Any:
     """What the condition gives, once it gives anything true."""
     until = time.monotonic() + seconds
     while not (found := condition()):
@@ -178,19 +180,6 @@ def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
 def wall() -> datetime:
     """The time, as the command reads it."""
     return datetime.now(UTC)
-
-
-def command(*words: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command `drift` to its end; warnings are errors."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "drift", *words],
-        cwd=folder,
-        env=_environment(variables),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def _environment(variables: dict[str, str]) -> dict[str, str]:
@@ -226,7 +215,7 @@ class Running:
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         """One request."""
-        return httpx.get(f"{self.url}{path}", timeout=20, trust_env=False, **options)
+        return httpx.get(f"{self.url}{path}", timeout=60, trust_env=False, **options)
 
     def is_ready(self) -> bool:
         """Whether /readyz says so."""
@@ -235,7 +224,7 @@ class Running:
     def end(self, number: int) -> int:
         """Send a signal; gives the exit status."""
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(120)
 
 
 @contextmanager
@@ -263,12 +252,17 @@ def running(folder: Path, *words: str, **variables: str) -> Iterator[Running]:
     finally:
         if process.poll() is None:
             process.kill()
-            process.wait(30)
+            process.wait(120)
 
 
 @pytest.fixture(scope="session")
-def make() -> SimpleNamespace:
+def make(nursery: Nursery) -> SimpleNamespace:
     """The functions above, by name (test modules cannot import one another)."""
+
+    def command(*words: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+        """Run the command `drift` to its end."""
+        return nursery.command(list(words), folder, _environment(variables))
+
     return SimpleNamespace(
         NAME=NAME,
         FIRST=FIRST,

@@ -33,7 +33,8 @@ def printed(project: Path, name: str) -> list[dict[str, Any]]:
 def test_it_checks_tells_and_ends_and_does_nothing_twice(project: Path, make: Any) -> None:
     folder = project.parent
     with make.running(folder) as service:
-        make.wait_for(service.is_ready)
+        make.wait_for(service.is_ready)  # which it may be while it catches up
+        make.wait_for(lambda: len(service.checked()) == len(days(make)) and (folder / "told.jsonl").exists())
         scores = service.get("/api/v1/scores").json()["scores"]
         families = {f.name: f for f in text_string_to_metric_families(service.get("/metrics").text)}
         assert service.get("/healthz").text == "ok\n"

@@ -1,0 +1,14 @@
+"""The short form, part three: everything at random, for two minutes on each database. Five zeros each."""
+
+import pytest
+
+from . import soak
+from .bench import Bench
+from .servers import KINDS
+
+
+@pytest.mark.slow(seconds=150)
+@pytest.mark.postgres
+@pytest.mark.parametrize("kind", KINDS)
+def test_everything_at_random_costs_nothing(bench: Bench, kind: str) -> None:
+    assert soak.soak(bench, kind).counts.faults == (0, 0, 0, 0, 0)
