@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -170,7 +170,7 @@ class Service:
             self._ended(over)
         under_way, last = self._rounds.names(), self._suspects()
         idle = (monitor for monitor in self._monitors if monitor.name not in under_way)
-        waiting = deque(sorted(idle, key=lambda monitor: last.get(monitor.name, 0)))
+        waiting = self._in_turn(idle, last)
         sent = time.monotonic()
         while not self.stopping and (waiting or self._rounds.quick()):
             while waiting and self._rounds.has_place():
@@ -182,7 +182,8 @@ class Service:
             over = self._rounds.hear(min(self._seconds, 1.0))
             self._health.beat()
             if over is not None and self._ended(over):
-                waiting.append(over.monitor)
+                last.pop(over.monitor.name, None)  # its reference is there: windows were held against it
+                waiting = self._in_turn([*waiting, over.monitor], last)
             if time.monotonic() - sent >= DELIVERIES:
                 if fault := self._outdated() or self._deliver():
                     self._health.beat(fault=fault)
@@ -194,6 +195,11 @@ class Service:
         give_back()
         here = self._clock()
         self._health.beat(fault=fault) if fault else self._health.beat(finished=here, delivered=here, fault="")
+
+    @staticmethod
+    def _in_turn(monitors: Iterable[Monitor], last: Mapping[str, int]) -> deque[Monitor]:
+        """As they come, but those that come last behind all others: also behind those with more to do than a round."""
+        return deque(sorted(monitors, key=lambda monitor: last.get(monitor.name, 0)))
 
     def _suspects(self) -> dict[str, int]:
         """Monitors that come last: reading their reference has ended processes, so and so often."""

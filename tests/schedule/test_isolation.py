@@ -21,7 +21,7 @@ from drift.errors import DeliveryError
 from drift.holding import MOST_LOST
 from drift.monitor import Monitor
 from drift.outcome import RETRIES
-from drift.schedule import Service, Watchdog
+from drift.schedule import ROUND, Service, Watchdog
 from drift.sources import Source, open_source
 from drift.sources.files import Files
 from drift.store import Store
@@ -276,6 +276,24 @@ def test_references_that_many_were_lost_over_come_last_when_what_the_others_foun
     assert (then, more["done"], later) == ("worst", 3 * aid.DAYS, {"sent": 3})
     assert store.attempts() == []
     assert store.counts_by_status()["windows"] == {"done": 4 * aid.DAYS}
+
+
+def test_a_reference_that_many_were_lost_over_waits_for_all_windows_of_the_others_not_for_a_round_of_them(
+    store: Store, make: Make, data: Path, aid: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = aid.FIRST + timedelta(hours=2 * ROUND + 1)
+    bad, one = aid.watch(data, "bad", window="1h"), aid.watch(data, window="1h")
+    lose_readings(store, bad, moment, ALONE_FROM)
+    whole, seen = learn_reference, []
+
+    def learn(monitor: Monitor, then: datetime) -> Any:
+        seen.append((monitor.name, aid.statuses(store)))
+        return whole(monitor, then)
+
+    monkeypatch.setattr("drift.baseline.freezing.learn_reference", learn)
+    make(bad, one, now=lambda: moment).tick()
+    assert [name for name, _ in seen] == ["one", "bad"]
+    assert seen[1][1] == ["done"] * (2 * ROUND + 1)
 
 
 def test_a_reference_that_is_given_up_fails_its_monitor_and_no_other(
