@@ -35,6 +35,7 @@ class Outlet(io.TextIOBase):
         self._size = 0
         self._moved = threading.Condition()
         self._untold = 0
+        self._cut = False
         self.dropped = 0
         threading.Thread(target=self._pass_on, name="drift-outlet", daemon=True).start()
 
@@ -103,11 +104,16 @@ class Outlet(io.TextIOBase):
                 self._moved.notify_all()
 
     def _put(self, data: bytes) -> bool:
+        data = b"\n" * self._cut + data  # the line that was cut off costs no other one
         while data:
             try:
-                data = data[os.write(self._descriptor, data) :]
+                written = os.write(self._descriptor, data)
             except BlockingIOError:  # another process that has it made it so
                 select.select([], [self._descriptor], [])
             except OSError:  # nobody is left to read it, no room on its disk: it costs the lines, no more
                 return False
+            else:
+                self._cut = not data[:written].endswith(b"\n")
+                data = data[written:]
+        self._cut = False
         return True

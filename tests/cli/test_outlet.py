@@ -1,9 +1,11 @@
 """Standard error that keeps nobody waiting: pipes that nobody reads, that somebody reads again, and that are broken."""
 
 import os
+import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from drift.cli.outlet import Outlet
 
@@ -87,3 +89,20 @@ def test_a_descriptor_that_another_process_set_not_to_wait_is_waited_for() -> No
         outlet.write("end\n")
         assert read_all(reading, "end") == [line.rstrip() for line in lines] + ["end"]
         os.close(reading)
+
+
+def test_a_line_that_was_cut_off_where_there_was_no_room_costs_no_other_one(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with (tmp_path / "log").open("w") as stream:
+        outlet = Outlet(stream, lambda _: None)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (25, hard))  # as a disk does: what fits is written, then nothing
+        try:
+            for n in range(5):
+                outlet.write(f"{n:09}\n")
+            assert outlet.drain(SOON)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        outlet.write("again\n")
+        assert outlet.drain(SOON)
+    assert (tmp_path / "log").read_text() == "000000000\n000000001\n00000\nagain\n"
+    assert outlet.dropped == 3
