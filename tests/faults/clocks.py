@@ -37,6 +37,8 @@ def clocks(bench: Bench, kind: str) -> Iterator[tuple[Bench, Clock, Clock]]:
         if kind == "postgresql":
             store = stack.enter_context(Clock())
             databases = Databases(stack.enter_context(own_postmaster(store.env)).address)
+        for clock in (host, store):
+            clock.turn_to(closing(0.5))
         nursery = stack.enter_context(Nursery(**host.env))
         yield Bench(bench.folder, databases, nursery, bench.seed, bench.full), host, store
 
