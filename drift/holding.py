@@ -111,8 +111,8 @@ def free_abandoned(store: Store, monitor_id: int, worker: Worker, now: datetime)
 def _tell_rival(worker: Worker, other: str) -> None:
     if other not in _rivals:  # once each: it may be looked at thousands of times
         _rivals.add(other)
-        told = "two workers bear the name %s at a time: %s has windows in hand since this one, %s, began. Nothing is "
-        told += "lost or done twice by it, but each start takes the other's windows away: give each a name of its own"
+        told = "two workers bear the name %s at a time: %s has windows in hand beside this one, %s. Nothing is lost or "
+        told += "done twice by it, but a start may take the other's windows away: give each a name of its own"
         log.error(told, worker.post, other, worker.name)
 
 

@@ -67,6 +67,7 @@ class Worker:
         Nobody of another boot or another namespace is known to be, be the host's name the same: their lease runs its
         time. Nor is one of the same post that gave a sign of life since this one began: against the operator's
         promise, it lives beside this one. Taking windows from each other all the time, neither would ever finish one.
+        Nor one that is seen to live, whatever was promised: runs that overlap would have a window given up.
 
         Parameters
         ----------
@@ -75,10 +76,11 @@ class Worker:
         alive : datetime or None
             Its last sign of life, by the store's clock, where that is known: the last claim or renewal of a lease.
         """
-        if self.shares_post(other) and alive is not None and self.began is not None and alive < self.began:
-            return True
         mine, found = _NAME.fullmatch(self.name), _NAME.fullmatch(other)
-        if not mine or not found or mine["host"] != found["host"] or mine["place"] != found["place"]:
+        here = mine and found and mine["host"] == found["host"] and mine["place"] == found["place"]
+        if self.shares_post(other) and alive is not None and self.began is not None and alive < self.began:
+            return not (here and found and found["start"] and _start(found["pid"]) == found["start"])
+        if not mine or not found or not here:
             return False
         if mine["pid"] == found["pid"]:  # a number has one process at a time
             return mine["start"] != found["start"]
@@ -105,12 +107,16 @@ def _place() -> str:
 
 
 def _start(process: str) -> str:
-    """When a process began, in clock ticks since the boot (proc_pid_stat(5), field 22); empty where nobody tells."""
+    """When a process began, in clock ticks since the boot (proc_pid_stat(5), field 22).
+
+    Empty where nobody tells, and of one that has ended, which its parent has not asked after yet.
+    """
     try:
         stat = Path(f"/proc/{process}/stat").read_bytes()
     except OSError:
         return ""
-    return stat.rpartition(b")")[2].split()[19].decode("ascii")
+    state, *fields = stat.rpartition(b")")[2].split()
+    return "" if state in {b"Z", b"X"} else fields[18].decode("ascii")
 
 
 def at_once() -> Callable[[int, FrameType | None], None] | signal.Handlers:

@@ -1,5 +1,6 @@
-"""Fixtures shared by all tests: stores on both databases, a browser, processes, no collector of cycles."""
+"""Fixtures shared by all tests: stores on both databases, a browser, processes, namespaces, no collector of cycles."""
 
+from .apart import apart
 from .browser import browser
 from .collector import no_collector
 from .forked import nursery
@@ -20,6 +21,7 @@ from .postgres import (
 )
 
 __all__ = [
+    "apart",
     "browser",
     "empty_postgres_url",
     "empty_url",

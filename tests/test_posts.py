@@ -3,7 +3,6 @@
 import logging
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -109,21 +108,6 @@ def test_what_the_last_of_a_name_writes_too_late_is_refused(store: Store, monito
     assert check(store, monitor, elsewhere("new").at("web", BEGUN), BEGUN + SECOND) == 3
     with pytest.raises(LeaseLost):
         store.fail(claim, "it came too late")
-
-
-@pytest.fixture
-def apart() -> list[str]:
-    """What runs a command in a namespace of its own, as a container does; not as its first process, which cannot kill
-    itself.
-    """
-    line = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", '"$@"; exit $?', "sh"]
-    tried = shutil.which("unshare") and subprocess.run([*line, "true"], capture_output=True, check=False)
-    if not tried or tried.returncode:
-        reason = f"no namespace of process numbers can be made here: {tried and tried.stderr.decode()!r}"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return line
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -70,6 +70,22 @@ def test_a_name_of_the_operators_changes_nothing_of_who_is_known_by_number() -> 
     process.communicate()
     assert me.knows_gone(named)
     assert me.at("app", moment).knows_gone(name)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells when a process began")
+def test_one_of_the_same_name_that_is_seen_to_live_is_not_gone_whatever_its_operator_promised() -> None:
+    moment = datetime(2024, 1, 1, tzinfo=UTC)
+    name, process = name_of(wait=True)
+    before = Worker(name).at("web", moment - timedelta(hours=1)).name
+    me = Worker.this().at("web", moment)
+    alive = moment - timedelta(minutes=1)
+    assert not me.knows_gone(before, alive)
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert me.knows_gone(before, alive), "it has ended, though nobody has asked after it"
+    process.communicate()
+    assert me.knows_gone(before, alive)
+    assert me.knows_gone(before.replace("@", "@c"), alive), "of another namespace, nobody sees it"
 
 
 def test_two_that_bear_one_name_are_told_apart_even_where_nobody_tells_when_a_process_began() -> None:

@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,12 +37,14 @@ class Site:
     started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     env: dict[str, str] = field(default_factory=dict)  # of every process that is started here
 
-    def start(self, *args: str, config: Path | None = None, **env: str) -> "subprocess.Popen[bytes]":
-        """A process of drift at work."""
+    def start(
+        self, *args: str, config: Path | None = None, by: Sequence[str] = (), **env: str
+    ) -> "subprocess.Popen[bytes]":
+        """A process of drift at work; `by` is what runs it, in a namespace of its own, say."""
         known = {key: value for key, value in os.environ.items() if not key.startswith("DRIFT_")}
         with (self.world.folder / "log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "drift", *args, "-c", str(config or self.config)],
+                [*by, sys.executable, "-m", "drift", *args, "-c", str(config or self.config)],
                 env={**known, "NO_PROXY": "*", **self.env, **env},
                 stdout=log,
                 stderr=log,

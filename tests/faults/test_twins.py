@@ -22,13 +22,18 @@ def test_two_services_of_one_name_lose_and_double_nothing_and_it_is_told(bench: 
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"])
-def test_a_service_that_is_started_again_and_again_beside_its_twin_stops_nothing(bench: Bench, store: str) -> None:
-    """Each start takes away what the other has in hand just then: its late results are refused, and found again."""
+def test_a_service_that_is_started_again_and_again_beside_its_twin_stops_nothing(
+    bench: Bench, store: str, apart: list[str]
+) -> None:
+    """Each start takes away what the other has in hand just then: its late results are refused, and found again.
+
+    In a container, where it cannot see that the other lives.
+    """
     with bench.site(store, windows=80, seed=961) as place:
         place.start("serve", "--port", "0", "--tick", "0.3", "--worker", "twin")
         place.until(lambda: 0 <= place.left()[0] < 80, "a window")
         while place.left()[0]:
-            twin = place.start("serve", "--port", "0", "--tick", "0.3", "--worker", "twin")
+            twin = place.start("serve", "--port", "0", "--tick", "0.3", "--worker", "twin", by=apart)
             place.sleep(2.5)
             twin.kill()
             twin.wait()
