@@ -23,8 +23,10 @@ from drift.turns import ALONE_FROM, turn
 from drift.window import format_instant
 from drift.worker import Worker
 
-_under_way: dict[tuple[Store, int], Attempt] = {}  # what this process is reading, by key
-_owed: set[tuple[Store, int]] = set()  # what ended here, and could not be written down
+_Key = tuple[Store, int, datetime]  # the row's and when it was begun: SQLite gives a row's anew once it is gone
+
+_under_way: dict[_Key, Attempt] = {}  # what this process is reading
+_owed: set[_Key] = set()  # what ended here, and could not be written down
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +99,7 @@ def suspects(store: Store, monitors: Iterable[Monitor], worker: Worker, now: dat
 
 def end_readings(store: Store, monitor: str) -> None:
     """Told to stop: what this process still reads of a monitor's reference counts as no lost attempt."""
-    for (kept, _), attempt in list(_under_way.items()):
+    for (kept, *_), attempt in list(_under_way.items()):
         if kept is store and attempt.monitor == monitor:
             _end(store, attempt)
 
@@ -108,7 +110,7 @@ def _reading(store: Store, attempt: Attempt, now: Callable[[], datetime]) -> Ite
     ended = threading.Event()
     what = f"reading the reference of {attempt.monitor}"
     keeper = keeper_of(lambda until: store.renew_reading(attempt, until), what, now, LEASE, ended)
-    _under_way[store, attempt.id] = attempt
+    _under_way[_key(store, attempt)] = attempt
     try:
         keeper.start()
         yield
@@ -117,7 +119,11 @@ def _reading(store: Store, attempt: Attempt, now: Callable[[], datetime]) -> Ite
         if keeper.ident is not None:
             keeper.join()
         _end(store, attempt)
-        del _under_way[store, attempt.id]
+        del _under_way[_key(store, attempt)]
+
+
+def _key(store: Store, attempt: Attempt) -> _Key:
+    return store, attempt.id, attempt.begun_at
 
 
 def _end(store: Store, attempt: Attempt) -> None:
@@ -125,16 +131,16 @@ def _end(store: Store, attempt: Attempt) -> None:
         store.end_reading(attempt)
     except StoreError as error:  # else it would count as lost: made up for by the next look
         log.warning("%s: cannot write down that reading its reference has ended: %s", attempt.monitor, error)
-        _owed.add((store, attempt.id))
+        _owed.add(_key(store, attempt))
 
 
 def _take_back(store: Store, monitor: Monitor, digest: str, worker: Worker, now: datetime) -> list[Attempt]:
     """The lost attempts on a reference. Nobody waits for the lease of one whose process is known to be no more."""
     lost = []
     for one in store.attempts(monitor.name):
-        if (store, one.id) in _owed:
+        if _key(store, one) in _owed:
             store.end_reading(one)
-            _owed.discard((store, one.id))
+            _owed.discard(_key(store, one))
         elif one.digest == digest and _is_lost(store, one, worker, now):
             lost.append(one)
             if one.is_leased(now):
@@ -145,7 +151,7 @@ def _take_back(store: Store, monitor: Monitor, digest: str, worker: Worker, now:
 
 def _is_lost(store: Store, one: Attempt, worker: Worker, now: datetime) -> bool:
     """Whether whoever made an attempt is no more, as far as can be told."""
-    if (store, one.id) in _under_way or (store, one.id) in _owed:
+    if _key(store, one) in _under_way or _key(store, one) in _owed:
         return False
     if not one.is_leased(now):
         return True

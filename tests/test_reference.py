@@ -25,7 +25,7 @@ from drift.planning import backfill
 from drift.reference import end_readings, given_up, read_by_another, suspects
 from drift.sources import open_source
 from drift.sources.files import Files
-from drift.store import Store
+from drift.store import Attempt, Store
 from drift.turns import ALONE_FROM, turn
 from drift.verdict import Threshold
 from drift.window import Period, Window
@@ -264,6 +264,36 @@ def test_an_end_that_cannot_be_written_is_made_up_for(
     assert len(store.attempts()) == 1
     assert "holds no rows" in failure(check(store, nothing))
     assert store.attempts() == []
+
+
+def test_who_comes_to_late_neither_renews_nor_ends_what_was_begun_after(store: Store, monitor: Monitor) -> None:
+    key, digest = store.define("m", monitor.document, NOW).monitor_id, reference_digest(monitor)
+    late = store.begin_reading(key, digest, "me", NOW, SECOND)
+    assert late is not None
+    assert store.forget_readings(key, NOW + SECOND) == 1
+    attempt = store.begin_reading(key, "another", "me", NOW + SECOND, LEASE)
+    assert not store.renew_reading(late, NOW + 3 * LEASE)
+    store.end_reading(late)
+    assert store.attempts() == [attempt]
+
+
+def test_what_could_not_be_ended_here_and_is_gone_by_now_is_not_taken_for_what_another_reads(
+    store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite gives a key anew once its row is gone."""
+    nothing = replace(monitor, reference=Reference(Window(START - DAY, START)), start=START)
+    key, digest = store.define("m", nothing.document, NOW).monitor_id, reference_digest(nothing)
+
+    def unheard(attempt: Attempt) -> None:
+        Store.end_reading(store, attempt)
+        raise StoreError("gone, and so is the answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "end_reading", unheard)
+        assert "holds no rows" in failure(check(store, nothing))
+    attempt = store.begin_reading(key, digest, "elsewhere:1", NOW + SECOND, LEASE)
+    assert check(store, nothing, now=NOW + 2 * SECOND) == [], "somebody else reads it"
+    assert store.attempts() == [attempt]
 
 
 @pytest.mark.parametrize(("times", "alone"), [(ALONE_FROM - 1, False), (ALONE_FROM, True)])

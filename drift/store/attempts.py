@@ -7,7 +7,7 @@ comes to late (halted past its lease, and another reads by now) takes away his o
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from drift.store import leases
 from drift.store.tables import monitor, reference_attempt
@@ -72,14 +72,18 @@ def begin(
 
 def renew(connection: Connection, attempt: Attempt, until: datetime) -> bool:
     """Keep an attempt's lease for longer; False where it has ended, or was forgotten."""
-    mine = reference_attempt.c.id == attempt.id, reference_attempt.c.owner == attempt.owner
-    return connection.execute(update(reference_attempt).where(*mine).values(lease_until=until)).rowcount == 1
+    return connection.execute(update(reference_attempt).where(*_this(attempt)).values(lease_until=until)).rowcount == 1
 
 
 def end(connection: Connection, attempt: Attempt) -> None:
     """An attempt came to its end: it is no lost one."""
-    mine = reference_attempt.c.id == attempt.id, reference_attempt.c.owner == attempt.owner
-    connection.execute(delete(reference_attempt).where(*mine))
+    connection.execute(delete(reference_attempt).where(*_this(attempt)))
+
+
+def _this(attempt: Attempt) -> tuple[ColumnElement[bool], ...]:
+    """It, and none that came after it: SQLite gives a key anew once its row is gone."""
+    its = reference_attempt.c
+    return its.id == attempt.id, its.owner == attempt.owner, its.begun_at == attempt.begun_at
 
 
 def lose(connection: Connection, attempt: Attempt, now: datetime) -> None:
