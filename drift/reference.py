@@ -19,7 +19,7 @@ from drift.errors import SourceError, StoreError
 from drift.holding import LEASE, MOST_LOST, keeper_of
 from drift.monitor import Monitor
 from drift.store import Attempt, Baseline, Definition, Store
-from drift.turns import ALONE_FROM, turn
+from drift.turns import ALONE_FROM, SLOW, turn
 from drift.window import format_instant
 from drift.worker import Worker
 
@@ -51,7 +51,7 @@ def reference_of(
     GivenUp
         Where 15 attempts to read it were lost.
     SourceError
-        Where it cannot be read, holds no rows, or takes longer than the deadline.
+        Where it cannot be read, holds no rows, takes longer than the deadline, or gets no turn to be read alone.
     """
     known = current_baseline(store, monitor, definition.monitor_id)
     if known is not None:
@@ -61,6 +61,8 @@ def reference_of(
     if len(lost) >= MOST_LOST:
         raise GivenUp(_told(lost))
     with turn(alone=len(lost) >= ALONE_FROM, stopping=stopping) as mine:
+        if not mine and not stopping():  # to be told: its windows wait, and nobody is at them
+            raise SourceError(_put_off(lost))
         attempt = store.begin_reading(definition.monitor_id, digest, worker.name, now(), LEASE) if mine else None
         if attempt is None:
             return None
@@ -157,6 +159,14 @@ def _is_lost(store: Store, one: Attempt, worker: Worker, now: datetime) -> bool:
         return True
     # One of this very name that this process is not at: of a dead one, where a name is no more than host and number.
     return one.owner == worker.name or worker.knows_gone(one.owner, one.until - LEASE)
+
+
+def _put_off(lost: list[Attempt]) -> str:
+    return (
+        f"its reference waits: whoever read it came to no end {len(lost)} times, so it is read with nothing else in "
+        f"hand, and other monitors' work has taken longer than {SLOW:g} s; it is tried again at each tick (`drift run` "
+        "reads it at once)"
+    )
 
 
 def _told(lost: list[Attempt]) -> str:

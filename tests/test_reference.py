@@ -315,6 +315,22 @@ def test_a_reference_that_processes_died_over_is_read_with_nothing_else_in_hand(
     assert [row["verdict"] for row in store.windows()] == ["ok"] * 2
 
 
+def test_a_reference_that_gets_no_turn_to_be_read_alone_fails_its_monitor_and_is_read_when_it_does(
+    store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would look as if all were well, for as long as the others are slow."""
+    lose(store, monitor, ALONE_FROM)
+    monkeypatch.setattr("drift.turns.SLOW", 0.1)
+    with turn(alone=False, stopping=lambda: False) as mine:
+        assert mine
+        time.sleep(0.2)
+        assert f"came to no end {ALONE_FROM} times, so it is read with nothing else" in failure(check(store, monitor))
+        told_to_stop = run_all(store, [monitor], worker=ME, now=lambda: NOW, stopping=lambda: True)
+        assert list(told_to_stop) == []
+    assert len(store.attempts()) == ALONE_FROM, "it was not begun"
+    assert verdicts(check(store, monitor)) == ["ok"] * 2
+
+
 def test_who_is_suspect_comes_last(store: Store, monitor: Monitor) -> None:
     others = [replace(monitor, name=name) for name in ("fine", "once", "often", "too often", "mended")]
     for one, times in zip(others, (0, ALONE_FROM - 1, ALONE_FROM, MOST_LOST, ALONE_FROM), strict=True):
