@@ -140,7 +140,7 @@ def _take_back(store: Store, monitor: Monitor, digest: str, worker: Worker, now:
     """The lost attempts on a reference. Nobody waits for the lease of one whose process is known to be no more."""
     lost = []
     for one in store.attempts(monitor.name):
-        if _key(store, one) in _owed:
+        if _is_owed(store, one, worker):
             store.end_reading(one)
             _owed.discard(_key(store, one))
         elif one.digest == digest and _is_lost(store, one, worker, now):
@@ -151,9 +151,15 @@ def _take_back(store: Store, monitor: Monitor, digest: str, worker: Worker, now:
     return lost
 
 
+def _is_owed(store: Store, one: Attempt, worker: Worker) -> bool:
+    """Whether it is this process's, and not under way: it ended, or its beginning was written and never answered."""
+    mine = one.owner == worker.name and worker.told_apart
+    return _key(store, one) in _owed or (mine and _key(store, one) not in _under_way)
+
+
 def _is_lost(store: Store, one: Attempt, worker: Worker, now: datetime) -> bool:
     """Whether whoever made an attempt is no more, as far as can be told."""
-    if _key(store, one) in _under_way or _key(store, one) in _owed:
+    if _key(store, one) in _under_way or _is_owed(store, one, worker):
         return False
     if not one.is_leased(now):
         return True

@@ -48,8 +48,13 @@ class Worker:
 
         So that none is taken for another of its post, one that cannot be told apart gets a place by chance.
         """
-        told_apart = "@" in self.name
-        return Worker(f"{post}={self.name}" if told_apart else f"{post}={self.name}@{secrets.token_hex(4)}-0", began)
+        place = "" if self.told_apart else f"@{secrets.token_hex(4)}-0"
+        return Worker(f"{post}={self.name}{place}", began)
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether no other process has, or ever had, this very name; else one before it may have had it."""
+        return "@" in self.name
 
     @property
     def post(self) -> str:

@@ -266,6 +266,26 @@ def test_an_end_that_cannot_be_written_is_made_up_for(
     assert store.attempts() == []
 
 
+def test_a_beginning_that_was_written_and_never_answered_is_no_lost_attempt(
+    store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker, begin = Worker("web:1@aaaaaaaa-700"), store.begin_reading
+
+    def unheard(*asked: Any) -> None:
+        begin(*asked)
+        raise StoreError("gone, and so is the answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "begin_reading", unheard)
+        for _ in range(3):
+            assert "the answer" in failure(check(store, monitor, worker=worker))
+    assert len(store.attempts()) == 1
+    assert suspects(store, [monitor], worker, NOW) == {}
+    assert verdicts(check(store, monitor, worker=worker)) == ["ok"] * 2
+    assert store.attempts() == []
+    assert caplog.records == [], "nobody is no more"
+
+
 def test_who_comes_to_late_neither_renews_nor_ends_what_was_begun_after(store: Store, monitor: Monitor) -> None:
     key, digest = store.define("m", monitor.document, NOW).monitor_id, reference_digest(monitor)
     late = store.begin_reading(key, digest, "me", NOW, SECOND)
