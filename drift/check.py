@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from drift.deadline import within
-from drift.errors import DriftError
+from drift.errors import DriftError, SourceError
 from drift.finding import Found, find, given_up
 from drift.holding import LEASE, free_abandoned, holding
 from drift.monitor import Monitor
@@ -23,8 +23,8 @@ from drift.reference import reference_of
 from drift.sources import Source, open_source
 from drift.standards import Standards, load_past
 from drift.steps import step
-from drift.store import AlertsMoved, Claim, Definition, LeaseLost, Outcome, Store
-from drift.turns import ALONE_FROM, turn
+from drift.store import AlertsMoved, Claim, Definition, LeaseLost, Outcome, PlannedWindow, Store
+from drift.turns import ALONE_FROM, SLOW, turn
 from drift.verdict import Verdict
 from drift.window import Window, format_instant
 from drift.worker import Worker
@@ -129,6 +129,8 @@ def run_monitor(
             return
         looked = planned.late
         with turn(alone=planned.lost >= ALONE_FROM, stopping=stopping) as mine:
+            if not mine and not stopping():  # to be told: nobody is at it, nor at later ones
+                raise SourceError(_put_off(planned))
             claim = store.claim(planned.id, definition, worker.name, now(), LEASE) if mine else None
             if claim is None:  # another replica has it: alerts are decided in order, so later ones wait for it
                 return
@@ -138,6 +140,13 @@ def run_monitor(
                 log.warning("%s", error)
                 return
         yield checked
+
+
+def _put_off(planned: PlannedWindow) -> str:
+    return (
+        f"window {planned.window} waits, and later ones: {planned.lost} attempts on it came to no end, so it is worked "
+        f"on with nothing else in hand, and other monitors' work has taken longer than {SLOW:g} s"
+    )
 
 
 def _planned(store: Store, monitor: Monitor, now: datetime, *, look_back: bool) -> tuple[Source, Definition]:

@@ -25,7 +25,7 @@ from drift.schedule import ROUND, Service, Watchdog
 from drift.sources import Source, open_source
 from drift.sources.files import Files
 from drift.store import Store
-from drift.turns import ALONE_FROM
+from drift.turns import ALONE_FROM, turn
 from drift.window import Window
 
 Make = Callable[..., Service]
@@ -245,6 +245,24 @@ def test_windows_that_many_were_lost_over_are_worked_on_alone(
     make(*monitors, now=lambda: moment).tick()
     assert [aid.statuses(store, one.name) for one in monitors] == [["done"]] * 3
     assert together == [most]
+
+
+def test_a_window_that_gets_no_turn_to_be_worked_on_alone_fails_its_monitor_until_it_does(
+    store: Store, make: Make, data: Path, aid: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = aid.FIRST + timedelta(days=1)
+    one = frozen(store, aid.watch(data), moment)
+    lose(store, one, moment, ALONE_FROM)
+    service = make(one, now=lambda: moment)
+    monkeypatch.setattr("drift.turns.SLOW", 0.1)
+    with turn(alone=False, stopping=lambda: False) as mine:
+        assert mine
+        time.sleep(0.2)
+        service.tick()
+        assert f"{ALONE_FROM} attempts on it came to no end" in service.pulse.failed["one"]
+        assert service.pulse.succeeded == {}
+    service.tick()
+    assert (aid.statuses(store), service.pulse.failed) == (["done"], {})
 
 
 def lose_readings(store: Store, monitor: Monitor, moment: datetime, times: int) -> None:
