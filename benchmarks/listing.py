@@ -52,7 +52,7 @@ def main() -> None:
         engine.dispose()
         service = Service(store, [], {}, now=lambda: now, worker=Worker("benchmark"), rng=np.random.default_rng(1))
         site = Site(store, service, {}, lambda: now)
-        metrics = registry(site.standings, store, service, site.now)
+        metrics = registry(site.standings, store, service, site.now, site.lines_dropped)
         told["milliseconds"] = {
             "how all monitors stand (page, list)": least(site.standings, 5),
             "metrics": least(lambda: generate_latest(metrics), 5),

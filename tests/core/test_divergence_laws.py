@@ -20,7 +20,7 @@ LOGARITHMIC = {name for name, known in DIVERGENCES.items() if known.logarithmic}
 UPPER = {"js": 1.0, "js_distance": 1.0, "hellinger": 1.0, "total_variation": 1.0, "linf": 1.0, "ks": 1.0}
 
 every = pytest.mark.parametrize("metric", sorted(DIVERGENCES))
-few = settings(max_examples=60, deadline=None)
+few = settings(max_examples=40, deadline=None)
 
 
 def those(names: set[str]) -> pytest.MarkDecorator:

@@ -46,7 +46,7 @@ def gone(bench: Bench, kind: str) -> Result:
 def gone_for_a_while(bench: Bench, kind: str) -> Result:
     """Gone for 60 s (full) or 3 s under a service that goes on afterwards, several times."""
     seconds, times = (60.0, 4) if bench.full else (3.0, 2)
-    rng, left, windows = bench.rng(11), list[int](), 2000 if bench.full else 40
+    rng, left, windows = bench.rng(11), list[int](), 2000 if bench.full else 160
     with (
         bench.site(kind, windows=windows, seed=31, restless=0.2) as place,
         wired(place.store) as wire,
@@ -54,6 +54,7 @@ def gone_for_a_while(bench: Bench, kind: str) -> Result:
         service = place.serve(config=place.world.configure(wire.url, place.receiver.url))
         for _ in range(times):
             before = left[-1] if left else windows
+            assert before, f"all windows were done before the database went for the last time: {left}"
             place.until(lambda before=before: 0 <= place.left()[0] < before, "a window")  # type: ignore[misc]
             place.sleep(float(rng.uniform(0.2, 1.0)))
             left.append(place.left()[0])

@@ -12,20 +12,20 @@ from .site import Site
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
 GIVEN_UP = ("serve", "--port", "0", "--tick", "0.5", "--give-up-after", "6")
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def test_a_service_whose_database_is_frozen_ends_itself_and_its_successor_loses_nothing(bench: Bench) -> None:
-    with bench.site("postgresql", windows=60, seed=950) as place, wired(place.store) as wire:
+    with bench.site("postgresql", windows=200, seed=950) as place, wired(place.store) as wire:
         through = place.world.configure(wire.url, place.receiver.url)
         service = place.start(*GIVEN_UP, config=through)
-        place.until(lambda: 0 <= place.left()[0] < 60, "a window")
+        place.until(lambda: 0 <= place.left()[0] < 200, "a window")
         assert place.left()[0] > 0, "something must be left to lose"
         wire.freeze()
         assert service.wait(PATIENCE) == 3, place.tail()
         assert "no sign of life of the ticks" in place.log()
         wire.thaw()
-        successor = place.start(*GIVEN_UP, config=through)
+        successor = place.serve(config=through)
         place.until(lambda: place.left() == (0, 0), "the last message")
         successor.send_signal(signal.SIGTERM)
         assert successor.wait(PATIENCE) == 0

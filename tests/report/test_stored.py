@@ -5,6 +5,7 @@ import io
 import json
 import math
 import re
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,11 +66,13 @@ def checked(store: Store, monitor: Monitor) -> int:
     return len(list(run_monitor(store, monitor, worker=Worker("test"), now=lambda: NOW)))
 
 
-@pytest.fixture
-def page(sqlite_url: str, tmp_path: Path) -> Page:
-    write_rows(tmp_path / "rows.csv")
-    with Store.open(sqlite_url) as store:
-        assert checked(store, monitor_of(tmp_path / "rows.csv")) == 20
+@pytest.fixture(scope="module")
+def page(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    folder = tmp_path_factory.mktemp("page")
+    write_rows(folder / "rows.csv")
+    shutil.copyfile(sqlite_template, folder / "drift.db")
+    with Store.open(f"sqlite:///{folder / 'drift.db'}") as store:
+        assert checked(store, monitor_of(folder / "rows.csv")) == 20
         return page_from_store(store, "shops", now=NOW, credit="made up")
 
 

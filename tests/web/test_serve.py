@@ -130,6 +130,7 @@ def test_what_is_older_than_keep_is_thinned_out_by_a_tick_and_by_a_run(project: 
         assert store.windows() == windows
 
 
+@pytest.mark.slow
 def test_a_token_opens_and_nothing_else_does(project: Path, make: Any) -> None:
     with make.running(project.parent, "--host", "0.0.0.0", DRIFT_TOKEN="open-sesame") as service:
         make.wait_for(service.is_ready)
@@ -161,6 +162,7 @@ def test_a_service_that_could_watch_nothing_does_not_start(project: Path, make: 
     assert "threshold" in result.stderr
 
 
+@pytest.mark.slow
 def test_insecure_is_said_loudly(project: Path, make: Any) -> None:
     with make.running(project.parent, "--host", "0.0.0.0", "--insecure") as service:
         make.wait_for(service.is_ready)
