@@ -63,8 +63,11 @@ class Store(Reader):
                 return attempts.begin(connection, monitor_id, digest, owner, now, lease)
         except AnswerLost:
             with self._read() as connection:
-                mine = (one for one in attempts.standing(connection) if (one.owner, one.digest) == (owner, digest))
-                return next((one for one in mine if one.begun_at == now), None)
+                mine = [one for one in attempts.standing(connection) if (one.owner, one.digest) == (owner, digest)]
+            found = next((one for one in mine if one.begun_at == now), None)
+            if found is None:
+                raise
+            return found
 
     def renew_reading(self, attempt: Attempt, until: datetime) -> bool:
         """Go on reading a reference; False where the attempt has ended."""
@@ -158,7 +161,10 @@ class Store(Reader):
                 return claims.claim(connection, window_id, definition, owner, now, lease)
         except AnswerLost:
             with self._read() as connection:
-                return claims.claimed(connection, window_id, definition, owner, now + lease)
+                found = claims.claimed(connection, window_id, definition, owner, now + lease)
+            if found is None:  # not written, and no other worker's: a disk that is full says so in COMMIT
+                raise
+            return found
 
     def renew(self, claim: Claim, until: datetime) -> bool:
         """Keep a claimed window for longer; False where it is no longer this claim's."""
@@ -240,7 +246,9 @@ class Store(Reader):
                 return outbox.take(connection, delivery_id, now, until)
         except AnswerLost:
             with self._read() as connection:
-                return outbox.stands(connection, delivery_id, "pending", next_attempt_at=until)
+                if not outbox.stands(connection, delivery_id, "pending", next_attempt_at=until):
+                    raise
+            return True
 
     def delivered(self, delivery_id: int, now: datetime) -> None:
         """A delivery was taken by its channel.

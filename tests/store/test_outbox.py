@@ -87,6 +87,8 @@ def test_a_mark_whose_answer_was_lost_is_looked_up(filled: Store, monkeypatch: p
     first, second, third, fourth = filled.deliveries_due(NOW)
     with lost_answer(filled, monkeypatch):
         assert filled.take_delivery(first.id, NOW, NOW + MINUTE)
+    with lost_answer(filled, monkeypatch, written=False), pytest.raises(StoreError, match="in COMMIT"):
+        filled.take_delivery(second.id, NOW, NOW + MINUTE)
     with lost_answer(filled, monkeypatch):
         filled.delivered(first.id, NOW)
     with lost_answer(filled, monkeypatch):

@@ -251,8 +251,8 @@ def test_a_claim_whose_answer_was_lost_is_looked_up(store: Store, monkeypatch: p
         claim = store.claim(first.id, definition, "me", NOW, MINUTE)
     assert claim is not None
     store.finish(claim, NOTHING, NOW)
-    with lost_answer(store, monkeypatch, written=False):
-        assert store.claim(second.id, definition, "me", NOW, MINUTE) is None
+    with lost_answer(store, monkeypatch, written=False), pytest.raises(StoreError, match="in COMMIT"):
+        store.claim(second.id, definition, "me", NOW, MINUTE)
     assert store.due(definition, NOW)[0] == second
 
 
