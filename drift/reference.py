@@ -77,9 +77,25 @@ def reference_of(
 
 def given_up(store: Store, monitor: Monitor, now: datetime) -> str:
     """Why the reference is not read any more, and what to do; empty where it is. Writes nothing."""
-    digest = reference_digest(monitor)
-    lost = [one for one in store.attempts(monitor.name) if one.digest == digest and not one.is_leased(now)]
+    lost = _lost(store, monitor, now)
     return _told(lost) if len(lost) >= MOST_LOST else ""
+
+
+def suspected(store: Store, monitor: Monitor, now: datetime) -> str:
+    """How often whoever read the reference came to no end, where that is no accident any more; else empty."""
+    lost = _lost(store, monitor, now)
+    if not ALONE_FROM <= len(lost) < MOST_LOST:
+        return ""
+    return (
+        f"whoever read its reference came to no end {len(lost)} times (out of memory? killed? logs may tell), "
+        f"last {lost[-1].owner}: give it more memory or configure a smaller one; at {MOST_LOST} it is given up"
+    )
+
+
+def _lost(store: Store, monitor: Monitor, now: datetime) -> list[Attempt]:
+    """Attempts on the reference as it is configured whose lease is over. Writes nothing."""
+    digest = reference_digest(monitor)
+    return [one for one in store.attempts(monitor.name) if one.digest == digest and not one.is_leased(now)]
 
 
 def read_by_another(store: Store, monitor: Monitor, now: datetime) -> Attempt | None:

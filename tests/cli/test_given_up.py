@@ -83,6 +83,15 @@ def test_a_reference_that_is_given_up_is_told_everywhere_until_a_backfill_reads_
     assert drift("plan").returncode == 0
 
 
+@pytest.mark.parametrize("times", [ALONE_FROM - 1, ALONE_FROM])
+def test_a_reference_that_ended_three_processes_is_told_by_doctor(lose: Lose, tmp_path: Path, times: int) -> None:
+    lose(times)
+    findings = examine(tmp_path / "drift.yaml", {}, lambda: datetime.now(UTC))
+    (found,) = (one for one in findings if (one.part, one.name) == ("windows", "bad"))
+    assert found.works == (times < ALONE_FROM)
+    assert (f"came to no end {times} times" in found.message) == (times >= ALONE_FROM)
+
+
 def test_what_may_kill_the_run_comes_last_when_the_others_are_checked_and_told(lose: Lose, drift: Run) -> None:
     lose(ALONE_FROM)
     ran = drift("run", "--json")

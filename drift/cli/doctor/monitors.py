@@ -91,12 +91,13 @@ def look_at_windows(config: "Config") -> list[Finding]:
 
 
 def _unchecked(store: "Store", stand: "Stand", monitor: "Monitor") -> Finding:
-    """A monitor works where its newest window could be checked, none waits for another attempt, and its reference is
-    not given up.
+    """A monitor works where its newest window could be checked, none waits for another attempt, and its reference
+    ends no processes.
     """
-    from drift.reference import given_up
+    from drift.reference import given_up, suspected
 
-    refused = given_up(store, monitor, store.now())
+    now = store.now()
+    refused = given_up(store, monitor, now) or suspected(store, monitor, now)
     retries, errors = store.retries(stand.monitor, EVER), stand.verdicts["error"]
     told = f"{stand.verdicts.total()} checked, {stand.overdue} due"
     if refused:
