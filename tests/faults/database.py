@@ -61,7 +61,7 @@ def gone_for_a_while(bench: Bench, kind: str) -> Result:
             wire.cut()
             place.sleep(seconds)
             wire.mend()  # what it could not give back meanwhile, it takes up again by itself
-        place.until(lambda: again(place.store, place.left()), "the last message", 300)
+        place.until(lambda: again(place.store, place.left()), "the last message", 1800 if bench.full else 300)
         assert service.poll() is None, f"the service ended; {place.tail()}"
         note = f"windows left when it went: {', '.join(map(str, left))}"
         return Result(f"database gone for {seconds:g} s, service", kind, f"{times} times", place.counts(), note)
