@@ -53,10 +53,21 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A second look at a window, which left it as it was."""
+    """A second look, which left its window as it was.
+
+    Parameters
+    ----------
+    monitor : str
+        Whose window.
+    window : Window or None
+        Which; None where it could not be seen of any window of the `lookback` whether rows came since.
+    problem : str
+        Why it came to nothing, in words; empty where it did not.
+    """
 
     monitor: str
-    window: Window
+    window: Window | None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +122,11 @@ def run_monitor(
     DriftError
         Where no window of this monitor can be checked: the reference cannot be read, the store is gone.
     """
-    source, definition = within(
+    source, definition, unseen = within(
         monitor.deadline, monitor.name, "planning", lambda: _planned(store, monitor, now(), look_back=look_back)
     )
+    if unseen:
+        yield Looked(monitor.name, None, unseen)
     free_abandoned(store, definition.monitor_id, worker, now())
     due = store.due(definition, now(), limit)
     if not due:
@@ -149,12 +162,18 @@ def _put_off(planned: PlannedWindow) -> str:
     )
 
 
-def _planned(store: Store, monitor: Monitor, now: datetime, *, look_back: bool) -> tuple[Source, Definition]:
+def _planned(store: Store, monitor: Monitor, now: datetime, *, look_back: bool) -> tuple[Source, Definition, str]:
+    """With why no second looks could be planned: no reason not to check what is new."""
     source = open_source(monitor)
     definition = plan(store, monitor, source, now)
-    if look_back:
-        plan_late(store, monitor, source, definition, now)
-    return source, definition
+    try:
+        if look_back:
+            plan_late(store, monitor, source, definition, now)
+    except SourceError as error:
+        told = f"cannot see whether rows came late: {error}"
+        log.warning("%s: %s", monitor.name, told)
+        return source, definition, told
+    return source, definition, ""
 
 
 def _new_waits(store: Store, monitor: Monitor, source: Source, now: datetime) -> bool:
@@ -170,10 +189,10 @@ def check_window(
         step("claimed")
         if claim.late:
             found = _second_look(store, source, standards, claim)
+            if isinstance(found, Looked):
+                return found
         else:
             found = given_up(claim) or find(source, standards, claim.window)
-        if found is None:
-            return Looked(claim.monitor, claim.window)
         outcome = _finish(store, standards, claim, found, now)
     standards.checked(claim.window, outcome.segments)
     checked = Checked(claim.monitor, claim.window, claim.revision, outcome)
@@ -181,18 +200,19 @@ def check_window(
     return checked
 
 
-def _second_look(store: Store, source: Source, standards: Standards, claim: Claim) -> Found | None:
-    """What is to be written of a window that was checked before; None where it stays as it was."""
+def _second_look(store: Store, source: Source, standards: Standards, claim: Claim) -> Found | Looked:
+    """What is to be written of a window that was checked before, unless it stays as it was."""
     before = store.results(claim.monitor, claim.window.start)
     if not before and claim.before is not Verdict.ERROR:  # thinned out since: all of it would seem to be new
         store.settle(claim)
-        return None
+        return Looked(claim.monitor, claim.window)
     found = replace(given_up(claim) or find(source, standards, claim.window), before=before)
-    if found.error:
-        log.warning("window %s of %s cannot be looked at again: %s", claim.window, claim.monitor, found.error)
-    if found.error or found.nothing_new:
-        store.settle(claim, again=bool(found.error) and not found.final)
-        return None
+    told = f"window {claim.window} cannot be looked at again: {found.error}" if found.error else ""
+    if told:
+        log.warning("%s: %s", claim.monitor, told)
+    if told or found.nothing_new:
+        store.settle(claim, again=bool(told) and not found.final)
+        return Looked(claim.monitor, claim.window, told)
     return found
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from drift.errors import SourceError
 from drift.monitor import Monitor
 from drift.sources import Source
 from drift.steps import step
@@ -68,24 +67,25 @@ def plan_late(store: Store, monitor: Monitor, source: Source, definition: Defini
     -------
     int
         How many.
+
+    Raises
+    ------
+    SourceError
+        Where it cannot be seen what the source is.
     """
     if not monitor.lookback or store.is_looking(definition.monitor_id):
         return 0
     ended = store.ended_since(definition.monitor_id, now - monitor.lookback)
     if not ended:
         return 0
-    try:
-        numbers = source.rows_of([one.window for one in ended])
-        looks: list[Mapping[str, Any]]
-        if numbers is not None:
-            before: list[Mapping[str, Any]] = [{"rows": one.rows} for one in ended]
-            looks = [{"rows": number} for number in numbers]
-        else:
-            before = [one.source for one in ended]
-            looks = [source.provenance()] * len(ended)
-    except SourceError as error:  # the newest windows will tell it, if it lasts
-        log.warning("%s: cannot see whether rows came late: %s", monitor.name, error)
-        return 0
+    numbers = source.rows_of([one.window for one in ended])
+    looks: list[Mapping[str, Any]]
+    if numbers is not None:
+        before: list[Mapping[str, Any]] = [{"rows": one.rows} for one in ended]
+        looks = [{"rows": number} for number in numbers]
+    else:
+        before = [one.source for one in ended]
+        looks = [source.provenance()] * len(ended)
     changed: dict[int, str] = {}
     for one, then, by_now in zip(ended, before, looks, strict=True):
         if (seen := store.fingerprint(by_now)) != (one.seen or store.fingerprint(then)):

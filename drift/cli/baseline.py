@@ -26,6 +26,7 @@ def baseline_show(
 ) -> None:
     """What each monitor is held against: from what it was made, when, by whom, on which bins."""
     from drift.baseline import current_baseline
+    from drift.reference import given_up
 
     loaded = load_config(config)
     shown: list[tuple[str, bool, Baseline]] = []
@@ -34,7 +35,9 @@ def baseline_show(
             definition = store.find(one.name)
             known = None if definition is None else current_baseline(store, one, definition.monitor_id)
             if known is None:
-                complain(f"drift: {one.name}: no reference is frozen yet for this configuration; `drift run` does it")
+                refused = given_up(store, one, store.now())
+                told = refused or "no reference is frozen yet for this configuration; `drift run` does it"
+                complain(f"drift: {one.name}: {told}")
             else:
                 shown.append((one.name, True, known))
             older = store.baselines(definition.monitor_id) if every and definition is not None else []
@@ -95,7 +98,7 @@ def _stretch(monitor: "Monitor", since: datetime | None, until: datetime | None,
     if inside is not None or start is None or end is None:
         raise InputError("say what to accept: --from and --to, such as --from 2011-04-01 --to 2011-07-01, or --window")
     if not start < end:
-        raise InputError(f"--from ({start.isoformat()}) lies before --to ({end.isoformat()}); turn them round")
+        raise InputError(f"--from ({start.isoformat()}) does not lie before --to ({end.isoformat()}); turn them round")
     return Window(start, end)
 
 

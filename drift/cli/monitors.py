@@ -41,7 +41,7 @@ from drift.cli.output import (
     say,
     told_limit,
 )
-from drift.cli.waiting import deliver, minute, tell_held, tell_retries, told_retries
+from drift.cli.waiting import deliver, minute, tell_held, tell_retries, tell_unjudged, told_retries
 from drift.errors import ConfigError, DriftError, InputError, StoreError
 
 if TYPE_CHECKING:
@@ -219,7 +219,9 @@ def backfill(
             assert start is not None  # noqa: S101 - for the type checker
             assert end is not None  # noqa: S101
             if not start < end:
-                raise InputError(f"--from ({start.isoformat()}) lies before --to ({end.isoformat()}); turn them round")
+                raise InputError(
+                    f"--from ({start.isoformat()}) does not lie before --to ({end.isoformat()}); turn them round"
+                )
             if not plan_again(store, one, open_source(one), start, end, store.now()):
                 complain(
                     f"drift: {one.name}: no window of {one.period} closed between {start} and {end}, "
@@ -245,6 +247,8 @@ def check_monitors(
             complain(f"drift: {one.monitor}: {one.message}")
         elif isinstance(one, Checked):
             checked.append(one)
+        elif one.problem and one.monitor not in failed:  # the log has them all
+            failed[one.monitor] = one.problem
     tell_held(store, monitors)
     failed.update(tell_retries(store, [one for one in monitors if one.name not in failed]))
     return checked, failed
@@ -292,6 +296,7 @@ def finish(
         print_table("", ROW_KEYS, rows, numeric=("rows",), spare=("window_end", "revision", "rows"))
     if not as_json:
         say(f"{len(checked)} windows checked" if checked or problems else "nothing is due")
+    tell_unjudged(checked)
     status = exit_status((verdict for one in checked for verdict in one.verdicts), fail_on)
     raise typer.Exit(UNCHECKED if (problems or undelivered) and status == OK else status)
 

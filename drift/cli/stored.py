@@ -11,7 +11,7 @@ from drift.cli.alerts import alerts_resend
 from drift.cli.context import chosen, instant, load_config, open_store, single
 from drift.cli.options import DEFAULT_CONFIG, SHOWN, AsJson, ConfigFile, Limit, MonitorName, Revisions, Since, Until
 from drift.cli.output import print_json, print_table, say, told_limit, write
-from drift.cli.waiting import minute
+from drift.cli.waiting import minute, tell_given_up
 from drift.errors import InputError
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def windows(
     loaded = load_config(config)
     with open_store(loaded) as store:
         found = store.windows(**_filters(loaded, monitor, since, until), revisions=revisions.value)
+        tell_given_up(store, chosen(loaded, monitor))
     keys = (
         "monitor",
         "window_start",
@@ -186,8 +187,12 @@ def alerts_list(
     as_json: AsJson = False,
 ) -> None:
     """The alerts and where they stand."""
+    from drift.alert import State
+
     loaded = load_config(config)
     _filters(loaded, monitor, None, None)
+    if state is not None and state not in list(State):
+        raise InputError(f"unknown state {state!r} of an alert; known are {', '.join(State)}")
     with open_store(loaded) as store:
         found = store.alerts(monitor=monitor, state=state)
     if not as_json and state is None:

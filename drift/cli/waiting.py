@@ -9,6 +9,7 @@ from drift.cli.output import complain
 
 if TYPE_CHECKING:
     from drift.channels import Channel
+    from drift.check import Checked
     from drift.monitor import Monitor
     from drift.store import Store
     from drift.window import Window
@@ -43,6 +44,32 @@ def tell_retries(store: "Store", monitors: "Sequence[Monitor]") -> dict[str, str
             told[one.name] = told_retries(one.name, waiting)
             complain(f"drift: {one.name}: {told[one.name]}; `drift windows` says why")
     return told
+
+
+def tell_unjudged(checked: "Sequence[Checked]") -> None:
+    """Windows that were read and could not be judged: why the exit status says so, and that no run tries them again.
+
+    Those that could not be read are told with when they are tried again.
+    """
+    from drift.verdict import Verdict
+
+    unjudged: dict[str, list[Checked]] = {}
+    for one in checked:
+        if one.outcome.verdict is not Verdict.ERROR and any(not verdict.told for verdict in one.verdicts):
+            unjudged.setdefault(one.monitor, []).append(one)
+    for name, ones in unjudged.items():
+        many = f"{len(ones)} windows" if len(ones) > 1 else "1 window"
+        first = f"{ones[0].window}: {ones[0].outcome.verdict.value}, {ones[0].outcome.message}"
+        complain(f"drift: {name}: {many} could not be judged in full ({first}); no run tries that again by itself")
+
+
+def tell_given_up(store: "Store", monitors: "Sequence[Monitor]") -> None:
+    """Monitors of which no window is checked, since reading their reference ends processes."""
+    from drift.reference import given_up
+
+    for one in monitors:
+        if told := given_up(store, one, store.now()):
+            complain(f"drift: {one.name}: {told}")
 
 
 def tell_held(store: "Store", monitors: "Sequence[Monitor]") -> None:

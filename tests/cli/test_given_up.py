@@ -70,6 +70,8 @@ def test_a_reference_that_is_given_up_is_told_everywhere_until_a_backfill_reads_
     planned = drift("plan", "--json")
     assert planned.returncode == 3
     assert json.loads(planned.stdout)["failed"] == {"bad": why}
+    for command in (["windows", "--monitor", "bad"], ["baseline", "show"]):
+        assert why in drift(*command).stderr, command
     found = {
         one.name: one
         for one in examine(tmp_path / "drift.yaml", {}, lambda: datetime.now(UTC))

@@ -97,6 +97,9 @@ def test_an_alert_fires_once_and_its_message_says_what_moved(drift: Run, data: P
     assert (event["column"], event["rule"], event["state"]) == ("x", "drift", "firing")
     assert event["bins"][0]["contribution"] > 0
     (alert,) = json.loads(drift("alerts", "list", "--state", "firing", "--json").stdout)["alerts"]
+    slip = drift("alerts", "list", "--state", "fired")
+    assert slip.returncode == 2
+    assert "known are ok, pending, firing, resolved" in slip.stderr
     assert alert["column"] == "x"
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -146,3 +147,31 @@ def test_tables_of_windows_show_some_and_name_the_option_that_shows_more(drift: 
     assert "2024-01-14T00:00Z" in shown
     assert "4 windows; the newest 3 are shown (--limit 4 shows all)" in shown
     assert len(json.loads(drift("windows", "--json", "--limit", "3").stdout)["windows"]) == 4, "of tables only"
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda file: file.write_bytes(b"")], ids=["gone", "empty"])
+def test_second_looks_that_come_to_nothing_fail_a_run(
+    drift: Run, tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
+    data = tmp_path / "data.parquet"
+    daily(14).write_parquet(data)
+    configure(tmp_path, lookback="3660d")
+    assert drift("run").returncode == 0
+    spoil(data)
+    done = drift("run", "--json")
+    assert done.returncode == 3
+    told = json.loads(done.stdout)
+    assert told["windows"] == []
+    assert "data.parquet" in told["failed"]["m"]
+    assert "data.parquet" in done.stderr
+
+
+def test_a_window_without_rows_is_told_on_standard_error_since_the_status_says_so(drift: Run, tmp_path: Path) -> None:
+    daily(14).write_parquet(tmp_path / "data.parquet")
+    configure(tmp_path, end="2024-01-17")
+    done = drift("run", "--json", "--fail-on", "never")
+    assert done.returncode == 3
+    assert [row["verdict"] for row in json.loads(done.stdout)["windows"]][-2:] == ["no_data"] * 2
+    assert "m: 2 windows could not be judged" in done.stderr
+    again = drift("run", "--json", "--fail-on", "never")
+    assert (again.returncode, again.stderr) == (0, "")
