@@ -84,6 +84,7 @@ def at_random(bench: Bench, kind: str) -> Result:
         place.until(lambda: place.left()[0] == 0, "the last window", 900)
         place.end()
         place.settle()
+        assert holding >= kills / 3 or not bench.full, f"{holding} of {kills} that were killed held a window"
         note = f"{holding} of those killed held a window"
         runs = f"{kills} kills, {2 * windows} windows"
         return Result("kill -9 at random, 3 replicas", kind, runs, place.counts(), note)

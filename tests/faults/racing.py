@@ -55,6 +55,7 @@ def past_lease(bench: Bench, kind: str) -> Result:
     for number, step in enumerate(steps):
         with bench.site(kind, windows=8, seed=200 + number) as place:
             late = halt_at(place, step)
+            assert step == "sent" or place.held_by(late.pid) == 1, f"it has no window in hand ({step}); {place.tail()}"
             pass_time(place.store, LATER)  # its lease runs out
             place.run()
             before = _written(place)

@@ -63,7 +63,8 @@ class Site:
 
     def held_by(self, pid: int) -> int:
         """Windows that a process of this host holds."""
-        held = f"SELECT count(*) FROM \"window\" WHERE status = 'claimed' AND lease_owner LIKE '%:{pid}'"
+        owner = f"(lease_owner LIKE '%:{pid}' OR lease_owner LIKE '%:{pid}@%')"  # with where and since when, or without
+        held = f"SELECT count(*) FROM \"window\" WHERE status = 'claimed' AND {owner}"
         try:
             return int(query(self.store, held)[0][0])
         except sqlite3.OperationalError:  # the file is not made yet
