@@ -10,9 +10,9 @@ import argparse
 import numpy as np
 from machine import seconds
 
-from drift.calibration import Calibration
 from drift.histogram import Histogram, History, NumericAxis
-from drift.scoring import Method
+from drift.stats.calibration import Calibration
+from drift.stats.scoring import Method
 
 ROUNDS = 3
 BINS = 10

@@ -17,18 +17,18 @@ import machine
 import pyarrow.parquet as pq
 
 import drift
-from drift.alerting import transitions
-from drift.baseline import freeze_reference
-from drift.comparison import ColumnResult, SegmentResult, Standard, compare_profiles
-from drift.finding import stream
 from drift.histogram import Profile
-from drift.monitor import Columns
-from drift.planning import plan
+from drift.monitors.alert_rules import transitions
+from drift.monitors.comparison import ColumnResult, SegmentResult, Standard, compare_profiles
+from drift.monitors.spec import Columns
+from drift.monitors.verdict import worst
+from drift.monitors.window import Window
+from drift.references import freeze_reference
+from drift.references.resolver import Standards
+from drift.runner.evaluate import stream
+from drift.runner.plan import plan
 from drift.sources import open_source
-from drift.standards import Standards
 from drift.store import Outcome, Store
-from drift.verdict import worst
-from drift.window import Window
 
 HOURS = 12
 

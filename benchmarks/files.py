@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 import drift
 from drift.histogram import Profile
-from drift.monitor import Columns
+from drift.monitors.spec import Columns
 from drift.sources import Files
 
 BATCH: Final = 131_072

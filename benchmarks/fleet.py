@@ -41,11 +41,11 @@ from fleet_audit import audit
 from psycopg import sql
 from sqlalchemy import make_url
 
-from drift.check import Checked, run_all
-from drift.monitor import FileSource, Monitor, Reference
+from drift.monitors.spec import FileSource, Monitor, Reference
+from drift.monitors.window import Period, Window
+from drift.runner.check import Checked, run_all
+from drift.runner.worker import Worker
 from drift.store import Store, migrate
-from drift.window import Period, Window
-from drift.worker import Worker
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

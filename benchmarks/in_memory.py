@@ -18,11 +18,11 @@ import pyarrow as pa
 from data import blocks, number
 
 import drift
-from drift.comparison import compare_profiles
 from drift.histogram import Profile
-from drift.monitor import ColumnRule, Columns
-from drift.scoring import Method
-from drift.sources.memory.frames import read_frame
+from drift.monitors.comparison import compare_profiles
+from drift.monitors.spec import ColumnRule, Columns
+from drift.sources.frames.read_frame import read_frame
+from drift.stats.scoring import Method
 
 NUMERIC: Final = 15
 TEXT: Final = 5

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from machine import seconds
 
-from drift.comparison import compare_profiles
 from drift.histogram import CategoricalAxis, Histogram, NumericAxis, Profile
-from drift.monitor import Columns
-from drift.scoring import Method, Pair, score_all
+from drift.monitors.comparison import compare_profiles
+from drift.monitors.spec import Columns
+from drift.stats.scoring import Method, Pair, score_all
 
 ROUNDS = 3
 Shares = npt.NDArray[np.float64]

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from drift.blocks import BLOCK, Chunk, at_least
-from drift.counting import count
 from drift.histogram import NumericAxis
-from drift.sources.memory.arrow import values_of
-from drift.values import OrderedValues
+from drift.histogram.column_values import OrderedValues
+from drift.histogram.counting import count
+from drift.histogram.kernels import BLOCK, Chunk, at_least
+from drift.sources.frames.arrow import values_of
 
 Floats = npt.NDArray[np.float64]
 ROUNDS = 9

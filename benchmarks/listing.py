@@ -19,12 +19,12 @@ import numpy as np
 from prometheus_client import generate_latest
 from sqlalchemy import Connection, insert, text
 
-from drift.schedule import Service
+from drift.runner.worker import Worker
+from drift.server import Service
+from drift.server.web import Site
+from drift.server.web.metrics import registry
 from drift.store import Store, tables
 from drift.store.engine import make_engine, parse_url, transaction
-from drift.web import Site
-from drift.web.metrics import registry
-from drift.worker import Worker
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -10,17 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.calibration.streams import (
-    DAILY,
-    Monitor,
-    alarms,
-    counts_of,
-    fired,
-    group_of,
-    p_values,
-    shares_of,
-    wandering,
-)
+from tests.support.streams import DAILY, Monitor, alarms, counts_of, fired, group_of, p_values, shares_of, wandering
 
 PAGE = Path(__file__).parents[1] / "docs" / "simulations.md"
 RHOS = (0.0, 0.3, 0.6, 0.9, 0.97)

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 from psycopg import sql
 
-from drift.monitor import Columns, SqlSource
+from drift.monitors.spec import Columns, SqlSource
 from drift.sources.sql import Sql, counting
 
 NUMERIC = [f"n{i}" for i in range(15)]

@@ -19,12 +19,12 @@ from typing import Any, TypeVar
 import machine
 import numpy as np
 
-from drift.comparison import SegmentResult, compare_profiles
 from drift.histogram import Histogram, NumericAxis, Profile
-from drift.monitor import Columns
+from drift.monitors.comparison import SegmentResult, compare_profiles
+from drift.monitors.spec import Columns
+from drift.monitors.verdict import worst
+from drift.monitors.window import Window
 from drift.store import Draft, Outcome, Store, migrate
-from drift.verdict import worst
-from drift.window import Window
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -15,8 +15,8 @@ import machine
 
 from drift.report import page_from_store
 from drift.report.html import Linked, render_html
+from drift.server.web.app import CELLS
 from drift.store import Store
-from drift.web.app import CELLS
 
 
 def main() -> None:

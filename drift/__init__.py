@@ -9,37 +9,37 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from drift import divergence as divergence
-    from drift.adhoc import compare as compare
-    from drift.adhoc import profile as profile
-    from drift.adhoc.result import Comparison as Comparison
-    from drift.binning import Bins as Bins
+    from drift.api import compare as compare
+    from drift.api import profile as profile
+    from drift.api.comparison import Comparison as Comparison
     from drift.errors import DriftError as DriftError
     from drift.histogram import CategoricalAxis as CategoricalAxis
     from drift.histogram import Histogram as Histogram
     from drift.histogram import NumericAxis as NumericAxis
     from drift.histogram import Profile as Profile
-    from drift.monitor import ColumnRule as ColumnRule
-    from drift.scoring import Method as Method
-    from drift.verdict import Threshold as Threshold
-    from drift.verdict import Verdict as Verdict
+    from drift.histogram.binning import Bins as Bins
+    from drift.monitors.spec import ColumnRule as ColumnRule
+    from drift.monitors.verdict import Threshold as Threshold
+    from drift.monitors.verdict import Verdict as Verdict
+    from drift.stats.scoring import Method as Method
 
-_ROOMS = {
-    "Bins": "drift.binning",
+_MODULES = {
+    "Bins": "drift.histogram.binning",
     "CategoricalAxis": "drift.histogram",
-    "ColumnRule": "drift.monitor",
-    "Comparison": "drift.adhoc.result",
+    "ColumnRule": "drift.monitors.spec",
+    "Comparison": "drift.api.comparison",
     "DriftError": "drift.errors",
     "Histogram": "drift.histogram",
-    "Method": "drift.scoring",
+    "Method": "drift.stats.scoring",
     "NumericAxis": "drift.histogram",
     "Profile": "drift.histogram",
-    "Threshold": "drift.verdict",
-    "Verdict": "drift.verdict",
-    "compare": "drift.adhoc",
-    "profile": "drift.adhoc",
+    "Threshold": "drift.monitors.verdict",
+    "Verdict": "drift.monitors.verdict",
+    "compare": "drift.api",
+    "profile": "drift.api",
 }
 
-__all__ = [*_ROOMS, "divergence", "__version__"]  # noqa: PLE0604 - names, computed
+__all__ = [*_MODULES, "divergence", "__version__"]  # noqa: PLE0604 - names, computed
 
 try:
     __version__ = version("driftgauge")
@@ -48,8 +48,8 @@ except PackageNotFoundError:  # a checkout that is not installed
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        return getattr(import_module(_ROOMS[name]), name)
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     if name == "divergence":
         return import_module("drift.divergence")
     raise AttributeError(f"module 'drift' has no attribute {name!r}; it has {', '.join(sorted(__all__))}")

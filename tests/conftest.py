@@ -1,11 +1,11 @@
 """Fixtures shared by all tests: stores on both databases, a browser, processes, namespaces, no collector of cycles."""
 
-from .apart import apart
-from .browser import browser
-from .collector import no_collector
-from .forked import nursery
-from .order import pytest_collection_modifyitems
-from .postgres import (
+from tests.support.browser import browser
+from tests.support.collector import no_collector
+from tests.support.forked import nursery
+from tests.support.namespaces import apart
+from tests.support.order import pytest_collection_modifyitems
+from tests.support.postgres import (
     empty_postgres_url,
     empty_url,
     own_postgres_url,

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from drift.calibration import Calibration
-from drift.divergence import js_distance, psi
 from drift.histogram import Axis, Histogram, History
-from drift.smoothing import smooth
+from drift.stats.calibration import Calibration
+from drift.stats.divergence import js_distance, psi
+from drift.stats.smoothing import smooth
 
 Counts = npt.NDArray[np.int64]
 Alarms = npt.NDArray[np.bool_]

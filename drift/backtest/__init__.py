@@ -1,9 +1,9 @@
 """Backtests: stored windows judged again under other rules, from their histograms alone."""
 
-from drift.backtest.replaying import replay
+from drift.backtest.replay import replay
 from drift.backtest.results import Alert, Backtest, Cell, Tally
 from drift.backtest.rules import Rules, parse_reference, rules_of, told_rules, variants
-from drift.backtest.stretch import Stretch, stored_stretch
+from drift.backtest.stored_windows import Stretch, stored_stretch
 
 __all__ = [
     "Alert",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from drift.verdict import Verdict
-from drift.window import Window, format_instant
+from drift.monitors.verdict import Verdict
+from drift.monitors.window import Window, format_instant
 
 QUARTER: Final = timedelta(days=90)
 
@@ -22,7 +22,7 @@ class Alert:
     Parameters
     ----------
     column, segment, rule : str
-        What it is about; see `drift.alert.Fingerprint`.
+        What it is about; see `drift.monitors.alert_state.Fingerprint`.
     fired : Window
         The window whose check fires it.
     resolved : Window or None

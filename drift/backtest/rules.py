@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from drift.budget import Budget
 from drift.config import values
-from drift.config.problems import Problem
-from drift.config.references import check_moving
-from drift.config.tree import Places, parse
+from drift.config.diagnostics import Problem
+from drift.config.reference_checks import check_moving
+from drift.config.yaml_loader import Places, parse
 from drift.errors import InputError
-from drift.monitor import WEEK, ColumnRule, Columns, Monitor, Reference
-from drift.scoring import Method
-from drift.smoothing import Smoothing
-from drift.verdict import Threshold
-from drift.window import format_duration
+from drift.monitors.spec import WEEK, ColumnRule, Columns, Monitor, Reference
+from drift.monitors.verdict import Threshold
+from drift.monitors.window import format_duration
+from drift.stats.false_alarm_budget import Budget
+from drift.stats.scoring import Method
+from drift.stats.smoothing import Smoothing
 
 _KINDS: Final = "fixed, rolling:28d, seasonal:1w or seasonal:1w:3"
 
@@ -38,7 +38,7 @@ class Rules:
     reference : Reference or None
         One that moves; `Reference()` is the frozen one.
     for_windows, keep_firing_for : int or None
-        See `drift.alert.AlertRule`.
+        See `drift.monitors.alert_state.AlertRule`.
     """
 
     auto: bool = False

@@ -9,11 +9,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from drift.cli import adhoc, backtest, baseline, calibrate, monitors, service, stored
+from drift.cli import backtest, baseline, calibrate, compare, demo, init, monitors, service, show
 from drift.cli.logs import LogFormat, as_json, finish_logs, set_up_logs
 from drift.cli.output import UNCHECKED, USAGE, complain
 from drift.errors import ConfigError, DriftError, InputError
-from drift.worker import at_once
+from drift.runner.worker import at_once
 
 app = typer.Typer(
     name="drift",
@@ -46,9 +46,11 @@ def _main(
     set_up_logs(log_format, verbose=verbose)
 
 
-adhoc.register(app)
+demo.register(app)
+compare.register(app)
+init.register(app)
 monitors.register(app)
-stored.register(app)
+show.register(app)
 baseline.register(app)
 backtest.register(app)
 calibrate.register(app)

@@ -13,8 +13,8 @@ from drift.errors import InputError, StoreError
 
 if TYPE_CHECKING:
     from drift.backtest import Backtest, Rules
-    from drift.monitor import Monitor
-    from drift.report.backtest import Panel
+    from drift.monitors.spec import Monitor
+    from drift.report.backtest_chart import Panel
     from drift.store import Baseline, Store
 
 
@@ -97,7 +97,7 @@ def _replayed(
     store: "Store", monitor: "Monitor", tried: "list[Rules]", since: datetime | None, until: datetime | None
 ) -> "list[Backtest]":
     from drift.backtest import replay, stored_stretch
-    from drift.finding import stream
+    from drift.runner.evaluate import stream
 
     monitors = [rules.applied(monitor) for rules in tried]  # what cannot be is told before anything is read
     if (baseline := known_baseline(store, monitor)) is None:
@@ -108,7 +108,7 @@ def _replayed(
 
 def known_baseline(store: "Store", monitor: "Monitor") -> "Baseline | None":
     """What windows are held against now; None where nothing is frozen for this configuration."""
-    from drift.baseline import current_baseline
+    from drift.references import current_baseline
 
     definition = store.find(monitor.name)
     return None if definition is None else current_baseline(store, monitor, definition.monitor_id)
@@ -131,7 +131,7 @@ def _print(found: "list[Backtest]", *, as_json: bool) -> None:
 
 def _print_one(found: "Backtest") -> None:
     from drift.backtest import told_rules
-    from drift.window import format_instant
+    from drift.monitors.window import format_instant
 
     say(f"{found.monitor}, {told_rules(found.rules)}: {_span(found)}")
     rows = [
@@ -161,7 +161,7 @@ WHOLE = "(whole window)"
 
 
 def _span(found: "Backtest") -> str:
-    from drift.window import format_instant
+    from drift.monitors.window import format_instant
 
     windows = list(found.windows)
     first, last = format_instant(windows[0].start), format_instant(windows[-1].end)
@@ -194,7 +194,7 @@ def _print_many(found: "list[Backtest]") -> None:
 
 def _panel(found: "Backtest") -> "Panel":
     from drift.backtest import told_rules
-    from drift.report.backtest import Mark, Panel, mark_kind
+    from drift.report.backtest_chart import Mark, Panel, mark_kind
 
     def label(segment: str, column: str) -> str:
         return f"{column} ({segment})" if segment else column or WHOLE
@@ -209,7 +209,7 @@ def _panel(found: "Backtest") -> "Panel":
 
 
 def _draw(path: Path, found: "list[Backtest]") -> None:
-    from drift.report.backtest import backtest_png
+    from drift.report.backtest_chart import backtest_png
 
     content = backtest_png([_panel(each) for each in found])
     try:

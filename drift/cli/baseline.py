@@ -13,9 +13,9 @@ from drift.cli.output import complain, print_json, print_table, say
 from drift.errors import InputError
 
 if TYPE_CHECKING:
-    from drift.monitor import Monitor
+    from drift.monitors.spec import Monitor
+    from drift.monitors.window import Window
     from drift.store import Baseline
-    from drift.window import Window
 
 
 def baseline_show(
@@ -25,8 +25,8 @@ def baseline_show(
     as_json: AsJson = False,
 ) -> None:
     """What each monitor is held against: from what it was made, when, by whom, on which bins."""
-    from drift.baseline import current_baseline
-    from drift.reference import given_up
+    from drift.references import current_baseline
+    from drift.runner.load_reference import given_up
 
     loaded = load_config(config)
     shown: list[tuple[str, bool, Baseline]] = []
@@ -74,7 +74,7 @@ def baseline_accept(
     It is read anew from the source, and new bins are chosen, unless --keep-bins. Windows are held against it from
     then on, with limits learned anew; what was judged before stays as it is, and so does the reference it replaces.
     """
-    from drift.baseline import Acceptance, accept_stretch
+    from drift.references import Acceptance, accept_stretch
 
     loaded = load_config(config)
     one = single(loaded, monitor)
@@ -90,7 +90,7 @@ def baseline_accept(
 
 
 def _stretch(monitor: "Monitor", since: datetime | None, until: datetime | None, window: datetime | None) -> "Window":
-    from drift.window import Window
+    from drift.monitors.window import Window
 
     start, end, inside = (instant(moment, monitor) for moment in (since, until, window))
     if inside is not None and start is None and end is None:

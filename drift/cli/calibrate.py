@@ -13,8 +13,8 @@ from drift.cli.output import OK, UNCHECKED, complain, print_json, print_table, s
 from drift.errors import InputError
 
 if TYPE_CHECKING:
-    from drift.calibrated import Calibrated
-    from drift.monitor import Monitor
+    from drift.monitors.spec import Monitor
+    from drift.references.calibration_report import Calibrated
 
 
 def calibrate(
@@ -27,8 +27,8 @@ def calibrate(
 
     Of a reference that moves, as the next window will have it. Nothing is read but the store.
     """
-    from drift.calibrated import calibrated, next_standard
-    from drift.inference import SIGNIFICANCE
+    from drift.references.calibration_report import calibrated, next_standard
+    from drift.stats.null_distribution import SIGNIFICANCE
 
     loaded = load_config(config)
     documents: list[dict[str, Any]] = []
@@ -57,7 +57,7 @@ def calibrate(
 
 
 def _print_calibrated(monitor: "Monitor", note: Mapping[str, Any], found: "list[Calibrated]", *, bins: bool) -> None:
-    from drift.verdict import once_in
+    from drift.monitors.verdict import once_in
 
     stretch = f", {note['from']} to {note['to']}" if note["from"] else ""
     say(f"{monitor.name}: {note['reference']} reference, {note['windows']} windows of {monitor.period}{stretch}")
@@ -82,7 +82,7 @@ def _print_calibrated(monitor: "Monitor", note: Mapping[str, Any], found: "list[
 
 
 def _print_bins(found: "Calibrated") -> None:
-    from drift.calibrated import told_share
+    from drift.references.calibration_report import told_share
 
     say(f"{found.column}{f' ({found.segment})' if found.segment else ''}: {found.why}")
     if found.bins:
@@ -99,7 +99,7 @@ SHOWN = 5
 
 
 def _print_unlike(found: "list[Calibrated]") -> None:
-    from drift.window import format_instant
+    from drift.monitors.window import format_instant
 
     told = [(c, window) for c in found for window, _ in c.unlike]
     if not told:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from drift.cli.output import complain
 from drift.cli.secret_files import SecretFiles
 from drift.errors import ConfigError, DriftError
-from drift.steps import step
+from drift.failpoints import step
 
 if TYPE_CHECKING:
-    from drift.channels import Channel
     from drift.config import Config
-    from drift.monitor import Monitor
+    from drift.monitors.spec import Monitor
+    from drift.notify.channels import Channel
+    from drift.runner.worker import Worker
     from drift.sources import Source
     from drift.store import Baseline, Store
-    from drift.worker import Worker
 
 
 def load_config(path: Path, *, strict: bool = False) -> "Config":
@@ -46,7 +46,7 @@ def open_store(config: "Config") -> "Iterator[Store]":
 
 def this_worker(store: "Store", post: str | None) -> "Worker":
     """This process as the one that checks windows, under the name that its operator gave, if any."""
-    from drift.worker import Worker
+    from drift.runner.worker import Worker
 
     return Worker.this() if post is None else Worker.this().at(post, store.now())
 
@@ -84,7 +84,7 @@ def single(config: "Config", name: str | None) -> "Monitor":
 
 def open_channels(config: "Config") -> "dict[str, Channel]":
     """Every configured channel."""
-    from drift.channels import open_channel
+    from drift.notify.channels import open_channel
 
     return {name: open_channel(name, spec.type, spec.options) for name, spec in config.channels.items()}
 
@@ -106,7 +106,7 @@ def frozen_references(config: "Config") -> "dict[str, Baseline | None]":
     StoreError
         Where the store cannot be asked. One that is not there yet holds none.
     """
-    from drift.baseline import current_baseline
+    from drift.references import current_baseline
     from drift.store import Store
     from drift.store.engine import parse_url, sqlite_path
 
@@ -166,7 +166,7 @@ def _gone(baseline: "Baseline", available: "Sequence[str]") -> str:
 
 def _without_rows(monitor: "Monitor", source: "Source", span: tuple[datetime, datetime]) -> str:
     """Whether the stretch that the next run is to freeze is empty: no source reads more for that than timestamps."""
-    from drift.window import format_instant
+    from drift.monitors.window import format_instant
 
     stretch = monitor.stretch(span)
     if stretch is None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
-from drift.cli.outlet import Outlet
+from drift.cli.nonblocking_stderr import Outlet
 
 LAST: Final = 2.0  # seconds that the last lines are given at the end: who reads them may hang
 

@@ -41,17 +41,17 @@ from drift.cli.output import (
     say,
     told_limit,
 )
-from drift.cli.waiting import deliver, minute, tell_held, tell_retries, tell_unjudged, told_retries
+from drift.cli.run_summary import deliver, minute, tell_held, tell_retries, tell_unjudged, told_retries
 from drift.errors import ConfigError, DriftError, InputError, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.check import Checked, Failed, Looked
     from drift.config import Config
-    from drift.monitor import Monitor
+    from drift.monitors.spec import Monitor
+    from drift.monitors.window import Window
+    from drift.runner.check import Checked, Failed, Looked
     from drift.store import Baseline, Store
-    from drift.window import Window
 
 
 def now() -> datetime:
@@ -83,7 +83,7 @@ def validate(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> No
 
 def _look_at_store(path: "Path", config: "Config") -> "tuple[str, str, dict[str, Baseline | None]]":
     """The store's address, what keeps a run from making or writing its file, and the references it holds."""
-    from drift.store.engine import describe, parse_url, sqlite_path
+    from drift.store.engine import describe_url, parse_url, sqlite_path
     from drift.store.permissions import obstacle
 
     try:
@@ -93,10 +93,10 @@ def _look_at_store(path: "Path", config: "Config") -> "tuple[str, str, dict[str,
     file = sqlite_path(url)
     amiss = "" if file is None else obstacle(file)
     try:
-        return describe(url), amiss, frozen_references(config)
+        return describe_url(url), amiss, frozen_references(config)
     except StoreError as error:  # no reason to refuse a configuration: it may be validated where no store is
         complain(f"drift: note: {error}")
-        return describe(url), amiss, {}
+        return describe_url(url), amiss, {}
 
 
 def _source_row(
@@ -113,8 +113,8 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """What would run: which windows are due. Writes nothing but the empty store, where there is none."""
-    from drift.reference import given_up
-    from drift.window import format_instant
+    from drift.monitors.window import format_instant
+    from drift.runner.load_reference import given_up
 
     loaded = load_config(config)
     rows, later, failed = [], [], dict(loaded.broken)
@@ -151,7 +151,7 @@ def plan(
 
 
 def _due(store: "Store", monitor: "Monitor") -> "list[tuple[Window, datetime, int]]":
-    from drift.planning import new_windows
+    from drift.runner.plan import new_windows
     from drift.sources import open_source
 
     known = store.find(monitor.name)
@@ -170,8 +170,8 @@ def run(
     worker: WorkerName = None,
 ) -> None:
     """Check every due window once, oldest first, deliver what is to be told, thin out what is old (`keep`), exit."""
-    from drift.check import Checked
-    from drift.keeping import thin_out
+    from drift.runner.check import Checked
+    from drift.runner.retention import thin_out
 
     loaded = load_config(config)
     channels = open_channels(loaded)  # what is wrong with one is told before anything is checked
@@ -188,7 +188,7 @@ def run(
 
 def _in_turn(store: "Store", monitors: "list[Monitor]", post: str | None) -> "list[list[Monitor]]":
     """Those whose reference may end this process come last, when the others are checked and what they found is sent."""
-    from drift.reference import suspects
+    from drift.runner.load_reference import suspects
 
     lost = suspects(store, monitors, this_worker(store, post), store.now())
     late = sorted((one for one in monitors if one.name in lost), key=lambda one: lost[one.name])
@@ -204,7 +204,7 @@ def backfill(
     fail_on: Fail = FailOn.DRIFT,
 ) -> None:
     """(Re)check the windows of a past stretch; what was found before stays, as an older revision."""
-    from drift.planning import backfill as plan_again
+    from drift.runner.plan import backfill as plan_again
     from drift.sources import open_source
 
     if since is None or until is None:
@@ -236,7 +236,7 @@ def check_monitors(
     store: "Store", monitors: "list[Monitor]", *, post: str | None = None, visible: bool
 ) -> "tuple[list[Checked], dict[str, str]]":
     """Check the due windows of each monitor, with a progress bar on a terminal."""
-    from drift.check import Checked, Failed, run_all
+    from drift.runner.check import Checked, Failed, run_all
 
     worker = this_worker(store, post)
     checked: list[Checked] = []
@@ -306,7 +306,7 @@ ROW_KEYS = ("monitor", "window_start", "window_end", "revision", "rows", "verdic
 
 def checked_row(one: "Checked") -> tuple[object, ...]:
     """One line of what a window gave."""
-    from drift.window import format_instant
+    from drift.monitors.window import format_instant
 
     ends = format_instant(one.window.start), format_instant(one.window.end)
     return (one.monitor, *ends, one.revision, one.outcome.rows, one.outcome.verdict.value, one.outcome.message)

@@ -27,7 +27,7 @@ def parse_time(text: str) -> datetime:
 
 def parse_worker(text: str) -> str:
     """The name of a worker: plain enough that what a shell or an orchestrator left unfilled, ``$(POD)``, is none."""
-    from drift.worker import POST
+    from drift.runner.worker import POST
 
     if POST.fullmatch(text) is None:
         told = "expected letters, digits and . _ @ -, up to 100, such as drift-0; and one that nobody else bears"

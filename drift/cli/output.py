@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from drift.verdict import Verdict
+    from drift.monitors.verdict import Verdict
 
 OK, DRIFT, USAGE, UNCHECKED = 0, 1, 2, 3
 
@@ -141,14 +141,14 @@ def told_limit(all_of_them: int, limit: int, which: str) -> str:
 
 def shown_p(p_value: float | None) -> str:
     """A p-value to one digit; what is smaller than anything that was checked is not told to more."""
-    from drift.verdict import told_p
+    from drift.monitors.verdict import told_p
 
     return "" if p_value is None else told_p(p_value).removeprefix("= ")
 
 
 def exit_status(verdicts: "Iterable[Verdict]", fail_on: FailOn) -> int:
     """As of `diff`: what was found comes first, then what could not be told."""
-    from drift.verdict import Verdict
+    from drift.monitors.verdict import Verdict
 
     found = set(verdicts)
     bad = {FailOn.DRIFT: {Verdict.DRIFT}, FailOn.WARN: {Verdict.DRIFT, Verdict.WARN}, FailOn.NEVER: set()}[fail_on]

@@ -21,7 +21,7 @@ from drift.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from drift.web import Access
+    from drift.server.web import Access
 
 StoreUrl = Annotated[
     str | None, typer.Option("--store", help="The store's URL; no configuration is read.", show_default=False)
@@ -73,8 +73,8 @@ def serve(
     """
     import numpy as np
 
-    from drift.schedule import Service, Watchdog
-    from drift.web import Site, access_for, create_app, listen, run
+    from drift.server import Service, Watchdog
+    from drift.server.web import Site, access_for, create_app, listen, run
 
     keep_nobody_waiting()
     drift_log = logging.getLogger("drift")
@@ -109,7 +109,7 @@ def serve(
 
 
 def _announce(access: "Access", listening: socket.socket, monitors: int) -> None:
-    from drift.web import address_of, is_everywhere, is_loopback, is_short
+    from drift.server.web import address_of, is_everywhere, is_loopback, is_short
 
     url = address_of(listening)
     if is_short(access.token):

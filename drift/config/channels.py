@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, ValidationError
 
 from drift.config import values
+from drift.config.diagnostics import KeyPath, Problem
 from drift.config.environment import fill
-from drift.config.explain import explain
-from drift.config.problems import KeyPath, Problem
 from drift.config.sections import Section, Text
-from drift.config.tree import Tree
+from drift.config.validation_errors import explain
+from drift.config.yaml_loader import Tree
 from drift.errors import InputError
 
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from drift.config.problems import KeyPath, Problem
-from drift.config.tree import Tree
+from drift.config.diagnostics import KeyPath, Problem
+from drift.config.yaml_loader import Tree
 
 _REFERENCE: Final = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<odd>\{))")
 

@@ -7,15 +7,15 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from drift.config.building import absolute_url, monitor
+from drift.config.build_monitor import absolute_url, monitor
 from drift.config.channels import ChannelSpec, channel
+from drift.config.diagnostics import Problem, ordered, refuse, report
 from drift.config.environment import fill
-from drift.config.explain import explain
-from drift.config.problems import Problem, ordered, refuse, report
 from drift.config.sections import TopSection
-from drift.config.tree import Tree, read
+from drift.config.validation_errors import explain
+from drift.config.yaml_loader import Tree, read
 from drift.errors import ConfigError
-from drift.monitor import Monitor
+from drift.monitors.spec import Monitor
 
 _DEFAULT_STORE: Final = "sqlite:///drift.db"
 _TEXTS: Final = ("store", "page")  # keys at the top that hold one text

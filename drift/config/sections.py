@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo
 from pydantic import model_validator as check
 
-from drift.binning import Bins
-from drift.budget import Budget
 from drift.config import values
 from drift.errors import InputError
-from drift.smoothing import Smoothing
-from drift.verdict import Threshold, Verdict
-from drift.window import Period
+from drift.histogram.binning import Bins
+from drift.monitors.verdict import Threshold, Verdict
+from drift.monitors.window import Period
+from drift.stats.false_alarm_budget import Budget
+from drift.stats.smoothing import Smoothing
 
 Text = Annotated[str, PlainValidator(values.text)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(values.listed)]

@@ -11,15 +11,15 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from drift.binning import METHODS
-from drift.budget import Budget
-from drift.config.problems import did_you_mean
-from drift.divergence import DIVERGENCES
+from drift.config.diagnostics import did_you_mean
 from drift.errors import InputError
-from drift.scoring import Method
-from drift.smoothing import NAMED, Smoothing, pseudo_count
-from drift.verdict import Verdict
-from drift.window import Period, check_schedule, parse_duration
+from drift.histogram.binning import METHODS
+from drift.monitors.verdict import Verdict
+from drift.monitors.window import Period, check_schedule, parse_duration
+from drift.stats.divergence import DIVERGENCES
+from drift.stats.false_alarm_budget import Budget
+from drift.stats.scoring import Method
+from drift.stats.smoothing import NAMED, Smoothing, pseudo_count
 
 _WEEK: Final = timedelta(weeks=1)
 _YEAR: Final = 52 * _WEEK  # 364 days: a year ago on the same day of the week

@@ -10,8 +10,8 @@ from drift.errors import InputError
 from drift.report.csv import render_csv, table_csv
 from drift.report.json import comparison_document, render_json
 from drift.report.markdown import render_markdown
-from drift.report.model import Column, Page, Point, Side
-from drift.report.stored import page_from_store
+from drift.report.page import Column, Page, Point, Side
+from drift.report.stored_page import page_from_store
 from drift.report.templating import render_fragment
 
 __all__ = [

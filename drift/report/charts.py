@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import altair as alt
 
-from drift.report.words import NAMES
-from drift.verdict import Verdict
+from drift.monitors.verdict import Verdict
+from drift.report.formatting import NAMES
 
 # What is coloured, by what. In the page report.js replaces each by the CSS variable of the same name, so
 # that light, dark and print are one matter of CSS; these are the values of a PNG.

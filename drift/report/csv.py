@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from drift.report.model import Column, Page
+from drift.report.page import Column, Page
 
 FIELDS: Final = (
     "column",

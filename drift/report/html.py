@@ -11,11 +11,11 @@ import altair as alt
 import vl_convert
 from markupsafe import Markup
 
-from drift.report import payload, words
+from drift.monitors.verdict import Verdict
+from drift.report import chart_data, formatting
 from drift.report.charts import specifications
-from drift.report.model import Page
+from drift.report.page import Page
 from drift.report.templating import environment
-from drift.verdict import Verdict
 
 _HERE: Final = Path(__file__).parent
 OPEN_AT_MOST: Final = 8  # column stories that stand open at first
@@ -67,8 +67,8 @@ def render_html(page: Page, linked: Linked | None = None) -> str:
             inline=inline and {name: Markup(text) for name, text in inline.items()},  # noqa: S704 - our own files
             policy=inline and _policy(inline),
             specifications=specifications(),
-            timeline=payload.timeline(page) if page.timeline else None,
-            w=words,
+            timeline=chart_data.timeline(page) if page.timeline else None,
+            w=formatting,
         )
     )
 
@@ -87,7 +87,7 @@ def bundle() -> str:
 
 def _story(page: Page, index: int) -> dict[str, Any]:
     column = page.columns[index]
-    shown = {"bins": payload.bins(column), "history": payload.history(column, page)}
+    shown = {"bins": chart_data.bins(column), "history": chart_data.history(column, page)}
     return {
         "column": column,
         "id": f"c{index}",

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from drift.comparison import ColumnResult
-from drift.report.model import Column, Page, Point
-from drift.window import format_instant
+from drift.monitors.comparison import ColumnResult
+from drift.monitors.window import format_instant
+from drift.report.page import Column, Page, Point
 
 VERSION: Final = 1
 

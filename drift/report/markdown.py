@@ -3,9 +3,9 @@
 import re
 from typing import Final
 
-from drift.report.model import Column, Page
-from drift.report.words import NAMES, SIGNS, limit, moved, number, often, often_named, over_time, sentence, unit
-from drift.window import format_instant
+from drift.monitors.window import format_instant
+from drift.report.formatting import NAMES, SIGNS, limit, moved, number, often, often_named, over_time, sentence, unit
+from drift.report.page import Column, Page
 
 # Whatever Markdown, GitHub or the HTML inside could take as markup, links and mentions included. Names come
 # from data.

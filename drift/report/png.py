@@ -6,9 +6,9 @@ from typing import Any, Final
 import vl_convert
 
 from drift.errors import InputError
-from drift.report import payload
+from drift.report import chart_data
 from drift.report.charts import COLOURS, specifications
-from drift.report.model import Column, Page
+from drift.report.page import Column, Page
 
 WIDTH: Final = 640
 _ROW: Final = 24
@@ -60,8 +60,8 @@ def _rows(column: Column) -> list[dict[str, Any]]:
             "moved": place in column.moved,
             "part": _part(bar.contribution, column.score),
         }
-        for place, bar in ((i, column.bins[i]) for i in payload.drawn(column))
-        if bar.label not in payload.SPECIAL or bar.reference or bar.live
+        for place, bar in ((i, column.bins[i]) for i in chart_data.drawn(column))
+        if bar.label not in chart_data.SPECIAL or bar.reference or bar.live
     ]
 
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from drift.report import words
-from drift.report.model import Page
+from drift.report import formatting
+from drift.report.page import Page
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _DATE: Final = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
@@ -18,7 +18,7 @@ _DATE: Final = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 
 def render_fragment(page: Page) -> str:
     """The verdict and the table of all columns, without scripts: what a notebook shows."""
-    return environment().get_template("fragment.html").render(page=page, w=words)
+    return environment().get_template("fragment.html").render(page=page, w=formatting)
 
 
 def strict(templates: Path) -> Environment:
@@ -36,7 +36,9 @@ def strict(templates: Path) -> Environment:
 def environment() -> Environment:
     """The report's templates."""
     made = strict(_TEMPLATES)
-    made.filters.update(block=_block, dates=_dates, number=words.number, percent=words.percent, p_value=words.p_value)
+    made.filters.update(
+        block=_block, dates=_dates, number=formatting.number, percent=formatting.percent, p_value=formatting.p_value
+    )
     return made
 
 

@@ -1,8 +1,8 @@
 """Where rows come from: one room for each kind of engine, and all give equal integers for the same rows.
 
 `memory` holds frames, `files` streams, `sql` and `lazy` (Polars, DuckDB, Dask, Spark) count where the rows are. To
-add one: write `sources/NAME.py` with a class that keeps to `Source`, give it a spec in `drift/monitor.py`, and choose
-it in `open_source`.
+add one: write `sources/NAME.py` with a class that keeps to `Source`, give it a spec in `drift/monitors/spec.py`, and
+choose it in `open_source`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -11,9 +11,9 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from drift.histogram import Axis, Profile
-from drift.monitor import Columns, FileSource, Monitor, SourceSpec, SqlSource
+from drift.monitors.spec import Columns, FileSource, Monitor, SourceSpec, SqlSource
+from drift.monitors.window import Window
 from drift.sources.files import Files
-from drift.window import Window
 
 
 class Source(Protocol):

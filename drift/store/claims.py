@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Row, select, update
 
 from drift.errors import StoreError
-from drift.store.identity import Definition
-from drift.store.planning import BACKFILL
-from drift.store.queue import Held, failures, ready
-from drift.store.second_looks import LATE
+from drift.monitors.verdict import Verdict
+from drift.monitors.window import Window
+from drift.store.definitions import Definition
+from drift.store.due_windows import Held, failures, ready
+from drift.store.plan import BACKFILL
+from drift.store.recheck import LATE
 from drift.store.tables import monitor, revision, window
-from drift.verdict import Verdict
-from drift.window import Window
 
 
 class LeaseLost(StoreError):  # noqa: N818 - reads as what happened

@@ -12,13 +12,12 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, SQLAlchemyError
 
-from drift.database import describe, reason
-from drift.errors import StoreError
-from drift.steps import step
+from drift.errors import StoreError, database_message, describe_url
+from drift.failpoints import step
 from drift.store.permissions import may_write, remedy
 from drift.store.types import ValueRefused
 
-__all__ = ["BUSY_TIMEOUT", "AnswerLost", "describe", "make_engine", "parse_url", "sqlite_path", "transaction"]
+__all__ = ["BUSY_TIMEOUT", "AnswerLost", "describe_url", "make_engine", "parse_url", "sqlite_path", "transaction"]
 
 BUSY_TIMEOUT: Final = 30.0
 """Seconds that a SQLite connection waits for another one's transaction."""
@@ -139,7 +138,7 @@ def _look_at(path: Path) -> sqlite3.Connection:
 
 def _amiss(error: SQLAlchemyError, url: URL) -> str:
     """The database's words; with what to do, where a file may not be written or opened."""
-    told, path = reason(error, url), sqlite_path(url)
+    told, path = database_message(error, url), sqlite_path(url)
     if path is None or not any(words in told for words in _NOT_ALLOWED) or may_write(path):
         return told
     return f"{told}; {remedy(path)}"
@@ -170,7 +169,7 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
             if writes:
                 step("committed")
     except SQLAlchemyError as error:
-        told = f"store {describe(engine.url)}: {_amiss(error, engine.url)}"
+        told = f"store {describe_url(engine.url)}: {_amiss(error, engine.url)}"
         if committing and writes:
             raise AnswerLost(f"{told} (in COMMIT)") from error
         if isinstance(error, DataError | IntegrityError):

@@ -15,7 +15,7 @@ from sqlalchemy.schema import SchemaItem
 
 from drift.errors import StoreError
 from drift.store import schema
-from drift.store.engine import describe, make_engine, parse_url, sqlite_path, transaction
+from drift.store.engine import describe_url, make_engine, parse_url, sqlite_path, transaction
 from drift.store.tables import metadata
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def check(url: str) -> list[str]:
     """
     found = current(url)
     if found is None:
-        return [f"{describe(parse_url(url))} holds no drift store yet; {schema.REMEDY}"]
+        return [f"{describe_url(parse_url(url))} holds no drift store yet; {schema.REMEDY}"]
     if found != head():
         newer = f"newer than this drift knows ({head()}); install the newer drift: pip install --upgrade driftgauge"
         return [f"schema {found} is {f'behind {head()}; {schema.REMEDY}' if found in schema.REVISIONS else newer}"]
@@ -186,7 +186,7 @@ def _check_foreign_keys(connection: Connection) -> None:
 
 
 def _refuse(connection: Connection, found: str | None, url: str) -> None:
-    store = describe(parse_url(url))
+    store = describe_url(parse_url(url))
     schema.refuse_newer(found, store)
     if found is None and connection.dialect.name == "sqlite" and not schema.is_blank(connection):
         raise StoreError(f"{store} is a SQLite database, but not a drift store; name another file")

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine
 from drift.errors import StoreError
 from drift.store import schema
 from drift.store.clock import SharedClock
-from drift.store.engine import describe, make_engine, parse_url, sqlite_path, transaction
-from drift.store.interning import AxisBook
+from drift.store.dimension_keys import AxisBook
+from drift.store.engine import describe_url, make_engine, parse_url, sqlite_path, transaction
 from drift.store.permissions import obstacle
 
 
@@ -57,7 +57,7 @@ class OpenStore:
         self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({describe(self._engine.url)})"
+        return f"{type(self).__name__}({describe_url(self._engine.url)})"
 
     def _read(self) -> AbstractContextManager[Connection]:
         return transaction(self._engine, writes=False)
@@ -71,7 +71,7 @@ class OpenStore:
             Where another drift has upgraded it since: every write is refused then.
         """
         with self._read() as connection:
-            schema.require_unchanged(connection, describe(self._engine.url))
+            schema.require_unchanged(connection, describe_url(self._engine.url))
 
     def now(self) -> datetime:
         """The time that all who share this store agree on: the server's, or for SQLite this host's.
@@ -93,7 +93,7 @@ def open_engine(url: str, *, create: bool) -> Engine:
         Where the store is unreachable, not there, not migrated, or newer than this program.
     """
     parsed = parse_url(url)
-    shown = describe(parsed)
+    shown = describe_url(parsed)
     path = sqlite_path(parsed)
     if path is not None and not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where it may not look
         if not create:

@@ -8,8 +8,8 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, update
 
 from drift.errors import StoreError
+from drift.monitors.window import format_instant
 from drift.store.tables import delivery, notification
-from drift.window import format_instant
 
 FAR: Final = timedelta(days=4)
 """No sender puts off a delivery for more than a day, nor do clocks of senders differ by several: one put off further

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from drift.alert import Transition
-from drift.comparison import SegmentResult
-from drift.verdict import Verdict
+from drift.monitors.alert_state import Transition
+from drift.monitors.comparison import SegmentResult
+from drift.monitors.verdict import Verdict
 
 
 class Event(Protocol):
-    """What the store asks of an event; `drift.notification.Event` is one."""
+    """What the store asks of an event; `drift.notify.message.Event` is one."""
 
     @property
     def id(self) -> str:
@@ -26,7 +26,7 @@ class Event(Protocol):
 
 
 class Notification(Protocol):
-    """What the store asks of a notification; `drift.notification.Notification` is one."""
+    """What the store asks of a notification; `drift.notify.message.Notification` is one."""
 
     @property
     def id(self) -> str:

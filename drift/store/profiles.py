@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from drift.histogram import Fault, Histogram, Profile, Uncounted
-from drift.store.interning import AxisBook, axes_by_id, axis_ids, column_ids
+from drift.store.dimension_keys import AxisBook, axes_by_id, axis_ids, column_ids
 from drift.store.tables import COUNTS_DTYPE, histogram, profile, watched_column
 
 Owner = Literal["revision_id", "baseline_id"]

@@ -4,32 +4,32 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from drift.alert import AlertState, Fingerprint
-from drift.comparison import SegmentResult
 from drift.histogram import Profile
+from drift.monitors.alert_state import AlertState, Fingerprint
+from drift.monitors.comparison import SegmentResult
+from drift.monitors.window import Window
 from drift.store import (
-    attempts,
-    identity,
+    commit_outcome,
+    definitions,
+    due_windows,
+    history_queries,
+    monitor_status,
     outbox,
-    past,
-    planning,
-    queue,
-    reading,
-    results,
-    second_looks,
-    standing,
+    plan,
+    recheck,
+    reference_attempts,
+    row_queries,
+    stored_results,
     trends,
-    writing,
 )
-from drift.store.attempts import Attempt
-from drift.store.identity import Baseline, Definition
+from drift.store.definitions import Baseline, Definition
+from drift.store.due_windows import Held, PlannedWindow
+from drift.store.history_queries import Past
 from drift.store.opening import OpenStore
 from drift.store.outbox import Delivery
-from drift.store.past import Past
-from drift.store.queue import Held, PlannedWindow
-from drift.store.reading import Revisions
-from drift.store.second_looks import Ended
-from drift.window import Window
+from drift.store.recheck import Ended
+from drift.store.reference_attempts import Attempt
+from drift.store.row_queries import Revisions
 
 
 class Reader(OpenStore):
@@ -44,27 +44,27 @@ class Reader(OpenStore):
     def find(self, name: str) -> Definition | None:
         """A monitor's newest definition; None where the store does not know the monitor."""
         with self._read() as connection:
-            return identity.newest_definition(connection, name)
+            return definitions.newest_definition(connection, name)
 
     def baseline(self, monitor_id: int, digest: str) -> Baseline | None:
         """The reference that was made as `digest` says, or accepted in its place last, if there is one."""
         with self._read() as connection:
-            return identity.newest_baseline(connection, self._axes, monitor_id, digest)
+            return definitions.newest_baseline(connection, self._axes, monitor_id, digest)
 
     def baselines(self, monitor_id: int) -> list[Baseline]:
         """Every reference that the monitor ever had, the newest first."""
         with self._read() as connection:
-            return identity.baselines(connection, self._axes, monitor_id)
+            return definitions.baselines(connection, self._axes, monitor_id)
 
     def attempts(self, monitor: str | None = None) -> list[Attempt]:
         """Attempts to read a reference that have not ended, of one monitor or of all, oldest first."""
         with self._read() as connection:
-            return attempts.standing(connection, monitor)
+            return reference_attempts.standing(connection, monitor)
 
     def monitors(self) -> list[str]:
         """Names of all monitors."""
         with self._read() as connection:
-            return reading.names(connection)
+            return row_queries.names(connection)
 
     def document(self, monitor: str) -> dict[str, Any]:
         """A monitor's newest definition.
@@ -75,44 +75,44 @@ class Reader(OpenStore):
             Where no monitor is called so.
         """
         with self._read() as connection:
-            return reading.document(connection, monitor)
+            return row_queries.document(connection, monitor)
 
     # Windows on their way, and what waits to be sent
 
     def ended_since(self, monitor_id: int, since: datetime) -> list[Ended]:
         """Checked windows that ended after `since`, oldest first."""
         with self._read() as connection:
-            return second_looks.ended_since(connection, monitor_id, since)
+            return recheck.ended_since(connection, monitor_id, since)
 
     def is_looking(self, monitor_id: int) -> bool:
         """Whether any window waits for its second look."""
         with self._read() as connection:
-            return second_looks.is_looking(connection, monitor_id)
+            return recheck.is_looking(connection, monitor_id)
 
     def last_planned_end(self, monitor_id: int) -> datetime | None:
         """Where planning goes on: the end of the newest window, whichever definition planned it."""
         with self._read() as connection:
-            return planning.last_planned_end(connection, monitor_id)
+            return plan.last_planned_end(connection, monitor_id)
 
     def due(self, definition: Definition, now: datetime, limit: int | None = None) -> list[PlannedWindow]:
         """Windows of the monitor to check now, oldest first: due, or left by a worker whose lease ran out."""
         with self._read() as connection:
-            return queue.due(connection, definition.monitor_id, now, limit)
+            return due_windows.due(connection, definition.monitor_id, now, limit)
 
     def held(self, monitor_id: int, now: datetime) -> list[Held]:
         """Windows of the monitor that workers hold, oldest first; they and later ones are not due."""
         with self._read() as connection:
-            return queue.held(connection, monitor_id, now)
+            return due_windows.held(connection, monitor_id, now)
 
     def retries(self, monitor: str, now: datetime) -> list[tuple[Window, datetime]]:
         """Windows that could not be checked, oldest first, each with the instant (after `now`) of its next attempt."""
         with self._read() as connection:
-            return reading.retries(connection, monitor, now)
+            return row_queries.retries(connection, monitor, now)
 
     def alert_states(self, monitor_id: int) -> dict[Fingerprint, AlertState]:
         """Where the monitor's alerts stand; one that is not here stands at `ok`."""
         with self._read() as connection:
-            return writing.alert_states(connection, monitor_id)
+            return commit_outcome.alert_states(connection, monitor_id)
 
     def deliveries_due(self, now: datetime | None, limit: int = 1000) -> list[Delivery]:
         """What is to be sent now (None: all that is still to be sent), oldest first; up to `limit` of each channel."""
@@ -139,7 +139,7 @@ class Reader(OpenStore):
             Where there are more than `most`.
         """
         with self._read() as connection:
-            return reading.scores(
+            return row_queries.scores(
                 connection,
                 monitor_name=monitor,
                 column=column,
@@ -166,7 +166,7 @@ class Reader(OpenStore):
             Where there are more than `most`.
         """
         with self._read() as connection:
-            return reading.windows(
+            return row_queries.windows(
                 connection, monitor_name=monitor, since=since, until=until, revisions=revisions, most=most
             )
 
@@ -185,24 +185,24 @@ class Reader(OpenStore):
     def alerts(self, monitor: str | None = None, state: str | None = None) -> list[dict[str, Any]]:
         """Alerts in the form of `drift alerts list --json`, those that fire first."""
         with self._read() as connection:
-            return reading.alerts(connection, monitor_name=monitor, state=state)
+            return row_queries.alerts(connection, monitor_name=monitor, state=state)
 
     def profile(
         self, monitor: str, window_start: datetime, revision: int | None = None, segment: str = ""
     ) -> Profile | None:
         """The histograms of a checked window, by default its newest revision; None where there are none."""
         with self._read() as connection:
-            return results.stored_profile(connection, self._axes, monitor, window_start, revision, segment)
+            return stored_results.stored_profile(connection, self._axes, monitor, window_start, revision, segment)
 
     def results(self, monitor: str, window_start: datetime, revision: int | None = None) -> tuple[SegmentResult, ...]:
         """What the check of a window found, as `finish` got it; empty where there is nothing."""
         with self._read() as connection:
-            return results.stored_results(connection, self._axes, monitor, window_start, revision)
+            return stored_results.stored_results(connection, self._axes, monitor, window_start, revision)
 
     def judging(self, monitor: str, window_start: datetime, revision: int | None = None) -> dict[str, Any] | None:
         """How the scores of a checked window were judged (`Outcome.judged`); None where that was not told."""
         with self._read() as connection:
-            return results.stored_judging(connection, monitor, window_start, revision)
+            return stored_results.stored_judging(connection, monitor, window_start, revision)
 
     def past(
         self,
@@ -235,16 +235,16 @@ class Reader(OpenStore):
         their length has windows of both lengths.
         """
         with self._read() as connection:
-            return past.past(
+            return history_queries.past(
                 connection, self._axes, monitor, starts=starts, since=since, until=until, before=before, most=most
             )
 
     # How things stand
 
-    def standings(self, now: datetime) -> list[standing.Stand]:
+    def standings(self, now: datetime) -> list[monitor_status.Stand]:
         """How every monitor stands, by name; asked in time that does not grow with the windows stored."""
         with self._read() as connection:
-            return standing.standings(connection, now)
+            return monitor_status.standings(connection, now)
 
     def delivery_counts(self) -> dict[str, int]:
         """Deliveries by status."""
@@ -261,21 +261,21 @@ class Reader(OpenStore):
         with self._read() as connection:
             return outbox.next_attempt(connection)
 
-    def delivery_lines(self) -> list[standing.Line]:
+    def delivery_lines(self) -> list[monitor_status.Line]:
         """Deliveries that wait, by channel."""
         with self._read() as connection:
-            return standing.lines(connection)
+            return monitor_status.lines(connection)
 
     def counts_by_status(self) -> dict[str, dict[str, int]]:
         """Numbers of windows and deliveries by status and of alerts by state."""
         with self._read() as connection:
             return {
-                "windows": planning.counts(connection),
+                "windows": plan.counts(connection),
                 "deliveries": outbox.counts(connection),
-                "alerts": reading.alert_counts(connection),
+                "alerts": row_queries.alert_counts(connection),
             }
 
     def size(self) -> int:
         """Bytes of the database."""
         with self._read() as connection:
-            return standing.size(connection)
+            return monitor_status.size(connection)

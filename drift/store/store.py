@@ -7,16 +7,26 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from drift.store import attempts, claims, identity, outbox, planning, retention, schema, second_looks, writing
-from drift.store.attempts import Attempt
+from drift.monitors.window import Window
+from drift.store import (
+    claims,
+    commit_outcome,
+    definitions,
+    outbox,
+    plan,
+    recheck,
+    reference_attempts,
+    retention,
+    schema,
+)
 from drift.store.claims import Claim
-from drift.store.engine import AnswerLost, describe, transaction
-from drift.store.identity import Baseline, Definition, Draft
-from drift.store.interning import sha256
+from drift.store.definitions import Baseline, Definition, Draft
+from drift.store.dimension_keys import sha256
+from drift.store.due_windows import Held
+from drift.store.engine import AnswerLost, describe_url, transaction
 from drift.store.outcomes import Outcome
-from drift.store.queue import Held
 from drift.store.reader import Reader
-from drift.window import Window
+from drift.store.reference_attempts import Attempt
 
 
 class Store(Reader):
@@ -29,7 +39,7 @@ class Store(Reader):
     def _write(self) -> Iterator[Connection]:
         # Another drift may have upgraded the store since this one opened it: its tables are another program's then.
         with transaction(self._engine, writes=True) as connection:
-            schema.require_unchanged(connection, describe(self._engine.url))
+            schema.require_unchanged(connection, describe_url(self._engine.url))
             yield connection
 
     # Monitors and their references
@@ -40,19 +50,19 @@ class Store(Reader):
         if newest is not None and newest.digest == sha256(dict(document)):
             return newest
         with self._write() as connection:
-            return identity.define(connection, name, document, now)
+            return definitions.define(connection, name, document, now)
 
     def freeze(self, monitor_id: int, digest: str, draft: Draft, now: datetime) -> Baseline:
         """Keep a reference for ever; where another process froze the same digest first, theirs is given back."""
         with self._write() as connection:
-            attempts.forget(connection, monitor_id, now)
-            return identity.freeze(connection, self._axes, monitor_id, digest, draft, now)
+            reference_attempts.forget(connection, monitor_id, now)
+            return definitions.freeze(connection, self._axes, monitor_id, digest, draft, now)
 
     def accept(self, monitor_id: int, digest: str, draft: Draft, now: datetime) -> Baseline:
         """Keep a reference that takes the place of the one made as `digest` says; that one remains."""
         with self._write() as connection:
-            attempts.forget(connection, monitor_id, now)
-            return identity.accept(connection, self._axes, monitor_id, digest, draft, now)
+            reference_attempts.forget(connection, monitor_id, now)
+            return definitions.accept(connection, self._axes, monitor_id, digest, draft, now)
 
     def begin_reading(
         self, monitor_id: int, digest: str, owner: str, now: datetime, lease: timedelta
@@ -60,10 +70,12 @@ class Store(Reader):
         """Be the one who reads a reference, for `lease`; None where another worker does."""
         try:
             with self._write() as connection:
-                return attempts.begin(connection, monitor_id, digest, owner, now, lease)
+                return reference_attempts.begin(connection, monitor_id, digest, owner, now, lease)
         except AnswerLost:
             with self._read() as connection:
-                mine = [one for one in attempts.standing(connection) if (one.owner, one.digest) == (owner, digest)]
+                mine = [
+                    one for one in reference_attempts.standing(connection) if (one.owner, one.digest) == (owner, digest)
+                ]
             found = next((one for one in mine if one.begun_at == now), None)
             if found is None:
                 raise
@@ -72,22 +84,22 @@ class Store(Reader):
     def renew_reading(self, attempt: Attempt, until: datetime) -> bool:
         """Go on reading a reference; False where the attempt has ended."""
         with self._write() as connection:
-            return attempts.renew(connection, attempt, until)
+            return reference_attempts.renew(connection, attempt, until)
 
     def end_reading(self, attempt: Attempt) -> None:
         """An attempt to read a reference ended, well or badly, and does not count as lost."""
         with self._write() as connection:
-            attempts.end(connection, attempt)
+            reference_attempts.end(connection, attempt)
 
     def lose_reading(self, attempt: Attempt, now: datetime) -> None:
         """Whoever made this attempt to read a reference is no more: it counts as lost."""
         with self._write() as connection:
-            attempts.lose(connection, attempt, now)
+            reference_attempts.lose(connection, attempt, now)
 
     def forget_readings(self, monitor_id: int, now: datetime) -> int:
         """Begin anew with the monitor's references: no lost attempt counts any more; gives their number."""
         with self._write() as connection:
-            return attempts.forget(connection, monitor_id, now)
+            return reference_attempts.forget(connection, monitor_id, now)
 
     # Windows from planned to done
 
@@ -96,7 +108,7 @@ class Store(Reader):
         definition: Definition,
         windows: Sequence[tuple[Window, datetime]],
         now: datetime,  # noqa: ARG002 - of the interface: nothing here depends on it yet
-        kind: str = planning.CHECK,
+        kind: str = plan.CHECK,
     ) -> int:
         """Plan windows, each with the instant it is due; those planned before stay as they are.
 
@@ -108,7 +120,7 @@ class Store(Reader):
         if not windows:  # the usual case of a tick: no reason to wait for other writers
             return 0
         with self._write() as connection:
-            return planning.plan(connection, definition, windows, kind)
+            return plan.plan(connection, definition, windows, kind)
 
     def plan_again(
         self,
@@ -124,15 +136,15 @@ class Store(Reader):
             How many windows are due by this.
         """
         with self._write() as connection:
-            return planning.plan_again(connection, definition, windows)
+            return plan.plan_again(connection, definition, windows)
 
     def skip(self, monitor_id: int, before: datetime, reason: str) -> int:
         """Leave out windows that were due before then and never begun: they stay, as `skipped`; gives their number."""
         with self._read() as connection:
-            if not planning.has_overdue(connection, monitor_id, before):
+            if not plan.has_overdue(connection, monitor_id, before):
                 return 0
         with self._write() as connection:
-            return planning.skip(connection, monitor_id, before, reason)
+            return plan.skip(connection, monitor_id, before, reason)
 
     @staticmethod
     def fingerprint(source: Mapping[str, Any]) -> str:
@@ -150,7 +162,7 @@ class Store(Reader):
             When they are due.
         """
         with self._write() as connection:
-            return second_looks.look_again(connection, seen, now)
+            return recheck.look_again(connection, seen, now)
 
     def claim(
         self, window_id: int, definition: Definition, owner: str, now: datetime, lease: timedelta
@@ -191,7 +203,7 @@ class Store(Reader):
         """
         try:
             with self._write() as connection:
-                writing.finish(connection, self._axes, claim, outcome, now)
+                commit_outcome.finish(connection, self._axes, claim, outcome, now)
         except AnswerLost:
             with self._read() as connection:
                 if not claims.written(connection, claim):

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, select
 
+from drift.monitors.window import Window
 from drift.store.tables import monitor, profile, revision, score, watched_column, window
-from drift.window import Window
 
 _SOME: Final = 5_000  # values in one IN (...): SQLite takes 32,766, PostgreSQL 65,535
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.types import TypeDecorator
 
 from drift.errors import StoreError
-from drift.window import format_instant
+from drift.monitors.window import format_instant
 
 _ESCAPED: Final = "\x1b"  # marks text that is kept as JSON
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]|^\x1b")
@@ -48,7 +48,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 class Spelled(Instant):
-    """The same instants, read in the words of the JSON contract (`drift.window.format_instant`)."""
+    """The same instants, read in the words of the JSON contract (`drift.monitors.window.format_instant`)."""
 
     cache_ok = True
 

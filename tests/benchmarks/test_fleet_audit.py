@@ -8,11 +8,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from drift.check import Checked, run_all
+from drift.runner.check import Checked, run_all
+from drift.runner.worker import Worker
 from drift.store import Store
-from drift.worker import Worker
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 MONITORS, COLUMNS, HOURS = 2, 2, 2
 KEPT = "definition_id, rows, columns, drifted, verdict, message, source, counted_at"
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ..faults.nursery import Nursery  # noqa: TID252 - tests have no package name
+from tests.support.nursery import Nursery
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ..faults.nursery import Nursery  # noqa: TID252 - tests have no package name
-from .conftest import Run
-from .test_monitors import configuration, daily
+from tests.cli.conftest import Run
+from tests.cli.test_monitors import configuration, daily
+from tests.support.nursery import Nursery
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from ..sources.conftest import warehouse_url  # noqa: F401, TID252 - a fixture
-from ..sources.databases import to_postgres, to_sqlite  # noqa: TID252 - tests have no package name
-from .conftest import Run, mixed
+from tests.cli.conftest import Run, mixed
+from tests.sources.conftest import warehouse_url  # noqa: F401 - a fixture
+from tests.support.databases import to_postgres, to_sqlite
 
 CONFIG = """
 version: 1

@@ -16,10 +16,10 @@ import polars as pl
 import pytest
 
 from drift.cli import app
-from drift.demo import DATA, KNOWN, lay_out, reaching, stories
-from drift.window import Period
-
-from ..faults.nursery import Nursery  # noqa: TID252 - tests have no package name
+from drift.cli.demo.data import DATA, KNOWN, lay_out, reaching, stories
+from drift.monitors.window import Period
+from tests.support.nursery import Nursery
+from tests.support.paths import ROOT
 
 UTC = ZoneInfo("UTC")
 SANDY = date(2012, 10, 29)
@@ -93,7 +93,7 @@ def test_what_is_told_is_what_is_stored(shown: Shown) -> None:
 
 
 def test_the_readme_shows_what_it_prints(shown: Shown) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     block = re.search(r"^```text\n(.*?)^```$", readme, flags=re.DOTALL | re.MULTILINE)
     assert block is not None
     printed = {" ".join(line.split()) for line in shown.first.splitlines()}

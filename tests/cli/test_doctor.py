@@ -20,17 +20,16 @@ import pytest
 from psycopg import sql
 from sqlalchemy import make_url
 
-from drift.channels import open_channel
 from drift.cli.doctor import examine
 from drift.cli.logs import LogFormat, set_up_logs
 from drift.cli.secret_files import SecretFiles
 from drift.errors import ConfigError, DeliveryError
+from drift.monitors.window import Window
+from drift.notify.channels import open_channel
 from drift.store import Store
 from drift.store.schema import REVISIONS
-from drift.window import Window
-
-from .conftest import Run
-from .test_waiting import fail
+from tests.cli.conftest import Run
+from tests.cli.test_run_summary import fail
 
 CONFIG = """
 version: 1

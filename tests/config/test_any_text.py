@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from drift.config import load
 from drift.errors import ConfigError
+from tests.support.paths import ROOT
 
-EXAMPLE = (Path(__file__).parents[2] / "config" / "drift.example.yaml").read_text(encoding="utf-8")
+EXAMPLE = (ROOT / "config" / "drift.example.yaml").read_text(encoding="utf-8")
 ENVIRON = {"DRIFT_STORE_PASSWORD": "a", "DRIFT_HOOK_SECRET": "b"}
 
 WORDS = """version store monitors channels m source path timestamp reference from to metric bins numeric columns

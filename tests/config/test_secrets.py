@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from drift.errors import ConfigError
-from drift.monitor import SparkSource, SqlSource
+from drift.monitors.spec import SparkSource, SqlSource
 
 SECRET = "hunter2'\\\"é"
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from . import (
+from tests.faults import (
     clock_leases,
     clocks,
     database,
@@ -27,10 +27,10 @@ from . import (
     soak,
     upgrades,
 )
-from .bench import Bench, Result
-from .ledger import Counts
-from .nursery import Nursery
-from .servers import KINDS, Databases, own_server
+from tests.faults.bench import Bench, Result
+from tests.faults.ledger import Counts
+from tests.faults.servers import KINDS, Databases, own_server
+from tests.support.nursery import Nursery
 
 Scenario = Callable[[Bench, str], Result]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .ledger import Counts
-from .nursery import Nursery
-from .servers import Databases
-from .site import Site, site
-from .world import World
+from tests.faults.ledger import Counts
+from tests.faults.servers import Databases
+from tests.faults.site import Site, site
+from tests.faults.world import World
+from tests.support.nursery import Nursery
 
 
 @dataclass(frozen=True)

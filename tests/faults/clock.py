@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
 
-from .preload import library
+from tests.faults.preload import library
 
 _SETTING: Final = struct.Struct("=qqq")  # as `struct setting` in clock.c
 _NEWEST: Final = struct.Struct("=q")

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-from .bench import Bench, Result
-from .clock import Clock
-from .clocks import DAY, believed, clocks, closing
-from .ledger import Counts, query
-from .racing import go_on, halt_at
-from .receiver import answer
-from .site import Site
+from tests.faults.bench import Bench, Result
+from tests.faults.clock import Clock
+from tests.faults.clocks import DAY, believed, clocks, closing
+from tests.faults.ledger import Counts, query
+from tests.faults.racing import go_on, halt_at
+from tests.faults.receiver import answer
+from tests.faults.site import Site
 
 _WINDOWS: Final = 6
 _REFUSED: Final = "is no longer held with token"

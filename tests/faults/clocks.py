@@ -9,15 +9,15 @@ from typing import Final
 
 import numpy as np
 
-from .bench import Bench, Result
-from .clock import Clock
-from .ledger import Counts, query
-from .nursery import Nursery
-from .postmaster import own_postmaster
-from .receiver import answer
-from .servers import Databases
-from .site import Site
-from .world import FROM, HOUR, REFERENCE
+from tests.faults.bench import Bench, Result
+from tests.faults.clock import Clock
+from tests.faults.ledger import Counts, query
+from tests.faults.postmaster import own_postmaster
+from tests.faults.receiver import answer
+from tests.faults.servers import Databases
+from tests.faults.site import Site
+from tests.faults.world import FROM, HOUR, REFERENCE
+from tests.support.nursery import Nursery
 
 DAY: Final = 86_400.0  # seconds
 _STEPS: Final = (0.5, 2.0, 30.0, DAY)  # seconds, ahead or back

@@ -2,9 +2,9 @@
 
 import pytest
 
-from .bench import Bench
-from .nursery import Nursery
-from .servers import Databases
+from tests.faults.bench import Bench
+from tests.faults.servers import Databases
+from tests.support.nursery import Nursery
 
 
 @pytest.fixture(scope="session")

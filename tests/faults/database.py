@@ -4,11 +4,11 @@ import signal
 import time
 from typing import Final
 
-from .bench import Bench, Result
-from .ledger import Counts, pass_time
-from .racing import go_on, halt_at, stopped
-from .servers import wired
-from .site import LATER
+from tests.faults.bench import Bench, Result
+from tests.faults.ledger import Counts, pass_time
+from tests.faults.racing import go_on, halt_at, stopped
+from tests.faults.servers import wired
+from tests.faults.site import LATER
 
 STEPS: Final = (
     "opened",

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .bench import Bench, Result
-from .receiver import receiving
-from .site import Site
-from .world import World
+from tests.faults.bench import Bench, Result
+from tests.faults.receiver import receiving
+from tests.faults.site import Site
+from tests.faults.world import World
 
 
 @contextmanager

@@ -8,11 +8,10 @@ from collections import Counter
 
 import numpy as np
 
-from drift.steps import STEPS
-
-from .bench import Bench, Result
-from .ledger import Counts, pass_time
-from .site import LATER, Site
+from drift.failpoints import STEPS
+from tests.faults.bench import Bench, Result
+from tests.faults.ledger import Counts, pass_time
+from tests.faults.site import LATER, Site
 
 _ONCE = STEPS[: STEPS.index("claimed")]
 _CHECKING = STEPS[STEPS.index("claimed") : STEPS.index("taken")]

@@ -9,8 +9,8 @@ from typing import Any, Final, Self
 
 import psycopg
 
-from .receiver import Message, Receiver
-from .world import Truth
+from tests.faults.receiver import Message, Receiver
+from tests.faults.world import Truth
 
 _WINDOWS: Final = 'SELECT m.name, w.start_at, w.end_at, w.status FROM "window" w JOIN monitor m ON m.id = w.monitor_id'
 _REVISIONS: Final = """SELECT m.name, w.start_at, w.end_at FROM revision r JOIN "window" w ON w.id = r.window_id

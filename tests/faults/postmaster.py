@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import psycopg
 
-from .bench import Bench, Result
-from .database import again
-from .servers import Databases
+from tests.faults.bench import Bench, Result
+from tests.faults.database import again
+from tests.faults.servers import Databases
 
 _PATIENCE: Final = 60.0  # seconds until a server is up or down
 

@@ -10,14 +10,13 @@ from typing import Final
 
 import numpy as np
 
-from drift.steps import STEPS
-
-from .bench import Bench, Result
-from .killing import stops
-from .ledger import Counts, pass_time, query
-from .nursery import Nursery
-from .preload import library
-from .site import LATER, Site
+from drift.failpoints import STEPS
+from tests.faults.bench import Bench, Result
+from tests.faults.killing import stops
+from tests.faults.ledger import Counts, pass_time, query
+from tests.faults.preload import library
+from tests.faults.site import LATER, Site
+from tests.support.nursery import Nursery
 
 _SECTOR: Final = 512  # bytes that a disk writes as one
 _FILES: Final = ("", "-wal", "-journal")

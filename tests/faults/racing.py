@@ -5,9 +5,9 @@ import signal
 import subprocess
 from pathlib import Path
 
-from .bench import Bench, Result
-from .ledger import Counts, pass_time, query
-from .site import LATER, Site
+from tests.faults.bench import Bench, Result
+from tests.faults.ledger import Counts, pass_time, query
+from tests.faults.site import LATER, Site
 
 HELD = ("claimed", "counted", "compared")
 

@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 from typing import Final
 
-from .bench import Bench, Result
-from .ledger import Counts, pass_time, query
-from .receiver import Behaviour, answer, drip, flood, hang, reset
-from .site import LATER, Site
+from tests.faults.bench import Bench, Result
+from tests.faults.ledger import Counts, pass_time, query
+from tests.faults.receiver import Behaviour, answer, drip, flood, hang, reset
+from tests.faults.site import LATER, Site
 
 _DAY: Final = 90_000.0  # seconds: beyond a Retry-After of a day
 

@@ -10,14 +10,13 @@ from typing import Any, Final
 
 import yaml
 
-from drift.holding import MOST_LOST
+from drift.runner.isolation import ALONE_FROM
+from drift.runner.lease import MOST_LOST
 from drift.sources.files import Files
-from drift.turns import ALONE_FROM
-
-from .bench import Bench, Result
-from .ledger import Counts, pass_time, query
-from .site import LATER, PATIENCE, Site
-from .world import FROM, HOUR, REFERENCE
+from tests.faults.bench import Bench, Result
+from tests.faults.ledger import Counts, pass_time, query
+from tests.faults.site import LATER, PATIENCE, Site
+from tests.faults.world import FROM, HOUR, REFERENCE
 
 _DEADLY: Final = "deadly.parquet"
 _GIVEN_UP: Final = "its reference is given up"

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from .ledger import Counts, audit, pass_time, query, repeated
-from .nursery import Nursery
-from .receiver import Receiver, receiving
-from .world import World
+from tests.faults.ledger import Counts, audit, pass_time, query, repeated
+from tests.faults.receiver import Receiver, receiving
+from tests.faults.world import World
+from tests.support.nursery import Nursery
 
 PATIENCE: Final = 120.0  # seconds for one process
 LATER: Final = 7200.0  # seconds: beyond every lease, and every wait of a delivery but the asked-for ones

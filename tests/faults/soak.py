@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .bench import Bench, Result
-from .ledger import pass_time
-from .receiver import answer, reset
-from .servers import Wire, wired
-from .site import LATER, Site
+from tests.faults.bench import Bench, Result
+from tests.faults.ledger import pass_time
+from tests.faults.receiver import answer, reset
+from tests.faults.servers import Wire, wired
+from tests.faults.site import LATER, Site
 
 
 def soak(bench: Bench, kind: str) -> Result:

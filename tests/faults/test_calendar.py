@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from drift.window import Period
+from drift.monitors.window import Period
 
 ZONES = (
     "America/New_York",

@@ -11,11 +11,11 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from . import clock_leases, clocks, preload
-from .bench import Bench
-from .clock import Clock
-from .postmaster import own_postmaster
-from .servers import KINDS
+from tests.faults import clock_leases, clocks, preload
+from tests.faults.bench import Bench
+from tests.faults.clock import Clock
+from tests.faults.postmaster import own_postmaster
+from tests.faults.servers import KINDS
 
 NONE = (0, 0, 0, 0, 0)
 MILLISECOND = timedelta(milliseconds=1)

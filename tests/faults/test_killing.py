@@ -2,9 +2,9 @@
 
 import pytest
 
-from . import killing, racing, upgrades
-from .bench import Bench
-from .servers import KINDS
+from tests.faults import killing, racing, upgrades
+from tests.faults.bench import Bench
+from tests.faults.servers import KINDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 NONE = (0, 0, 0, 0, 0)

@@ -8,12 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from drift.steps import STEPS, step
-
-from .ledger import Counts, audit, query
-from .nursery import Nursery
-from .site import Site, site
-from .world import World
+from drift.failpoints import STEPS, step
+from tests.faults.ledger import Counts, audit, query
+from tests.faults.site import Site, site
+from tests.faults.world import World
+from tests.support.nursery import Nursery
 
 
 @pytest.fixture(scope="module")

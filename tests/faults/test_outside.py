@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from . import database, disks, postmaster, power, preload, receivers
-from .bench import Bench, Result
+from tests.faults import database, disks, postmaster, power, preload, receivers
+from tests.faults.bench import Bench, Result
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 

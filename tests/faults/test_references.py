@@ -2,8 +2,8 @@
 
 import pytest
 
-from . import references
-from .bench import Bench
+from tests.faults import references
+from tests.faults.bench import Bench
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from . import soak
-from .bench import Bench
-from .servers import KINDS
+from tests.faults import soak
+from tests.faults.bench import Bench
+from tests.faults.servers import KINDS
 
 
 @pytest.mark.slow(seconds=150)

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from .bench import Bench
-from .database import again
+from tests.faults.bench import Bench
+from tests.faults.database import again
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from .bench import Bench
-from .servers import Wire, wired
-from .site import Site
+from tests.faults.bench import Bench
+from tests.faults.servers import Wire, wired
+from tests.faults.site import Site
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from sqlalchemy import Engine, event
 
 from drift.store import migrate
-
-from .bench import Bench, Result
-from .ledger import Counts, query
+from tests.faults.bench import Bench, Result
+from tests.faults.ledger import Counts, query
 
 _OLDEST = "0001"
 

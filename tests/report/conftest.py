@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from drift.comparison import ColumnResult, compare_profiles
 from drift.histogram import CategoricalAxis, Fault, Histogram, NumericAxis, Profile, Uncounted
-from drift.monitor import Columns
+from drift.monitors.comparison import ColumnResult, compare_profiles
+from drift.monitors.spec import Columns
+from drift.monitors.window import Period, Window
 from drift.report import Column, Page, Point, Side
-from drift.window import Period, Window
 
 HOSTILE = (
     "</script><b>bold</b>",

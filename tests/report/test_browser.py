@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from drift.monitors.verdict import Verdict
 from drift.report import Page
-from drift.verdict import Verdict
-
-from .conftest import HOSTILE, as_learned, over_time
+from tests.report.conftest import HOSTILE, as_learned, over_time
 
 pytestmark = pytest.mark.browser
 

@@ -8,19 +8,19 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from drift.comparison import by_importance, compare_profiles
 from drift.errors import InputError
 from drift.histogram import Histogram, NumericAxis, Profile
-from drift.monitor import Columns
+from drift.monitors.comparison import by_importance, compare_profiles
+from drift.monitors.spec import Columns
+from drift.monitors.verdict import Verdict, worst
 from drift.report import FORMATS, Column, Page, comparison_document, render, render_fragment, save
+from drift.report.chart_data import MOST_BARS, drawn
 from drift.report.csv import FIELDS
-from drift.report.payload import MOST_BARS, drawn
-from drift.verdict import Verdict, worst
+from tests.support.paths import ROOT
 
 
 def _text(table: str) -> io.StringIO:
@@ -181,7 +181,7 @@ def test_half_a_character_in_a_name_is_spelled_out(plain_page, tmp_path, name):
 
 
 def test_many_bins_are_drawn_by_what_moved_and_all_special_ones_stay(monitor_page):
-    from .conftest import over_time
+    from tests.report.conftest import over_time
 
     column = over_time(columns=4, windows=2, categories=60).columns[0]
     bars = drawn(column)
@@ -202,7 +202,7 @@ def test_no_chart_library_is_loaded_for_a_table():
         "[render(page, f) for f in ('csv', 'json', 'md')]; "
         "assert not {'altair', 'vl_convert', 'sqlalchemy'} & set(sys.modules)"
     )
-    root = Path(__file__).parents[2]
+    root = ROOT
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
 
 

@@ -13,11 +13,10 @@ import pytest
 
 from drift.report import render, save
 from drift.report.charts import COLOURS, specifications
+from drift.report.formatting import NAMES
 from drift.report.html import Linked, asset, bundle, render_html
 from drift.report.png import column_png
-from drift.report.words import NAMES
-
-from .conftest import HOSTILE, as_learned, over_time
+from tests.report.conftest import HOSTILE, as_learned, over_time
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 

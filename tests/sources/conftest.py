@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..postgres import _database  # noqa: TID252 - tests have no package name
+from tests.support.postgres import _database
 
 
 @pytest.fixture(scope="session")

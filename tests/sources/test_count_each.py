@@ -15,16 +15,17 @@ import pytest
 
 from drift.errors import SourceError
 from drift.histogram import Fault
-from drift.monitor import Columns, SparkSource
+from drift.monitors.spec import Columns, SparkSource
+from drift.monitors.window import Period, Window
 from drift.sources import Files, Source
 from drift.sources.files.parquet import Parquet
-from drift.sources.memory.parts import by_window
-from drift.sources.memory.table import Table
+from drift.sources.frames.table import Table
+from drift.sources.frames.window_split import by_window
 from drift.sources.sql import Sql
-from drift.window import Period, Window
-
-from .. import sparks  # noqa: TID252 - tests have no package name
-from . import databases
+from tests.support import (
+    databases,
+    spark,
+)
 
 ZONE = ZoneInfo("America/New_York")
 START = datetime(2011, 3, 10, 5, tzinfo=UTC)
@@ -106,9 +107,9 @@ def test_postgresql(warehouse_url: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.spark
-@pytest.mark.filterwarnings(sparks.QUIET)
+@pytest.mark.filterwarnings(spark.QUIET)
 def test_spark() -> None:
-    sparks.frame(sparks.classic(), rows()).createOrReplaceTempView("counted_each")
+    spark.frame(spark.classic(), rows()).createOrReplaceTempView("counted_each")
     from drift.sources.lazy.spark import Spark
 
     prove(Spark(SparkSource(table="counted_each"), "t", ZONE), ())

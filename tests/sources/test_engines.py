@@ -25,10 +25,11 @@ from hypothesis import strategies as st
 
 import drift
 from drift.histogram import Axis, CategoricalAxis, Kind, NumericAxis, Profile
-
-from .. import sparks  # noqa: TID252 - tests have no package name
-from ..counting.oracle import exact, expected  # noqa: TID252
-from . import databases
+from tests.support import (
+    databases,
+    spark,
+)
+from tests.support.counting_oracle import exact, expected
 
 INF, NAN, MAX, TINY = float("inf"), float("nan"), sys.float_info.max, 5e-324
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -193,11 +194,11 @@ def to_polars_categories(table: pa.Table) -> pl.DataFrame:
 
 
 def to_duckdb(table: pa.Table) -> Any:
-    return sparks.needs("duckdb").connect().from_arrow(table)
+    return spark.needs("duckdb").connect().from_arrow(table)
 
 
 def to_dask(table: pa.Table) -> Any:
-    sparks.needs("dask.dataframe")
+    spark.needs("dask.dataframe")
     import dask.dataframe
 
     return dask.dataframe.from_pandas(table.to_pandas(types_mapper=pd.ArrowDtype), npartitions=2)
@@ -247,10 +248,10 @@ ENGINES = {
     ),
 }
 SPARK = {
-    "spark": Engine(frame(lambda table: sparks.frame(sparks.classic(), table)), SPARK_CANNOT),
-    "spark connect": Engine(frame(lambda table: sparks.frame(sparks.connect(), table)), SPARK_CANNOT),
+    "spark": Engine(frame(lambda table: spark.frame(spark.classic(), table)), SPARK_CANNOT),
+    "spark connect": Engine(frame(lambda table: spark.frame(spark.connect(), table)), SPARK_CANNOT),
 }
-SPARK_MARKS = (pytest.mark.spark, pytest.mark.filterwarnings(sparks.QUIET))
+SPARK_MARKS = (pytest.mark.spark, pytest.mark.filterwarnings(spark.QUIET))
 every_engine = pytest.mark.parametrize(
     "engine",
     [

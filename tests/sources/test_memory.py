@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from drift.monitor import ColumnRule, Columns
+from drift.monitors.spec import ColumnRule, Columns
+from drift.monitors.window import Window
 from drift.sources import Files
-from drift.window import Window
 
 FROM = datetime(2024, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drift.errors import SourceError
-from drift.monitor import Columns
+from drift.monitors.spec import Columns
 from drift.sources import Files
-from drift.sources.memory.table import MAX_SEGMENTS, OTHER_SEGMENT, Table
+from drift.sources.frames.table import MAX_SEGMENTS, OTHER_SEGMENT, Table
 
 few = settings(max_examples=60, deadline=None)
 values = st.lists(

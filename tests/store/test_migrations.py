@@ -14,8 +14,7 @@ from drift.store import Store, migrate
 from drift.store.engine import parse_url
 from drift.store.schema import REVISIONS
 from drift.store.tables import metadata
-
-from .building import checked, day, defined, profile
+from tests.support.store_builders import checked, day, defined, profile
 
 SCRIPTS = migrate._folder()  # of the checkout, or of the installed wheel (.ci/wheel)
 LIVE, REFERENCE = profile(400, seed=1), profile(500, seed=2)

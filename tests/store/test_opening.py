@@ -16,10 +16,9 @@ from drift.store import Store, migrate
 from drift.store.engine import parse_url
 from drift.store.schema import REVISIONS
 from drift.store.tables import metadata
+from tests.support.paths import ROOT
+from tests.support.store_builders import defined
 
-from .building import defined
-
-ROOT = Path(__file__).parents[2]
 SECRET = "hunter2%21"
 
 

@@ -7,8 +7,18 @@ import pytest
 
 from drift.errors import StoreError
 from drift.store import Store, Taken
-
-from .building import DAY, MINUTE, NOW, checked, claimed, defined, lost_answer, outcome, profile, segments
+from tests.support.store_builders import (
+    DAY,
+    MINUTE,
+    NOW,
+    checked,
+    claimed,
+    defined,
+    lost_answer,
+    outcome,
+    profile,
+    segments,
+)
 
 REFERENCE = profile(5000, seed=1)
 OTHER = profile(4000, seed=2)

@@ -11,13 +11,24 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import create_engine, event, func, select
 
-from drift.keeping import thin_out
-from drift.monitor import FileSource, Monitor, Reference
+from drift.monitors.spec import FileSource, Monitor, Reference
+from drift.monitors.window import Period, Window
+from drift.runner.retention import thin_out
 from drift.store import Definition, Store, tables
 from drift.store.engine import parse_url
-from drift.window import Period, Window
-
-from .building import DAY, FIRST, MINUTE, NOW, checked, claimed, day, defined, outcome, profile, segments
+from tests.support.store_builders import (
+    DAY,
+    FIRST,
+    MINUTE,
+    NOW,
+    checked,
+    claimed,
+    day,
+    defined,
+    outcome,
+    profile,
+    segments,
+)
 
 REFERENCE, OTHER = profile(5000, seed=1), profile(4000, seed=2)
 DAYS = 6
@@ -109,7 +120,7 @@ def test_a_call_takes_so_many_windows_and_the_next_one_goes_on(store: Store, bik
 
 
 def test_every_transaction_is_small(store: Store, bikes: Definition, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drift.keeping.AT_ONCE", 2)
+    monkeypatch.setattr("drift.runner.retention.AT_ONCE", 2)
     with commits(store) as done:
         assert thin_out(store, [watched(DAY)], day(9).start) == DAYS
     assert done.count("DELETE FROM profile") == DAYS // 2

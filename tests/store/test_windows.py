@@ -11,14 +11,13 @@ import pytest
 from sqlalchemy import Connection
 
 from drift.errors import StoreError
+from drift.monitors.verdict import Verdict
+from drift.monitors.window import Window
 from drift.store import LeaseLost, Outcome, Store
 from drift.store.claims import written
 from drift.store.clock import FRESH, SharedClock
 from drift.store.types import ValueRefused
-from drift.verdict import Verdict
-from drift.window import Window
-
-from .building import DAY, FIRST, MINUTE, NOW, claimed, day, defined, lost_answer
+from tests.support.store_builders import DAY, FIRST, MINUTE, NOW, claimed, day, defined, lost_answer
 
 WEEK = [(day(n), day(n).end) for n in range(7)]
 NOTHING = Outcome(rows=0, verdict=Verdict.NO_DATA, message="no rows", source={}, baseline_id=None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from drift.cli.doctor.channels import look_at_channel, look_at_deliveries
-from drift.cli.doctor.finding import Finding
+from drift.cli.doctor.check_result import Finding
 from drift.cli.doctor.monitors import look_at_monitors, look_at_windows
 from drift.cli.doctor.store import look_at_store
 from drift.errors import ConfigError

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from drift.cli.doctor.finding import Finding
+from drift.cli.doctor.check_result import Finding
 from drift.errors import DriftError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ PROBE: Final = 5.0  # seconds for each channel
 
 def look_at_channel(spec: "ChannelSpec") -> Finding:
     """Would a message get through? Nothing is sent."""
-    from drift.channels import open_channel
+    from drift.notify.channels import open_channel
 
     try:
         told = open_channel(spec.name, spec.type, spec.options).probe(deadline=PROBE)

@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from drift.cli.context import frozen_references, look_at
-from drift.cli.doctor.finding import Finding, told_bytes
-from drift.cli.waiting import told_retries
+from drift.cli.doctor.check_result import Finding, told_bytes
+from drift.cli.run_summary import told_retries
 from drift.errors import DriftError
 
 if TYPE_CHECKING:
     from drift.config import Config
-    from drift.monitor import Monitor
+    from drift.monitors.spec import Monitor
     from drift.store import Baseline, Store
-    from drift.store.standing import Stand
+    from drift.store.monitor_status import Stand
 
 EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 COLUMN_WINDOW: Final = 650
@@ -34,7 +34,7 @@ def _frozen(config: "Config") -> "Mapping[str, Baseline | None]":
 
 
 def _monitor(monitor: "Monitor", frozen: "Mapping[str, Baseline | None]", now: datetime) -> Finding:
-    from drift.window import format_instant
+    from drift.monitors.window import format_instant
 
     found = look_at(monitor, frozen)
     if found.problem or found.span is None:
@@ -49,7 +49,7 @@ def _monitor(monitor: "Monitor", frozen: "Mapping[str, Baseline | None]", now: d
 
 def _kept(monitor: "Monitor", columns: int) -> tuple[str, dict[str, object]]:
     """What `keep` does to the store: for a person, and for a program. Arithmetic alone: nothing is read."""
-    from drift.window import format_duration
+    from drift.monitors.window import format_duration
 
     if monitor.keep is not None:
         seconds = monitor.keep.total_seconds()
@@ -94,7 +94,7 @@ def _unchecked(store: "Store", stand: "Stand", monitor: "Monitor") -> Finding:
     """A monitor works where its newest window could be checked, none waits for another attempt, and its reference
     ends no processes.
     """
-    from drift.reference import given_up, suspected
+    from drift.runner.load_reference import given_up, suspected
 
     now = store.now()
     refused = given_up(store, monitor, now) or suspected(store, monitor, now)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from drift.cli.doctor.finding import Finding, told_bytes
+from drift.cli.doctor.check_result import Finding, told_bytes
 from drift.errors import DriftError
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ SPARE: Final = 256 * 2**20
 
 def look_at_store(config: "Config", now: Callable[[], datetime]) -> list[Finding]:
     """Everything about the configured store; `now` is this host's time."""
-    from drift.store.engine import describe, make_engine, parse_url, sqlite_path
+    from drift.store.engine import describe_url, make_engine, parse_url, sqlite_path
     from drift.store.migrate import check, current, head
     from drift.store.permissions import obstacle
 
     name, disk = "store", list[Finding]()
     try:
         url = parse_url(config.store)
-        name, file = describe(url), sqlite_path(url)
+        name, file = describe_url(url), sqlite_path(url)
         if file is not None and not os.path.exists(file):  # noqa: PTH110 - Path.exists raises where it may not look
             if amiss := obstacle(file):
                 return [Finding("store", name, works=False, message=f"not there yet; {amiss}")]

@@ -9,18 +9,18 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from drift.binning import SAMPLE
 from drift.errors import SourceError
 from drift.histogram import Axis, Profile, Uncounted
-from drift.monitor import Columns
+from drift.histogram.binning import SAMPLE
+from drift.monitors.spec import Columns
+from drift.monitors.window import Window, format_instant
+from drift.sources.files.binning_pass import count_stream, count_windows, learn_stream
+from drift.sources.files.discovery import locate
+from drift.sources.files.file_handle import Opened, Place, open_all
 from drift.sources.files.formats import FORMATS
-from drift.sources.files.learning import count_stream, count_windows, learn_stream
-from drift.sources.files.opened import Opened, Place, open_all
-from drift.sources.files.places import locate
 from drift.sources.files.stream import Stream
-from drift.sources.memory.arrow import decoded
-from drift.sources.memory.table import Table
-from drift.window import Window, format_instant
+from drift.sources.frames.arrow import decoded
+from drift.sources.frames.table import Table
 
 LISTED: Final = 100
 """Files whose names are kept with a window's result; a digest covers them all."""
@@ -55,7 +55,7 @@ class Files:
     timezone : ZoneInfo
         Of times without one.
     seed : int
-        Of the sample that axes are chosen from where there are more rows than `drift.binning.SAMPLE`.
+        Of the sample that axes are chosen from where there are more rows than `drift.histogram.binning.SAMPLE`.
     """
 
     pattern: str = field(repr=False)
@@ -80,7 +80,7 @@ class Files:
     ) -> dict[str, Profile]:
         """Choose axes from the rows of a window, and count them; by segment, "" is all rows.
 
-        Up to `drift.binning.SAMPLE` rows are held, and the axes chosen from all of them. Of more, axes are chosen
+        Up to `binning.SAMPLE` rows are held, and the axes chosen from all of them. Of more, axes are chosen
         from a seeded sample of each column's, the least and the largest value of all rows, and the counts of all
         names; the rows are then read once more, to be counted.
         """

@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from drift.errors import SourceError
-from drift.sources.files.places import File
-from drift.sources.files.reading import Piece, Placing
+from drift.sources.files.discovery import File
+from drift.sources.files.reader import Piece, Placing
 
 BLOCK: Final = 4 * 2**20
 """Bytes parsed at a time."""
@@ -45,7 +45,7 @@ _KINDS: Final = (
 
 
 class Csv:
-    """A CSV file: UTF-8, separated by commas, names in the first line; see `drift.sources.files.reading.Reader`."""
+    """A CSV file: UTF-8, separated by commas, names in the first line; see `drift.sources.files.reader.Reader`."""
 
     def __init__(self, file: File) -> None:
         self._file = file

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from drift.sources.files.csv import Csv
+from drift.sources.files.discovery import File
 from drift.sources.files.ipc import Ipc
 from drift.sources.files.jsonlines import JsonLines
 from drift.sources.files.parquet import Parquet
-from drift.sources.files.places import File
-from drift.sources.files.reading import Reader, naming
-from drift.sources.memory.table import distinct
+from drift.sources.files.reader import Reader, naming
+from drift.sources.frames.table import distinct
 
 FORMATS: Final[Mapping[str, Callable[[File], Reader]]] = {
     ".parquet": Parquet,

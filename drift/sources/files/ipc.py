@@ -6,15 +6,15 @@ from typing import Any, Final
 import pyarrow as pa
 
 from drift.errors import SourceError
-from drift.sources.files.places import File
-from drift.sources.files.reading import Piece, Placing, rows_at_a_time
+from drift.sources.files.discovery import File
+from drift.sources.files.reader import Piece, Placing, rows_at_a_time
 
 _MAGIC: Final = b"ARROW1"
 _END: Final = b"\xff\xff\xff\xff\0\0\0\0"
 
 
 class Ipc:
-    """An Arrow IPC file or stream; see `drift.sources.files.reading.Reader`."""
+    """An Arrow IPC file or stream; see `drift.sources.files.reader.Reader`."""
 
     def __init__(self, file: File) -> None:
         self._file = file

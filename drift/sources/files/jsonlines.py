@@ -13,15 +13,15 @@ import pyarrow as pa
 import pyarrow.json
 
 from drift.errors import SourceError
-from drift.sources.files.places import File
-from drift.sources.files.reading import Piece, Placing
+from drift.sources.files.discovery import File
+from drift.sources.files.reader import Piece, Placing
 
 BLOCK: Final = 8 * 2**20
 """Bytes parsed at a time."""
 
 
 class JsonLines:
-    """A file of JSON lines; see `drift.sources.files.reading.Reader`."""
+    """A file of JSON lines; see `drift.sources.files.reader.Reader`."""
 
     def __init__(self, file: File) -> None:
         self._file = file

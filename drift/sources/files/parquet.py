@@ -7,16 +7,16 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet
 
-from drift.sources.files.places import File
-from drift.sources.files.reading import Piece, Placing, rows_at_a_time
-from drift.sources.memory.arrow import TEXT
+from drift.sources.files.discovery import File
+from drift.sources.files.reader import Piece, Placing, rows_at_a_time
+from drift.sources.frames.arrow import TEXT
 
 _UNITS: Final = {"milliseconds": "ms", "microseconds": "us", "nanoseconds": "ns"}
 _BUFFER: Final = 2**20  # bytes of a column read ahead; without it whole columns of a row group are held, compressed
 
 
 class Parquet:
-    """A Parquet file; see `drift.sources.files.reading.Reader`."""
+    """A Parquet file; see `drift.sources.files.reader.Reader`."""
 
     def __init__(self, file: File) -> None:
         self._file = file

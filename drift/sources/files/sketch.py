@@ -6,10 +6,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from drift.binning import MAX_BINS, SAMPLE, Bins
-from drift.blocks import Chunk
 from drift.histogram import Category
-from drift.values import CategoryCounts, OrderedValues, Values
+from drift.histogram.binning import MAX_BINS, SAMPLE, Bins
+from drift.histogram.column_values import CategoryCounts, OrderedValues, Values
+from drift.histogram.kernels import Chunk
 
 MAX_NAMES: Final = 100_000
 """Distinct names kept of a column; more than an axis remembers, so that one with more is known to have more."""

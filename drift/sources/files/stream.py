@@ -9,10 +9,10 @@ from typing import Final, TypeVar
 import pyarrow as pa
 
 from drift.histogram import Fault, Uncounted
-from drift.sources.files.opened import Opened, Place, nulls, plain_type
-from drift.sources.memory.arrow import TEXT, decoded
-from drift.sources.memory.table import Table
-from drift.window import Window
+from drift.monitors.window import Window
+from drift.sources.files.file_handle import Opened, Place, nulls, plain_type
+from drift.sources.frames.arrow import TEXT, decoded
+from drift.sources.frames.table import Table
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")

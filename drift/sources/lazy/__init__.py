@@ -11,7 +11,6 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from drift.binning import SAMPLE, choose_axis
 from drift.errors import InputError
 from drift.histogram import (
     MAX_KNOWN,
@@ -21,17 +20,18 @@ from drift.histogram import (
     Profile,
     Uncounted,
 )
-from drift.monitor import Columns
-from drift.sources.lazy.keys import split
-from drift.sources.lazy.plain import Form, Plain, plain, schema_of
+from drift.histogram.binning import SAMPLE, choose_axis
+from drift.histogram.column_values import CategoryCounts, Values
+from drift.monitors.spec import Columns
+from drift.sources.frames.arrow import values_of
+from drift.sources.lazy.plain_columns import Form, Plain, plain, schema_of
+from drift.sources.lazy.segments import split
 from drift.sources.lazy.sums import counted
-from drift.sources.memory.arrow import values_of
-from drift.values import CategoryCounts, Values
 
 
 @dataclass(frozen=True, slots=True)
 class LazyTable:
-    """A lazy frame as `drift.sources.memory.table.Table` is a frame in memory.
+    """A lazy frame as `drift.sources.frames.table.Table` is a frame in memory.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class LazyTable:
     def count_by(
         self, axes: Mapping[str, Axis], segments: Sequence[str], known: Collection[str] | None
     ) -> dict[str, Profile]:
-        """Count on axes chosen before, by segment; see `drift.sources.memory.table.Table.split` for their keys.
+        """Count on axes chosen before, by segment; see `drift.sources.frames.table.Table.split` for their keys.
 
         Raises
         ------

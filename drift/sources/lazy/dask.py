@@ -12,13 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drift.binning import SAMPLE, choose_axis
 from drift.errors import InputError, SourceError
 from drift.histogram import Axis, Fault, Profile, Uncounted, category_order
-from drift.monitor import Columns
-from drift.sources.memory.arrow import values_of
-from drift.sources.memory.frames import read_frame
-from drift.values import CategoryCounts, Values
+from drift.histogram.binning import SAMPLE, choose_axis
+from drift.histogram.column_values import CategoryCounts, Values
+from drift.monitors.spec import Columns
+from drift.sources.frames.arrow import values_of
+from drift.sources.frames.read_frame import read_frame
 
 _ADDED_AT_ONCE: Final = 16
 Told: TypeAlias = CategoryCounts | Any
@@ -26,7 +26,7 @@ Told: TypeAlias = CategoryCounts | Any
 
 @dataclass(frozen=True, slots=True)
 class DaskTable:
-    """A Dask data frame as `drift.sources.memory.table.Table` is a frame in memory.
+    """A Dask data frame as `drift.sources.frames.table.Table` is a frame in memory.
 
     Parameters
     ----------

@@ -11,12 +11,12 @@ import narwhals as nw
 
 from drift.errors import SourceError
 from drift.histogram import Axis, Kind, Profile, Uncounted
-from drift.monitor import Columns, SparkSource
+from drift.monitors.spec import Columns, SparkSource
+from drift.monitors.window import Window
 from drift.sources.lazy import LazyTable
 from drift.sources.lazy.backends import reading
 from drift.sources.lazy.backends.spark import spark_column, spark_functions
-from drift.sources.lazy.plain import Form, plain, schema_of
-from drift.window import Window
+from drift.sources.lazy.plain_columns import Form, plain, schema_of
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import narwhals as nw
 
-from drift.counting import ceiling, histogram_of_cumulative, histogram_of_keys, histogram_of_presence
 from drift.errors import AxisError, SourceError
 from drift.histogram import Axis, CategoricalAxis, Fault, Histogram, Kind, NumericAxis, Profile, Uncounted
+from drift.histogram.counting import ceiling, histogram_of_cumulative, histogram_of_keys, histogram_of_presence
 from drift.sources.lazy.backends.backend import Question
-from drift.sources.lazy.keys import Split
-from drift.sources.lazy.plain import Form, Plain
+from drift.sources.lazy.plain_columns import Form, Plain
+from drift.sources.lazy.segments import Split
 
 FEW: Final = 12
 """Up to so many names are counted by sums of equality, more by a grouping."""

@@ -16,17 +16,16 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, func
 
-from drift.database import describe
-from drift.errors import SourceError
+from drift.errors import SourceError, describe_url
 from drift.histogram import Axis, Profile
-from drift.monitor import Columns, SqlSource
+from drift.monitors.spec import Columns, SqlSource
+from drift.monitors.window import Window
 from drift.sources.sql.connection import Database
 from drift.sources.sql.counting import count_rows, count_windows
-from drift.sources.sql.learning import learn_axes
-from drift.sources.sql.relation import Relation, open_relation
+from drift.sources.sql.fit_axes import learn_axes
 from drift.sources.sql.segments import Segment, folded, frequent_segment, known_segment, split
+from drift.sources.sql.table_query import Relation, open_relation
 from drift.sources.sql.types import SqlType
-from drift.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ class Sql:
         """Which rows, and how far they reach by now."""
         with self._open() as relation:
             span = relation.span()
-            place = describe(relation.connection.engine.url)
+            place = describe_url(relation.connection.engine.url)
         text = self.spec.query or self.spec.table or ""
         return {
             "database": place,

@@ -12,8 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from drift.database import describe, reason
-from drift.errors import SourceError
+from drift.errors import SourceError, database_message, describe_url
 
 _SNAPSHOTS: Final = ("REPEATABLE READ", "SNAPSHOT", "SERIALIZABLE")
 _CONNECT_TIMEOUT: Final = 10
@@ -51,7 +50,7 @@ class Database:
         file = parsed.database or ":memory:"
         named = parsed.get_backend_name() == "sqlite" and not file.startswith((":memory:", "file:"))
         if named and not Path(file).is_file():  # connecting would make an empty database
-            raise SourceError(f"no database {describe(parsed)}; check the path (relative: from {Path.cwd()})")
+            raise SourceError(f"no database {describe_url(parsed)}; check the path (relative: from {Path.cwd()})")
         try:
             return cls(_engine(parsed), what, timeout)
         except (ModuleNotFoundError, NoSuchModuleError) as error:
@@ -61,7 +60,7 @@ class Database:
     @property
     def name(self) -> str:
         """Address and table or query, without secrets."""
-        return f"{describe(self.engine.url)}, {self.what}"
+        return f"{describe_url(self.engine.url)}, {self.what}"
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -79,7 +78,7 @@ class Database:
         except SourceError as error:
             raise SourceError(f"{self.name}: {error}") from error
         except SQLAlchemyError as error:
-            told = reason(error, self.engine.url)
+            told = database_message(error, self.engine.url)
             if self.timeout is not None and time.monotonic() - started >= self.timeout.total_seconds():
                 told += f" (a statement may take {self.timeout}; raise source.timeout, or index the timestamp)"
             raise SourceError(f"{self.name}: {told}") from error

@@ -14,12 +14,12 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection, FromClause, Select, case, func, literal_column, select
 
-from drift.counting import histogram_of_cumulative, histogram_of_keys, histogram_of_presence
 from drift.errors import AxisError, SourceError
 from drift.histogram import Axis, CategoricalAxis, Fault, Histogram, Kind, NumericAxis, Profile, Uncounted
-from drift.sources.sql.relation import Relation
+from drift.histogram.counting import histogram_of_cumulative, histogram_of_keys, histogram_of_presence
+from drift.monitors.window import Window
+from drift.sources.sql.table_query import Relation
 from drift.sources.sql.types import Bound, Sql, SqlType, count_of, truths
-from drift.window import Window
 
 Counts = list[int]
 Group = tuple[Any, ...]

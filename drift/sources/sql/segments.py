@@ -10,9 +10,9 @@ from sqlalchemy import FromClause, Select, case, func, literal_column, null
 
 from drift.errors import SourceError
 from drift.histogram import Axis, Histogram, Kind, Profile, Uncounted
-from drift.sources.memory.table import MAX_SEGMENTS, OTHER_SEGMENT
+from drift.sources.frames.table import MAX_SEGMENTS, OTHER_SEGMENT
 from drift.sources.sql.counting import Group
-from drift.sources.sql.relation import Relation
+from drift.sources.sql.table_query import Relation
 from drift.sources.sql.types import SqlType
 
 _LOOK = 10_000

@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection, FromClause, Select, and_, case, func, literal, not_, or_
 from sqlalchemy import Text as SqlText
 
-from drift.counting import ceiling
 from drift.histogram import Edge, Kind
+from drift.histogram.counting import ceiling
 from drift.sources.sql.types import (
     Bound,
     Sql,

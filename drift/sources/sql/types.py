@@ -11,8 +11,8 @@ from typing import Any, Final, TypeAlias
 import pyarrow as pa
 from sqlalchemy import BigInteger, ColumnElement, Date, DateTime, Double, Interval, Numeric, Time, case, func, literal
 
-from drift.counting import ceiling
 from drift.histogram import Edge, Kind
+from drift.histogram.counting import ceiling
 
 Sql: TypeAlias = ColumnElement[Any]
 Bound: TypeAlias = Sql | bool

@@ -1,0 +1,199 @@
+"""Two data sets and a question: `drift.compare` and `drift.profile`. No configuration, no store."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from drift.api.comparison import Comparison
+from drift.errors import InputError
+from drift.histogram import Axis, Edge, Fault, Profile, Uncounted
+from drift.histogram.binning import Bins, lookalikes
+from drift.monitors.comparison import compare_profiles
+from drift.monitors.spec import ColumnRule, Columns
+from drift.monitors.verdict import Threshold
+from drift.sources.files import FileTable
+from drift.sources.files.discovery import without_secrets
+from drift.sources.open_frame import Rows, open_frame
+from drift.stats.scoring import Method
+from drift.stats.smoothing import Smoothing
+
+Data = Any
+"""A frame that Narwhals takes, a path or glob of files, or a Profile."""
+
+
+def compare(
+    reference: Data,
+    live: Data,
+    *,
+    metric: str = "js_distance",
+    threshold: float | Mapping[str, float] | Threshold | None = None,
+    smoothing: Smoothing | None = None,
+    base: float | Literal["e"] | None = None,
+    bins: Bins | int | str | Sequence[Edge] | None = None,
+    include: str | Iterable[str] | None = None,
+    exclude: str | Iterable[str] | None = None,
+    overrides: Mapping[str, ColumnRule] | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """Has `live` left the distribution of `reference`? Column by column.
+
+    Parameters
+    ----------
+    reference, live : data frame, path or Profile
+        Frames of pandas, Polars, PyArrow, ...; a path or glob of Parquet or CSV files; or a profile (the
+        live one counted on the reference's axes).
+    metric : str
+        A name in `drift.stats.divergence.DIVERGENCES`; live is held against reference, KL(live || reference).
+    threshold : float, mapping, Threshold or None
+        At or above it is drift, or ``{"warn": 0.05, "drift": 0.1}``; None takes the metric's customary number.
+        Either is guarded by the noise.
+    smoothing, base : optional
+        See `drift.stats.scoring.Method`; None takes the metric's customary ones.
+    bins : Bins, int, str, sequence of edges, or None
+        How axes are chosen from the reference: a number of quantile bins, a method, or the edges themselves;
+        None is ten quantile bins, fifty categories.
+    include, exclude : str or iterable of str
+        Only these columns; all but these.
+    overrides : mapping of str to ColumnRule
+        Rules of single columns.
+    seed : int
+        Of what is drawn at random: the sample that edges of large data are chosen from, intervals, and the noise
+        where no formula is right.
+
+    Returns
+    -------
+    Comparison
+        A mapping from column to result, the most important first.
+
+    Raises
+    ------
+    SourceError
+        Where a side cannot be read.
+    InputError
+        For an unknown metric, smoothing or threshold.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> reference = pl.DataFrame({"age": [20, 30, 40, 50] * 50, "plan": ["free", "free", "free", "pro"] * 50})
+    >>> live = pl.DataFrame({"age": [20, 30, 40, 50] * 20, "plan": ["pro", "pro", "free", "team"] * 20})
+    >>> report = compare(reference, live)
+    >>> report.drifted
+    ('plan',)
+    >>> round(report["plan"].score, 3)
+    0.5
+    """
+    rule = ColumnRule(_bins(bins), Method(metric, smoothing, math.e if base == "e" else base), _threshold(threshold))
+    for name, each in {"": rule, **(overrides or {})}.items():
+        if not isinstance(each, ColumnRule):
+            raise InputError(f"overrides are drift.ColumnRule values; {name!r} has a {type(each).__name__}")
+        _ = each.threshold  # a metric without a customary number is refused here, not column by column
+    columns = Columns(rule, overrides or {}, None if include is None else _names(include), _names(exclude or ()))
+    then = _profile(reference, None, columns, seed)
+    now = _profile(live, then, columns, seed)
+    _check_names(columns, then, now)
+    return Comparison(
+        metric=metric,
+        reference=then,
+        live=now,
+        columns=compare_profiles(now, then, columns, np.random.default_rng(seed)),
+        labels=(_label(reference, "reference"), _label(live, "live")),
+        warnings=tuple(f"{name}: {w}" for name, axis in then.axes.items() for w in lookalikes(axis)),
+    )
+
+
+def profile(
+    data: Data,
+    *,
+    axes: Profile | Mapping[str, Axis] | None = None,
+    bins: Bins | int | str | Sequence[Edge] | None = None,
+) -> Profile:
+    """Count a data set: on axes chosen from it, or on those of another profile.
+
+    Parameters
+    ----------
+    data : data frame or path
+        What to count.
+    axes : Profile, mapping of str to axis, or None
+        The axes to count on; None chooses them from the data.
+    bins : Bins or None
+        How to choose them.
+
+    Raises
+    ------
+    SourceError
+        Where the data cannot be read.
+    """
+    table = _table(data)
+    if axes is None:
+        return table.learn(list(table.columns), Columns(ColumnRule(_bins(bins))))
+    if bins is not None:
+        raise InputError("bins choose axes, and axes are given: pass one of the two")
+    return table.count(axes.axes if isinstance(axes, Profile) else axes)
+
+
+def _bins(given: Bins | int | str | Sequence[Edge] | None) -> Bins:
+    if given is None or isinstance(given, Bins):
+        return given or Bins()
+    if isinstance(given, str):
+        return Bins(given)
+    return Bins(count=given) if isinstance(given, int) else Bins("edges", edges=tuple(given))
+
+
+def _threshold(given: float | Mapping[str, float] | Threshold | None) -> Threshold | None:
+    if given is None or isinstance(given, Threshold):
+        return given
+    if isinstance(given, Mapping) and "drift" in given and given.keys() <= {"warn", "drift"}:
+        return Threshold(given["drift"], given.get("warn"))
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return Threshold(float(given))
+    raise InputError(f"a threshold is a number, or {{'warn': 0.05, 'drift': 0.1}}; got {given!r}")
+
+
+def _check_names(columns: Columns, reference: Profile, live: Profile) -> None:
+    """A name that neither side has is a slip of the pen."""
+    there = {n for side in (reference, live) for n in side} | {
+        n for side in (reference, live) for n, lost in side.uncounted.items() if lost.fault is not Fault.ABSENT
+    }
+    named = {*(columns.include or ()), *columns.overrides} - set(columns.exclude)
+    if unknown := sorted(n for n in named if n not in there or (_absent(n, reference) and n not in live)):
+        raise InputError(f"no column is called {', '.join(map(repr, unknown))} on either side; mind the spelling")
+
+
+def _absent(name: str, side: Profile) -> bool:
+    lost = side.uncounted.get(name)
+    return lost is not None and lost.fault is Fault.ABSENT
+
+
+def _names(given: str | Iterable[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _profile(data: Data, reference: Profile | None, columns: Columns, seed: int) -> Profile:
+    if isinstance(data, Profile):
+        kept = columns.watched([*data, *data.uncounted])
+        absent = Uncounted(Fault.NOT_COMPARABLE if reference is None else Fault.SCHEMA_ERROR, "not in the profile")
+        histograms = {name: data[name] for name in kept if name in data}
+        lost = {name: data.uncounted.get(name, absent) for name in kept if name not in data}
+        return replace(data, histograms=histograms, uncounted=lost)
+    table = _table(data)
+    if reference is None:
+        return table.learn(columns.watched(list(table.columns)), columns, seed=seed)
+    counted = table.count(reference.axes)
+    new = [n for n in columns.watched(list(table.columns)) if n not in reference and n not in reference.uncounted]
+    told = {n: Uncounted(Fault.NOT_COMPARABLE, f"column {n!r} is new: the reference does not have it") for n in new}
+    return replace(counted, uncounted={**counted.uncounted, **told})
+
+
+def _table(data: Data) -> Rows:
+    if isinstance(data, str | Path):
+        return FileTable(str(data))
+    return open_frame(data)
+
+
+def _label(data: Data, otherwise: str) -> str:
+    return without_secrets(str(data)) if isinstance(data, str | Path) else otherwise

@@ -1,0 +1,132 @@
+"""What `drift.compare` found: to be asked, shown and saved."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from drift.histogram import Profile
+from drift.monitors.comparison import ColumnResult
+from drift.monitors.verdict import Verdict, worst
+
+if TYPE_CHECKING:
+    from drift.report import Page
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Mapping[str, ColumnResult]):
+    """What `compare` found: one result for each column of either side, what matters most first.
+
+    Parameters
+    ----------
+    metric : str
+        The metric of columns without a rule of their own.
+    reference, live : Profile
+        Both sides.
+    columns : tuple of ColumnResult
+        By importance.
+    labels : tuple of str
+        What to call the reference and the live side.
+    warnings : tuple of str
+        What a careful reader should know.
+    """
+
+    metric: str
+    reference: Profile
+    live: Profile
+    columns: tuple[ColumnResult, ...]
+    labels: tuple[str, str] = ("reference", "live")
+    warnings: tuple[str, ...] = ()
+
+    def __getitem__(self, column: str) -> ColumnResult:
+        for result in self.columns:
+            if result.column == column:
+                return result
+        raise KeyError(f"no column {column!r}; there are {', '.join(self)}")
+
+    def __iter__(self) -> Iterator[str]:
+        return (result.column for result in self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst column's."""
+        return worst([result.verdict for result in self.columns])
+
+    @property
+    def drifted(self) -> tuple[str, ...]:
+        """Names of the columns that drifted."""
+        return tuple(result.column for result in self.columns if result.verdict is Verdict.DRIFT)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document that ``drift compare --json -`` prints: strict JSON, stable keys."""
+        from drift.report import comparison_document  # noqa: PLC0415 - quick `import drift`
+
+        return comparison_document(self.metric, self.reference.rows, self.live.rows, self.columns, self.labels)
+
+    def to_frame(self) -> Any:
+        """One row for each column, as a pandas data frame (or Polars, or PyArrow, as installed)."""
+        rows = [_row(result) for result in self.columns]
+        table = {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
+        return _frame(table)
+
+    def page(self, now: datetime | None = None) -> "Page":
+        """The report's view of this comparison, made now unless told otherwise."""
+        from drift.report import Page  # noqa: PLC0415 - charts load when first used
+
+        return Page.from_results(
+            self.columns,
+            metric=self.metric,
+            reference=(self.labels[0], self.reference.rows),
+            live=(self.labels[1], self.live.rows),
+            notes=self.warnings,
+            generated_at=now or datetime.now(UTC),
+        )
+
+    def save(self, path: str | Path) -> Path:
+        """Write a report: .html (self-contained), .json, .md or .csv by the path's suffix."""
+        from drift.report import save  # noqa: PLC0415 - charts load when first used
+
+        return save(self.page(), Path(path))
+
+    def _repr_html_(self) -> str:
+        from drift.report import render_fragment  # noqa: PLC0415 - charts load when first used
+
+        return render_fragment(self.page())
+
+    def __repr__(self) -> str:
+        head = f"Comparison by {self.metric}: {len(self.drifted)} of {len(self)} columns drifted"
+        lines = [f"  {c.verdict.value:<14} {c.column}: {c.message}" for c in self.columns]
+        return "\n".join([head, *lines])
+
+
+def _row(result: ColumnResult) -> dict[str, Any]:
+    low, high = result.interval or (None, None)
+    return {
+        "column": result.column,
+        "kind": None if result.kind is None else result.kind.value,
+        "verdict": result.verdict.value,
+        "score": result.score,
+        "noise_floor": result.noise_floor,
+        "p_value": result.p_value,
+        "interval_low": low,
+        "interval_high": high,
+        "threshold": None if result.threshold is None else result.threshold.drift,
+        "message": result.message,
+    }
+
+
+def _frame(table: dict[str, list[Any]]) -> Any:
+    import importlib  # noqa: PLC0415
+
+    for name, build in (("pandas", "DataFrame"), ("polars", "DataFrame")):
+        try:
+            return getattr(importlib.import_module(name), build)(table)
+        except ModuleNotFoundError:
+            continue
+    import pyarrow as pa  # noqa: PLC0415
+
+    return pa.table(table)

@@ -1,0 +1,240 @@
+"""YAML text into plain values that remember their lines. No tags, no code, nothing given twice."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from drift.config.diagnostics import KeyPath, Problem
+
+MAX_DEPTH: Final = 50
+MAX_VALUES: Final = 100_000
+_TAG: Final = "tag:yaml.org,2002:"
+_MERGE: Final = _TAG + "merge"
+_AS_TEXT: Final = {_TAG + "str", _MERGE, _TAG + "value"}
+_TYPED: Final = {_TAG + name: name for name in ("int", "float", "bool", "null", "timestamp")}
+_VARIABLE: Final = re.compile(r"\$\{([A-Za-z_]\w*)\}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """One document.
+
+    Parameters
+    ----------
+    file : str
+        Where it was read, as the user named it.
+    value : object
+        Dicts with text keys, lists, text, numbers, booleans, dates, None.
+    lines : mapping of KeyPath to int
+        The line of every key and list item, counted from 1.
+    """
+
+    file: str
+    value: Any
+    lines: Mapping[KeyPath, int]
+
+    def clip(self, path: KeyPath) -> KeyPath:
+        """The longest beginning of a path that stands in the document."""
+        while path not in self.lines:
+            path = path[:-1]
+        return path
+
+    def problem(self, path: KeyPath, message: str) -> Problem:
+        """A problem at a key, or at the nearest one above it that stands in the document."""
+        return Problem(self.file, self.lines[self.clip(path)], path, message)
+
+    def at(self, path: KeyPath) -> Any:
+        """The value at a path that stands in the document."""
+        value = self.value
+        for step in path:
+            value = value[step]
+        return value
+
+
+class Places:
+    """Problems and warnings about one part of a document, each at its key."""
+
+    def __init__(self, tree: Tree, prefix: KeyPath) -> None:
+        self._tree, self._prefix = tree, prefix
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+
+    def refuse(self, path: KeyPath, message: str) -> None:
+        """What cannot stay so."""
+        self.problems.append(self._tree.problem((*self._prefix, *path), message))
+
+    def warn(self, path: KeyPath, message: str) -> None:
+        """What is accepted, and yet worth knowing."""
+        self.warnings.append(self._tree.problem((*self._prefix, *path), message))
+
+
+def read(file: Path, shown: str, problems: list[Problem]) -> Tree | None:
+    """The document of a file; None where there is none to be had, and `problems` says why."""
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        problems.append(Problem(shown, None, (), f"cannot be read ({reason}); check the path and its permissions"))
+        return None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        problems.append(Problem(shown, line, (), "not UTF-8 text; save the file as UTF-8"))
+        return None
+    return parse(text, shown, problems)
+
+
+def parse(text: str, shown: str, problems: list[Problem]) -> Tree | None:
+    """The document in a text; None where YAML itself does not go through, and `problems` says why."""
+    # In {flow: mappings} YAML takes the braces of ${NAME} for its own. They are hidden while it reads,
+    # by two characters that the text does not hold, one for one, so that columns stay true.
+    free = (c for c in map(chr, range(0xE000, 0xF900)) if c not in text)
+    left, right = next(free, ""), next(free, "")
+    hidden = _VARIABLE.sub(rf"${left}\1{right}", text) if left and right else text
+    try:
+        loader = _Loader(hidden)
+        node = loader.get_single_node()
+        if node is None:
+            remedy = "empty; `drift init DATA` writes a configuration to start from"
+            problems.append(Problem(shown, 1, (), remedy))
+            return None
+        return _Builder(loader, shown, {left: "{", right: "}"}, problems).tree(node)
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        message = f"not YAML: character U+{error.character:04X} is not allowed; delete it, or write it escaped"
+        problems.append(Problem(shown, line, (), message))
+    except yaml.MarkedYAMLError as error:
+        problems.append(_syntax_problem(error, shown))
+    return None
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's own, with a bound on nesting: it recurses."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.depth == MAX_DEPTH:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(problem=f"nested more than {MAX_DEPTH} deep", problem_mark=mark)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+class _Builder:
+    """Values of nodes, with their lines."""
+
+    def __init__(self, loader: _Loader, shown: str, hidden: Mapping[str, str], problems: list[Problem]) -> None:
+        self._loader = loader
+        self._shown = shown
+        self._hidden = str.maketrans({k: v for k, v in hidden.items() if k})
+        self._problems = problems
+        self._lines: dict[KeyPath, int] = {(): 1}
+        self._open: set[int] = set()
+        self._seen = 0
+
+    def tree(self, root: yaml.Node) -> Tree:
+        return Tree(self._shown, self._value(root, ()), self._lines)
+
+    def _value(self, node: yaml.Node, path: KeyPath) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            self._count(node)
+            return self._scalar(node, path)
+        self._enter(node)
+        value: Any
+        if isinstance(node, yaml.MappingNode):
+            entries = self._entries(node, path)
+            self._lines.update({(*path, key): line for key, (line, _) in entries.items()})
+            value = {key: self._value(child, (*path, key)) for key, (_, child) in entries.items()}
+        else:
+            self._lines.update({(*path, i): _line(child) for i, child in enumerate(node.value)})
+            value = [self._value(child, (*path, i)) for i, child in enumerate(node.value)]
+        self._open.discard(id(node))
+        return value
+
+    def _entries(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, tuple[int, yaml.Node]]:
+        """Keys with their lines and nodes; what ``<<`` brings in yields to keys of the mapping's own."""
+        own: dict[str, tuple[int, yaml.Node]] = {}
+        inherited: dict[str, tuple[int, yaml.Node]] = {}
+        for key_node, child in node.value:
+            if key_node.tag == _MERGE:
+                for key, entry in self._merged(child, path).items():
+                    inherited.setdefault(key, entry)
+                continue
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._tell(key_node, path, "a key is text; this one is a list or a mapping")
+                continue
+            key = key_node.value.translate(self._hidden)
+            if key in own:
+                self._tell(key_node, (*path, key), f"given twice; first on line {own[key][0]}: keep one of them")
+                continue
+            own[key] = (_line(key_node), child)
+        return {**own, **{k: v for k, v in inherited.items() if k not in own}}
+
+    def _merged(self, node: yaml.Node, path: KeyPath) -> dict[str, tuple[int, yaml.Node]]:
+        entries: dict[str, tuple[int, yaml.Node]] = {}
+        for source in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+            if not isinstance(source, yaml.MappingNode):
+                self._tell(source, path, "<< takes in a mapping, or a list of them")
+                continue
+            self._enter(source)
+            for key, entry in self._entries(source, path).items():
+                entries.setdefault(key, entry)
+            self._open.discard(id(source))
+        return entries
+
+    def _scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
+        text: str = node.value.translate(self._hidden)
+        if node.tag in _AS_TEXT:
+            return text
+        implied = self._loader.resolve(yaml.ScalarNode, node.value, (True, False))  # type: ignore[no-untyped-call]
+        if node.style is not None or implied != node.tag or node.tag not in _TYPED:
+            self._tell(node, path, "tags (!name) are not read here; write the plain value, in quotes if it is text")
+            return None
+        try:
+            return self._loader.construct_object(node)
+        except (ValueError, OverflowError):
+            kind = "date" if _TYPED[node.tag] == "timestamp" else "number"
+            self._tell(
+                node, path, f"YAML takes this for a {kind}, but there is none such; mend it, or put it in quotes"
+            )
+            return None
+
+    def _enter(self, node: yaml.Node) -> None:
+        self._count(node)
+        if id(node) in self._open:
+            raise yaml.composer.ComposerError(problem="an alias that holds itself", problem_mark=node.start_mark)
+        self._open.add(id(node))
+
+    def _count(self, node: yaml.Node) -> None:
+        self._seen += 1
+        if self._seen > MAX_VALUES:
+            raise yaml.composer.ComposerError(problem=f"more than {MAX_VALUES} values", problem_mark=node.start_mark)
+
+    def _tell(self, node: yaml.Node, path: KeyPath, message: str) -> None:
+        self._problems.append(Problem(self._shown, _line(node), path, message))
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _syntax_problem(error: yaml.MarkedYAMLError, shown: str) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    told = _unquoted(error.problem or "it does not go through")
+    if error.context and error.context_mark:
+        told += f", {_unquoted(error.context)} that began on line {error.context_mark.line + 1}"
+    message = f"not YAML: {told}; check indentation, and put text with special characters in quotes"
+    if mark is None:
+        return Problem(shown, None, (), message)
+    return Problem(shown, mark.line + 1, (), message, mark.column + 1)
+
+
+def _unquoted(told: str) -> str:
+    """Without the names of aliases, anchors and tags: they may be pieces of a secret not put in quotes."""
+    return re.sub(r"(alias|anchor|tag handle) ['\"].*", r"\1", told, flags=re.DOTALL)

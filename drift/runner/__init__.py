@@ -1,0 +1,1 @@
+"""The scheduled check: plan, lease, count, compare, decide, and one transaction a window."""

@@ -1,7 +1,0 @@
-"""The service behind `drift serve`: an alarm clock that goes through the monitors and the outbox, again and again."""
-
-from drift.schedule.health import PATIENCE, Pulse
-from drift.schedule.service import GRACE, ROUND, SILENCE, TICK, Service
-from drift.schedule.watchdog import Watchdog
-
-__all__ = ["GRACE", "PATIENCE", "ROUND", "SILENCE", "TICK", "Pulse", "Service", "Watchdog"]

@@ -1,0 +1,1 @@
+"""Statistics: divergences, smoothing, what chance alone does, and what reference windows teach."""

@@ -1,0 +1,166 @@
+"""Deliveries out of the real store, on both databases: from a decided window to a receiver."""
+
+# ruff: noqa: ARG002 (senders that ignore what they are given)
+
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from drift.errors import DeliveryError, StoreError
+from drift.monitors.alert_rules import transitions
+from drift.monitors.spec import Alerting, FileSource, Monitor, Reference
+from drift.monitors.verdict import Verdict
+from drift.monitors.window import Period, Window
+from drift.notify.channels import Channel
+from drift.notify.channels.webhook import WebhookChannel
+from drift.notify.message import Notification, make_events, make_notification
+from drift.notify.sender import GRACE, MARKING, Drained, drain
+from drift.store import Outcome, Store
+
+NOW = datetime(2011, 6, 13, 2, 15, tzinfo=UTC)
+DAY = timedelta(days=1)
+Serve = Callable[..., Any]
+
+
+def decided(store: Store, verdicts: list[Verdict], channels: tuple[str, ...]) -> list[Notification]:
+    """Windows checked by their bare verdicts; the notifications that came of them."""
+    monitor = Monitor(
+        "bikes", FileSource("unread"), "ts", Reference(), ZoneInfo("UTC"), Period(1, "d"),
+        alerting=Alerting(notify=channels, labels={"severity": "page"}),
+    )  # fmt: skip
+    definition = store.define(monitor.name, {"window": "1d"}, NOW)
+    made = []
+    for n, verdict in enumerate(verdicts):
+        window = Window(NOW + n * DAY, NOW + (n + 1) * DAY)
+        store.plan(definition, [(window, NOW)], NOW)
+        (planned,) = store.due(definition, NOW)
+        claim = store.claim(planned.id, definition, "me", NOW, DAY)
+        assert claim is not None
+        turns = transitions(monitor, window, verdict, store.alert_states(claim.monitor_id), NOW)
+        events = make_events(turns, {}, monitor.name, window, claim.revision, note="cannot read it")
+        told = make_notification(monitor.name, window, claim.revision, events, labels=monitor.alerting.labels)
+        store.finish(claim, Outcome(0, verdict, "", {}, None, (), turns, events, told, channels), NOW)
+        made += [told] if told else []
+    return made
+
+
+def run(store: Store, channels: Mapping[str, Channel], later: timedelta = timedelta(0), **options: Any) -> Drained:
+    return drain(store, channels, lambda: NOW + later, rng=np.random.default_rng(1), **{"deadline": 5.0, **options})
+
+
+def ids(receiver: Any) -> list[str]:
+    return [r.headers["idempotency-key"] for r in receiver.requests]
+
+
+FIRES_AND_RESOLVES = [Verdict.ERROR, Verdict.ERROR, Verdict.OK, Verdict.ERROR]
+
+
+def test_what_was_decided_arrives_as_it_was_written(store: Store, serve: Serve, how: SimpleNamespace) -> None:
+    told = decided(store, FIRES_AND_RESOLVES, ("hook",))
+    assert [n.status for n in told] == ["firing", "resolved", "firing"]
+    receiver = serve(how.answer(200))
+    hook = {"hook": WebhookChannel("hook", receiver.url)}
+    assert run(store, hook) == Drained(sent=3)
+    assert [json.loads(r.body) for r in receiver.requests] == [n.to_dict() for n in told]
+    assert ids(receiver) == [n.id for n in told]
+    assert run(store, hook, later=DAY) == Drained()
+
+
+def test_a_failing_channel_keeps_its_order_and_delays_no_other(
+    store: Store, serve: Serve, how: SimpleNamespace
+) -> None:
+    told = decided(store, FIRES_AND_RESOLVES, ("bad", "good"))
+    bad, good = serve(how.hang, how.answer(500), how.answer(200)), serve(how.answer(200))
+    hooks = {name: WebhookChannel(name, r.url) for name, r in (("bad", bad), ("good", good))}
+    assert run(store, hooks, deadline=2.5) == Drained(sent=3, retried=1, waiting=2)
+    assert run(store, hooks, later=timedelta(seconds=1)) == Drained(waiting=2)
+    assert run(store, hooks, later=timedelta(hours=1)) == Drained(retried=1, waiting=2)
+    assert run(store, hooks, later=timedelta(hours=3)) == Drained(sent=3)
+    assert ids(good) == [n.id for n in told]
+    assert ids(bad) == [told[0].id] * 2 + [n.id for n in told]
+    assert store.counts_by_status()["deliveries"] == {"sent": 6}
+
+
+def test_what_is_given_up_is_kept_as_dead_with_its_reason(store: Store, serve: Serve, how: SimpleNamespace) -> None:
+    decided(store, [Verdict.ERROR], ("hook", "gone"))
+    receiver = serve(how.answer(410))
+    assert run(store, {"hook": WebhookChannel("hook", receiver.url)}) == Drained(dead=1, retried=1)
+    assert store.counts_by_status()["deliveries"] == {"dead": 1, "pending": 1}, "another process may know `gone`"
+
+
+def test_replicas_that_drain_at_once_send_each_message_once(store: Store, serve: Serve, how: SimpleNamespace) -> None:
+    told = decided(store, [Verdict.ERROR, Verdict.OK] * 4, ("hook",))
+    receiver = serve(how.answer(200))
+    hook = {"hook": WebhookChannel("hook", receiver.url)}
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda _: run(store, hook, deadline=60.0), range(3)))
+    assert sum(d.sent for d in done) == len(told)
+    assert ids(receiver) == [n.id for n in told], "each once, in order"
+    assert store.counts_by_status()["deliveries"] == {"sent": len(told)}
+
+
+def test_a_process_that_dies_before_it_marks_sends_again_under_the_same_id(
+    store: Store, serve: Serve, how: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (told,) = decided(store, [Verdict.ERROR], ("hook",))
+    receiver = serve(how.answer(200))
+    hook = {"hook": WebhookChannel("hook", receiver.url)}
+
+    def dies(delivery_id: int, now: datetime) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "delivered", dies)
+        with pytest.raises(KeyboardInterrupt):
+            run(store, hook)
+    assert run(store, hook, later=timedelta(seconds=5)) == Drained(), "it may still be on its way"
+    assert run(store, hook, later=timedelta(seconds=5 + GRACE + MARKING)) == Drained(sent=1)
+    assert ids(receiver) == [told.id] * 2
+
+
+def test_a_sender_told_to_stop_begins_no_further_delivery(store: Store, serve: Serve, how: SimpleNamespace) -> None:
+    told = decided(store, FIRES_AND_RESOLVES, ("hook",))
+    receiver = serve(how.answer(200))
+    hook = {"hook": WebhookChannel("hook", receiver.url)}
+    assert run(store, hook, stopping=lambda: bool(receiver.requests)) == Drained(sent=1, waiting=len(told) - 1)
+    assert run(store, hook) == Drained(sent=len(told) - 1)
+
+
+def test_a_sender_that_was_overtaken_does_not_count_as_a_failure(
+    store: Store, serve: Serve, how: SimpleNamespace
+) -> None:
+    decided(store, [Verdict.ERROR], ("hook",))
+    other = serve(how.answer(200))
+
+    class Slow:
+        name = "hook"
+
+        def send(self, payload: Mapping[str, Any], *, deadline: float) -> None:
+            after = timedelta(seconds=5 + GRACE + MARKING)  # this sender was asleep for so long
+            assert run(store, {"hook": WebhookChannel("hook", other.url)}, later=after) == Drained(sent=1)
+            raise DeliveryError("no answer")
+
+    run(store, {"hook": Slow()})
+    assert store.counts_by_status()["deliveries"] == {"sent": 1}
+    assert len(other.requests) == 1
+
+
+def test_a_store_that_refuses_to_write_is_an_error(
+    store: Store, serve: Serve, how: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decided(store, [Verdict.ERROR], ("hook",))
+    receiver = serve(how.answer(200))
+
+    def refuses(delivery_id: int, now: datetime) -> None:
+        raise StoreError("disk full")
+
+    monkeypatch.setattr(store, "delivered", refuses)
+    with pytest.raises(StoreError, match="disk full"):
+        run(store, {"hook": WebhookChannel("hook", receiver.url)})

@@ -1,0 +1,134 @@
+"""What is told of limits is what judges: windows just inside and just outside of them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from drift.histogram import Fault, Histogram, History, NumericAxis, Profile, Uncounted
+from drift.monitors.comparison import compare_profiles
+from drift.monitors.spec import ColumnRule, Columns, FileSource, Monitor, Reference
+from drift.monitors.verdict import Threshold, Verdict
+from drift.monitors.window import Period, Window
+from drift.references.calibration_report import Calibrated, calibrated, next_standard, told_share
+from drift.references.resolver import Held, Standards
+from drift.stats.null_distribution import SIGNIFICANCE
+from drift.store import Baseline, Store
+
+DAY = timedelta(days=1)
+START = datetime(2024, 3, 4, tzinfo=UTC)
+AXIS = NumericAxis(tuple(range(6)))
+ROWS = 10_000
+
+
+def baseline_of(windows: int, incident: int | None = None) -> Baseline:
+    rng = np.random.default_rng(2)
+    shares = np.stack([np.r_[0, rng.dirichlet(np.full(5, 300.0)), 0, 0] for _ in range(windows)])
+    if incident is not None:
+        shares[incident] = np.r_[0, 0.6, 0.1, 0.1, 0.1, 0.1, 0, 0]
+    counts = np.stack([rng.multinomial(ROWS, share) for share in shares])
+    days = tuple(Window(START + i * DAY, START + (i + 1) * DAY) for i in range(windows))
+    history = History(AXIS, counts)
+    lost = {"blob": Uncounted(Fault.NOT_COMPARABLE, "bytes cannot be binned")}
+    whole = Profile({"x": history.pooled}, int(counts.sum()), lost)
+    return Baseline(1, {"": whole}, {}, START, days, {"": {"x": history}})
+
+
+def monitor_of(limit: Threshold | None = None) -> Monitor:
+    return Monitor(
+        name="m",
+        source=FileSource(str(Path("data.parquet"))),
+        timestamp="ts",
+        reference=Reference(Window(START, START + 60 * DAY)),
+        timezone=ZoneInfo("UTC"),
+        period=Period.parse("1d"),
+        columns=Columns(ColumnRule(limit=limit)),
+    )
+
+
+def told(monitor: Monitor, baseline: Baseline) -> tuple[Calibrated, Held]:
+    held = Standards(monitor, baseline).of(Window(START + 70 * DAY, START + 71 * DAY))
+    found = {c.column: c for c in calibrated(monitor, baseline, held, SIGNIFICANCE)}
+    assert found["blob"].judge == "none"
+    assert "bytes cannot be binned" in found["blob"].why
+    return found["x"], held
+
+
+def verdict(monitor: Monitor, held: Held, shares: np.ndarray) -> Verdict:
+    counts = np.round(shares * ROWS).astype(int)
+    counts[counts.argmax()] += ROWS - counts.sum()
+    live = Profile({"x": Histogram(AXIS, counts)}, ROWS)
+    standard = replace(held.segments[""], uncounted={})
+    (found,) = compare_profiles(live, standard, monitor.columns, np.random.default_rng(0))
+    return found.verdict
+
+
+@pytest.mark.parametrize("windows", [12, 60])
+def test_a_bin_just_outside_its_limits_is_drift_and_just_inside_is_not(windows: int) -> None:
+    monitor = monitor_of()
+    found, held = told(monitor, baseline_of(windows))
+    assert (found.judge, found.windows, found.rows) == ("learned", windows, ROWS)
+    assert found.level == held.segments[""].level
+    shares = np.array([b.reference for b in found.bins])
+    for at in range(1, 6):
+        for limit, inwards in ((found.bins[at].low, 1), (found.bins[at].high, -1)):
+            for way, expected in ((0.003 * inwards, Verdict.OK), (-0.003 * inwards, Verdict.DRIFT)):
+                moved = shares.copy()
+                moved[at] = limit + way
+                others = np.delete(np.arange(len(shares)), at)
+                moved[others] *= (1 - moved[at]) / shares[others].sum()
+                assert verdict(monitor, held, moved) is expected, (at, limit, way)
+
+
+def test_the_nearest_limits_are_of_a_bin_never_filled_and_of_one_that_was() -> None:
+    found, _ = told(monitor_of(), baseline_of(60))
+    never, filled = found.nearest
+    assert (never.label, never.above, never.reference) == ("missing", True, 0.0)
+    widths = [min(b.reference - b.low, b.high - b.reference) for b in found.bins if b.reference > 0]
+    assert abs(filled.limit - filled.reference) == min(widths)
+    assert str(never) == f"missing > {told_share(never.limit)}"
+
+
+def test_a_threshold_of_the_user_is_the_least_that_is_seen() -> None:
+    high, _ = told(monitor_of(Threshold(0.4)), baseline_of(60))
+    assert (high.judge, high.threshold, high.level, high.detectable) == ("threshold", 0.4, None, 0.4)
+    low, _ = told(monitor_of(Threshold(1e-6)), baseline_of(60))
+    assert low.detectable is not None
+    assert low.detectable > 1e-6, "the noise is more than that"
+
+
+@pytest.mark.parametrize(("limit", "judge", "number"), [(None, "customary", 0.1), (Threshold(0.3), "threshold", 0.3)])
+def test_of_few_windows_nothing_is_learned_and_the_reason_is_told(
+    limit: Threshold | None, judge: str, number: float
+) -> None:
+    found, _ = told(monitor_of(limit), baseline_of(7))
+    assert (found.judge, found.threshold, found.windows, found.detectable) == (judge, number, 0, None)
+    assert "fewer than 8 reference windows hold rows" in found.why
+
+
+def test_an_incident_in_the_reference_is_named_by_its_date() -> None:
+    found, _ = told(monitor_of(), baseline_of(60, incident=17))
+    assert [window.start for window, _ in found.unlike] == [START + 17 * DAY]
+    calm, _ = told(monitor_of(), baseline_of(60))
+    assert calm.unlike == ()
+    widths = [[b.high - b.low for b in one.bins if b.reference > 0] for one in (found, calm)]
+    assert sum(widths[0]) > sum(widths[1]), "and it widens the limits"
+
+
+def test_a_moving_reference_is_told_as_the_next_window_will_have_it(store: Store) -> None:
+    monitor = replace(monitor_of(), reference=Reference(rolling=20 * DAY))
+    baseline = baseline_of(60)
+    held = next_standard(store, monitor, baseline, START + 60 * DAY)  # nothing was checked: the next window is now's
+    (found, _) = sorted(calibrated(monitor, baseline, held, SIGNIFICANCE), key=lambda c: c.judge != "learned")
+    assert (held.note["reference"], found.windows, found.unlike) == ("rolling", 20, ())
+    assert held.note["to"] == "2024-05-03T00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.0, "0.0%"), (0.0412, "4.1%"), (0.001, "0.1%"), (0.00023, "0.023%"), (1.0, "100.0%")]
+)
+def test_shares_are_told_to_what_they_need(share: float, text: str) -> None:
+    assert told_share(share) == text

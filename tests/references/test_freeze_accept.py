@@ -1,0 +1,317 @@
+"""The frozen reference: its windows are counted apart; a stretch that is accepted takes its place."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import polars as pl
+import pytest
+
+from drift.errors import DriftError, InputError, SourceError
+from drift.histogram import Fault, Histogram
+from drift.histogram.binning import Bins
+from drift.monitors.spec import ColumnRule, Columns, FileSource, Monitor, Reference
+from drift.monitors.verdict import Threshold
+from drift.monitors.window import Period, Window
+from drift.references import (
+    Acceptance,
+    accept_stretch,
+    current_baseline,
+    freeze_reference,
+    reference_digest,
+    reference_windows,
+)
+from drift.references import freeze as freeze_module
+from drift.runner.check import Checked, run_all
+from drift.runner.worker import Worker
+from drift.sources import open_source
+from drift.store import Baseline, Draft, Store
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+START = datetime(2024, 3, 1, tzinfo=UTC)
+NOW = START + 40 * DAY
+STRETCH = Window(START + 12 * DAY, START + 18 * DAY)
+
+
+def rows(days: int, *, moved_from: int = 99, without: frozenset[int] = frozenset()) -> pl.DataFrame:
+    """200 rows a day; `x` is shifted by three standard deviations from some day on."""
+    rng = np.random.default_rng(3)
+    parts = []
+    for day in range(days):
+        times = [START + day * DAY + timedelta(minutes=7 * i) for i in range(200)]
+        x, site = rng.normal(3.0 if day >= moved_from else 0.0, 1, 200), rng.choice(["a", "b"], 200)
+        if day not in without:
+            parts.append(pl.DataFrame({"ts": times, "x": x, "site": site}))
+    return pl.concat(parts)
+
+
+@pytest.fixture
+def monitor(tmp_path: Path) -> Monitor:
+    rows(20, moved_from=12, without=frozenset({4})).write_parquet(tmp_path / "data.parquet")
+    return Monitor(
+        name="m",
+        source=FileSource(str(tmp_path / "data.parquet")),
+        timestamp="ts",
+        reference=Reference(Window(START, START + 10 * DAY)),
+        timezone=ZoneInfo("UTC"),
+        period=Period.parse("1d"),
+        columns=Columns(ColumnRule(limit=Threshold(0.4))),
+        document={"source": {"path": "data.parquet"}, "timestamp": "ts"},
+    )
+
+
+@pytest.fixture
+def store(sqlite_url: str) -> Iterator[Store]:
+    """A store on one database, for what does not depend on it."""
+    with Store.open(sqlite_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def either(store_url: str) -> Iterator[Store]:
+    """A store on each database."""
+    with Store.open(store_url) as opened:
+        yield opened
+
+
+def freeze(store: Store, monitor: Monitor, now: datetime = NOW) -> Baseline:
+    return freeze_reference(store, monitor, store.define(monitor.name, monitor.document, now), now)
+
+
+def check(store: Store, monitor: Monitor, now: datetime) -> list[Checked]:
+    found = list(run_all(store, [monitor], worker=Worker("test"), now=lambda: now))
+    assert all(isinstance(one, Checked) for one in found), found
+    return [one for one in found if isinstance(one, Checked)]
+
+
+def accept(store: Store, monitor: Monitor, *, keep_bins: bool, stretch: Window = STRETCH) -> Baseline:
+    return accept_stretch(store, monitor, Acceptance(stretch, "ann", "a new sensor", keep_bins), NOW)
+
+
+def days(found: Baseline) -> list[float]:
+    return [(window.start - START) / DAY for window in found.windows]
+
+
+def test_each_window_of_the_reference_is_counted_apart(store: Store, monitor: Monitor) -> None:
+    found = freeze(store, replace(monitor, segments=("site",)))
+    assert days(found) == list(range(10))
+    assert set(found.histories) == set(found.profiles) == {"", "site=a", "site=b"}
+    for segment, profile in found.profiles.items():
+        assert set(found.histories[segment]) == set(profile) == {"x", "site"}
+        for name, history in found.histories[segment].items():
+            assert history.pooled == profile[name]
+    assert found.histories[""]["x"].counts.sum(axis=1).tolist() == [200] * 4 + [0] + [200] * 5
+    source = open_source(monitor)
+    for day, window in enumerate(found.windows):
+        counted = source.count(found.profiles[""].axes, window, ("site",), found.profiles)
+        for segment, part in counted.items():
+            assert Histogram(part["x"].axis, found.histories[segment]["x"].counts[day]) == part["x"]
+
+
+def test_only_whole_windows_that_have_closed_are_counted_apart(store: Store, monitor: Monitor) -> None:
+    ragged = Reference(Window(START + HOUR, START + 10 * DAY - HOUR))
+    assert days(freeze(store, replace(monitor, reference=ragged))) == list(range(1, 9))
+    early = replace(monitor, name="early")
+    assert days(freeze(store, early, START + 3.5 * DAY)) == [0, 1, 2]
+
+
+def test_of_very_many_windows_a_choice_is_counted_that_is_the_same_each_time(
+    store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reference_windows, "MOST", 40)
+    hourly = replace(monitor, period=Period.parse("1h"))
+    found = freeze(store, hourly)
+    assert len(found.windows) == 40
+    assert list(found.windows) == sorted(found.windows)
+    hours = [window.start.hour for window in found.windows]
+    assert len(set(hours)) > 12, "not the same hours of each day"
+    whole = reference_windows.whole_windows(hourly, Window(START, START + 10 * DAY), NOW)
+    assert reference_windows.some_of(whole, "m") == found.windows != reference_windows.some_of(whole, "n")
+
+
+@pytest.mark.parametrize("times", ["instants", "other text", "none"])
+def test_a_file_of_its_own_has_windows_where_its_rows_have_instants(
+    store: Store, monitor: Monitor, tmp_path: Path, times: str
+) -> None:
+    table = rows(10)
+    if times == "other text":
+        table = table.with_columns(ts=pl.col("ts").dt.strftime("%d.%m.%Y"))
+    if times == "none":
+        table = table.drop("ts")
+    table.write_parquet(tmp_path / "train.parquet")
+    found = freeze(store, replace(monitor, reference=Reference(path=str(tmp_path / "train.parquet"))))
+    assert found.profiles[""].rows == 2000
+    assert found.note["path"].endswith("train.parquet")
+    if times == "instants":  # it begins with a whole day; whether the last row is the last of its day is not known
+        assert days(found) == list(range(9))
+        assert found.histories[""]["x"].counts.sum() == 1800
+    else:
+        assert (found.windows, found.histories) == ((), {})
+        assert [w for w in found.note["warnings"] if "no windows" in w and "ISO 8601" in w] == found.note["warnings"]
+        assert bool(found.note["warnings"]) == (times == "other text")
+
+
+def test_a_column_that_a_window_does_not_have_has_no_history(
+    store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned = freeze.count_apart
+
+    def then(*args: object) -> object:  # the column is gone when the windows are counted
+        rows(20).drop("x").write_parquet(tmp_path / "data.parquet")
+        return learned(*args)
+
+    monkeypatch.setattr(freeze_module, "count_apart", then)
+    found = freeze(store, monitor)
+    assert set(found.profiles[""]) == {"x", "site"}
+    assert set(found.histories[""]) == {"site"}
+    (told,) = found.note["warnings"]
+    assert told.startswith("x: could not be counted in each window")
+
+
+def test_nothing_is_frozen_where_a_window_cannot_be_read(
+    store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned = freeze.count_apart
+
+    def then(*args: object) -> object:
+        (tmp_path / "data.parquet").write_bytes(b"PAR1")
+        return learned(*args)
+
+    monkeypatch.setattr(freeze_module, "count_apart", then)
+    with pytest.raises(SourceError, match=r"data\.parquet"):
+        freeze(store, monitor)
+    known = store.find("m")
+    assert known is not None
+    assert store.baselines(known.monitor_id) == []
+
+
+def test_windows_of_another_length_make_another_reference(store: Store, monitor: Monitor) -> None:
+    daily, weekly = freeze(store, monitor), freeze(store, replace(monitor, period=Period.parse("1w")))
+    assert daily.id != weekly.id
+    assert len(weekly.windows) == 1
+    assert freeze(store, monitor) == daily
+
+
+def test_a_reference_frozen_before_windows_were_counted_is_kept(either: Store, monitor: Monitor) -> None:
+    key = either.define(monitor.name, monitor.document, NOW).monitor_id
+    source = open_source(monitor)
+    profiles = source.learn(["x", "site"], monitor.columns, monitor.reference.window)
+    old = freeze._digest(freeze._parts(monitor))
+    assert old != reference_digest(monitor)
+    before = either.freeze(key, old, Draft(profiles, {}), NOW)
+    assert freeze(either, monitor) == before
+    accepted = accept(either, monitor, keep_bins=False)
+    assert freeze(either, monitor) == accepted
+    assert accepted.note["accepted"]["replaces"] == before.id
+
+
+@pytest.mark.parametrize("keep_bins", [False, True])
+def test_an_accepted_stretch_is_the_normal_from_then_on(either: Store, monitor: Monitor, keep_bins: bool) -> None:
+    first = check(either, monitor, START + 18 * DAY)
+    assert [one.outcome.verdict.value for one in first] == ["ok"] * 2 + ["drift"] * 6
+    scores = either.scores("m")
+    frozen = freeze(either, monitor)
+    found = accept(either, monitor, keep_bins=keep_bins)
+    assert found.note["accepted"] == {
+        "by": "ann",
+        "at": NOW.isoformat(),
+        "why": "a new sensor",
+        "from": STRETCH.start.isoformat(),
+        "to": STRETCH.end.isoformat(),
+        "kept_bins": keep_bins,
+        "replaces": frozen.id,
+    }
+    assert days(found) == list(range(12, 18))
+    assert found.profiles[""].rows == found.note["rows"] == 1200
+    assert (found.profiles[""].axes["x"] == frozen.profiles[""].axes["x"]) == keep_bins
+    counted = open_source(monitor).count(found.profiles[""].axes, STRETCH, (), found.profiles)
+    assert counted[""] == found.profiles[""]
+    assert all(history.pooled == found.profiles[""][name] for name, history in found.histories[""].items())
+    later = check(either, monitor, START + 20 * DAY)
+    assert [one.outcome.verdict.value for one in later] == ["ok"] * 2
+    assert {one.outcome.baseline_id for one in later} == {found.id}
+    assert either.scores("m")[: len(scores)] == scores, "what was judged before stays"
+    known = either.find("m")
+    assert known is not None
+    assert either.baselines(known.monitor_id) == [found, frozen]
+    again = accept(either, monitor, keep_bins=keep_bins, stretch=Window(START, START + 12 * DAY))
+    assert again.note["accepted"]["replaces"] == found.id
+    assert freeze(either, monitor) == again
+
+
+def test_other_bins_in_the_configuration_make_their_own_reference(store: Store, monitor: Monitor) -> None:
+    check(store, monitor, START + 18 * DAY)
+    accepted = accept(store, monitor, keep_bins=True)
+    finer = replace(monitor, columns=Columns(ColumnRule(bins=Bins(count=20))))
+    other = freeze(store, finer)
+    assert "accepted" not in other.note
+    assert freeze(store, monitor) == accepted
+
+
+def test_kept_bins_need_no_source_and_segments_are_kept(either: Store, monitor: Monitor, tmp_path: Path) -> None:
+    split = replace(monitor, segments=("site",))
+    check(either, split, START + 18 * DAY)
+    counted = open_source(split).count(
+        freeze(either, split).profiles[""].axes, STRETCH, ("site",), ["", "site=a", "site=b"]
+    )
+    (tmp_path / "data.parquet").unlink()
+    found = accept(either, split, keep_bins=True)
+    assert found.profiles == counted
+    assert set(found.histories["site=b"]) == {"x", "site"}
+    with pytest.raises(SourceError, match=r"--keep-bins"):
+        accept(either, split, keep_bins=False)
+
+
+def test_a_column_lost_in_the_stretch_and_windows_not_checked_are_told(
+    store: Store, monitor: Monitor, tmp_path: Path
+) -> None:
+    check(store, monitor, START + 13 * DAY)
+    whole = pl.read_parquet(tmp_path / "data.parquet")
+    whole.drop("x").write_parquet(tmp_path / "data.parquet")
+    check(store, monitor, START + 14 * DAY)
+    found = accept(store, monitor, keep_bins=True)
+    assert set(found.profiles[""]) == set(found.histories[""]) == {"site"}
+    assert found.profiles[""].uncounted["x"].fault is Fault.NOT_COMPARABLE
+    assert found.note["warnings"] == [
+        "4 of 6 windows were not checked",
+        "column 'x' was not counted on these bins in 1 of 2 windows that were accepted",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stretch", "keep_bins", "told"),
+    [
+        (Window(START + 30 * DAY, START + 31 * DAY), False, r"holds no rows; the data spans 2024-03-01"),
+        (Window(START + 30 * DAY, START + 31 * DAY), True, "no window of 1d .* was checked; `drift windows"),
+        (Window(START + 12 * DAY, START + 12.5 * DAY), True, "no window of 1d .* was checked"),
+        (Window(START + 12 * DAY, NOW + DAY), False, "accepted once it is over"),
+    ],
+)
+def test_what_cannot_be_accepted_says_why(
+    store: Store, monitor: Monitor, stretch: Window, keep_bins: bool, told: str
+) -> None:
+    check(store, monitor, START + 14 * DAY)
+    before = freeze(store, monitor)
+    with pytest.raises(DriftError, match=told):
+        accept(store, monitor, keep_bins=keep_bins, stretch=stretch)
+    assert freeze(store, monitor) == before
+
+
+def test_nothing_is_accepted_before_the_first_check(store: Store, monitor: Monitor) -> None:
+    with pytest.raises(InputError, match="was never checked; `drift run`"):
+        accept(store, monitor, keep_bins=False)
+    key = store.define(monitor.name, monitor.document, NOW).monitor_id
+    with pytest.raises(InputError, match="leave out --keep-bins"):
+        accept(store, monitor, keep_bins=True)
+    found = accept(store, monitor, keep_bins=False)
+    assert found.note["accepted"]["replaces"] is None
+    assert current_baseline(store, monitor, key) == found
+
+
+@pytest.mark.parametrize(("by", "why"), [("", "because"), ("ann", " \n")])
+def test_a_new_normal_needs_somebody_and_a_reason(by: str, why: str) -> None:
+    with pytest.raises(InputError, match="accepted by somebody, for a reason"):
+        Acceptance(STRETCH, by, why)

@@ -1,0 +1,97 @@
+"""A monitor whose old windows are thinned out: what looks back sees a shorter past, and goes on."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import polars as pl
+import pytest
+
+from drift.backtest import replay, stored_stretch
+from drift.errors import StoreError
+from drift.monitors.spec import FileSource, Monitor, Reference
+from drift.monitors.window import Period, Window
+from drift.references import current_baseline
+from drift.references.calibration_report import next_standard
+from drift.report import page_from_store, render
+from drift.runner.check import Checked, run_all
+from drift.runner.evaluate import stream
+from drift.runner.retention import thin_out
+from drift.runner.worker import Worker
+from drift.store import Store
+
+DAY = timedelta(days=1)
+START = datetime(2024, 3, 4, tzinfo=UTC)  # a Monday
+LEARNED, THINNED, DAYS, KEPT = 14, 34, 38, 12
+REFERENCES = {
+    "fixed": Reference(Window(START, START + LEARNED * DAY)),
+    "rolling": Reference(rolling=10 * DAY),
+    "seasonal": Reference(seasonal=7 * DAY, windows=2),
+}
+
+
+def watched(tmp_path: Path, reference: str) -> Monitor:
+    """Days of 100 rows that never change, watched from the third week on."""
+    rng = np.random.default_rng(3)
+    moments = [START + day * DAY + timedelta(minutes=14 * i) for day in range(DAYS) for i in range(100)]
+    pl.DataFrame({"ts": moments, "x": rng.normal(size=len(moments))}).write_parquet(tmp_path / "data.parquet")
+    return Monitor(
+        name="m",
+        source=FileSource(str(tmp_path / "data.parquet")),
+        timestamp="ts",
+        reference=REFERENCES[reference],
+        timezone=ZoneInfo("UTC"),
+        period=Period.parse("1d"),
+        start=START + LEARNED * DAY,
+        keep=KEPT * DAY,
+        document={"source": {"path": "data.parquet"}, "reference": reference},
+    )
+
+
+def check(store: Store, monitor: Monitor, day: int) -> list[Checked]:
+    found = list(run_all(store, [monitor], worker=Worker("test"), now=lambda: START + day * DAY))
+    assert all(isinstance(one, Checked) for one in found), found
+    return [one for one in found if isinstance(one, Checked)]
+
+
+def test_windows_after_it_are_judged_as_if_all_were_there(tmp_path: Path, sqlite_url: str) -> None:
+    """What is kept is all that the reference looks back at: nothing drifts here, so no older window takes a place."""
+    monitor = watched(tmp_path, "rolling")
+    with Store.open(sqlite_url) as store, Store.open(f"sqlite:///{tmp_path / 'whole.db'}") as whole:
+        for one in (store, whole):
+            check(one, monitor, THINNED)
+        assert thin_out(store, [monitor], START + THINNED * DAY) == THINNED - LEARNED - KEPT
+        after = [check(one, monitor, DAYS) for one in (store, whole)]
+        assert [one.window for one in after[0]] == [one.window for one in after[1]]
+        assert [one.outcome.judged for one in after[0]] == [one.outcome.judged for one in after[1]]
+        assert {one.outcome.judged["reference"] for one in after[0] if one.outcome.judged} == {"rolling"}
+        since = START + THINNED * DAY
+        assert store.scores(since=since) == whole.scores(since=since) != []
+
+
+@pytest.mark.parametrize("reference", REFERENCES)
+def test_what_looks_back_sees_what_is_left_and_goes_on(reference: str, tmp_path: Path, sqlite_url: str) -> None:
+    monitor = watched(tmp_path, reference)
+    with Store.open(sqlite_url) as store:
+        check(store, monitor, THINNED)
+        thin_out(store, [monitor], START + THINNED * DAY)
+        known = store.find("m")
+        assert known is not None
+        baseline = current_baseline(store, monitor, known.monitor_id)
+        assert baseline is not None
+        found = replay(monitor, baseline, stored_stretch(store, monitor), lambda w, part: stream("m", w, part))
+        assert [window.start for window in found.windows] == [START + d * DAY for d in range(THINNED - KEPT, THINNED)]
+        with pytest.raises(StoreError, match="histograms of these windows of monitor 'm' are dropped"):
+            stored_stretch(store, monitor, until=START + (THINNED - KEPT) * DAY)
+
+        thin_out(store, [replace(monitor, keep=DAY)], START + 90 * DAY)
+        with pytest.raises(StoreError, match="their verdicts are all that is left"):
+            stored_stretch(store, monitor)
+        page = page_from_store(store, "m", now=START + 90 * DAY)
+        assert len(page.timeline) == THINNED - LEARNED
+        assert page.columns == ()
+        assert "<html" in render(page, "html")
+        assert next_standard(store, monitor, baseline, START + 90 * DAY).segments
+        assert len(check(store, monitor, DAYS)) == DAYS - THINNED

@@ -1,0 +1,172 @@
+"""`drift serve` as a process: it starts, tells, ends, is killed, and loses nothing."""
+
+import json
+import signal
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from typer.testing import CliRunner
+
+from drift.cli import app
+from drift.config import load
+from drift.monitors.window import format_instant
+from drift.store import Store
+
+
+def days(make: Any) -> list[str]:
+    """The starts of all windows of the project, written down plainly."""
+    return [format_instant(make.FIRST + timedelta(days=n)) for n in range((make.LAST - make.FIRST).days)]
+
+
+def printed(project: Path, name: str) -> list[dict[str, Any]]:
+    """What `drift NAME --json` prints."""
+    result = CliRunner().invoke(app, [name, "--json", "-c", str(project)], catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    found: list[dict[str, Any]] = json.loads(result.stdout)[name]
+    return found
+
+
+def test_it_checks_tells_and_ends_and_does_nothing_twice(project: Path, make: Any) -> None:
+    folder = project.parent
+    with make.running(folder) as service:
+        make.wait_for(service.is_ready)  # which it may be while it catches up
+        make.wait_for(lambda: len(service.checked()) == len(days(make)) and (folder / "told.jsonl").exists())
+        scores = service.get("/api/v1/scores").json()["scores"]
+        families = {f.name: f for f in text_string_to_metric_families(service.get("/metrics").text)}
+        assert service.get("/healthz").text == "ok\n"
+        assert service.end(signal.SIGTERM) == 0
+        assert service.lines()[-1]["message"].startswith("stopped")
+    assert scores == printed(project, "scores")
+    assert [row["window_start"] for row in scores if row["column"] == "amount"] == days(make)
+    assert {row["window_start"] for row in scores if row["verdict"] == "drift"} == set(days(make)[3:])
+    counted = {s.labels["verdict"]: s.value for s in families["drift_windows"].samples if s.value}
+    assert counted == Counter(row["verdict"] for row in printed(project, "windows"))
+    told = (folder / "told.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(told) == 1
+
+    with make.running(folder) as again:
+        make.wait_for(again.is_ready)
+        assert again.checked() == []
+        assert again.get("/api/v1/scores").json()["scores"] == scores
+        assert again.end(signal.SIGINT) == 0
+    assert (folder / "told.jsonl").read_text(encoding="utf-8").splitlines() == told
+
+
+def test_pages_and_metrics_show_the_time_of_the_store_whatever_the_clock_of_the_signs_of_life(
+    project: Path, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asleep, shown = timedelta(hours=8), []  # for so long this host was suspended
+    monkeypatch.setattr("drift.cli.service.steady_clock", lambda: lambda: make.wall() - asleep)
+    monkeypatch.setattr("drift.server.web.create_app", lambda site, _access: shown.append(site.now()))
+    monkeypatch.setattr("drift.server.web.run", lambda *_: None)
+    before = make.wall()
+    result = CliRunner().invoke(app, ["serve", "--port", "0", "-c", str(project)], catch_exceptions=False)
+    assert result.exit_code == 0
+    (moment,) = shown
+    assert before <= moment <= make.wall()
+
+
+def test_told_to_stop_it_finishes_the_window_in_hand(project: Path, make: Any) -> None:
+    folder = project.parent
+    make.write_config(folder, window="1h")
+    with make.running(folder) as service:
+        make.wait_for(lambda: len(service.checked()) >= 3)
+        assert service.end(signal.SIGTERM) == 0
+        done = len(service.checked())
+    rows = printed(project, "windows")
+    assert Counter(row["status"] for row in rows) == {"done": done, "due": 144 - done}  # six days of hours
+
+
+def without_times(alerts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in alert.items() if key != "since"} for alert in alerts]
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_every_window_is_checked_exactly_once(project: Path, make: Any) -> None:
+    folder = project.parent
+    make.write_config(folder, window="1h")
+    hours = [format_instant(make.FIRST + timedelta(hours=n)) for n in range(144)]
+    with make.running(folder) as service:
+        make.wait_for(lambda: len(service.checked()) >= 20)
+        service.end(signal.SIGKILL)
+        done = len(service.checked())
+        assert done < 144
+    with make.running(folder) as service:
+        # The window in hand, too: its owner is known to be gone. (The last ones may have been stored and not yet told.)
+        make.wait_for(lambda: {row["status"] for row in printed(project, "windows")} == {"done"})
+        make.wait_for(service.is_ready)
+        assert service.end(signal.SIGTERM) == 0
+    config = load(project, {}, strict=True)
+    with Store.open(config.store) as store:
+        rows = store.windows(revisions="all")
+        assert [row["window_start"] for row in rows] == hours
+        assert {(row["status"], row["revision"], row["rows"]) for row in rows} == {("done", 1, make.PER_DAY // 24)}
+        killed, alerts = store.scores(), without_times(store.alerts())
+    with Store.open(f"sqlite:///{folder / 'calm.db'}") as calm:
+        make.service_of(config, calm, make.wall).tick()
+        assert calm.scores() == killed
+        assert without_times(calm.alerts()) == alerts
+
+
+def test_what_is_older_than_keep_is_thinned_out_by_a_tick_and_by_a_run(project: Path, make: Any) -> None:
+    text = project.read_text(encoding="utf-8")
+    config = load(project, {}, strict=True)
+    with Store.open(config.store) as store:
+        make.service_of(config, store, lambda: make.LAST).tick()
+        whole, windows = store.scores(), store.windows()
+        project.write_text(text.replace("    window:", "    keep: 2d\n    window:"), encoding="utf-8")
+        make.service_of(load(project, {}, strict=True), store, lambda: make.LAST).tick()
+        assert [row["window_start"] for row in store.scores(column="amount")] == days(make)[4:]
+        assert store.scores() == whole[8:]
+        assert store.windows() == windows
+    result = CliRunner().invoke(app, ["run", "--fail-on", "never", "-c", str(project)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output  # years later
+    with Store.open(config.store) as store:
+        assert store.scores() == []
+        assert store.windows() == windows
+
+
+@pytest.mark.slow
+def test_a_token_opens_and_nothing_else_does(project: Path, make: Any) -> None:
+    with make.running(project.parent, "--host", "0.0.0.0", DRIFT_TOKEN="open-sesame") as service:
+        make.wait_for(service.is_ready)
+        assert service.get("/api/v1/windows").status_code == 401
+        assert service.get("/api/v1/windows", headers={"authorization": "Bearer open-sesame"}).status_code == 200
+        assert service.get("/?token=open-sesame").status_code == 303
+        assert service.get("/", headers={"host": "evil.example"}).status_code == 400
+        service.end(signal.SIGTERM)
+    assert "open-sesame" not in service.log.read_text(encoding="utf-8")
+    said = [line["message"] for line in service.lines()]
+    assert [line for line in said if "WEAK" in line and "16 characters" in line], "eleven letters can be guessed"
+    assert [line for line in said if "every other address of this machine" in line]
+
+
+@pytest.mark.parametrize("words", [["--host", "0.0.0.0"], ["--tick", "0"]])
+def test_what_must_not_be_served_is_refused(project: Path, make: Any, words: list[str]) -> None:
+    result = make.command("serve", "--port", "0", *words, folder=project.parent)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert ("DRIFT_TOKEN" if "--host" in words else "seconds") in result.stderr
+
+
+def test_a_service_that_could_watch_nothing_does_not_start(project: Path, make: Any) -> None:
+    text = project.read_text(encoding="utf-8")
+    project.write_text(text.replace("threshold: 0.3", "threshold: -1"), encoding="utf-8")
+    result = make.command("serve", "--port", "0", folder=project.parent)
+    assert (result.returncode, "Traceback" in result.stderr) == (2, False)
+    assert "none of its 1 monitors can be used" in result.stderr
+    assert "threshold" in result.stderr
+
+
+@pytest.mark.slow
+def test_insecure_is_said_loudly(project: Path, make: Any) -> None:
+    with make.running(project.parent, "--host", "0.0.0.0", "--insecure") as service:
+        make.wait_for(service.is_ready)
+        assert service.get("/api/v1/windows").status_code == 200
+        service.end(signal.SIGTERM)
+        loud = [line for line in service.lines() if line["level"] == "warning"]
+        assert any("INSECURE" in line["message"] for line in loud)

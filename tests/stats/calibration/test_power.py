@@ -1,0 +1,89 @@
+"""Power that must not get lost: plain changes are found with 60 reference windows of 1,000 independent rows.
+
+At a level of 1e-4: a hundred columns by day, one false alarm in a hundred days. Each share found is that of 500
+columns; its lower 99 % bound (Clopper and Pearson 1934) is held against what is stated. What real days need costs power
+here: a bin has to lie some 8 standard deviations off, where independent rows alone would allow 4.5.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from drift.histogram import CategoricalAxis, NumericAxis
+from drift.stats.calibration.group import Group, learn
+from tests.support.streams import Counts, counts_of, group_of
+
+LEVEL = 1e-4
+COLUMNS, WINDOWS, ROWS = 500, 60, 1000
+
+
+def at_least(group: Group, live: Counts) -> float:
+    """Lower bound of the share of columns found; live of shape (columns, bins)."""
+    found = int((group.evidence(live.astype(np.float64))[0] < LEVEL).sum())
+    return float(stats.binomtest(found, len(live)).proportion_ci(0.98).low)
+
+
+def even(bins: int, missing: float = 0.0) -> npt.NDArray[np.float64]:
+    """Bins of equal shares, none of the rows beyond the edges."""
+    shares = np.full((COLUMNS, bins + 3), (1 - missing) / bins)
+    shares[:, [0, -2, -1]] = 0.0, 0.0, missing
+    return shares
+
+
+def reference_of(shares: npt.NDArray[np.float64], seed: int) -> tuple[np.random.Generator, Counts]:
+    rng = np.random.default_rng(seed)
+    return rng, counts_of(rng, shares, [ROWS] * WINDOWS)
+
+
+def test_an_unseen_category_of_three_percent_is_found() -> None:
+    """Where 20 names are rare, and a few of them were seen once."""
+    axis = CategoricalAxis(tuple("abcdefg"), rare=frozenset(f"r{i}" for i in range(20)))
+    shares = np.tile([*[0.95 / 7] * 7, 0.05, 0.0, 0.0], (COLUMNS, 1))
+    rng, reference = reference_of(shares, 1)
+    changed = 0.97 * shares
+    changed[:, 8] = 0.03
+    assert at_least(learn([axis] * COLUMNS, reference), counts_of(rng, changed, [ROWS])[:, 0]) > 0.95
+
+
+def test_five_percent_missing_where_none_ever_were_are_found() -> None:
+    rng, reference = reference_of(even(10), 2)
+    assert at_least(group_of(reference), counts_of(rng, 0.95 * even(10) + 0.05 * missing(10), [ROWS])[:, 0]) > 0.98
+
+
+def missing(bins: int) -> npt.NDArray[np.float64]:
+    """All of it in the last bin."""
+    return np.asarray((np.arange(bins + 3) == bins + 2).astype(float))
+
+
+def test_one_bin_doubled_is_found() -> None:
+    """From a tenth of the rows to a fifth; the others give way."""
+    rng, reference = reference_of(even(10, 0.01), 3)
+    usual = even(10, 0.01)
+    changed = usual * (1 - 2 * usual[0, 4]) / (1 - usual[0, 4])
+    changed[:, 4] = 2 * usual[0, 4]
+    assert at_least(group_of(reference), counts_of(rng, changed, [ROWS])[:, 0]) > 0.7
+
+
+def test_another_unit_is_found() -> None:
+    """Miles become kilometres: normal values of mean 20 and deviation 5, on the quantile edges of the reference."""
+    edges = stats.norm(20, 5).ppf(np.arange(1, 10) / 10)
+    axis = NumericAxis((-20.0, *edges.tolist(), 60.0))
+
+    def counts(factor: float, windows: int, rng: np.random.Generator) -> Counts:
+        cut = stats.norm(20 * factor, 5 * factor).cdf([-20.0, *edges, 60.0])
+        shares = np.diff(np.concatenate([[0.0], cut, [1.0, 1.0]]))
+        return counts_of(rng, np.tile(shares, (COLUMNS, 1)), [ROWS] * windows)
+
+    rng = np.random.default_rng(4)
+    group = learn([axis] * COLUMNS, counts(1.0, WINDOWS, rng))
+    assert at_least(group, counts(1.609, 1, rng)[:, 0]) > 0.98
+
+
+def test_a_shift_of_half_a_deviation_is_found() -> None:
+    edges = stats.norm.ppf(np.arange(1, 10) / 10)
+    shares, shifted = (
+        np.concatenate([[0.0], np.diff(np.concatenate([[0.0], stats.norm(by).cdf(edges), [1.0]])), [0.0, 0.0]])
+        for by in (0.0, 0.5)
+    )
+    rng, reference = reference_of(np.tile(shares, (COLUMNS, 1)), 5)
+    assert at_least(group_of(reference), counts_of(rng, np.tile(shifted, (COLUMNS, 1)), [ROWS])[:, 0]) > 0.9

@@ -1,0 +1,183 @@
+"""Scores: a divergence with its provenance."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drift.errors import AxisError, InputError
+from drift.histogram import CategoricalAxis, Histogram, NumericAxis
+from drift.stats.divergence import DIVERGENCES, divergence
+from drift.stats.scoring import Method, Pair, Score, score, score_all
+from drift.stats.smoothing import smooth
+
+AXIS = NumericAxis((0, 10, 20))
+LIVE, REFERENCE = Histogram(AXIS, [5, 30, 45, 10, 10]), Histogram(AXIS, [40, 400, 400, 100, 60])
+every = pytest.mark.parametrize("metric", sorted(DIVERGENCES))
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(17)
+
+
+@every
+def test_the_value_is_the_divergence_of_live_from_reference(metric: str) -> None:
+    method = Method(metric)
+    scored = score(LIVE, REFERENCE, method, rng())
+    p, q = (smooth(side.counts, DIVERGENCES[metric].smoothing) for side in (LIVE, REFERENCE))
+    assert scored.value == float(divergence(metric, p, q))
+    assert sum(scored.contributions) == pytest.approx(scored.value, rel=1e-12)
+    assert (scored.live_rows, scored.reference_rows) == (100, 1000)
+    assert scored.excess == max(0.0, scored.value - scored.noise_floor)
+    assert scored.method.base == DIVERGENCES[metric].base
+    assert scored.method.smoothing == DIVERGENCES[metric].smoothing
+
+
+@every
+def test_the_same_seed_gives_the_same_score(metric: str) -> None:
+    assert score(LIVE, REFERENCE, Method(metric), rng()) == score(LIVE, REFERENCE, Method(metric), rng())
+
+
+@every
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_odd_counts_never_give_a_number_that_is_none(metric: str, data: st.DataObject) -> None:
+    counts = st.lists(st.sampled_from([0, 0, 1, 7, 500, 2**40]), min_size=5, max_size=5).filter(any)
+    live, reference = Histogram(AXIS, data.draw(counts)), Histogram(AXIS, data.draw(counts))
+    scored = score(live, reference, Method(metric), rng())
+    low, high = scored.interval
+    assert 0 <= scored.value < math.inf
+    assert 0 <= scored.noise_floor < math.inf
+    assert 0 <= scored.detectable < math.inf
+    assert 0 <= low <= high < math.inf
+    assert 0 <= scored.p_value <= 1
+    assert {type(x) for x in (scored.value, low, high, *scored.contributions)} == {float}
+
+
+# Many at once -------------------------------------------------------------------------------------------
+
+NAMES = CategoricalAxis(("a", "b"))  # as many bins as AXIS has
+WIDE = NumericAxis(tuple(range(20)))
+counts_of_five = st.lists(st.sampled_from([0, 1, 7, 500, 9_000, 2**40]), min_size=5, max_size=5)
+
+
+def some_pairs() -> list[Pair]:
+    """Few rows and many, changed and not, of several methods and numbers of bins."""
+    draw, pairs = rng(), []
+    for i, rows in enumerate([20, 500, 20_000, 3_000_000] * 6):
+        axis = (AXIS, NAMES, WIDE)[i % 3]
+        shares = draw.dirichlet(np.full(axis.n_bins, 5.0))
+        sides = [Histogram(axis, draw.multinomial(rows, shares)), Histogram(axis, draw.multinomial(50_000, shares))]
+        method = Method(("js_distance", "js_distance", "kl", "total_variation", "chi2")[i % 5])
+        pairs.append(Pair(*sides, method, (3, i)))
+    return pairs
+
+
+def test_scores_of_many_are_those_of_each_alone() -> None:
+    pairs = some_pairs()
+    assert score_all(pairs) == [score(p.live, p.reference, p.method, p.rng) for p in pairs]
+
+
+def test_a_score_does_not_depend_on_its_neighbours() -> None:
+    pairs = some_pairs()
+    whole = score_all(pairs)
+    assert score_all(pairs[::-1]) == whole[::-1]
+    assert score_all(pairs[5:9]) == whole[5:9]
+
+
+def test_a_seed_and_its_generator_give_the_same() -> None:
+    for metric in ("js_distance", "ks"):
+        method = Method(metric)
+        assert score(LIVE, REFERENCE, method, 17) == score(LIVE, REFERENCE, method, rng())
+
+
+@settings(max_examples=30, deadline=None)
+@given(live=st.lists(counts_of_five, min_size=1, max_size=6), metric=st.sampled_from(sorted(DIVERGENCES)))
+def test_whatever_the_counts_each_is_scored_as_alone(live: list[list[int]], metric: str) -> None:
+    method = Method(metric, smoothing="none")
+    pairs = [Pair(Histogram(AXIS, side), REFERENCE, method, i) for i, side in enumerate(live)]
+    for pair, found in zip(pairs, score_all(pairs), strict=True):
+        if isinstance(found, Score):
+            assert found == score(pair.live, pair.reference, method, pair.rng)
+        else:
+            with pytest.raises(type(found), match=re.escape(str(found))):
+                score(pair.live, pair.reference, method, pair.rng)
+
+
+def test_a_pair_that_cannot_be_scored_stops_no_other() -> None:
+    nothing, lacking = Histogram(AXIS, [0] * 5), Histogram(AXIS, [1000, 0, 0, 0, 0])
+    kl = Method("kl", smoothing="none")
+    pairs = [
+        Pair(LIVE, REFERENCE, kl, 0),
+        Pair(LIVE, lacking, kl, 1),
+        Pair(nothing, REFERENCE, kl, 2),
+        Pair(LIVE, Histogram(NAMES, REFERENCE.counts), kl, 3),
+        Pair(LIVE, REFERENCE, Method("ks"), 4),
+        Pair(REFERENCE, LIVE, kl, 5),
+    ]
+    found = score_all(pairs)
+    assert [type(one) for one in found] == [Score, InputError, InputError, AxisError, Score, Score]
+    assert "kl is infinite" in str(found[1])
+    assert "the live side has no rows" in str(found[2])
+    assert score_all([]) == []
+    assert [type(one) for one in score_all([Pair(LIVE, lacking, kl, 1)] * 2)] == [InputError, InputError]
+
+
+def test_counts_beyond_32_bits() -> None:
+    big = Histogram(AXIS, (REFERENCE.counts * 10**12).tolist())
+    scored = score(big, REFERENCE, Method("js_distance"), rng())
+    assert scored.value == pytest.approx(0, abs=1e-7)
+    assert scored.reference_rows == 1000
+    assert scored.live_rows == 10**15
+
+
+def test_axes_that_differ_are_both_named() -> None:
+    other = Histogram(NumericAxis((0, 10, 21)), [1] * 5)
+    with pytest.raises(AxisError, match=r"live is on .*\[10, 21\).*, reference on .*\[10, 20\)"):
+        score(other, REFERENCE, Method(), rng())
+
+
+@pytest.mark.parametrize("metric", ["ks", "wasserstein"])
+def test_metrics_of_ordered_bins_refuse_categories(metric: str) -> None:
+    names = Histogram(CategoricalAxis(("a", "b")), [1] * 5)
+    with pytest.raises(AxisError, match=f"{metric} needs ordered bins and this column is string; use js_distance"):
+        score(names, names, Method(metric), rng())
+
+
+def test_a_side_without_rows_is_named() -> None:
+    nothing = Histogram(AXIS, [0] * 5)
+    with pytest.raises(InputError, match="the live side has no rows"):
+        score(nothing, REFERENCE, Method(), rng())
+    with pytest.raises(InputError, match="the reference side has no rows"):
+        score(LIVE, nothing, Method("kl"), rng())
+
+
+@pytest.mark.parametrize("metric", ["kl", "psi", "chi2"])
+def test_an_infinite_score_is_refused_with_its_remedy(metric: str) -> None:
+    lacking = Histogram(AXIS, [1000, 0, 0, 0, 0])
+    with pytest.raises(InputError, match=f"{metric} is infinite.*use smoothing: jeffreys"):
+        score(LIVE, lacking, Method(metric, smoothing="none"), rng())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"metric": "jsd"}, "'jsd'; known are"),
+        ({"smoothing": "eps"}, "'eps'; known are"),
+        ({"smoothing": -1}, "got -1"),
+        ({"base": 1}, "got 1"),
+        ({"base": math.nan}, "got nan"),
+    ],
+)
+def test_a_method_that_is_none_is_named(arguments: dict[str, str | float], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        Method(**arguments)  # type: ignore[arg-type]
+
+
+def test_a_method_fills_in_what_is_customary() -> None:
+    assert Method("psi") == Method("psi", smoothing="jeffreys", base=math.e)
+    assert Method() == Method("js_distance", smoothing="none", base=2)
+    assert Method("kl", smoothing=0, base=10).pseudo == 0

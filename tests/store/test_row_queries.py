@@ -1,0 +1,230 @@
+"""What the store tells: rows of the JSON contract (docs: `drift scores --json` and its kin)."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import create_engine, event, text
+
+from drift.histogram import Histogram, History, NumericAxis, Profile
+from drift.monitors.comparison import SegmentResult, Standard, compare_profiles
+from drift.monitors.spec import Columns
+from drift.stats.calibration import Calibration
+from drift.store import Draft, Store, TooMany
+from drift.store.engine import parse_url
+from tests.support.store_builders import AXES, MINUTE, NOW, checked, claimed, day, defined, outcome, profile, segments
+
+REFERENCE = profile(5000, seed=1)
+OTHER = profile(4000, seed=2)
+
+SCORE_KEYS = [
+    "monitor",
+    "segment",
+    "column",
+    "window_start",
+    "window_end",
+    "revision",
+    "metric",
+    "score",
+    "noise_floor",
+    "p_value",
+    "detectable",
+    "threshold",
+    "level",
+    "reference_windows",
+    "verdict",
+    "message",
+]
+WINDOW_KEYS = [
+    "monitor",
+    "window_start",
+    "window_end",
+    "revision",
+    "status",
+    "verdict",
+    "rows",
+    "attempts",
+    "due_at",
+    "next_attempt_at",
+    "message",
+    "columns",
+    "drifted",
+]
+ALERT_KEYS = ["monitor", "column", "segment", "rule", "state", "since", "last_window", "reason", "fingerprint"]
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    """Three days of bikes, of which the second drifted, and one of taxis."""
+    bikes = defined(store)
+    checked(store, bikes, 0, REFERENCE, REFERENCE)
+    checked(store, bikes, 1, OTHER, REFERENCE)
+    checked(store, bikes, 2, REFERENCE, REFERENCE)
+    checked(store, defined(store, "taxis"), 0, REFERENCE, REFERENCE)
+    store.plan(bikes, [(day(3), day(3).end)], NOW)
+    return store
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"monitor": "bikes"},
+        {"since": day(1).start, "until": day(3).start, "revisions": "all"},
+        {"column": "temp", "segment": ""},
+    ],
+)
+def test_more_rows_than_wanted_are_refused_before_they_are_sorted(filled: Store, asked: dict[str, Any]) -> None:
+    again = filled.find("bikes")
+    assert again is not None
+    filled.plan_again(again, [(day(1), day(1).end)], NOW)
+    checked(filled, again, 1, REFERENCE, REFERENCE)  # a second revision
+    said: list[str] = []
+    event.listen(filled._engine, "before_cursor_execute", lambda *told: said.append(told[2]))
+    reads = {"scores": filled.scores} if "column" in asked else {"scores": filled.scores, "windows": filled.windows}
+    for read in reads.values():
+        whole = read(**asked)
+        assert len(whole) >= 2
+        assert read(**asked, most=len(whole)) == whole
+        said.clear()
+        with pytest.raises(TooMany, match=f"more than {len(whole) - 1} rows"):
+            read(**asked, most=len(whole) - 1)
+        assert said
+        assert not any("ORDER BY" in statement for statement in said)
+
+
+def test_scores_are_rows_of_the_contract(filled: Store) -> None:
+    found = filled.scores("bikes", since=day(1).start, until=day(2).start)
+    assert [list(row) for row in found] == [SCORE_KEYS] * (len(AXES) + 1)
+    by_column = {row["column"]: row for row in found}
+    (part,) = segments(OTHER, REFERENCE)
+    for result in part.columns:
+        assert by_column[result.column] == {
+            "monitor": "bikes",
+            "segment": "",
+            "column": result.column,
+            "window_start": "2011-03-02T00:00Z",
+            "window_end": "2011-03-03T00:00Z",
+            "revision": 1,
+            "metric": None if result.scored is None else "js_distance",
+            "score": result.score,
+            "noise_floor": result.noise_floor,
+            "p_value": result.p_value,
+            "detectable": None if result.scored is None else result.scored.detectable,
+            "threshold": None if result.threshold is None else 0.1,
+            "level": None,
+            "reference_windows": None,
+            "verdict": result.verdict.value,
+            "message": result.message,
+        }
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_a_score_that_reference_windows_judged_says_how_many_and_at_what_level(store: Store) -> None:
+    rng, axis, shares = np.random.default_rng(4), NumericAxis((0, 1, 2)), [0, 0.4, 0.6, 0, 0]
+    reference = Profile({"temp": Histogram(axis, rng.multinomial(9000, shares))}, 9000)
+    live = Profile({"temp": Histogram(axis, rng.multinomial(300, shares))}, 300)
+    learned = Calibration({"temp": History(axis, rng.multinomial(300, shares, size=30))})
+    standard = Standard(reference.histograms, calibration=learned, level=0.002)
+    found = (SegmentResult("", live, compare_profiles(live, standard, Columns(), rng)),)
+    claim = claimed(store, defined(store))
+    baseline = store.freeze(claim.monitor_id, "reference", Draft({"": reference}, {}), NOW)
+    store.finish(claim, outcome(claim, found, baseline_id=baseline.id), NOW)
+    (row,) = store.scores("bikes")
+    (result,) = found[0].columns
+    assert (row["threshold"], row["level"], row["reference_windows"]) == (None, 0.002, 30)
+    assert (row["p_value"], row["detectable"]) == (result.p_value, result.scored.detectable)
+
+
+def test_scores_are_narrowed(filled: Store) -> None:
+    assert [row["window_start"] for row in filled.scores("bikes", column="temp")] == [
+        "2011-03-01T00:00Z",
+        "2011-03-02T00:00Z",
+        "2011-03-03T00:00Z",
+    ]
+    assert {row["monitor"] for row in filled.scores()} == {"bikes", "taxis"}
+    assert filled.scores(segment="summer") == []
+    assert {row["window_start"] for row in filled.scores(since=day(2).start)} == {"2011-03-03T00:00Z"}
+    assert len(filled.scores(until=day(1).start)) == 2 * (len(AXES) + 1)
+
+
+def test_a_column_that_several_monitors_have_is_told_apart_by_monitor(filled: Store) -> None:
+    assert [(row["monitor"], row["window_start"]) for row in filled.scores(column="temp", until=day(1).start)] == [
+        ("bikes", "2011-03-01T00:00Z"),
+        ("taxis", "2011-03-01T00:00Z"),
+    ]
+    assert {row["column"] for row in filled.scores(column="temp")} == {"temp"}
+    assert [row["monitor"] for row in filled.scores("taxis", column="temp")] == ["taxis"]
+
+
+def test_of_names_that_nobody_knows_there_are_no_scores(filled: Store) -> None:
+    assert filled.scores("bikes", column="nobody's") == []
+    assert filled.scores("nobody's") == []
+    assert filled.scores("nobody's", column="temp") == []
+
+
+def test_windows_are_rows_of_the_contract_checked_or_not(filled: Store) -> None:
+    found = filled.windows("bikes")
+    assert [list(row) for row in found] == [WINDOW_KEYS] * 4
+    (part,) = segments(OTHER, REFERENCE)
+    assert found[1] == {
+        "monitor": "bikes",
+        "window_start": "2011-03-02T00:00Z",
+        "window_end": "2011-03-03T00:00Z",
+        "revision": 1,
+        "status": "done",
+        "verdict": "drift",
+        "rows": 4000,
+        "attempts": 1,
+        "due_at": "2011-03-03T00:00Z",
+        "next_attempt_at": None,
+        "message": "9 columns",
+        "columns": 9,
+        "drifted": sum(c.verdict == "drift" for c in part.columns),
+    }
+    assert found[3] | {"message": ""} == found[3]
+    assert [found[3][key] for key in ("revision", "status", "verdict", "rows")] == [None, "due", None, None]
+    assert [row["window_start"] for row in filled.windows(since=day(1).start, until=day(3).start)] == [
+        "2011-03-02T00:00Z",
+        "2011-03-03T00:00Z",
+    ]
+
+
+def test_alerts_are_rows_of_the_contract_those_that_fire_first(filled: Store) -> None:
+    claim = claimed(filled, defined(filled, "zebras"))
+    filled.release(claim)
+    checked(filled, defined(filled, "zebras"), 0, OTHER, REFERENCE)
+    found = filled.alerts()
+    assert all(list(row) == ALERT_KEYS for row in found)
+    states = [row["state"] for row in found]
+    assert states == sorted(states, key=["firing", "pending", "resolved", "ok"].index)
+    assert {row["monitor"] for row in found if row["state"] == "firing"} == {"zebras"}
+    assert {row["monitor"] for row in filled.alerts(state="resolved")} == {"bikes"}
+    resolved = filled.alerts("bikes", state="resolved")[0]
+    assert resolved["since"] == "2011-06-01T12:00Z"
+    assert resolved["rule"] == "drift"
+
+
+def test_counts_by_status_say_how_much_is_left(filled: Store) -> None:
+    told = filled.counts_by_status()
+    assert told["windows"] == {"done": 4, "due": 1}
+    assert told["deliveries"] == {"pending": 4}  # fired and resolved, to two channels each
+    assert set(told["alerts"]) == {"ok", "resolved"}
+
+
+@pytest.mark.postgres
+def test_times_come_back_in_utc_whatever_zone_the_server_is_in(own_postgres_url: str) -> None:
+    """SQLite has no zone of its own."""
+    url = parse_url(own_postgres_url)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(f"ALTER DATABASE \"{url.database}\" SET timezone TO 'Asia/Kolkata'"))
+    engine.dispose()
+    with Store.open(own_postgres_url) as store:
+        definition = defined(store)
+        claim = claimed(store, definition)
+        assert claim.window == day(0)
+        assert claim.window.start.tzname() == "UTC"
+        assert store.windows()[0]["window_start"] == "2011-03-01T00:00Z"
+        assert store.claim(claim.window_id, definition, "x", NOW + MINUTE, MINUTE) is not None
