@@ -19,13 +19,13 @@ import pyarrow.parquet as pq
 import drift
 from drift.histogram import Profile
 from drift.monitors.alert_rules import transitions
-from drift.monitors.comparison import ColumnResult, SegmentResult, Standard, compare_profiles
+from drift.monitors.comparison import ColumnResult, SegmentReference, SegmentResult, compare_profiles
 from drift.monitors.spec import Columns
 from drift.monitors.verdict import worst
 from drift.monitors.window import Window
 from drift.references import freeze_reference
-from drift.references.resolver import Standards
-from drift.runner.evaluate import stream
+from drift.references.resolver import ReferenceResolver
+from drift.runner.evaluate import window_rng
 from drift.runner.plan import plan
 from drift.sources import open_source
 from drift.store import Outcome, Store
@@ -57,7 +57,7 @@ def parts(store: Store, folder: Path, columns: int, rows: int) -> dict[str, floa
     frozen = time.process_time() - begun
     due = store.due(definition, until)
     window, whole = due[-1].window, baseline.profiles[""]
-    held = Standards(monitor, baseline).of(window).segments[""]
+    held = ReferenceResolver(monitor, baseline).of(window).segments[""]
     live = source.count(whole.axes, window, (), baseline.profiles)[""]
     found = SegmentResult("", live, judged(live, held, window))
     table = pq.read_table(monitor.source.path).slice((fleet.REFERENCE_HOURS + HOURS - 1) * rows)
@@ -76,9 +76,9 @@ def parts(store: Store, folder: Path, columns: int, rows: int) -> dict[str, floa
     return {name: round(seconds / columns * 1e6, 1) for name, seconds in told.items()}
 
 
-def judged(live: Profile, held: Standard | Profile, window: Window) -> tuple[ColumnResult, ...]:
+def judged(live: Profile, held: SegmentReference | Profile, window: Window) -> tuple[ColumnResult, ...]:
     """What comparing finds."""
-    return compare_profiles(live, held, Columns(), stream("monitor", window))
+    return compare_profiles(live, held, Columns(), window_rng("monitor", window))
 
 
 def outcome(found: SegmentResult, baseline_id: int) -> Outcome:

@@ -43,7 +43,7 @@ from sqlalchemy import make_url
 
 from drift.monitors.spec import FileSource, Monitor, Reference
 from drift.monitors.window import Period, Window
-from drift.runner.check import Checked, run_all
+from drift.runner.check import WindowResult, run_all
 from drift.runner.worker import Worker
 from drift.store import Store, migrate
 
@@ -227,7 +227,7 @@ def work(url: str, line: list[Monitor], until: datetime, number: int, begin: Any
             left, round_begun = False, time.perf_counter()
             for found in run_all(store, line, worker=worker, now=lambda: until, limit=ROUND):
                 left = True
-                if isinstance(found, Checked):
+                if isinstance(found, WindowResult):
                     windows += 1
                 else:
                     failures.append(found.message)

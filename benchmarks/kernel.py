@@ -18,7 +18,7 @@ import pyarrow as pa
 from drift.histogram import NumericAxis
 from drift.histogram.column_values import OrderedValues
 from drift.histogram.counting import count
-from drift.histogram.kernels import BLOCK, Chunk, at_least
+from drift.histogram.kernels import BLOCK_SIZE, Chunk, at_least
 from drift.sources.frames.arrow import values_of
 
 Floats = npt.NDArray[np.float64]
@@ -48,7 +48,7 @@ def main() -> None:
         cases[f"float64, {bins} bins"] = _counting(columns["float64"], bins)
     cases |= {f"{name}, 10 bins": _counting(column, 10) for name, column in columns.items() if name != "float64"}
     _print_ratios(cases, rows)
-    _print_lock(values[: 200 * BLOCK])
+    _print_lock(values[: 200 * BLOCK_SIZE])
     _print_threads(values[:1_000_000])
 
 
@@ -76,8 +76,8 @@ def _print_ratios(cases: dict[str, Callable[[], object]], rows: int) -> None:
 def _print_lock(values: Floats) -> None:
     """The interpreter's lock is held for no more than a block of one row costs; that is so on a busy machine too."""
     limits = np.quantile(values[:100_000], np.linspace(0, 1, 12))
-    short = [Chunk(values[i : i + 1]) for i in range(len(values) // BLOCK)]
-    long = [Chunk(values[i * BLOCK : (i + 1) * BLOCK]) for i in range(len(short))]
+    short = [Chunk(values[i : i + 1]) for i in range(len(values) // BLOCK_SIZE)]
+    long = [Chunk(values[i * BLOCK_SIZE : (i + 1) * BLOCK_SIZE]) for i in range(len(short))]
     one, full = (
         min(_processor(lambda c=chunks: at_least(c, limits)) for _ in range(ROUNDS)) for chunks in (short, long)
     )

@@ -20,7 +20,7 @@ from prometheus_client import generate_latest
 from sqlalchemy import Connection, insert, text
 
 from drift.runner.worker import Worker
-from drift.server import Service
+from drift.server import Scheduler
 from drift.server.web import Site
 from drift.server.web.metrics import registry
 from drift.store import Store, tables
@@ -50,7 +50,7 @@ def main() -> None:
                 fill(connection, definition.monitor_id, definition.id, number * given.windows, given.windows)
             connection.execute(text(TALLY))
         engine.dispose()
-        service = Service(store, [], {}, now=lambda: now, worker=Worker("benchmark"), rng=np.random.default_rng(1))
+        service = Scheduler(store, [], {}, now=lambda: now, worker=Worker("benchmark"), rng=np.random.default_rng(1))
         site = Site(store, service, {}, lambda: now)
         metrics = registry(site.standings, store, service, site.now, site.lines_dropped)
         told["milliseconds"] = {

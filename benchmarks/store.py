@@ -24,7 +24,7 @@ from drift.monitors.comparison import SegmentResult, compare_profiles
 from drift.monitors.spec import Columns
 from drift.monitors.verdict import worst
 from drift.monitors.window import Window
-from drift.store import Draft, Outcome, Store, migrate
+from drift.store import NewReference, Outcome, Store, migrate
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -64,7 +64,7 @@ def fill(store: Store, windows: int, columns: int, bins: int) -> dict[str, float
     reference = profile(ROWS * 28, columns, bins, rng)
     found = [judged(profile(ROWS, columns, bins, rng), reference, rng) for _ in range(min(windows, DISTINCT))]
     definition = store.define("wide", {"window": "1h"}, FIRST)
-    baseline = store.freeze(definition.monitor_id, "reference", Draft({"": reference}, {}), FIRST)
+    baseline = store.freeze(definition.monitor_id, "reference", NewReference({"": reference}, {}), FIRST)
     seconds: dict[str, list[float]] = {"plan": [], "claim": [], "finish": []}
     for number in range(windows):
         window = Window(FIRST + number * HOUR, FIRST + (number + 1) * HOUR)

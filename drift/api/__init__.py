@@ -11,13 +11,13 @@ import numpy as np
 from drift.api.comparison import Comparison
 from drift.errors import InputError
 from drift.histogram import Axis, Edge, Fault, Profile, Uncounted
-from drift.histogram.binning import Bins, lookalikes
+from drift.histogram.binning import Bins, near_duplicates
 from drift.monitors.comparison import compare_profiles
 from drift.monitors.spec import ColumnRule, Columns
 from drift.monitors.verdict import Threshold
 from drift.sources.files import FileTable
 from drift.sources.files.discovery import without_secrets
-from drift.sources.open_frame import Rows, open_frame
+from drift.sources.open_frame import CountableRows, open_frame
 from drift.stats.scoring import Method
 from drift.stats.smoothing import Smoothing
 
@@ -102,7 +102,7 @@ def compare(
         live=now,
         columns=compare_profiles(now, then, columns, np.random.default_rng(seed)),
         labels=(_label(reference, "reference"), _label(live, "live")),
-        warnings=tuple(f"{name}: {w}" for name, axis in then.axes.items() for w in lookalikes(axis)),
+        warnings=tuple(f"{name}: {w}" for name, axis in then.axes.items() for w in near_duplicates(axis)),
     )
 
 
@@ -189,7 +189,7 @@ def _profile(data: Data, reference: Profile | None, columns: Columns, seed: int)
     return replace(counted, uncounted={**counted.uncounted, **told})
 
 
-def _table(data: Data) -> Rows:
+def _table(data: Data) -> CountableRows:
     if isinstance(data, str | Path):
         return FileTable(str(data))
     return open_frame(data)

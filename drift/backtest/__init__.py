@@ -1,21 +1,21 @@
 """Backtests: stored windows judged again under other rules, from their histograms alone."""
 
-from drift.backtest.replay import replay
-from drift.backtest.results import Alert, Backtest, Cell, Tally
-from drift.backtest.rules import Rules, parse_reference, rules_of, told_rules, variants
-from drift.backtest.stored_windows import Stretch, stored_stretch
+from drift.backtest.replay import replay_windows
+from drift.backtest.results import Alert, AlertTally, Backtest, Cell
+from drift.backtest.rules import ReplayRules, describe_rules, parse_reference, rules_from_monitor, variants
+from drift.backtest.stored_windows import StoredWindows, load_stored_windows
 
 __all__ = [
     "Alert",
+    "AlertTally",
     "Backtest",
     "Cell",
-    "Rules",
-    "Stretch",
-    "Tally",
+    "ReplayRules",
+    "StoredWindows",
+    "describe_rules",
+    "load_stored_windows",
     "parse_reference",
-    "replay",
-    "rules_of",
-    "stored_stretch",
-    "told_rules",
+    "replay_windows",
+    "rules_from_monitor",
     "variants",
 ]

@@ -6,22 +6,22 @@ from dataclasses import replace
 import numpy as np
 
 from drift.backtest.results import Alert, Backtest, Cell, Place
-from drift.backtest.rules import rules_of
-from drift.backtest.stored_windows import Stretch
+from drift.backtest.rules import rules_from_monitor
+from drift.backtest.stored_windows import StoredWindows
 from drift.monitors.alert_rules import transitions
 from drift.monitors.alert_state import AlertState, Fingerprint, State, Transition
-from drift.monitors.comparison import ColumnResult, SegmentResult, Standard, by_importance, compare_profiles
+from drift.monitors.comparison import ColumnResult, SegmentReference, SegmentResult, compare_profiles, importance_key
 from drift.monitors.spec import Monitor
 from drift.monitors.verdict import Verdict, worst
 from drift.monitors.window import Window
-from drift.references.resolver import Standards
-from drift.store import Baseline, Past
+from drift.references.resolver import ReferenceResolver
+from drift.store import StoredReference, WindowHistories
 
 Draws = Callable[[Window, str], np.random.Generator]
 """The random numbers of a window and segment."""
 
 
-def replay(monitor: Monitor, baseline: Baseline, stretch: Stretch, draws: Draws) -> Backtest:
+def replay_windows(monitor: Monitor, baseline: StoredReference, stretch: StoredWindows, draws: Draws) -> Backtest:
     """What a monitor would have told about windows that were checked.
 
     Parameters
@@ -33,7 +33,7 @@ def replay(monitor: Monitor, baseline: Baseline, stretch: Stretch, draws: Draws)
     stretch : Stretch
         What is stored.
     draws : callable of (Window, str)
-        The random numbers of a window and segment: `drift.runner.evaluate.stream` has those of the check.
+        The random numbers of a window and segment: `drift.runner.evaluate.window_rng` has those of the check.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def replay(monitor: Monitor, baseline: Baseline, stretch: Stretch, draws: Draws)
     the reference's bins keeps its stored verdict; a window that could not be read stays `error`. Windows of a moving
     reference are left out by what is found here, not by what is stored.
     """
-    standards = Standards(monitor, baseline, _reopened(stretch) if monitor.reference.moves else None)
+    standards = ReferenceResolver(monitor, baseline, _reopened(stretch) if monitor.reference.moves else None)
     ledger = _Ledger(monitor)
     level = None
     for number, window in stretch.windows():
@@ -59,26 +59,26 @@ def replay(monitor: Monitor, baseline: Baseline, stretch: Stretch, draws: Draws)
     return ledger.closed(level)
 
 
-def _reopened(stretch: Stretch) -> Past:
+def _reopened(stretch: StoredWindows) -> WindowHistories:
     """The past, of which nothing in the stretch is known as an incident yet."""
     past = stretch.past
     before = np.array([window not in stretch.rows for window in past.windows], bool)
     drifted = {s: {name: flags & before for name, flags in part.items()} for s, part in past.drifted.items()}
-    return Past(past.windows, past.histories, drifted)
+    return WindowHistories(past.windows, past.histories, drifted)
 
 
 def _judged(
     monitor: Monitor,
-    baseline: Baseline,
-    stretch: Stretch,
+    baseline: StoredReference,
+    stretch: StoredWindows,
     number: int,
     window: Window,
-    held: Mapping[str, Standard],
+    held: Mapping[str, SegmentReference],
     draws: Draws,
 ) -> tuple[SegmentResult, ...]:
     whole, parts = baseline.profiles[""], []
     known = {*whole.histograms, *whole.uncounted}
-    nothing = Standard({})
+    nothing = SegmentReference({})
     for segment in stretch.verdicts[window]:
         standard = held.get(segment, nothing)
         live = stretch.live(number, window, segment, standard.histograms)
@@ -87,7 +87,7 @@ def _judged(
             live, replace(standard, histograms=wanted, uncounted={}), monitor.columns, draws(window, segment)
         )
         kept = stretch.kept(window, segment, live, known)
-        parts.append(SegmentResult(segment, live, tuple(sorted((*judged, *kept), key=by_importance))))
+        parts.append(SegmentResult(segment, live, tuple(sorted((*judged, *kept), key=importance_key))))
     return tuple(parts)
 
 
@@ -135,7 +135,7 @@ class _Ledger:
         alerts = sorted([*self._alerts, *self._firing.values()], key=lambda a: (a.fired, a.segment, a.column, a.rule))
         return Backtest(
             monitor=self._monitor.name,
-            rules=rules_of(self._monitor),
+            rules=rules_from_monitor(self._monitor),
             windows=self._windows,
             alerts=tuple(alerts),
             cells=tuple(self._cells),

@@ -54,7 +54,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class AlertTally:
     """How often a column was bad: windows with verdict `drift`, and alerts."""
 
     column: str
@@ -72,7 +72,7 @@ class Backtest:
     monitor : str
         Its name.
     rules : mapping
-        As `drift.backtest.rules_of` gives them.
+        As `drift.backtest.rules_from_monitor` gives them.
     windows : mapping of Window to Verdict
         Oldest first, with the verdict that each would have had.
     alerts : tuple of Alert
@@ -119,12 +119,14 @@ class Backtest:
         return sum(cell.verdict is Verdict.INSUFFICIENT for cell in self.cells)
 
     @property
-    def tallies(self) -> tuple[Tally, ...]:
+    def tallies(self) -> tuple[AlertTally, ...]:
         """Each column, those with the most alerts first."""
         fired = Counter((alert.segment, alert.column) for alert in self.alerts)
         bad = Counter((c.segment, c.column) for c in self.cells if c.verdict is Verdict.DRIFT)
         places = dict.fromkeys([*self.columns, *fired])
-        found = [Tally(column, segment, fired[segment, column], bad[segment, column]) for segment, column in places]
+        found = [
+            AlertTally(column, segment, fired[segment, column], bad[segment, column]) for segment, column in places
+        ]
         return tuple(sorted(found, key=lambda t: (-t.alerts, -t.windows_bad, t.column, t.segment)))
 
     def to_dict(self) -> dict[str, Any]:

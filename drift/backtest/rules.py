@@ -7,7 +7,7 @@ from typing import Any, Final
 from drift.config import values
 from drift.config.diagnostics import Problem
 from drift.config.reference_checks import check_moving
-from drift.config.yaml_loader import Places, parse
+from drift.config.yaml_loader import DiagnosticCollector, parse
 from drift.errors import InputError
 from drift.monitors.spec import WEEK, ColumnRule, Columns, Monitor, Reference
 from drift.monitors.verdict import Threshold
@@ -20,7 +20,7 @@ _KINDS: Final = "fixed, rolling:28d, seasonal:1w or seasonal:1w:3"
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ReplayRules:
     """What is changed about a monitor; None leaves it as it is.
 
     Parameters
@@ -100,7 +100,7 @@ class Rules:
         return rule
 
 
-def rules_of(monitor: Monitor) -> dict[str, Any]:
+def rules_from_monitor(monitor: Monitor) -> dict[str, Any]:
     """The rules of a monitor in strict JSON; those of its columns without a rule of their own.
 
     Returns
@@ -130,8 +130,8 @@ def _told(reference: Reference) -> str:
     return "fixed"
 
 
-def told_rules(rules: Mapping[str, Any]) -> str:
-    """Rules in one line, as `rules_of` gives them: ``js_distance 0.1``."""
+def describe_rules(rules: Mapping[str, Any]) -> str:
+    """Rules in one line, as `rules_from_monitor` gives them: ``js_distance 0.1``."""
     limit = f"auto, {rules['false_alarms']}" if rules["threshold"] == "auto" else f"{rules['threshold']:g}"
     told = [f"{rules['metric']} {limit}"]
     told += [f"warn {rules['warn']:g}"] if rules["warn"] is not None else []
@@ -140,7 +140,9 @@ def told_rules(rules: Mapping[str, Any]) -> str:
     return ", ".join(told)
 
 
-def variants(shared: Rules, thresholds: Sequence[str], budgets: Sequence[str], warn: float | None) -> list[Rules]:
+def variants(
+    shared: ReplayRules, thresholds: Sequence[str], budgets: Sequence[str], warn: float | None
+) -> list[ReplayRules]:
     """The sets of rules that a command line asks for: one for each threshold; of `auto` one for each budget.
 
     Parameters
@@ -163,7 +165,7 @@ def variants(shared: Rules, thresholds: Sequence[str], budgets: Sequence[str], w
     allowed = allowed or [None]
     if warn is not None and "auto" in (thresholds or ["auto"]):
         raise InputError("--warn is a number beside a number: it goes with --threshold 0.1, and not with auto")
-    found: list[Rules] = []
+    found: list[ReplayRules] = []
     for text in dict.fromkeys(thresholds):
         if text == "auto":
             found += [replace(shared, auto=True, budget=budget) for budget in allowed]
@@ -203,7 +205,7 @@ def parse_reference(text: str, monitor: Monitor) -> tuple[Reference, Sequence[st
     unread: list[Problem] = []
     tree = parse("reference:", "--reference", unread)
     assert tree is not None  # noqa: S101 - for the type checker; that text is YAML
-    told = Places(tree, ())
+    told = DiagnosticCollector(tree, ())
     check_moving(reference, monitor.period, monitor.columns, told)
     if told.problems:
         raise InputError(f"--reference {text!r}: {told.problems[0].message}")

@@ -10,14 +10,14 @@ from drift.monitors.comparison import ColumnResult
 from drift.monitors.spec import Monitor
 from drift.monitors.verdict import Verdict
 from drift.monitors.window import Window
-from drift.store import Past, Store
+from drift.store import Store, WindowHistories
 
 Kept = Mapping[str, Mapping[str, tuple[Verdict, str]]]
 """By segment, then column: the stored verdict and its message."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stretch:
+class StoredWindows:
     """Checked windows of one monitor, each by its newest revision.
 
     Parameters
@@ -30,7 +30,7 @@ class Stretch:
         As stored; a window that could not be read has none.
     """
 
-    past: Past
+    past: WindowHistories
     rows: Mapping[Window, int]
     verdicts: Mapping[Window, Kept]
 
@@ -63,9 +63,9 @@ class Stretch:
         ]
 
 
-def stored_stretch(
+def load_stored_windows(
     store: Store, monitor: Monitor, since: datetime | None = None, until: datetime | None = None
-) -> Stretch:
+) -> StoredWindows:
     """The checked windows of a monitor that start in [since, until), of the length that it has now.
 
     Everything before `since` is read as well: a reference that moves may be made of it.
@@ -102,7 +102,7 @@ def stored_stretch(
         if window in verdicts:
             part = verdicts[window].setdefault(row["segment"], {})
             part[row["column"]] = (Verdict(row["verdict"]), row["message"])
-    return Stretch(past, rows, verdicts)
+    return StoredWindows(past, rows, verdicts)
 
 
 def _window(row: Mapping[str, str]) -> Window:

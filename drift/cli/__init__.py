@@ -13,7 +13,7 @@ from drift.cli import backtest, baseline, calibrate, compare, demo, init, monito
 from drift.cli.logs import LogFormat, as_json, finish_logs, set_up_logs
 from drift.cli.output import UNCHECKED, USAGE, complain
 from drift.errors import ConfigError, DriftError, InputError
-from drift.runner.worker import at_once
+from drift.runner.worker import exit_handler
 
 app = typer.Typer(
     name="drift",
@@ -63,7 +63,7 @@ class _Terminated(SystemExit):
 
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
     """End as by Ctrl-C: what is held is given back, no half file stays. A second signal ends the process at once."""
-    signal.signal(number, at_once())
+    signal.signal(number, exit_handler())
     raise _Terminated(128 + number)
 
 
@@ -75,7 +75,7 @@ def main() -> None:
     except _Terminated:  # now by the signal itself, whatever thread still hangs
         complain("drift: ended by SIGTERM; what was in hand is given back, the next run goes on")
         finish_logs()
-        signal.signal(signal.SIGTERM, at_once())
+        signal.signal(signal.SIGTERM, exit_handler())
         signal.raise_signal(signal.SIGTERM)
     except (ConfigError, InputError) as error:
         complain(f"drift: {error}")

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from drift.cli.context import instant, load_config, open_store, single
+from drift.cli.context import instant, load_config, open_store, single_monitor
 from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, MonitorName, Since, Until
 from drift.cli.output import complain, print_json, print_table, say
 from drift.errors import InputError, StoreError
 
 if TYPE_CHECKING:
-    from drift.backtest import Backtest, Rules
+    from drift.backtest import Backtest
+    from drift.backtest.rules import ReplayRules
     from drift.monitors.spec import Monitor
     from drift.report.backtest_chart import Panel
-    from drift.store import Baseline, Store
+    from drift.store import Store
+    from drift.store.definitions import StoredReference
 
 
 def backtest(
@@ -55,7 +57,7 @@ def backtest(
     from drift.backtest import variants
 
     loaded = load_config(config)
-    one = single(loaded, monitor)
+    one = single_monitor(loaded, monitor)
     shared = _rules(one, metric, smoothing, reference, for_windows, keep_firing_for)
     tried = variants(shared, threshold or [], false_alarms or [], warn)
     if false_alarms and not any(rules.heeds_budget(one) for rules in tried):
@@ -76,15 +78,15 @@ def _rules(
     reference: str | None,
     for_windows: int | None,
     keep_firing_for: int | None,
-) -> "Rules":
+) -> "ReplayRules":
     """What is the same in every replay."""
-    from drift.backtest import Rules, parse_reference
+    from drift.backtest import ReplayRules, parse_reference
     from drift.config import values
 
     moved, notes = (None, ()) if reference is None else parse_reference(reference, monitor)
     for note in notes:
         complain(f"drift: note: {note}")
-    return Rules(
+    return ReplayRules(
         metric=None if metric is None else values.metric(metric),
         smoothing=None if smoothing is None else values.smoothing(smoothing),
         reference=moved,
@@ -94,24 +96,27 @@ def _rules(
 
 
 def _replayed(
-    store: "Store", monitor: "Monitor", tried: "list[Rules]", since: datetime | None, until: datetime | None
+    store: "Store", monitor: "Monitor", tried: "list[ReplayRules]", since: datetime | None, until: datetime | None
 ) -> "list[Backtest]":
-    from drift.backtest import replay, stored_stretch
-    from drift.runner.evaluate import stream
+    from drift.backtest import load_stored_windows, replay_windows
+    from drift.runner.evaluate import window_rng
 
     monitors = [rules.applied(monitor) for rules in tried]  # what cannot be is told before anything is read
     if (baseline := known_baseline(store, monitor)) is None:
         raise StoreError(unfrozen(monitor))
-    stretch = stored_stretch(store, monitor, since, until)
-    return [replay(m, baseline, stretch, lambda window, part: stream(monitor.name, window, part)) for m in monitors]
+    stretch = load_stored_windows(store, monitor, since, until)
+    return [
+        replay_windows(m, baseline, stretch, lambda window, part: window_rng(monitor.name, window, part))
+        for m in monitors
+    ]
 
 
-def known_baseline(store: "Store", monitor: "Monitor") -> "Baseline | None":
+def known_baseline(store: "Store", monitor: "Monitor") -> "StoredReference | None":
     """What windows are held against now; None where nothing is frozen for this configuration."""
-    from drift.references import current_baseline
+    from drift.references import current_reference
 
     definition = store.find(monitor.name)
-    return None if definition is None else current_baseline(store, monitor, definition.monitor_id)
+    return None if definition is None else current_reference(store, monitor, definition.monitor_id)
 
 
 def unfrozen(monitor: "Monitor") -> str:
@@ -130,10 +135,10 @@ def _print(found: "list[Backtest]", *, as_json: bool) -> None:
 
 
 def _print_one(found: "Backtest") -> None:
-    from drift.backtest import told_rules
+    from drift.backtest import describe_rules
     from drift.monitors.window import format_instant
 
-    say(f"{found.monitor}, {told_rules(found.rules)}: {_span(found)}")
+    say(f"{found.monitor}, {describe_rules(found.rules)}: {_span(found)}")
     rows = [
         (
             format_instant(alert.fired.start),
@@ -178,7 +183,7 @@ def _outcome(found: "Backtest") -> str:
 
 
 def _print_many(found: "list[Backtest]") -> None:
-    from drift.backtest import told_rules
+    from drift.backtest import describe_rules
 
     say(f"{found[0].monitor}: {_span(found[0])}")
     rows = []
@@ -187,20 +192,20 @@ def _print_many(found: "list[Backtest]") -> None:
         named = ", ".join(f"{t.column or WHOLE}{f' ({t.segment})' if t.segment else ''} {t.alerts}" for t in firing[:5])
         more = f", and {len(firing) - 5} more" if len(firing) > 5 else ""
         counts = (len(each.alerts), each.alerts_per_90d, each.messages, each.drifted, each.insufficient)
-        rows.append((told_rules(each.rules), *counts, named + more))
+        rows.append((describe_rules(each.rules), *counts, named + more))
     keys = ("rules", "alerts", "per 90 days", "messages", "drifted", "within noise", "columns and their alerts")
     print_table("", keys, rows, numeric=keys[1:6], spare=("messages", "within noise", "drifted"))
 
 
 def _panel(found: "Backtest") -> "Panel":
-    from drift.backtest import told_rules
+    from drift.backtest import describe_rules
     from drift.report.backtest_chart import Mark, Panel, mark_kind
 
     def label(segment: str, column: str) -> str:
         return f"{column} ({segment})" if segment else column or WHOLE
 
     return Panel(
-        title=f"{found.monitor}: {told_rules(found.rules)}",
+        title=f"{found.monitor}: {describe_rules(found.rules)}",
         subtitle=f"{_span(found)}; {_outcome(found)}",
         labels=[label(tally.segment, tally.column) for tally in found.tallies],
         windows=list(found.windows),

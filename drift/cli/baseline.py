@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from drift.cli.context import chosen, instant, load_config, open_store, single
+from drift.cli.context import instant, load_config, open_store, selected_monitors, single_monitor
 from drift.cli.monitors import now
 from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, MonitorName, Since, Until, parse_time
 from drift.cli.output import complain, print_json, print_table, say
@@ -15,7 +15,7 @@ from drift.errors import InputError
 if TYPE_CHECKING:
     from drift.monitors.spec import Monitor
     from drift.monitors.window import Window
-    from drift.store import Baseline
+    from drift.store import StoredReference
 
 
 def baseline_show(
@@ -25,17 +25,17 @@ def baseline_show(
     as_json: AsJson = False,
 ) -> None:
     """What each monitor is held against: from what it was made, when, by whom, on which bins."""
-    from drift.references import current_baseline
-    from drift.runner.load_reference import given_up
+    from drift.references import current_reference
+    from drift.runner.load_reference import abandoned_reference
 
     loaded = load_config(config)
-    shown: list[tuple[str, bool, Baseline]] = []
+    shown: list[tuple[str, bool, StoredReference]] = []
     with open_store(loaded) as store:
-        for one in chosen(loaded, monitor):
+        for one in selected_monitors(loaded, monitor):
             definition = store.find(one.name)
-            known = None if definition is None else current_baseline(store, one, definition.monitor_id)
+            known = None if definition is None else current_reference(store, one, definition.monitor_id)
             if known is None:
-                refused = given_up(store, one, store.now())
+                refused = abandoned_reference(store, one, store.now())
                 told = refused or "no reference is frozen yet for this configuration; `drift run` does it"
                 complain(f"drift: {one.name}: {told}")
             else:
@@ -74,13 +74,13 @@ def baseline_accept(
     It is read anew from the source, and new bins are chosen, unless --keep-bins. Windows are held against it from
     then on, with limits learned anew; what was judged before stays as it is, and so does the reference it replaces.
     """
-    from drift.references import Acceptance, accept_stretch
+    from drift.references import Acceptance, accept_windows
 
     loaded = load_config(config)
-    one = single(loaded, monitor)
+    one = single_monitor(loaded, monitor)
     acceptance = Acceptance(_stretch(one, since, until, window), _login(by), why, keep_bins)
     with open_store(loaded) as store:
-        accepted = accept_stretch(store, one, acceptance, now())
+        accepted = accept_windows(store, one, acceptance, now())
     if as_json:
         print_json({"version": 1, "baselines": [_document(one.name, accepted, current=True)]})
         return
@@ -111,7 +111,7 @@ def _login(by: str | None) -> str:
         raise InputError(f"this system has no login name ({error}); say who accepts with --by") from error
 
 
-def _document(name: str, known: "Baseline", *, current: bool) -> dict[str, Any]:
+def _document(name: str, known: "StoredReference", *, current: bool) -> dict[str, Any]:
     return {
         "monitor": name,
         "id": known.id,
@@ -123,11 +123,11 @@ def _document(name: str, known: "Baseline", *, current: bool) -> dict[str, Any]:
     }
 
 
-def _origin(known: "Baseline") -> str:
+def _origin(known: "StoredReference") -> str:
     return known.note.get("path") or " to ".join(known.note.get("window") or ())
 
 
-def _print_origin(name: str, known: "Baseline") -> None:
+def _print_origin(name: str, known: "StoredReference") -> None:
     rows, made = known.profiles[""].rows, f"{known.created_at:%Y-%m-%d %H:%M} UTC"
     say(f"{name}: {rows:,} rows of {_origin(known)}, frozen {made}; reference windows: {len(known.windows)}")
     if (accepted := known.note.get("accepted")) is not None:
@@ -135,12 +135,12 @@ def _print_origin(name: str, known: "Baseline") -> None:
         say(f"accepted as the new normal by {accepted['by']}, {bins}: {accepted['why']}")
 
 
-def _print_warnings(known: "Baseline") -> None:
+def _print_warnings(known: "StoredReference") -> None:
     for warning in known.note.get("warnings", ()):
         say(f"note: {warning}")
 
 
-def _print(name: str, known: "Baseline") -> None:
+def _print(name: str, known: "StoredReference") -> None:
     _print_origin(name, known)
     whole = known.profiles[""]
     rows: list[tuple[object, ...]] = [
@@ -151,7 +151,7 @@ def _print(name: str, known: "Baseline") -> None:
     _print_warnings(known)
 
 
-def _print_all(shown: "list[tuple[str, bool, Baseline]]") -> None:
+def _print_all(shown: "list[tuple[str, bool, StoredReference]]") -> None:
     rows = []
     for name, current, known in shown:
         accepted = known.note.get("accepted") or {}

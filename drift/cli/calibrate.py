@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from drift.cli.backtest import known_baseline, unfrozen
-from drift.cli.context import chosen, load_config, open_store
+from drift.cli.context import load_config, open_store, selected_monitors
 from drift.cli.monitors import now
 from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, MonitorName
 from drift.cli.output import OK, UNCHECKED, complain, print_json, print_table, say
@@ -14,7 +14,7 @@ from drift.errors import InputError
 
 if TYPE_CHECKING:
     from drift.monitors.spec import Monitor
-    from drift.references.calibration_report import Calibrated
+    from drift.references.calibration_report import ColumnCalibration
 
 
 def calibrate(
@@ -27,7 +27,7 @@ def calibrate(
 
     Of a reference that moves, as the next window will have it. Nothing is read but the store.
     """
-    from drift.references.calibration_report import calibrated, next_standard
+    from drift.references.calibration_report import calibration_rows, next_reference
     from drift.stats.null_distribution import SIGNIFICANCE
 
     loaded = load_config(config)
@@ -35,14 +35,14 @@ def calibrate(
     names: dict[str, None] = {}
     missing = False
     with open_store(loaded) as store:
-        for one in chosen(loaded, monitor):
+        for one in selected_monitors(loaded, monitor):
             baseline = known_baseline(store, one)
             if baseline is None:
                 complain(f"drift: {unfrozen(one)}")
                 missing = True
                 continue
-            held = next_standard(store, one, baseline, now())
-            found = calibrated(one, baseline, held, SIGNIFICANCE)
+            held = next_reference(store, one, baseline, now())
+            found = calibration_rows(one, baseline, held, SIGNIFICANCE)
             kept = [c for c in found if column is None or c.column == column]
             names |= dict.fromkeys(c.column for c in found)
             kind = held.note["reference"]
@@ -56,15 +56,17 @@ def calibrate(
     raise typer.Exit(UNCHECKED if missing else OK)
 
 
-def _print_calibrated(monitor: "Monitor", note: Mapping[str, Any], found: "list[Calibrated]", *, bins: bool) -> None:
-    from drift.monitors.verdict import once_in
+def _print_calibrated(
+    monitor: "Monitor", note: Mapping[str, Any], found: "list[ColumnCalibration]", *, bins: bool
+) -> None:
+    from drift.monitors.verdict import format_frequency
 
     stretch = f", {note['from']} to {note['to']}" if note["from"] else ""
     say(f"{monitor.name}: {note['reference']} reference, {note['windows']} windows of {monitor.period}{stretch}")
     if any(c.level is not None for c in found):
         say(
             f"false alarms of {note['budget']} over {note['checks']} columns: drift is what an ordinary window shows "
-            f"{once_in(note['level'], monitor.period.length)} (a p-value below {note['level']:.2g})"
+            f"{format_frequency(note['level'], monitor.period.length)} (a p-value below {note['level']:.2g})"
         )
     keys = ("column", "segment", "judge", "windows", "rows", "mean", "largest", "detectable", "nearest limits")
     rows = [
@@ -81,12 +83,12 @@ def _print_calibrated(monitor: "Monitor", note: Mapping[str, Any], found: "list[
     _print_unlike(found)
 
 
-def _print_bins(found: "Calibrated") -> None:
-    from drift.references.calibration_report import told_share
+def _print_bins(found: "ColumnCalibration") -> None:
+    from drift.references.calibration_report import format_share
 
     say(f"{found.column}{f' ({found.segment})' if found.segment else ''}: {found.why}")
     if found.bins:
-        rows = [(b.label, *(told_share(share) for share in (b.reference, b.low, b.high))) for b in found.bins]
+        rows = [(b.label, *(format_share(share) for share in (b.reference, b.low, b.high))) for b in found.bins]
         print_table(
             "",
             ("reference", "from", "to", "bin"),
@@ -98,7 +100,7 @@ def _print_bins(found: "Calibrated") -> None:
 SHOWN = 5
 
 
-def _print_unlike(found: "list[Calibrated]") -> None:
+def _print_unlike(found: "list[ColumnCalibration]") -> None:
     from drift.monitors.window import format_instant
 
     told = [(c, window) for c in found for window, _ in c.unlike]

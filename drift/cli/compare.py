@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from drift.cli.options import Fail, FailOn
-from drift.cli.output import exit_status, print_json, print_table, say, shown_p
+from drift.cli.output import exit_status, format_p_cell, print_json, print_table, say
 
 if TYPE_CHECKING:
     from drift.api.comparison import Comparison
@@ -74,7 +74,7 @@ def _print_comparison(found: "Comparison") -> None:
             result.score,
             None if result.threshold is None else result.threshold.drift,
             result.noise_floor,
-            shown_p(result.p_value),
+            format_p_cell(result.p_value),
             result.explanation if result.scored and result.verdict.value in {"drift", "warn"} else _untold(result),
         )
         for result in found.columns

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from drift.notify.channels import Channel
     from drift.runner.worker import Worker
     from drift.sources import Source
-    from drift.store import Baseline, Store
+    from drift.store import Store
+    from drift.store.definitions import StoredReference
 
 
 def load_config(path: Path, *, strict: bool = False) -> "Config":
@@ -51,7 +52,7 @@ def this_worker(store: "Store", post: str | None) -> "Worker":
     return Worker.this() if post is None else Worker.this().at(post, store.now())
 
 
-def chosen(config: "Config", name: str | None) -> "list[Monitor]":
+def selected_monitors(config: "Config", name: str | None) -> "list[Monitor]":
     """The monitors a command is about.
 
     Raises
@@ -68,15 +69,15 @@ def chosen(config: "Config", name: str | None) -> "list[Monitor]":
     return [config.monitors[name]]
 
 
-def single(config: "Config", name: str | None) -> "Monitor":
+def single_monitor(config: "Config", name: str | None) -> "Monitor":
     """The one monitor a command is about.
 
     Raises
     ------
     ConfigError
-        As `chosen`, and where it has to be named.
+        As `selected_monitors`, and where it has to be named.
     """
-    found = chosen(config, name)
+    found = selected_monitors(config, name)
     if len(found) != 1:
         raise ConfigError(f"name one monitor with --monitor; there are {', '.join(m.name for m in found) or 'none'}")
     return found[0]
@@ -90,7 +91,7 @@ def open_channels(config: "Config") -> "dict[str, Channel]":
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class SourceSummary:
     """What a glance at a monitor's source tells: columns watched, first and last instant, what is wrong."""
 
     watched: int | None = None
@@ -98,7 +99,7 @@ class Look:
     problem: str = ""
 
 
-def frozen_references(config: "Config") -> "dict[str, Baseline | None]":
+def frozen_references(config: "Config") -> "dict[str, StoredReference | None]":
     """The frozen reference of each monitor; None for one that the next run freezes.
 
     Raises
@@ -106,7 +107,7 @@ def frozen_references(config: "Config") -> "dict[str, Baseline | None]":
     StoreError
         Where the store cannot be asked. One that is not there yet holds none.
     """
-    from drift.references import current_baseline
+    from drift.references import current_reference
     from drift.store import Store
     from drift.store.engine import parse_url, sqlite_path
 
@@ -116,19 +117,19 @@ def frozen_references(config: "Config") -> "dict[str, Baseline | None]":
     with Store.open(config.store, create=False) as store:
         known = {one.name: (one, store.find(one.name)) for one in config.monitors.values()}
         return {
-            name: None if definition is None else current_baseline(store, one, definition.monitor_id)
+            name: None if definition is None else current_reference(store, one, definition.monitor_id)
             for name, (one, definition) in known.items()
         }
 
 
-def look_at(monitor: "Monitor", frozen: "Mapping[str, Baseline | None]") -> Look:
+def summarise_source(monitor: "Monitor", frozen: "Mapping[str, StoredReference | None]") -> SourceSummary:
     """Is the source there, does it hold what the monitor names, and has the reference rows?
 
     Parameters
     ----------
     monitor : Monitor
         Which one.
-    frozen : mapping of str to Baseline or None
+    frozen : mapping of str to StoredReference or None
         As `frozen_references` gives it; empty where the store cannot be asked.
     """
     from drift.sources import open_reference, open_source
@@ -149,11 +150,11 @@ def look_at(monitor: "Monitor", frozen: "Mapping[str, Baseline | None]") -> Look
         else:
             told = ""
     except DriftError as error:
-        return Look(problem=str(error))
-    return Look(len(watched), span, told)
+        return SourceSummary(problem=str(error))
+    return SourceSummary(len(watched), span, told)
 
 
-def _gone(baseline: "Baseline", available: "Sequence[str]") -> str:
+def _gone(baseline: "StoredReference", available: "Sequence[str]") -> str:
     """Columns that the frozen reference has and the source no longer."""
     gone = sorted(set(baseline.profiles[""]) - set(available))
     if not gone:

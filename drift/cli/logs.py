@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
-from drift.cli.nonblocking_stderr import Outlet
+from drift.cli.nonblocking_stderr import NonBlockingStream
 
-LAST: Final = 2.0  # seconds that the last lines are given at the end: who reads them may hang
+FLUSH_SECONDS: Final = 2.0  # seconds that the last lines are given at the end: who reads them may hang
 
 log = logging.getLogger("drift")
 
@@ -81,7 +81,7 @@ def keep_nobody_waiting() -> None:
     """
     before = sys.stderr
     try:
-        outlet = Outlet(before, _tell_dropped)
+        outlet = NonBlockingStream(before, _tell_dropped)
     except (AttributeError, io.UnsupportedOperation):  # none at all, or none of the system's: a test's
         return
     sys.stderr = outlet
@@ -96,17 +96,17 @@ def _tell_dropped(lines: int) -> None:
 
 def lines_dropped() -> int:
     """How many lines were lost, since nobody took them."""
-    return sys.stderr.dropped if isinstance(sys.stderr, Outlet) else 0
+    return sys.stderr.dropped if isinstance(sys.stderr, NonBlockingStream) else 0
 
 
 def drain() -> None:
     """Give the last lines their time. Needs no lock that something which hangs may have."""
-    if isinstance(sys.stderr, Outlet):
-        sys.stderr.drain(LAST)
+    if isinstance(sys.stderr, NonBlockingStream):
+        sys.stderr.drain(FLUSH_SECONDS)
 
 
 def finish_logs() -> None:
     """Have all out that was logged, as far as anybody takes it; then standard error is as it was before."""
     logging.shutdown()
-    if isinstance(sys.stderr, Outlet) and sys.stderr.drain(LAST):
+    if isinstance(sys.stderr, NonBlockingStream) and sys.stderr.drain(FLUSH_SECONDS):
         sys.stderr = sys.stderr.instead

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from drift.cli.context import (
-    chosen,
     frozen_references,
     instant,
     load_config,
-    look_at,
     open_channels,
     open_store,
+    selected_monitors,
+    summarise_source,
     this_worker,
 )
 from drift.cli.options import (
@@ -36,12 +36,12 @@ from drift.cli.output import (
     complain,
     console,
     exit_status,
+    format_limit_note,
     print_json,
     print_table,
     say,
-    told_limit,
 )
-from drift.cli.run_summary import deliver, minute, tell_held, tell_retries, tell_unjudged, told_retries
+from drift.cli.run_summary import deliver, format_retries, minute, report_leased, report_retries, report_unjudged
 from drift.errors import ConfigError, DriftError, InputError, StoreError
 
 if TYPE_CHECKING:
@@ -50,8 +50,9 @@ if TYPE_CHECKING:
     from drift.config import Config
     from drift.monitors.spec import Monitor
     from drift.monitors.window import Window
-    from drift.runner.check import Checked, Failed, Looked
-    from drift.store import Baseline, Store
+    from drift.runner.check import MonitorFailure, RecheckSkipped, WindowResult
+    from drift.store import Store
+    from drift.store.definitions import StoredReference
 
 
 def now() -> datetime:
@@ -81,7 +82,7 @@ def validate(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> No
     raise typer.Exit(UNCHECKED if amiss or any(row[5] for row in rows) else OK)
 
 
-def _look_at_store(path: "Path", config: "Config") -> "tuple[str, str, dict[str, Baseline | None]]":
+def _look_at_store(path: "Path", config: "Config") -> "tuple[str, str, dict[str, StoredReference | None]]":
     """The store's address, what keeps a run from making or writing its file, and the references it holds."""
     from drift.store.engine import describe_url, parse_url, sqlite_path
     from drift.store.permissions import obstacle
@@ -100,9 +101,9 @@ def _look_at_store(path: "Path", config: "Config") -> "tuple[str, str, dict[str,
 
 
 def _source_row(
-    monitor: "Monitor", frozen: "Mapping[str, Baseline | None]"
+    monitor: "Monitor", frozen: "Mapping[str, StoredReference | None]"
 ) -> tuple[str, str, int | None, str, str, str]:
-    found = look_at(monitor, frozen)
+    found = summarise_source(monitor, frozen)
     return (monitor.name, str(monitor.source), found.watched, monitor.timestamp, str(monitor.period), found.problem)
 
 
@@ -114,16 +115,16 @@ def plan(
 ) -> None:
     """What would run: which windows are due. Writes nothing but the empty store, where there is none."""
     from drift.monitors.window import format_instant
-    from drift.runner.load_reference import given_up
+    from drift.runner.load_reference import abandoned_reference
 
     loaded = load_config(config)
     rows, later, failed = [], [], dict(loaded.broken)
     with open_store(loaded) as store:
-        for one in chosen(loaded, monitor):
+        for one in selected_monitors(loaded, monitor):
             try:
                 due = _due(store, one)
                 waiting = store.retries(one.name, store.now())
-                refused = given_up(store, one, store.now())
+                refused = abandoned_reference(store, one, store.now())
             except DriftError as error:
                 failed[one.name] = str(error)
                 complain(f"drift: {one.name}: {error}")
@@ -137,7 +138,7 @@ def plan(
                 failed[one.name] = refused
                 complain(f"drift: {one.name}: {refused}")
             if waiting and not as_json:
-                complain(f"drift: {one.name}: {told_retries(one.name, waiting)}")
+                complain(f"drift: {one.name}: {format_retries(one.name, waiting)}")
     keys = ("monitor", "window_start", "window_end", "due_at", "attempts")
     if as_json:
         waits = [dict(zip((*keys[:3], "next_attempt_at"), row, strict=True)) for row in later]
@@ -146,7 +147,7 @@ def plan(
     else:
         if rows:
             print_table("", keys, rows[:limit])
-        say(f"{len(rows)} windows are due" + told_limit(len(rows), limit, "first"))
+        say(f"{len(rows)} windows are due" + format_limit_note(len(rows), limit, "first"))
     raise typer.Exit(UNCHECKED if failed else OK)
 
 
@@ -170,27 +171,27 @@ def run(
     worker: WorkerName = None,
 ) -> None:
     """Check every due window once, oldest first, deliver what is to be told, thin out what is old (`keep`), exit."""
-    from drift.runner.check import Checked
-    from drift.runner.retention import thin_out
+    from drift.runner.check import WindowResult
+    from drift.runner.retention import prune_monitors
 
     loaded = load_config(config)
     channels = open_channels(loaded)  # what is wrong with one is told before anything is checked
     with open_store(loaded) as store:
-        checked, failed, undelivered = list[Checked](), dict[str, str](), 0
-        for some in _in_turn(store, chosen(loaded, monitor), worker):
+        checked, failed, undelivered = list[WindowResult](), dict[str, str](), 0
+        for some in _in_turn(store, selected_monitors(loaded, monitor), worker):
             found, amiss = check_monitors(store, some, post=worker, visible=not as_json)
             checked += found
             failed |= amiss
             undelivered = deliver(store, channels)
-        thin_out(store, chosen(loaded, monitor), store.now())
+        prune_monitors(store, selected_monitors(loaded, monitor), store.now())
     finish(loaded, checked, failed, undelivered, as_json=as_json, fail_on=fail_on)
 
 
 def _in_turn(store: "Store", monitors: "list[Monitor]", post: str | None) -> "list[list[Monitor]]":
     """Those whose reference may end this process come last, when the others are checked and what they found is sent."""
-    from drift.runner.load_reference import suspects
+    from drift.runner.load_reference import monitors_with_crashes
 
-    lost = suspects(store, monitors, this_worker(store, post), store.now())
+    lost = monitors_with_crashes(store, monitors, this_worker(store, post), store.now())
     late = sorted((one for one in monitors if one.name in lost), key=lambda one: lost[one.name])
     return [[one for one in monitors if one.name not in lost], *([one] for one in late)]
 
@@ -213,7 +214,7 @@ def backfill(
     loaded = load_config(config)
     channels = open_channels(loaded)
     with open_store(loaded) as store:
-        monitors = chosen(loaded, monitor)
+        monitors = selected_monitors(loaded, monitor)
         for one in monitors:
             start, end = instant(since, one), instant(until, one)
             assert start is not None  # noqa: S101 - for the type checker
@@ -234,29 +235,29 @@ def backfill(
 
 def check_monitors(
     store: "Store", monitors: "list[Monitor]", *, post: str | None = None, visible: bool
-) -> "tuple[list[Checked], dict[str, str]]":
+) -> "tuple[list[WindowResult], dict[str, str]]":
     """Check the due windows of each monitor, with a progress bar on a terminal."""
-    from drift.runner.check import Checked, Failed, run_all
+    from drift.runner.check import MonitorFailure, WindowResult, run_all
 
     worker = this_worker(store, post)
-    checked: list[Checked] = []
+    checked: list[WindowResult] = []
     failed: dict[str, str] = {}
     for one in _with_progress(run_all(store, monitors, worker=worker, now=store.now), visible=visible):
-        if isinstance(one, Failed):
+        if isinstance(one, MonitorFailure):
             failed[one.monitor] = one.message
             complain(f"drift: {one.monitor}: {one.message}")
-        elif isinstance(one, Checked):
+        elif isinstance(one, WindowResult):
             checked.append(one)
         elif one.problem and one.monitor not in failed:  # the log has them all
             failed[one.monitor] = one.problem
-    tell_held(store, monitors)
-    failed.update(tell_retries(store, [one for one in monitors if one.name not in failed]))
+    report_leased(store, monitors)
+    failed.update(report_retries(store, [one for one in monitors if one.name not in failed]))
     return checked, failed
 
 
 def _with_progress(
-    found: "Iterator[Checked | Looked | Failed]", *, visible: bool
-) -> "Iterator[Checked | Looked | Failed]":
+    found: "Iterator[WindowResult | RecheckSkipped | MonitorFailure]", *, visible: bool
+) -> "Iterator[WindowResult | RecheckSkipped | MonitorFailure]":
     screen = console(stderr=True)
     if not (visible and screen.is_terminal):
         yield from found
@@ -278,7 +279,7 @@ def _with_progress(
 
 def finish(
     config: "Config",
-    checked: "list[Checked]",
+    checked: "list[WindowResult]",
     failed: dict[str, str],
     undelivered: int,
     *,
@@ -296,7 +297,7 @@ def finish(
         print_table("", ROW_KEYS, rows, numeric=("rows",), spare=("window_end", "revision", "rows"))
     if not as_json:
         say(f"{len(checked)} windows checked" if checked or problems else "nothing is due")
-    tell_unjudged(checked)
+    report_unjudged(checked)
     status = exit_status((verdict for one in checked for verdict in one.verdicts), fail_on)
     raise typer.Exit(UNCHECKED if (problems or undelivered) and status == OK else status)
 
@@ -304,7 +305,7 @@ def finish(
 ROW_KEYS = ("monitor", "window_start", "window_end", "revision", "rows", "verdict", "message")
 
 
-def checked_row(one: "Checked") -> tuple[object, ...]:
+def checked_row(one: "WindowResult") -> tuple[object, ...]:
     """One line of what a window gave."""
     from drift.monitors.window import format_instant
 

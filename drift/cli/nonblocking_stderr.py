@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, TextIO
 
-ROOM: Final = 1 << 20  # bytes that may wait, until what comes is dropped: some thousand lines
+MAX_PENDING_BYTES: Final = 1 << 20  # bytes that may wait, until what comes is dropped: some thousand lines
 
 
-class Outlet(io.TextIOBase):
+class NonBlockingStream(io.TextIOBase):
     """A text stream to a file descriptor; to write to it takes no time, whoever reads there, or does not.
 
     Parameters
@@ -28,7 +28,7 @@ class Outlet(io.TextIOBase):
         Bytes that may wait.
     """
 
-    def __init__(self, instead: TextIO, tell: Callable[[int], None], room: int = ROOM) -> None:
+    def __init__(self, instead: TextIO, tell: Callable[[int], None], room: int = MAX_PENDING_BYTES) -> None:
         self.instead, self._tell, self._room = instead, tell, room
         self._descriptor = instead.fileno()
         self._waiting: deque[bytes] = deque()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 OK, DRIFT, USAGE, UNCHECKED = 0, 1, 2, 3
 
-COLOURS: Final = {
+VERDICT_STYLES: Final = {
     "drift": "bold red",
     "firing": "bold red",
     "error": "bold magenta",
@@ -120,12 +120,12 @@ def _table(
         )
     places = [columns.index(name) for name in kept]
     for row in rows:
-        cells = [shown(row[place]) for place in places]
-        table.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in cells))
+        cells = [format_cell(row[place]) for place in places]
+        table.add_row(*(Text(cell, style=VERDICT_STYLES.get(cell, "")) for cell in cells))
     return table
 
 
-def shown(value: object) -> str:
+def format_cell(value: object) -> str:
     """A cell's text; numbers to three digits, nothing for None."""
     if value is None:
         return ""
@@ -134,16 +134,16 @@ def shown(value: object) -> str:
     return printable(str(value)).replace("\n", "\\n")
 
 
-def told_limit(all_of_them: int, limit: int, which: str) -> str:
+def format_limit_note(all_of_them: int, limit: int, which: str) -> str:
     """What to add to a count where a table holds but the first (or newest) of the rows."""
     return f"; the {which} {limit} are shown (--limit {all_of_them} shows all)" if all_of_them > limit else ""
 
 
-def shown_p(p_value: float | None) -> str:
+def format_p_cell(p_value: float | None) -> str:
     """A p-value to one digit; what is smaller than anything that was checked is not told to more."""
-    from drift.monitors.verdict import told_p
+    from drift.monitors.verdict import format_p_value
 
-    return "" if p_value is None else told_p(p_value).removeprefix("= ")
+    return "" if p_value is None else format_p_value(p_value).removeprefix("= ")
 
 
 def exit_status(verdicts: "Iterable[Verdict]", fail_on: FailOn) -> int:

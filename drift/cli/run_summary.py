@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from drift.monitors.spec import Monitor
     from drift.monitors.window import Window
     from drift.notify.channels import Channel
-    from drift.runner.check import Checked
+    from drift.runner.check import WindowResult
     from drift.store import Store
 
 Retries = Sequence[tuple["Window", datetime]]
@@ -25,7 +25,7 @@ def minute(moment: datetime) -> str:
     return format_instant(down if down == moment else down + timedelta(minutes=1))
 
 
-def told_retries(monitor: str, waiting: Retries) -> str:
+def format_retries(monitor: str, waiting: Retries) -> str:
     """That windows could not be checked, when they are tried again, and the command that does it at once."""
     from drift.monitors.window import format_instant
 
@@ -36,24 +36,24 @@ def told_retries(monitor: str, waiting: Retries) -> str:
     return f"{many} could not be checked; the first run from {minute(soonest)} on tries again, `{at_once}` at once"
 
 
-def tell_retries(store: "Store", monitors: "Sequence[Monitor]") -> dict[str, str]:
+def report_retries(store: "Store", monitors: "Sequence[Monitor]") -> dict[str, str]:
     """Monitors with windows that could not be checked and wait for another attempt: when it is, and what to do."""
     told = {}
     for one in monitors:
         if waiting := store.retries(one.name, store.now()):
-            told[one.name] = told_retries(one.name, waiting)
+            told[one.name] = format_retries(one.name, waiting)
             complain(f"drift: {one.name}: {told[one.name]}; `drift windows` says why")
     return told
 
 
-def tell_unjudged(checked: "Sequence[Checked]") -> None:
+def report_unjudged(checked: "Sequence[WindowResult]") -> None:
     """Windows that were read and could not be judged: why the exit status says so, and that no run tries them again.
 
     Those that could not be read are told with when they are tried again.
     """
     from drift.monitors.verdict import Verdict
 
-    unjudged: dict[str, list[Checked]] = {}
+    unjudged: dict[str, list[WindowResult]] = {}
     for one in checked:
         if one.outcome.verdict is not Verdict.ERROR and any(not verdict.told for verdict in one.verdicts):
             unjudged.setdefault(one.monitor, []).append(one)
@@ -63,16 +63,16 @@ def tell_unjudged(checked: "Sequence[Checked]") -> None:
         complain(f"drift: {name}: {many} could not be judged in full ({first}); no run tries that again by itself")
 
 
-def tell_given_up(store: "Store", monitors: "Sequence[Monitor]") -> None:
+def report_abandoned(store: "Store", monitors: "Sequence[Monitor]") -> None:
     """Monitors of which no window is checked, since reading their reference ends processes."""
-    from drift.runner.load_reference import given_up
+    from drift.runner.load_reference import abandoned_reference
 
     for one in monitors:
-        if told := given_up(store, one, store.now()):
+        if told := abandoned_reference(store, one, store.now()):
             complain(f"drift: {one.name}: {told}")
 
 
-def tell_held(store: "Store", monitors: "Sequence[Monitor]") -> None:
+def report_leased(store: "Store", monitors: "Sequence[Monitor]") -> None:
     """What another worker is checking just now is not lost, but the user may wonder."""
     from drift.runner.load_reference import read_by_another
 

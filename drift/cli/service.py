@@ -73,8 +73,8 @@ def serve(
     """
     import numpy as np
 
-    from drift.server import Service, Watchdog
-    from drift.server.web import Site, access_for, create_app, listen, run
+    from drift.server import Scheduler, Watchdog
+    from drift.server.web import Site, access_for, create_app, listen, serve_until_stopped
 
     keep_nobody_waiting()
     drift_log = logging.getLogger("drift")
@@ -89,7 +89,7 @@ def serve(
     # A database that is frozen would hold up the start for ever: until the service watches itself, this does.
     starting = Watchdog("its start", give_up_after, give_up)
     with listen(host, port) as listening, starting, open_store(loaded) as store:
-        service = Service(
+        service = Scheduler(
             store,
             list(loaded.monitors.values()),
             channels,
@@ -104,7 +104,7 @@ def serve(
         app = create_app(Site(store, service, loaded.monitors, store.now, loaded.broken, lines_dropped), access)
         _announce(access, listening, len(loaded.monitors))
         starting.stop()
-        run(app, listening, service)
+        serve_until_stopped(app, listening, service)
     log.info("stopped; what is due stays due")
 
 

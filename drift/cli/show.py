@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from drift.cli.alerts import alerts_resend
-from drift.cli.context import chosen, instant, load_config, open_store, single
+from drift.cli.context import instant, load_config, open_store, selected_monitors, single_monitor
 from drift.cli.options import DEFAULT_CONFIG, SHOWN, AsJson, ConfigFile, Limit, MonitorName, Revisions, Since, Until
-from drift.cli.output import print_json, print_table, say, told_limit, write
-from drift.cli.run_summary import minute, tell_given_up
+from drift.cli.output import format_limit_note, print_json, print_table, say, write
+from drift.cli.run_summary import minute, report_abandoned
 from drift.errors import InputError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def windows(
     loaded = load_config(config)
     with open_store(loaded) as store:
         found = store.windows(**_filters(loaded, monitor, since, until), revisions=revisions.value)
-        tell_given_up(store, chosen(loaded, monitor))
+        report_abandoned(store, selected_monitors(loaded, monitor))
     keys = (
         "monitor",
         "window_start",
@@ -115,9 +115,9 @@ def _check_column(column: str, rows: Sequence[dict[str, Any]]) -> None:
 
 def _filters(config: "Config", monitor: str | None, since: datetime | None, until: datetime | None) -> dict[str, Any]:
     if monitor is not None:
-        chosen(config, monitor)  # a name that is not configured is a slip of the pen
+        selected_monitors(config, monitor)  # a name that is not configured is a slip of the pen
     if monitor is not None and (since or until):
-        one = chosen(config, monitor)[0]
+        one = selected_monitors(config, monitor)[0]
         since, until = instant(since, one), instant(until, one)
     aware = [
         None if moment is None else moment if moment.tzinfo else moment.replace(tzinfo=UTC) for moment in (since, until)
@@ -147,7 +147,7 @@ def _print(
         spare = [key for key in SPARE if key in keys]
         shown = found if limit is None else found[-limit:]
         print_table("", keys, ([row.get(key) for key in keys] for row in shown), numeric=numeric, spare=spare)
-        say(f"{len(found)} {name}" + ("" if limit is None else told_limit(len(found), limit, "newest")))
+        say(f"{len(found)} {name}" + ("" if limit is None else format_limit_note(len(found), limit, "newest")))
 
 
 def report(
@@ -168,7 +168,7 @@ def report(
     if form is not None and form not in FORMATS:
         raise InputError(f"unknown report format {form!r}; known are {', '.join(FORMATS)}")
     loaded = load_config(config)
-    one = single(loaded, monitor)
+    one = single_monitor(loaded, monitor)
     with open_store(loaded) as store:
         now, begin, end = datetime.now(UTC), instant(since, one), instant(until, one)
         page = page_from_store(store, one.name, now=now, since=begin, until=end, timezone=one.timezone)

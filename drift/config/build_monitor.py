@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from drift.config import values
-from drift.config.column_rules import check_columns, columns, without_customary
+from drift.config.column_rules import check_columns, columns, without_default_threshold
 from drift.config.diagnostics import KeyPath, Problem
 from drift.config.environment import fill
 from drift.config.reference_checks import check_moving, judged_by_budget
 from drift.config.sections import AlertSection, MonitorSection, SourceSection, section_at
 from drift.config.validation_errors import explain
-from drift.config.yaml_loader import Places, Tree
+from drift.config.yaml_loader import DiagnosticCollector, YamlTree
 from drift.errors import InputError
 from drift.monitors.spec import Alerting, FileSource, Monitor, Reference, SourceSpec, SparkSource, SqlSource
 from drift.monitors.window import Window
@@ -27,7 +27,7 @@ _SQLITE: Final = ("sqlite:///", "sqlite+pysqlite:///")
 
 
 def monitor(
-    tree: Tree,
+    tree: YamlTree,
     name: str,
     environ: Mapping[str, str],
     folder: Path,
@@ -48,16 +48,18 @@ def monitor(
         section = None
         problems += explain(error, tree, prefix, section_at, problems)
     if isinstance(filled, dict):
-        problems += without_customary(filled, tree, prefix)
+        problems += without_default_threshold(filled, tree, prefix)
     if section is None or problems:
         return None, problems, []
-    told = Places(tree, prefix)
+    told = DiagnosticCollector(tree, prefix)
     built = _monitor(section, name, folder, tree.at(prefix), told)
     built = replace(built, alerting=replace(built.alerting, page=page))
     return (None if told.problems else built), told.problems, told.warnings
 
 
-def _monitor(section: MonitorSection, name: str, folder: Path, written: Mapping[str, Any], told: Places) -> Monitor:
+def _monitor(
+    section: MonitorSection, name: str, folder: Path, written: Mapping[str, Any], told: DiagnosticCollector
+) -> Monitor:
     start, end = (_instant(section, key, told) for key in ("start", "end"))
     reference = _reference(section, folder, told)
     watched = columns(section)
@@ -96,7 +98,7 @@ def _monitor(section: MonitorSection, name: str, folder: Path, written: Mapping[
     return built
 
 
-def _check_keep(built: Monitor, told: Places) -> None:
+def _check_keep(built: Monitor, told: DiagnosticCollector) -> None:
     """What is looked at again, or makes a reference that moves, must not be dropped before."""
     least = built.lookback + built.period.length
     if built.keep is not None and built.lookback and built.keep < least:
@@ -141,12 +143,12 @@ def _absolute(path: str, folder: Path) -> str:
     return path if "://" in path or Path(path).is_absolute() else str(Path(glob.escape(str(folder))) / path)
 
 
-def _instant(section: MonitorSection, key: str, told: Places) -> datetime | None:
+def _instant(section: MonitorSection, key: str, told: DiagnosticCollector) -> datetime | None:
     moment: datetime | None = getattr(section, key)
     return None if moment is None else _utc(moment, section.timezone, (key,), told)
 
 
-def _utc(moment: datetime, timezone: ZoneInfo, path: KeyPath, told: Places) -> datetime | None:
+def _utc(moment: datetime, timezone: ZoneInfo, path: KeyPath, told: DiagnosticCollector) -> datetime | None:
     """An instant; a naive one is read on the monitor's clocks."""
     try:
         return (moment if moment.tzinfo else moment.replace(tzinfo=timezone)).astimezone(UTC)
@@ -155,7 +157,7 @@ def _utc(moment: datetime, timezone: ZoneInfo, path: KeyPath, told: Places) -> d
         return None
 
 
-def _reference(section: MonitorSection, folder: Path, told: Places) -> Reference:
+def _reference(section: MonitorSection, folder: Path, told: DiagnosticCollector) -> Reference:
     given = section.reference
     if given.path is not None:
         return Reference(path=_absolute(given.path, folder))
@@ -178,7 +180,7 @@ def _reference(section: MonitorSection, folder: Path, told: Places) -> Reference
         return Reference()
 
 
-def _check_span(reference: Reference, start: datetime | None, end: datetime | None, told: Places) -> None:
+def _check_span(reference: Reference, start: datetime | None, end: datetime | None, told: DiagnosticCollector) -> None:
     stretch = reference.window
     if start is not None and end is not None and start >= end:
         told.refuse(("end",), "start comes before end; nothing would be watched: move one of them")

@@ -14,7 +14,7 @@ from drift.config.diagnostics import KeyPath, Problem
 from drift.config.environment import fill
 from drift.config.sections import Section, Text
 from drift.config.validation_errors import explain
-from drift.config.yaml_loader import Tree
+from drift.config.yaml_loader import YamlTree
 from drift.errors import InputError
 
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -122,7 +122,7 @@ TYPES: Final[Mapping[str, type[Section]]] = {
 
 
 def channel(
-    tree: Tree, name: str, environ: Mapping[str, str], folder: Path
+    tree: YamlTree, name: str, environ: Mapping[str, str], folder: Path
 ) -> tuple[ChannelSpec | None, list[Problem]]:
     """One channel; None where it has problems."""
     prefix: KeyPath = ("channels", name)
@@ -159,7 +159,12 @@ def channel(
 
 
 def _read_files(
-    filled: dict[str, Any], section: type[Section], tree: Tree, prefix: KeyPath, folder: Path, problems: list[Problem]
+    filled: dict[str, Any],
+    section: type[Section],
+    tree: YamlTree,
+    prefix: KeyPath,
+    folder: Path,
+    problems: list[Problem],
 ) -> None:
     """Put what KEY_file holds under KEY."""
     for key in section.files:

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from drift.config.diagnostics import KeyPath, Problem
 from drift.config.sections import BinsSection, MonitorSection, RuleSection
-from drift.config.yaml_loader import Places, Tree
+from drift.config.yaml_loader import DiagnosticCollector, YamlTree
 from drift.errors import InputError
 from drift.histogram.binning import Bins
 from drift.monitors.spec import ColumnRule, Columns
-from drift.monitors.verdict import customary_threshold
+from drift.monitors.verdict import default_threshold
 from drift.stats.divergence import DIVERGENCES
 from drift.stats.scoring import Method
 
@@ -58,7 +58,7 @@ def _bins(own: BinsSection, base: BinsSection) -> Bins:
     )
 
 
-def check_columns(section: MonitorSection, told: Places) -> None:
+def check_columns(section: MonitorSection, told: DiagnosticCollector) -> None:
     """Warn of columns that are named and excluded."""
     excluded = set(section.columns.exclude)
     for i, column in enumerate(section.columns.include or ()):
@@ -69,7 +69,7 @@ def check_columns(section: MonitorSection, told: Places) -> None:
             told.warn(("columns", "overrides", column), "the column is excluded, and so not watched")
 
 
-def without_customary(filled: Mapping[str, Any], tree: Tree, prefix: KeyPath) -> list[Problem]:
+def without_default_threshold(filled: Mapping[str, Any], tree: YamlTree, prefix: KeyPath) -> list[Problem]:
     """Metrics that are judged by a customary number and have none.
 
     Read from the values as they came, so that it is told about together with whatever else is wrong.
@@ -86,7 +86,7 @@ def without_customary(filled: Mapping[str, Any], tree: Tree, prefix: KeyPath) ->
 
 
 def _judged(
-    rule: Mapping[str, Any], metric: object, base: object, inherited: object, tree: Tree, path: KeyPath
+    rule: Mapping[str, Any], metric: object, base: object, inherited: object, tree: YamlTree, path: KeyPath
 ) -> list[Problem]:
     limit = rule.get("threshold")
     if limit is None and metric == base:
@@ -94,7 +94,7 @@ def _judged(
     if not isinstance(metric, str) or metric not in DIVERGENCES or (limit is not None and limit != "auto"):
         return []
     try:
-        customary_threshold(metric)
+        default_threshold(metric)
     except InputError as error:
         key = next((key for key in ("metric", "threshold") if rule.get(key) is not None), None)
         return [tree.problem((*path, key), str(error))] if key else []

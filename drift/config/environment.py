@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from drift.config.diagnostics import KeyPath, Problem
-from drift.config.yaml_loader import Tree
+from drift.config.yaml_loader import YamlTree
 
 _REFERENCE: Final = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<odd>\{))")
 
 
-def fill(tree: Tree, path: KeyPath, environ: Mapping[str, str], problems: list[Problem]) -> Any:
+def fill(tree: YamlTree, path: KeyPath, environ: Mapping[str, str], problems: list[Problem]) -> Any:
     """The value at a path with every variable filled in; what is missing becomes a problem."""
     return _filled(tree.at(path), path, tree, environ, problems)
 
@@ -26,7 +26,7 @@ def mentioned(value: Any) -> tuple[str, ...]:
     return ()
 
 
-def _filled(value: Any, path: KeyPath, tree: Tree, environ: Mapping[str, str], problems: list[Problem]) -> Any:
+def _filled(value: Any, path: KeyPath, tree: YamlTree, environ: Mapping[str, str], problems: list[Problem]) -> Any:
     if isinstance(value, dict):
         return {k: _filled(v, (*path, k), tree, environ, problems) for k, v in value.items()}
     if isinstance(value, list):

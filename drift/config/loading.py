@@ -13,7 +13,7 @@ from drift.config.diagnostics import Problem, ordered, refuse, report
 from drift.config.environment import fill
 from drift.config.sections import TopSection
 from drift.config.validation_errors import explain
-from drift.config.yaml_loader import Tree, read
+from drift.config.yaml_loader import YamlTree, read
 from drift.errors import ConfigError
 from drift.monitors.spec import Monitor
 
@@ -57,9 +57,9 @@ class Config:
 class _Merged:
     """What the files of a folder hold together; every name with the document that defines it."""
 
-    texts: dict[str, tuple[str, Tree]] = field(default_factory=dict)
-    monitors: dict[str, Tree] = field(default_factory=dict)
-    channels: dict[str, Tree] = field(default_factory=dict)
+    texts: dict[str, tuple[str, YamlTree]] = field(default_factory=dict)
+    monitors: dict[str, YamlTree] = field(default_factory=dict)
+    channels: dict[str, YamlTree] = field(default_factory=dict)
 
 
 def load(path: Path, environ: Mapping[str, str], *, strict: bool = True) -> Config:
@@ -137,7 +137,7 @@ def _files(path: Path) -> tuple[list[Path], Path]:
     return files, path.absolute()
 
 
-def _merge(trees: list[Tree], environ: Mapping[str, str], problems: list[Problem]) -> _Merged:
+def _merge(trees: list[YamlTree], environ: Mapping[str, str], problems: list[Problem]) -> _Merged:
     merged = _Merged()
     for tree in trees:
         try:
@@ -161,13 +161,13 @@ def _merge(trees: list[Tree], environ: Mapping[str, str], problems: list[Problem
     return merged
 
 
-def _top(tree: Tree, environ: Mapping[str, str], problems: list[Problem]) -> Any:
+def _top(tree: YamlTree, environ: Mapping[str, str], problems: list[Problem]) -> Any:
     """The top of a document, its texts filled in; monitors and channels are filled in by themselves."""
     if not isinstance(tree.value, dict):
         return tree.value
     return tree.value | {key: fill(tree, (key,), environ, problems) for key in _TEXTS if key in tree.value}
 
 
-def _twice(tree: Tree, path: tuple[str, ...], first: Tree) -> Problem:
+def _twice(tree: YamlTree, path: tuple[str, ...], first: YamlTree) -> Problem:
     place = f"{first.file}:{first.lines[path]}"
     return tree.problem(path, f"defined twice; first in {place}: rename one of them, or delete it")

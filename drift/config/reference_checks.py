@@ -4,15 +4,15 @@ from datetime import timedelta
 from itertools import islice
 from typing import Final
 
-from drift.config.yaml_loader import Places
-from drift.monitors.spec import SHORT, WEEK, Columns, Monitor, Reference
+from drift.config.yaml_loader import DiagnosticCollector
+from drift.monitors.spec import MAX_SHORT_SEASON, WEEK, Columns, Monitor, Reference
 from drift.monitors.window import Period, Window, format_instant
-from drift.stats.calibration import FEW, LEAST
+from drift.stats.calibration import FEW_WINDOWS, MIN_WINDOWS
 
 _COUNTED: Final = 500  # windows of a stretch counted for a message; of more, "more than" is told
 _SHOWN: Final = 5  # names in a message
-_FROM_FILE: Final = f"where it has the timestamp and holds {LEAST} windows or more"
-_FROM_EARLIER: Final = f"once {LEAST} windows or more were held against references of their own"
+_FROM_FILE: Final = f"where it has the timestamp and holds {MIN_WINDOWS} windows or more"
+_FROM_EARLIER: Final = f"once {MIN_WINDOWS} windows or more were held against references of their own"
 
 
 def judged_by_budget(columns: Columns) -> list[str]:
@@ -20,7 +20,7 @@ def judged_by_budget(columns: Columns) -> list[str]:
     return [name for name, rule in columns.overrides.items() if rule.limit is None and name not in columns.exclude]
 
 
-def check_moving(reference: Reference, period: Period, columns: Columns, told: Places) -> None:
+def check_moving(reference: Reference, period: Period, columns: Columns, told: DiagnosticCollector) -> None:
     """Refuse or warn about a moving reference that does not go with the monitor's windows."""
     if reference.rolling is not None:
         _check_rolling(reference.rolling, period, columns, told)
@@ -28,37 +28,39 @@ def check_moving(reference: Reference, period: Period, columns: Columns, told: P
         _check_seasonal(reference.seasonal, reference.windows, period, told)
 
 
-def _check_rolling(rolling: timedelta, period: Period, columns: Columns, told: Places) -> None:
+def _check_rolling(rolling: timedelta, period: Period, columns: Columns, told: DiagnosticCollector) -> None:
     path, held = ("reference", "rolling"), rolling // period.length
     if held < 2:
         told.refuse(
             path, f"must hold at least 2 windows of {period}, and holds {held}; give a longer time, or a shorter window"
         )
-    elif held < LEAST:
+    elif held < MIN_WINDOWS:
         judge = "the metric's customary number" if _any_auto(columns) else "the threshold given"
         told.warn(
             path,
-            f"holds {held} windows of {period}: below {LEAST} windows nothing can be learned of how ordinary windows "
+            f"holds {held} windows of {period}: below {MIN_WINDOWS} windows nothing can be learned of how ordinary windows "
             f"differ; {judge} judges, guarded by the noise",
         )
-    elif held < FEW:
-        told.warn(path, f"holds {held} windows of {period}: below {FEW} windows the limits that are learned are wide")
+    elif held < FEW_WINDOWS:
+        told.warn(
+            path, f"holds {held} windows of {period}: below {FEW_WINDOWS} windows the limits that are learned are wide"
+        )
 
 
-def _check_seasonal(season: timedelta, windows: int, period: Period, told: Places) -> None:
+def _check_seasonal(season: timedelta, windows: int, period: Period, told: DiagnosticCollector) -> None:
     if season % period.length:
         told.refuse(
             ("reference", "seasonal"),
             f"a season is a whole number of windows, so that one lies in the same place of the season before; "
             f"{_days(season)} are no multiple of {period}: change window, or the season",
         )
-    elif season > SHORT and windows > 1 and WEEK % period.length:
+    elif season > MAX_SHORT_SEASON and windows > 1 and WEEK % period.length:
         told.refuse(
             ("reference", "windows"),
-            f"of a season longer than {_days(SHORT)}, windows lie a week apart, and a week is no multiple of {period}; "
+            f"of a season longer than {_days(MAX_SHORT_SEASON)}, windows lie a week apart, and a week is no multiple of {period}; "
             "give windows: 1, or a window that a week is a multiple of",
         )
-    elif season > SHORT and season <= WEEK * (most := (windows - 1) // 2):
+    elif season > MAX_SHORT_SEASON and season <= WEEK * (most := (windows - 1) // 2):
         told.refuse(
             ("reference", "windows"),
             f"{windows} weeks about the same time {_days(season)} ago reach {most} weeks on, to the window itself; "
@@ -104,7 +106,7 @@ def _seasonal(season: timedelta, windows: int, monitor: Monitor) -> str:
     first = "it begins with a stretch of that length from the first row on"
     if monitor.start is not None:
         first = f"it begins with a stretch of that length before start ({format_instant(monitor.start)})"
-    if season <= SHORT:
+    if season <= MAX_SHORT_SEASON:
         which = ", ".join(str(n * season.days) for n in range(1, windows + 1))
         return f"the window at the same hour of the week {which} days before each one; {first}"
     weeks = "1 week" if windows == 1 else f"{windows} weeks"
@@ -113,10 +115,10 @@ def _seasonal(season: timedelta, windows: int, monitor: Monitor) -> str:
 
 def _judge(monitor: Monitor, held: int) -> str:
     """Who judges where the number of reference windows is known."""
-    if held < LEAST:
-        judge = f"fewer than {LEAST}, so the metric's customary number judges, guarded by the noise"
+    if held < MIN_WINDOWS:
+        judge = f"fewer than {MIN_WINDOWS}, so the metric's customary number judges, guarded by the noise"
     else:
-        wide = f" (fewer than {FEW}, so they are wide)" if held < FEW else ""
+        wide = f" (fewer than {FEW_WINDOWS}, so they are wide)" if held < FEW_WINDOWS else ""
         judge = f"limits are learned from these{wide}, so that false alarms stay within {monitor.budget}"
     return _of_whom(monitor.columns, judge)
 

@@ -41,7 +41,7 @@ class Section(BaseModel):
     def _given(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             keys = ", ".join(cls.allowed())
-            raise InputError(f"expected a mapping with the keys {keys}; got {values.told(data)}")
+            raise InputError(f"expected a mapping with the keys {keys}; got {values.quote_value(data)}")
         return {key: value for key, value in data.items() if value is not None}
 
 
@@ -213,7 +213,9 @@ def _threshold_form(value: object) -> object:
     try:
         return {"drift": values.number(value)}
     except ValueError:
-        raise InputError(f"expected auto, a number, or {{warn: 0.05, drift: 0.1}}; got {values.told(value)}") from None
+        raise InputError(
+            f"expected auto, a number, or {{warn: 0.05, drift: 0.1}}; got {values.quote_value(value)}"
+        ) from None
 
 
 class RuleSection(Section):

@@ -11,7 +11,7 @@ import yaml
 from drift.errors import InputError
 from drift.histogram import Kind
 from drift.monitors.window import Period, Window, format_instant
-from drift.stats.calibration import FEW, LEAST
+from drift.stats.calibration import FEW_WINDOWS, MIN_WINDOWS
 
 _PLAIN: Final = re.compile(r"[A-Za-z_./][\w./*-]*", re.ASCII)
 _NAME: Final = re.compile(r"[^A-Za-z0-9]+")
@@ -88,7 +88,7 @@ def starter(
 
 def _period(length: timedelta) -> Period:
     """Windows enough, so that half of them can teach; days, where both would do."""
-    if length < timedelta(days=2 * LEAST):
+    if length < timedelta(days=2 * MIN_WINDOWS):
         return Period(1, "h")
     return Period(1, "d") if length < timedelta(days=1500) else Period(1, "w")
 
@@ -98,7 +98,7 @@ def _reference(first: datetime, last: datetime, period: Period, zone: ZoneInfo) 
     begin = period.window_at(first, zone)
     if begin.start < first and begin.end < last:  # a window that the data enters half-way is not whole
         begin = period.window_at(begin.end, zone)
-    wanted = max((last - first) / 4, min(FEW * period.length, (last - first) / 2))
+    wanted = max((last - first) / 4, min(FEW_WINDOWS * period.length, (last - first) / 2))
     cut = period.window_at(begin.start + wanted, zone).start
     return Window(begin.start, max(cut, begin.end))
 

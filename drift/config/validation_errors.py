@@ -8,13 +8,13 @@ from pydantic import ValidationError
 from drift.config.diagnostics import KeyPath, Problem, did_you_mean
 from drift.config.environment import mentioned
 from drift.config.sections import Section
-from drift.config.yaml_loader import Tree
+from drift.config.yaml_loader import YamlTree
 
 SectionAt = Callable[[KeyPath], type[Section]]
 
 
 def explain(
-    error: ValidationError, tree: Tree, prefix: KeyPath, section_at: SectionAt, told: list[Problem]
+    error: ValidationError, tree: YamlTree, prefix: KeyPath, section_at: SectionAt, told: list[Problem]
 ) -> list[Problem]:
     """One problem for everything pydantic found.
 
@@ -47,7 +47,9 @@ def explain(
     return found
 
 
-def _missing(tree: Tree, prefix: KeyPath, inner: KeyPath, section_at: SectionAt, known: set[KeyPath]) -> Problem | None:
+def _missing(
+    tree: YamlTree, prefix: KeyPath, inner: KeyPath, section_at: SectionAt, known: set[KeyPath]
+) -> Problem | None:
     *above, key = inner
     section = section_at(tuple(above))
     path = tree.clip((*prefix, *above))
@@ -68,7 +70,7 @@ def _unknown(key: str, section: type[Section]) -> str:
     return f"unknown key; known are {', '.join(allowed)}{did_you_mean(key, allowed)}"
 
 
-def _message(detail: dict[str, Any], tree: Tree, path: KeyPath) -> str:
+def _message(detail: dict[str, Any], tree: YamlTree, path: KeyPath) -> str:
     raised = detail.get("ctx", {}).get("error")
     message = str(raised) if raised is not None else str(detail["msg"])
     names = mentioned(tree.at(path))

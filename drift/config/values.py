@@ -26,7 +26,7 @@ _YEAR: Final = 52 * _WEEK  # 364 days: a year ago on the same day of the week
 _ALARMS: Final = re.compile(r"(\d+(?:\.\d+)?)\s+per\s+(\S+)", re.ASCII)
 
 
-def told(value: object) -> str:
+def quote_value(value: object) -> str:
     """What sort of value came, without the value."""
     if value is None:
         return "nothing"
@@ -40,7 +40,7 @@ def text(value: object) -> str:
     """Text that is not empty."""
     if not isinstance(value, str):
         quotes = "" if isinstance(value, list | dict) else "; put it in quotes if it is meant as text"
-        raise InputError(f"expected text; got {told(value)}{quotes}")
+        raise InputError(f"expected text; got {quote_value(value)}{quotes}")
     if not value:
         raise InputError("expected text; got none: delete the key, or give it a value")
     return value
@@ -56,21 +56,21 @@ def name(value: str) -> str:
 def listed(value: object) -> list[Any]:
     """A list."""
     if not isinstance(value, list):
-        raise InputError(f"expected a list, such as [a, b]; got {told(value)}")
+        raise InputError(f"expected a list, such as [a, b]; got {quote_value(value)}")
     return value
 
 
 def mapping(value: object) -> dict[str, Any]:
     """A mapping."""
     if not isinstance(value, dict):
-        raise InputError(f"expected a mapping of keys to values; got {told(value)}")
+        raise InputError(f"expected a mapping of keys to values; got {quote_value(value)}")
     return value
 
 
 def number(value: object) -> float:
     """A finite number; one in text (``1e-3``, or from the environment) too."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise InputError(f"expected a number; got {told(value)}")
+        raise InputError(f"expected a number; got {quote_value(value)}")
     try:
         result = float(value)
     except (ValueError, OverflowError):
@@ -85,7 +85,7 @@ def whole(value: object) -> int:
     if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise InputError(f"expected a whole number; got {told(value)}")
+        raise InputError(f"expected a whole number; got {quote_value(value)}")
     return value
 
 
@@ -146,7 +146,7 @@ def moment(value: object) -> datetime:
     if isinstance(value, date):
         return datetime.combine(value, time.min)
     if not isinstance(value, str):
-        raise InputError(f"expected a date, such as 2011-04-01; got {told(value)}")
+        raise InputError(f"expected a date, such as 2011-04-01; got {quote_value(value)}")
     try:
         return datetime.fromisoformat(value)
     except ValueError:
@@ -185,7 +185,7 @@ def bin_method(value: object) -> str | tuple[int | float, ...]:
     if isinstance(value, list):
         for edge in value:
             if isinstance(edge, bool) or not isinstance(edge, int | float):
-                raise InputError(f"edges are numbers, such as [0, 10, 20]; one of them is {told(edge)}")
+                raise InputError(f"edges are numbers, such as [0, 10, 20]; one of them is {quote_value(edge)}")
         if not value:
             raise InputError("edges are at least one number, such as [0, 10, 20]; got an empty list")
         return tuple(value)

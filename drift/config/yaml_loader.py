@@ -20,7 +20,7 @@ _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_]\w*)\}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class YamlTree:
     """One document.
 
     Parameters
@@ -55,10 +55,10 @@ class Tree:
         return value
 
 
-class Places:
+class DiagnosticCollector:
     """Problems and warnings about one part of a document, each at its key."""
 
-    def __init__(self, tree: Tree, prefix: KeyPath) -> None:
+    def __init__(self, tree: YamlTree, prefix: KeyPath) -> None:
         self._tree, self._prefix = tree, prefix
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
@@ -72,7 +72,7 @@ class Places:
         self.warnings.append(self._tree.problem((*self._prefix, *path), message))
 
 
-def read(file: Path, shown: str, problems: list[Problem]) -> Tree | None:
+def read(file: Path, shown: str, problems: list[Problem]) -> YamlTree | None:
     """The document of a file; None where there is none to be had, and `problems` says why."""
     try:
         text = file.read_bytes().decode("utf-8-sig")
@@ -87,7 +87,7 @@ def read(file: Path, shown: str, problems: list[Problem]) -> Tree | None:
     return parse(text, shown, problems)
 
 
-def parse(text: str, shown: str, problems: list[Problem]) -> Tree | None:
+def parse(text: str, shown: str, problems: list[Problem]) -> YamlTree | None:
     """The document in a text; None where YAML itself does not go through, and `problems` says why."""
     # In {flow: mappings} YAML takes the braces of ${NAME} for its own. They are hidden while it reads,
     # by two characters that the text does not hold, one for one, so that columns stay true.
@@ -138,8 +138,8 @@ class _Builder:
         self._open: set[int] = set()
         self._seen = 0
 
-    def tree(self, root: yaml.Node) -> Tree:
-        return Tree(self._shown, self._value(root, ()), self._lines)
+    def tree(self, root: yaml.Node) -> YamlTree:
+        return YamlTree(self._shown, self._value(root, ()), self._lines)
 
     def _value(self, node: yaml.Node, path: KeyPath) -> Any:
         if isinstance(node, yaml.ScalarNode):

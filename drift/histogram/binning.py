@@ -126,7 +126,7 @@ def choose_axis(values: Values, bins: Bins, draw: Draw | None = None) -> Axis:
     return NumericAxis((*edges, _beyond(values, ends[1])), values.kind)
 
 
-def lookalikes(axis: Axis, most: int = 5) -> list[str]:
+def near_duplicates(axis: Axis, most: int = 5) -> list[str]:
     """Warnings for pairs of names that differ only by Unicode normalisation, case or outer spaces."""
     if not isinstance(axis, CategoricalAxis):
         return []

@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Masked = tuple[Array, npt.NDArray[np.bool_] | None]
-BLOCK: Final = 16_384
+BLOCK_SIZE: Final = 16_384
 _LONG: Final = 2**18
 """Places whose bits of a validity bitmap are unpacked at once."""
 _SCRATCH: Final = 2**18
 """Bytes of one comparison's answers: with the counters beside them and the block, half of a second-level cache."""
-MANY: Final = 64
+MANY_LIMITS: Final = 64
 """From this many limits on, sorting each block costs less than comparing it with each (benchmarks/kernel.py)."""
 
 
@@ -46,7 +46,7 @@ class Chunk:
             return 0
         return sum(len(there) - int(np.count_nonzero(there)) for _, there in self._masked(self.valid, _LONG))
 
-    def blocks(self, size: int = BLOCK) -> Iterator[Array]:
+    def blocks(self, size: int = BLOCK_SIZE) -> Iterator[Array]:
         """The values in order, without those that the bitmap says are missing; few at a time."""
         if self.valid is None:
             yield from _pieces(self.data, size)
@@ -102,9 +102,9 @@ def at_least(chunks: Iterable[Chunk], limits: Array) -> npt.NDArray[np.int64]:
     if longest == 0 or len(limits) == 0:
         return np.zeros(len(limits), np.int64)
     with np.errstate(invalid="ignore"):  # signalling NaN is missing like any other
-        if len(limits) > MANY:
+        if len(limits) > MANY_LIMITS:
             return _by_sorting((block for chunk in chunks for block in chunk.blocks()), limits)
-        size = max(1024, min(BLOCK, _SCRATCH // len(limits), longest))
+        size = max(1024, min(BLOCK_SIZE, _SCRATCH // len(limits), longest))
         blocks = (masked for chunk in chunks for masked in chunk.masked(size))
         comparable = _quickest(limits)
         if comparable.dtype.kind == "f":
@@ -174,7 +174,7 @@ def ends(chunks: Iterable[Chunk]) -> tuple[Any, Any] | None:
     low = high = None
     with np.errstate(invalid="ignore"):
         for chunk in chunks:
-            for block in chunk.blocks(4 * BLOCK):
+            for block in chunk.blocks(4 * BLOCK_SIZE):
                 if (found := _ends_of(block)) is not None:
                     low = found[0] if low is None or found[0] < low else low
                     high = found[1] if high is None or found[1] > high else high

@@ -118,7 +118,7 @@ def transitions(
     that merely has no rows in this window is left alone.
     """
     desk = _Desk(monitor, window, previous, now)
-    if overtaken(window, previous):
+    if is_overtaken(window, previous):
         return tuple(desk.turns(outcome, only_bad=True) if overdue else desk.column_turns(news, only_bad=True))
     turns = list(desk.turns(outcome))
     if isinstance(outcome, Verdict):
@@ -127,7 +127,7 @@ def transitions(
     return (*turns, *desk.retired(outcome, {t.fingerprint for t in turns}, counted=whole is Verdict.OK))
 
 
-def overtaken(window: Window, previous: Mapping[Fingerprint, AlertState]) -> bool:
+def is_overtaken(window: Window, previous: Mapping[Fingerprint, AlertState]) -> bool:
     """Whether a newer window was decided on already."""
     return any(state.last_window and window.start < state.last_window for state in previous.values())
 

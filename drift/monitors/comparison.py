@@ -12,7 +12,7 @@ import numpy as np
 from drift.errors import InputError
 from drift.histogram import Fault, Histogram, Kind, Profile, Uncounted
 from drift.monitors.spec import ColumnRule, Columns
-from drift.monitors.verdict import Learned, Threshold, Verdict, badness, judge, ratio_of, worst
+from drift.monitors.verdict import LearnedEvidence, Threshold, Verdict, judge, ratio_of, severity, worst
 from drift.stats.calibration import Calibration, Evidence
 from drift.stats.scoring import Method, Pair, Score, score_all
 
@@ -150,7 +150,7 @@ class SegmentResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Standard:
+class SegmentReference:
     """What the windows of one segment are held to.
 
     Parameters
@@ -174,13 +174,13 @@ class Standard:
     period: timedelta = timedelta(days=1)
 
     @classmethod
-    def of(cls, reference: Profile) -> "Standard":
+    def of(cls, reference: Profile) -> "SegmentReference":
         """A reference of one piece: nothing is learned from it."""
         return cls(reference.histograms, reference.uncounted)
 
 
 def compare_profiles(
-    live: Profile, reference: Profile | Standard, columns: Columns, rng: np.random.Generator
+    live: Profile, reference: Profile | SegmentReference, columns: Columns, rng: np.random.Generator
 ) -> tuple[ColumnResult, ...]:
     """Hold every column of a live profile against the reference, by its own rule.
 
@@ -198,14 +198,14 @@ def compare_profiles(
     Returns
     -------
     tuple of ColumnResult
-        One for every column of either side, sorted by `by_importance`.
+        One for every column of either side, sorted by `importance_key`.
     """
-    held = Standard.of(reference) if isinstance(reference, Profile) else reference
+    held = SegmentReference.of(reference) if isinstance(reference, Profile) else reference
     names = sorted({*live, *live.uncounted, *held.histograms, *held.uncounted})
     base = int(rng.integers(2**63))
     untold = {name: found for name in names if (found := _untold(name, live, held)) is not None}
     scored = _scored([name for name in names if name not in untold], live, held, columns, base)
-    return tuple(sorted([*untold.values(), *_judged(scored, live, held)], key=by_importance))
+    return tuple(sorted([*untold.values(), *_judged(scored, live, held)], key=importance_key))
 
 
 def _seed(base: int, column: str) -> list[int]:
@@ -213,9 +213,9 @@ def _seed(base: int, column: str) -> list[int]:
     return [base, int.from_bytes(named[:8], "little")]
 
 
-def by_importance(result: ColumnResult) -> tuple[int, float, str]:
+def importance_key(result: ColumnResult) -> tuple[int, float, str]:
     """Sort key: the worst verdict first, then the farthest beyond its limit, then the name."""
-    return -badness(result.verdict), -result.ratio, result.column
+    return -severity(result.verdict), -result.ratio, result.column
 
 
 _FAULTS: Mapping[Fault, Verdict] = {
@@ -226,7 +226,7 @@ _FAULTS: Mapping[Fault, Verdict] = {
 }
 
 
-def _untold(name: str, live: Profile, held: Standard) -> ColumnResult | None:
+def _untold(name: str, live: Profile, held: SegmentReference) -> ColumnResult | None:
     """The result of a column that cannot be scored; None where it can."""
     now, then = live.histograms.get(name), held.histograms.get(name)
     if live.rows == 0 and then is not None:
@@ -239,7 +239,9 @@ def _untold(name: str, live: Profile, held: Standard) -> ColumnResult | None:
     return None
 
 
-def _scored(names: Iterable[str], live: Profile, held: Standard, columns: Columns, base: int) -> list[ColumnResult]:
+def _scored(
+    names: Iterable[str], live: Profile, held: SegmentReference, columns: Columns, base: int
+) -> list[ColumnResult]:
     """Columns with their scores, not judged yet."""
     results, pairs = [], []
     for name in names:
@@ -258,7 +260,7 @@ def _with_score(result: ColumnResult, found: Score | InputError, rule: ColumnRul
     return replace(result, verdict=Verdict.NOT_COMPARABLE, message=str(found))
 
 
-def _judged(results: Iterable[ColumnResult], live: Profile, held: Standard) -> Iterable[ColumnResult]:
+def _judged(results: Iterable[ColumnResult], live: Profile, held: SegmentReference) -> Iterable[ColumnResult]:
     """With verdicts: the noise of reference windows takes the place of that of two samples, where it is known."""
     results = list(results)
     evidence = held.calibration.evidence(live.histograms) if len(held.calibration) else {}
@@ -282,10 +284,10 @@ def _judged(results: Iterable[ColumnResult], live: Profile, held: Standard) -> I
                 p_value=found.p_value,
                 detectable=usual.detectable if math.isfinite(usual.detectable) else result.scored.detectable,
             )
-            yield _verdict(result, Learned(found, held.level, held.period), scored)
+            yield _verdict(result, LearnedEvidence(found, held.level, held.period), scored)
 
 
-def _verdict(result: ColumnResult, learned: Learned | None, scored: Score) -> ColumnResult:
+def _verdict(result: ColumnResult, learned: LearnedEvidence | None, scored: Score) -> ColumnResult:
     assert result.threshold is not None  # noqa: S101 - for the type checker; every scored column has one
     judged = judge(scored, result.threshold, learned)
     found = replace(result, verdict=judged.verdict, message=judged.reason, scored=scored)
@@ -308,7 +310,7 @@ def _spoken(evidence: Evidence, result: ColumnResult) -> str:
     return f"{label} {share:.1%}, {before} in {evidence.windows} reference windows"
 
 
-def _why_lost(name: str, live: Profile, held: Standard) -> Uncounted:
+def _why_lost(name: str, live: Profile, held: SegmentReference) -> Uncounted:
     """Why a column has no histogram on one of the sides; the reference's reason first."""
     for side, uncounted in (("reference", held.uncounted), ("live", live.uncounted)):
         if (lost := uncounted.get(name)) is not None:

@@ -8,13 +8,13 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from drift.histogram.binning import Bins
-from drift.monitors.verdict import Threshold, Verdict, customary_threshold
+from drift.monitors.verdict import Threshold, Verdict, default_threshold
 from drift.monitors.window import Period, Window
 from drift.stats.false_alarm_budget import Budget
 from drift.stats.scoring import Method
 
 WEEK: Final = timedelta(weeks=1)
-SHORT: Final = 13 * WEEK
+MAX_SHORT_SEASON: Final = 13 * WEEK
 """Of a season up to so long, earlier seasons are the reference; of a longer one, weeks about the same time."""
 _INDEX: Final = re.compile(r"__index_level_\d+__")
 
@@ -40,7 +40,7 @@ class ColumnRule:
     @property
     def threshold(self) -> Threshold:
         """The threshold that judges: the user's, or the metric's customary one."""
-        return self.limit or customary_threshold(self.method.metric)
+        return self.limit or default_threshold(self.method.metric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,4 +300,4 @@ class Monitor:
         if reference.rolling is not None:
             return reference.rolling
         season = reference.seasonal or WEEK
-        return season * reference.windows if season <= SHORT else season + WEEK * (reference.windows // 2)
+        return season * reference.windows if season <= MAX_SHORT_SEASON else season + WEEK * (reference.windows // 2)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from drift.errors import InputError
-from drift.stats.calibration import FEW, Evidence
+from drift.stats.calibration import FEW_WINDOWS, Evidence
 from drift.stats.null_distribution import SIGNIFICANCE
 from drift.stats.scoring import Score
 
@@ -44,17 +44,17 @@ _BADNESS: Final = {
 
 # Numbers in wide use, each for its metric's customary base. Not derived; docs/architecture.md.
 BLIND: Final = 3.0  # a customary limit gives way to the noise as long as three times the limit would stand out
-CUSTOMARY: Final = {"js_distance": 0.1, "js": 0.01, "psi": 0.2, "kl": 0.05}
+DEFAULT_THRESHOLDS: Final = {"js_distance": 0.1, "js": 0.01, "psi": 0.2, "kl": 0.05}
 
 
-def badness(verdict: Verdict) -> int:
+def severity(verdict: Verdict) -> int:
     """Rank of a verdict; the worst is the largest."""
     return _BADNESS[verdict]
 
 
 def worst(verdicts: "list[Verdict]") -> Verdict:
     """The worst of some verdicts; `ok` of none."""
-    return max(verdicts, key=badness, default=Verdict.OK)
+    return max(verdicts, key=severity, default=Verdict.OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Threshold:
             raise InputError(f"threshold warn ({self.warn}) lies above drift ({self.drift})")
 
 
-def customary_threshold(metric: str) -> Threshold:
+def default_threshold(metric: str) -> Threshold:
     """The number in wide use for a metric.
 
     Raises
@@ -96,15 +96,15 @@ def customary_threshold(metric: str) -> Threshold:
     InputError
         Where no number is in wide use for it: the user must name one.
     """
-    if metric not in CUSTOMARY:
+    if metric not in DEFAULT_THRESHOLDS:
         raise InputError(
-            f"no threshold is customary for {metric}; name one (threshold: 0.1), or use one of {', '.join(CUSTOMARY)}"
+            f"no threshold is customary for {metric}; name one (threshold: 0.1), or use one of {', '.join(DEFAULT_THRESHOLDS)}"
         )
-    return Threshold(CUSTOMARY[metric], customary=True)
+    return Threshold(DEFAULT_THRESHOLDS[metric], customary=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Assessment:
     """A verdict and its reason."""
 
     verdict: Verdict
@@ -112,7 +112,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedEvidence:
     """What reference windows taught about a column, and what is asked of it.
 
     Parameters
@@ -135,7 +135,7 @@ def ratio_of(p_value: float, level: float) -> float:
     return math.log(max(p_value, 1e-300)) / math.log(level)
 
 
-def judge(score: Score, threshold: Threshold, learned: Learned | None = None) -> Judgement:
+def judge(score: Score, threshold: Threshold, learned: LearnedEvidence | None = None) -> Assessment:
     """Hold a score against a threshold, guarded by the noise; or, where none is named, by what was learned.
 
     A limit that the user named: a score that reaches it is believed where it stands out from what unchanged data
@@ -154,30 +154,32 @@ def judge(score: Score, threshold: Threshold, learned: Learned | None = None) ->
     if threshold.customary:
         named = f"customary {named}"
     told = f"{score.method.metric} {score.value:.3g}"
-    noise = f"noise {score.noise_floor:.2g}, p {told_p(score.p_value)}"
+    noise = f"noise {score.noise_floor:.2g}, p {format_p_value(score.p_value)}"
     if reached is Verdict.OK:
-        return Judgement(Verdict.OK, f"{told} is under the {named} {limit:g} (noise {score.noise_floor:.2g})")
+        return Assessment(Verdict.OK, f"{told} is under the {named} {limit:g} (noise {score.noise_floor:.2g})")
     if score.p_value < SIGNIFICANCE:
-        return Judgement(reached, f"{told} reaches the {named} {limit:g} ({noise})")
+        return Assessment(reached, f"{told} reaches the {named} {limit:g} ({noise})")
     rows = f"{score.live_rows} live and {score.reference_rows} reference rows vary this much by chance ({noise})"
     if learned is not None:
         rows = f"{learned.evidence.windows} reference windows vary this much ({noise})"
     if threshold.customary and score.detectable <= BLIND * limit:
-        return Judgement(Verdict.OK, f"{told} reaches the {named} {limit:g}, but {rows}: judged by the noise")
-    return Judgement(
+        return Assessment(Verdict.OK, f"{told} reaches the {named} {limit:g}, but {rows}: judged by the noise")
+    return Assessment(
         Verdict.INSUFFICIENT,
         f"{told} reaches the {named} {limit:g}, but {rows}; only {score.detectable:.2g} or more would stand out",
     )
 
 
-def _judge_learned(score: Score, learned: Learned) -> Judgement:
+def _judge_learned(score: Score, learned: LearnedEvidence) -> Assessment:
     found = learned.evidence
     told = f"{score.method.metric} {score.value:.3g}, noise {score.noise_floor:.2g}"
-    few = f" (learned from {found.windows} windows only: wide)" if found.windows < FEW else ""
+    few = f" (learned from {found.windows} windows only: wide)" if found.windows < FEW_WINDOWS else ""
     if found.p_value < learned.level:
-        return Judgement(Verdict.DRIFT, f"{told}; expected this often: {once_in(found.p_value, learned.period)}{few}")
-    expected, budget = told_apart(found.p_value, learned.level, learned.period)
-    return Judgement(Verdict.OK, f"{told}; expected this often: {expected}, the budget asks for {budget}{few}")
+        return Assessment(
+            Verdict.DRIFT, f"{told}; expected this often: {format_frequency(found.p_value, learned.period)}{few}"
+        )
+    expected, budget = format_frequencies(found.p_value, learned.level, learned.period)
+    return Assessment(Verdict.OK, f"{told}; expected this often: {expected}, the budget asks for {budget}{few}")
 
 
 def _reached(value: float, threshold: Threshold) -> tuple[Verdict, float]:
@@ -189,16 +191,16 @@ def _reached(value: float, threshold: Threshold) -> tuple[Verdict, float]:
     return Verdict.OK, threshold.drift
 
 
-def told_p(p_value: float) -> str:
+def format_p_value(p_value: float) -> str:
     """A p-value for a person: one digit, and none of what nobody can have measured."""
     return "< 1e-9" if p_value < 1e-9 else f"= {p_value:.1g}"
 
 
-MOST_DIGITS: Final = 3  # after the point, where two lengths of time would read alike
+MAX_DIGITS: Final = 3  # after the point, where two lengths of time would read alike
 _UNITS: Final = ((365.2425, "year"), (7.0, "week"), (1.0, "day"), (1 / 24, "hour"), (1 / 1440, "minute"))
 
 
-def once_in(p_value: float, period: timedelta) -> str:
+def format_frequency(p_value: float, period: timedelta) -> str:
     """How often a window of a p-value comes, for a person: ``once in 9 years``.
 
     Raises
@@ -209,7 +211,7 @@ def once_in(p_value: float, period: timedelta) -> str:
     return _once_in(p_value, period, 0)
 
 
-def told_apart(p_value: float, level: float, period: timedelta) -> tuple[str, str]:
+def format_frequencies(p_value: float, level: float, period: timedelta) -> tuple[str, str]:
     """How often a window comes and how rarely the budget asks for, in words that differ where the numbers do.
 
     Near the limit both may be ``once in 3 years``; then both get the digits that tell them apart.
@@ -226,7 +228,7 @@ def told_apart(p_value: float, level: float, period: timedelta) -> tuple[str, st
     InputError
         Where that is not above zero.
     """
-    for digits in range(MOST_DIGITS + 1):
+    for digits in range(MAX_DIGITS + 1):
         found, limit = _once_in(p_value, period, digits), _once_in(level, period, digits)
         if found != limit:
             return found, limit

@@ -11,13 +11,13 @@ import numpy as np
 
 from drift.errors import DeliveryError, StoreError
 from drift.failpoints import step
-from drift.notify.channel_worker import Due, Line
-from drift.store import Taken
+from drift.notify.channel_worker import ChannelWorker, PendingDelivery
+from drift.store import DeliveryConflict
 
 FIRST_WAIT: Final = 30.0  # seconds until the second attempt
 LONGEST_WAIT: Final = 3600.0  # seconds
 LONGEST_ASKED: Final = 86_400.0  # seconds; a Retry-After beyond a day is taken for a day
-AT_ONCE: Final = 1000  # of each channel
+TAKE_BATCH: Final = 1000  # of each channel
 
 log = logging.getLogger("drift.notify.sender")
 
@@ -25,7 +25,7 @@ log = logging.getLogger("drift.notify.sender")
 class Outbox(Protocol):
     """Where deliveries are kept. Used from the calling thread only: SQLite would mind another."""
 
-    def deliveries_due(self, now: datetime | None, limit: int = 1000) -> Sequence[Due]:
+    def deliveries_due(self, now: datetime | None, limit: int = 1000) -> Sequence[PendingDelivery]:
         """The pending ones whose next attempt is due by `now` (None: all that are pending), oldest first."""
         ...
 
@@ -51,7 +51,7 @@ def backoff(failures: int, rng: np.random.Generator) -> float:
 
 
 @dataclass(slots=True)
-class Desk:
+class OutboxSession:
     """Takes from the outbox and marks it, in the calling thread."""
 
     outbox: Outbox
@@ -66,7 +66,7 @@ class Desk:
     dead: int = 0
     broken: StoreError | None = None  # what the store failed by first
 
-    def take(self, delivery: Due) -> bool:
+    def take(self, delivery: PendingDelivery) -> bool:
         """Have a delivery for this sender until the lease is over; False where another one has it."""
         at = self.now()
         if not self.outbox.take_delivery(delivery.id, at, at + self.lease):
@@ -76,7 +76,7 @@ class Desk:
         step("taken")
         return True
 
-    def mark(self, delivery: Due, failure: DeliveryError | None, again: datetime | None = None) -> None:
+    def mark(self, delivery: PendingDelivery, failure: DeliveryError | None, again: datetime | None = None) -> None:
         """Write down what became of a delivery; `again` is when to try one that failed, where that is settled."""
         if failure is None:
             self._note(delivery, lambda: self.outbox.delivered(delivery.id, self.now()))
@@ -98,7 +98,7 @@ class Desk:
             self._failed(delivery, str(failure), again)
             self.retried += 1
 
-    def put_off(self, name: str, waiting: Sequence[Due], until: float) -> None:
+    def put_off(self, name: str, waiting: Sequence[PendingDelivery], until: float) -> None:
         """Try nothing of a channel that is not configured here: that is a failure of each, all to the same time.
 
         What there is no time for any more stays due, behind the others.
@@ -110,7 +110,7 @@ class Desk:
                 return
             self.mark(delivery, unknown, again)
 
-    def hand_next(self, line: Line, *, done: bool = False) -> None:
+    def hand_next(self, line: ChannelWorker, *, done: bool = False) -> None:
         """Take a line's next delivery and hand it over; None where it is done, or another sender is at work on it."""
         delivery = None if done or self.broken or self.stopping() else line.next()
         try:
@@ -118,18 +118,18 @@ class Desk:
         except StoreError as error:
             self._breaks(line, error)
 
-    def settle(self, line: Line, delivery: Due, failure: DeliveryError | None) -> None:
+    def settle(self, line: ChannelWorker, delivery: PendingDelivery, failure: DeliveryError | None) -> None:
         """Mark what became of a delivery; where the store fails, the others are marked all the same."""
         try:
             self.mark(delivery, failure)
         except StoreError as error:
             self._breaks(line, error)
 
-    def _breaks(self, line: Line, error: StoreError) -> None:
+    def _breaks(self, line: ChannelWorker, error: StoreError) -> None:
         self.broken = self.broken or error
         line.hand(None)
 
-    def give_up(self, delivery: Due, why: str) -> None:
+    def give_up(self, delivery: PendingDelivery, why: str) -> None:
         """Try a delivery no more, and say so loudly: an alert reached nobody."""
         log.error(
             "NOT DELIVERED: notification %s to channel %r is given up: %s; %s "
@@ -142,17 +142,17 @@ class Desk:
         self._failed(delivery, why, None)
         self.dead += 1
 
-    def _failed(self, delivery: Due, why: str, again: datetime | None) -> None:
+    def _failed(self, delivery: PendingDelivery, why: str, again: datetime | None) -> None:
         held = self.held[delivery.id]
         self._note(delivery, lambda: self.outbox.delivery_failed(delivery.id, why, again, held))
 
-    def _note(self, delivery: Due, write: Callable[[], None]) -> None:
+    def _note(self, delivery: PendingDelivery, write: Callable[[], None]) -> None:
         """Write to the outbox. Where another replica was faster with this very delivery, that stands."""
         try:
             write()
-        except Taken:
+        except DeliveryConflict:
             log.info("notification %s to channel %r is sent elsewhere", delivery.notification_id, delivery.channel)
         except StoreError:
-            if any(d.id == delivery.id for d in self.outbox.deliveries_due(None, limit=AT_ONCE)):
+            if any(d.id == delivery.id for d in self.outbox.deliveries_due(None, limit=TAKE_BATCH)):
                 raise
             log.info("notification %s to channel %r was settled elsewhere", delivery.notification_id, delivery.channel)

@@ -10,11 +10,11 @@ from uuid import UUID, uuid5
 
 from drift.monitors.alert_state import UNNAMED, State, Transition
 from drift.monitors.comparison import ColumnResult
-from drift.monitors.verdict import badness
+from drift.monitors.verdict import severity
 from drift.monitors.window import Window, format_instant
 
 VERSION: Final = 1
-LONGEST: Final = 500  # characters of a message; a category's name can be a whole document
+MAX_LINE_LENGTH: Final = 500  # characters of a message; a category's name can be a whole document
 _IDS: Final = UUID("d4402672-cb49-5e83-b5bf-0c4c6bdd8df5")  # uuid5(NAMESPACE_DNS, "driftgauge"): never to change
 
 _HEADLINES: Final[Mapping[str, str]] = {
@@ -27,7 +27,7 @@ _HEADLINES: Final[Mapping[str, str]] = {
 }
 
 
-def one_line(text: str, longest: int = LONGEST) -> str:
+def one_line(text: str, longest: int = MAX_LINE_LENGTH) -> str:
     """Text that is safe in a line of a message: nothing unprintable, no more than `longest` characters."""
     printable = "".join(c if c.isprintable() else " " for c in text)
     line = " ".join(printable.split())
@@ -266,7 +266,7 @@ def page_path(monitor: str, start: datetime | None = None) -> str:
 def _by_urgency(event: Event) -> tuple[bool, bool, int, float, str, str, str]:
     turn, about = event.transition, event.transition.fingerprint
     place = (about.column, about.segment, about.rule)
-    return (not event.firing, about.rule != "drift", -badness(turn.verdict), -event.ratio, *place)
+    return (not event.firing, about.rule != "drift", -severity(turn.verdict), -event.ratio, *place)
 
 
 def _stable_id(kind: str, monitor: str, window: Window, revision: int, *rest: str) -> str:

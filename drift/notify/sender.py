@@ -13,12 +13,12 @@ from typing import Final
 import numpy as np
 
 from drift.errors import DeliveryError
-from drift.notify.channel_worker import Due, Line, Told
+from drift.notify.channel_worker import ChannelWorker, PendingDelivery, SendResult
 from drift.notify.channels import Channel
-from drift.notify.delivery import AT_ONCE, Desk, Outbox
+from drift.notify.delivery import TAKE_BATCH, Outbox, OutboxSession
 from drift.store.engine import BUSY_TIMEOUT
 
-GRACE: Final = 2.0  # seconds that a channel may overrun its deadline before it is left behind
+OVERRUN_SECONDS: Final = 2.0  # seconds that a channel may overrun its deadline before it is left behind
 MARKING: Final = 3 * BUSY_TIMEOUT
 """Seconds for each channel, beyond the time it has, before another sender may try what one has taken.
 
@@ -27,7 +27,7 @@ A busy store may make this one wait: to take the delivery, to mark and take thos
 
 
 @dataclass(frozen=True, slots=True)
-class Drained:
+class DrainStats:
     """What became of the deliveries that were due.
 
     Parameters
@@ -57,7 +57,7 @@ def drain(
     deadline: float = 30.0,
     attempts: int = 12,
     stopping: Callable[[], bool] = lambda: False,
-) -> Drained:
+) -> DrainStats:
     """Send what is due, oldest first on each channel, all channels at once.
 
     A delivery that failed and may be tried again holds back the later ones of its channel, now and in later
@@ -90,25 +90,27 @@ def drain(
     stopping : callable
         Asked before each delivery: where it says yes, no further one is begun.
     """
-    due = outbox.deliveries_due(now(), limit=AT_ONCE)
+    due = outbox.deliveries_due(now(), limit=TAKE_BATCH)
     in_turn = _in_turn(due, outbox) if due else {}
-    lease = timedelta(seconds=deadline + GRACE + MARKING * len(in_turn))
-    desk = Desk(outbox, now, rng, attempts, lease, stopping)
-    lines = [Line(name, channels[name], waiting, deadline) for name, waiting in in_turn.items() if name in channels]
+    lease = timedelta(seconds=deadline + OVERRUN_SECONDS + MARKING * len(in_turn))
+    desk = OutboxSession(outbox, now, rng, attempts, lease, stopping)
+    lines = [
+        ChannelWorker(name, channels[name], waiting, deadline) for name, waiting in in_turn.items() if name in channels
+    ]
     if lines:
         _run(lines, desk, deadline)
     until = time.monotonic() + deadline  # for all of them together: nobody waits for their receivers
     for name, waiting in in_turn.items():
         if name not in channels:
             desk.put_off(name, waiting, until)
-    return Drained(desk.sent, desk.retried, desk.dead, len(due) - desk.sent - desk.retried - desk.dead)
+    return DrainStats(desk.sent, desk.retried, desk.dead, len(due) - desk.sent - desk.retried - desk.dead)
 
 
-def _in_turn(due: Sequence[Due], outbox: Outbox) -> dict[str, list[Due]]:
+def _in_turn(due: Sequence[PendingDelivery], outbox: Outbox) -> dict[str, list[PendingDelivery]]:
     """What is due of each channel, up to the first delivery that is pending and not due: nothing overtakes that."""
-    pending = dict(_by_channel(outbox.deliveries_due(None, limit=AT_ONCE)))
+    pending = dict(_by_channel(outbox.deliveries_due(None, limit=TAKE_BATCH)))
 
-    def first(name: str, deliveries: list[Due]) -> list[Due]:
+    def first(name: str, deliveries: list[PendingDelivery]) -> list[PendingDelivery]:
         pairs = zip(deliveries, pending.get(name, ()), strict=False)
         return [one for one, _ in takewhile(lambda pair: pair[0].id == pair[1].id, pairs)]
 
@@ -116,13 +118,13 @@ def _in_turn(due: Sequence[Due], outbox: Outbox) -> dict[str, list[Due]]:
     return {name: waiting for name, waiting in found.items() if waiting}
 
 
-def _by_channel(due: Sequence[Due]) -> Iterator[tuple[str, list[Due]]]:
+def _by_channel(due: Sequence[PendingDelivery]) -> Iterator[tuple[str, list[PendingDelivery]]]:
     ordered = sorted(due, key=attrgetter("channel"))  # stable: oldest first remains
     return ((name, list(group)) for name, group in groupby(ordered, key=attrgetter("channel")))
 
 
-def _run(lines: list[Line], desk: Desk, deadline: float) -> None:
-    told: queue.SimpleQueue[Told] = queue.SimpleQueue()
+def _run(lines: list[ChannelWorker], desk: OutboxSession, deadline: float) -> None:
+    told: queue.SimpleQueue[SendResult] = queue.SimpleQueue()
     running = list(lines)
     try:
         for line in lines:
@@ -132,7 +134,9 @@ def _run(lines: list[Line], desk: Desk, deadline: float) -> None:
             desk.hand_next(line)
         while running:
             try:
-                news = told.get(timeout=max(0.01, min(line.ends for line in running) + GRACE - time.monotonic()))
+                news = told.get(
+                    timeout=max(0.01, min(line.ends for line in running) + OVERRUN_SECONDS - time.monotonic())
+                )
             except queue.Empty:
                 running = _leave_behind(running, desk, deadline)
                 continue
@@ -153,12 +157,12 @@ def _run(lines: list[Line], desk: Desk, deadline: float) -> None:
         raise desk.broken
 
 
-def _leave_behind(running: list[Line], desk: Desk, deadline: float) -> list[Line]:
+def _leave_behind(running: list[ChannelWorker], desk: OutboxSession, deadline: float) -> list[ChannelWorker]:
     """No longer wait for lines whose channel overruns its time; gives the others."""
-    left: list[Line] = []
+    left: list[ChannelWorker] = []
     for line in running:
         # Without one in hand it is about to tell what became of it: that is waited for.
-        if line.ends + GRACE <= time.monotonic() and (delivery := line.current) is not None:
+        if line.ends + OVERRUN_SECONDS <= time.monotonic() and (delivery := line.current) is not None:
             desk.settle(line, delivery, DeliveryError(f"channel {line.name!r} overran its {deadline:g} s; left behind"))
             left.append(line)
     return [line for line in running if line not in left]

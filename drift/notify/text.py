@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from drift.notify.message import one_line
 
-MOST_LINES: Final = 20
+MAX_EVENTS: Final = 20
 
 
-def to_text(payload: Mapping[str, Any], *, most: int = MOST_LINES) -> str:
+def to_text(payload: Mapping[str, Any], *, most: int = MAX_EVENTS) -> str:
     """The title, then one line for each event (the worst first, as they come), then labels and links.
 
     Parameters

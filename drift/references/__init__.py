@@ -1,6 +1,17 @@
 """The frozen reference of a monitor: axes chosen once, the counts on them, and what is accepted in its place."""
 
-from drift.references.accept import Acceptance, accept_stretch
-from drift.references.freeze import current_baseline, freeze_reference, reference_digest
+from drift.references.accept import Acceptance, accept_windows
+from drift.references.freeze import current_reference, freeze_reference, reference_digest
+from drift.references.load_history import load_history
+from drift.references.resolver import ReferenceResolver, ResolvedReference
 
-__all__ = ["Acceptance", "accept_stretch", "current_baseline", "freeze_reference", "reference_digest"]
+__all__ = [
+    "Acceptance",
+    "ReferenceResolver",
+    "ResolvedReference",
+    "accept_windows",
+    "current_reference",
+    "freeze_reference",
+    "load_history",
+    "reference_digest",
+]

@@ -10,9 +10,9 @@ from drift.errors import InputError, SourceError
 from drift.histogram import Counts, Fault, Histogram, History, Profile, Uncounted
 from drift.monitors.spec import Monitor, Reference
 from drift.monitors.window import Window
-from drift.references.freeze import current_baseline, learn_reference, reference_digest, warnings
-from drift.references.reference_windows import some_of, whole_windows
-from drift.store import Baseline, Draft, Past, Store
+from drift.references.freeze import current_reference, read_reference, reference_digest, reference_warnings
+from drift.references.reference_windows import sample_windows, whole_windows
+from drift.store import NewReference, Store, StoredReference, WindowHistories
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Acceptance:
                 raise InputError(f"a new normal is accepted by somebody, for a reason; say {what}; got {text!r}")
 
 
-def accept_stretch(store: Store, monitor: Monitor, acceptance: Acceptance, now: datetime) -> Baseline:
+def accept_windows(store: Store, monitor: Monitor, acceptance: Acceptance, now: datetime) -> StoredReference:
     """Keep a stretch as what the monitor's windows are held against from now on.
 
     The reference there was remains, as do the verdicts of windows that were checked against it.
@@ -66,7 +66,7 @@ def accept_stretch(store: Store, monitor: Monitor, acceptance: Acceptance, now: 
         raise InputError(
             f"monitor {monitor.name!r} was never checked; `drift run` freezes the reference that is configured"
         )
-    replaced = current_baseline(store, monitor, definition.monitor_id)
+    replaced = current_reference(store, monitor, definition.monitor_id)
     if acceptance.keep_bins:
         draft = _stored(store, monitor, replaced, stretch, now)
     else:
@@ -84,15 +84,17 @@ def accept_stretch(store: Store, monitor: Monitor, acceptance: Acceptance, now: 
     return store.accept(definition.monitor_id, reference_digest(monitor), draft, now)
 
 
-def _read_anew(monitor: Monitor, stretch: Window, now: datetime) -> Draft:
+def _read_anew(monitor: Monitor, stretch: Window, now: datetime) -> NewReference:
     try:
-        return learn_reference(replace(monitor, reference=Reference(window=stretch)), now)
+        return read_reference(replace(monitor, reference=Reference(window=stretch)), now)
     except SourceError as error:
         told = f"{error}; where the data is gone, --keep-bins sums up what the store holds of that time"
         raise SourceError(told) from error
 
 
-def _stored(store: Store, monitor: Monitor, replaced: Baseline | None, stretch: Window, now: datetime) -> Draft:
+def _stored(
+    store: Store, monitor: Monitor, replaced: StoredReference | None, stretch: Window, now: datetime
+) -> NewReference:
     """The histograms of windows that were checked, on the bins of the reference they were checked against."""
     if replaced is None:
         raise InputError(
@@ -108,7 +110,7 @@ def _stored(store: Store, monitor: Monitor, replaced: Baseline | None, stretch: 
             f"no window of {monitor.period} that lies in {stretch} was checked; `drift windows --monitor "
             f"{monitor.name}` lists those that were; without --keep-bins the stretch is read from the source"
         )
-    windows = some_of([past.windows[i] for i in places], monitor.name)
+    windows = sample_windows([past.windows[i] for i in places], monitor.name)
     rows = [row for row, i in enumerate(places) if past.windows[i] in frozenset(windows)]
     profiles: dict[str, Profile] = {}
     histories: dict[str, dict[str, History]] = {}
@@ -125,12 +127,12 @@ def _stored(store: Store, monitor: Monitor, replaced: Baseline | None, stretch: 
         "path": None,
         "rows": profiles[""].rows,
         "source": {"stored windows": len(places), "bins of baseline": replaced.id},
-        "warnings": [*warnings(profiles[""]), *told, *lost],
+        "warnings": [*reference_warnings(profiles[""]), *told, *lost],
     }
-    return Draft(profiles, note, windows, histories)
+    return NewReference(profiles, note, windows, histories)
 
 
-def _counts(past: Past, segment: str, before: Profile, places: Sequence[int]) -> dict[str, Counts]:
+def _counts(past: WindowHistories, segment: str, before: Profile, places: Sequence[int]) -> dict[str, Counts]:
     """Of each column that has bins, shape (windows, bins): zeros where it was not counted on these."""
     counts = {}
     for name, histogram in before.items():

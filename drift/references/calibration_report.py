@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from drift.histogram import Histogram
-from drift.monitors.comparison import Standard
+from drift.monitors.comparison import SegmentReference
 from drift.monitors.spec import ColumnRule, Monitor
-from drift.monitors.verdict import customary_threshold
+from drift.monitors.verdict import default_threshold
 from drift.monitors.window import Window, format_instant
-from drift.references.resolver import Held, Standards
-from drift.stats.calibration import FEW, LEAST, Band, Calibration, Ordinary, Taught
+from drift.references.resolver import ReferenceResolver, ResolvedReference
+from drift.stats.calibration import FEW_WINDOWS, MIN_WINDOWS, Band, Calibration, CalibrationWindows, TypicalScores
 from drift.stats.scoring import Method
-from drift.store import Baseline, Store
+from drift.store import Store, StoredReference
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class BinBand:
 
 
 @dataclass(frozen=True, slots=True)
-class Nearest:
+class NearestLimit:
     """A bin near a limit: so great a share (above), or so small a one, would be drift."""
 
     label: str
@@ -37,11 +37,11 @@ class Nearest:
     above: bool
 
     def __str__(self) -> str:
-        return f"{self.label} {'>' if self.above else '<'} {told_share(self.limit)}"
+        return f"{self.label} {'>' if self.above else '<'} {format_share(self.limit)}"
 
 
 @dataclass(frozen=True, slots=True)
-class Calibrated:
+class ColumnCalibration:
     """One column of one segment.
 
     Parameters
@@ -90,7 +90,7 @@ class Calibrated:
     mean: float | None = None
     largest: float | None = None
     detectable: float | None = None
-    nearest: tuple[Nearest, ...] = ()
+    nearest: tuple[NearestLimit, ...] = ()
     bins: tuple[BinBand, ...] = ()
     unlike: tuple[tuple[Window, float], ...] = ()
 
@@ -125,21 +125,23 @@ class Calibrated:
         return document
 
 
-def told_share(share: float) -> str:
+def format_share(share: float) -> str:
     """A share for a person: to a tenth of a percent; two digits of less than that."""
     return f"{share:.1%}" if share >= 0.001 or share == 0 else f"{100 * share:.2g}%"
 
 
-def next_standard(store: Store, monitor: Monitor, baseline: Baseline, now: datetime) -> Held:
+def next_reference(store: Store, monitor: Monitor, baseline: StoredReference, now: datetime) -> ResolvedReference:
     """What the next window is held to: the one after the newest that was checked, else the one of now."""
     if not monitor.reference.moves:
-        return Standards(monitor, baseline).of(monitor.period.window_at(now, monitor.timezone))
+        return ReferenceResolver(monitor, baseline).of(monitor.period.window_at(now, monitor.timezone))
     past = store.past(monitor.name)
     end = past.windows[-1].end if past.windows else now
-    return Standards(monitor, baseline, past).of(monitor.period.window_at(end, monitor.timezone))
+    return ReferenceResolver(monitor, baseline, past).of(monitor.period.window_at(end, monitor.timezone))
 
 
-def calibrated(monitor: Monitor, baseline: Baseline, held: Held, significance: float) -> list[Calibrated]:
+def calibration_rows(
+    monitor: Monitor, baseline: StoredReference, held: ResolvedReference, significance: float
+) -> list[ColumnCalibration]:
     """What was learned of every column.
 
     Parameters
@@ -154,11 +156,11 @@ def calibrated(monitor: Monitor, baseline: Baseline, held: Held, significance: f
         The p-value that a score beside the user's own threshold must have (`null_distribution.SIGNIFICANCE`).
     """
     dated = baseline.windows if held.note["reference"] == "fixed" else ()
-    found: list[Calibrated] = []
+    found: list[ColumnCalibration] = []
     for segment, standard in held.segments.items():
         found += _Segment(monitor, segment, standard, dated, significance).columns()
         found += [
-            Calibrated(name, segment, monitor.columns.rule(name).method, "none", lost.message)
+            ColumnCalibration(name, segment, monitor.columns.rule(name).method, "none", lost.message)
             for name, lost in standard.uncounted.items()
         ]
     return sorted(found, key=lambda c: (c.segment, c.column))
@@ -168,11 +170,11 @@ def calibrated(monitor: Monitor, baseline: Baseline, held: Held, significance: f
 class _Segment:
     monitor: Monitor
     name: str
-    standard: Standard
+    standard: SegmentReference
     dated: tuple[Window, ...]
     significance: float
 
-    def columns(self) -> Iterator[Calibrated]:
+    def columns(self) -> Iterator[ColumnCalibration]:
         calibration = self.standard.calibration
         taught, bands, ordinary = calibration.taught(), self._bands(calibration), self._ordinary(calibration)
         for column, reference in self.standard.histograms.items():
@@ -183,15 +185,15 @@ class _Segment:
                 why = f"the threshold given, guarded by the noise of two samples{self._few()}"
                 yield self._plain(column, rule, "threshold", why)
             else:
-                number = customary_threshold(rule.method.metric).drift
+                number = default_threshold(rule.method.metric).drift
                 why = f"the customary {number:g}, guarded by the noise of two samples{self._few()}"
                 yield self._plain(column, rule, "customary", why)
 
     def _few(self) -> str:
-        return f": fewer than {LEAST} reference windows hold rows, so nothing is learned from them"
+        return f": fewer than {MIN_WINDOWS} reference windows hold rows, so nothing is learned from them"
 
-    def _plain(self, column: str, rule: ColumnRule, judge: str, why: str) -> Calibrated:
-        return Calibrated(column, self.name, rule.method, judge, why, rule.threshold.drift)
+    def _plain(self, column: str, rule: ColumnRule, judge: str, why: str) -> ColumnCalibration:
+        return ColumnCalibration(column, self.name, rule.method, judge, why, rule.threshold.drift)
 
     def _levels(self) -> Mapping[str, float]:
         """The p-value that matters: what the budget asks, or what a score over the user's number must show."""
@@ -203,20 +205,26 @@ class _Segment:
         known = {level: calibration.bands(level) for level in set(levels.values())}
         return {name: known[levels[name]][name] for name in calibration.windows}
 
-    def _ordinary(self, calibration: Calibration) -> Mapping[str, Ordinary]:
+    def _ordinary(self, calibration: Calibration) -> Mapping[str, TypicalScores]:
         alike: dict[tuple[Method, float], list[str]] = {}
         levels = self._levels()
         for name in calibration.windows:
             alike.setdefault((self.monitor.columns.rule(name).method, levels[name]), []).append(name)
-        found: dict[str, Ordinary] = {}
+        found: dict[str, TypicalScores] = {}
         for (method, level), names in alike.items():
             found |= calibration.ordinary(method, level, names)
         return found
 
     def _learned(
-        self, column: str, reference: Histogram, rule: ColumnRule, taught: Taught, usual: Ordinary, band: Band
-    ) -> Calibrated:
-        wide = f"; fewer than {FEW}, so limits are wide" if taught.windows < FEW else ""
+        self,
+        column: str,
+        reference: Histogram,
+        rule: ColumnRule,
+        taught: CalibrationWindows,
+        usual: TypicalScores,
+        band: Band,
+    ) -> ColumnCalibration:
+        wide = f"; fewer than {FEW_WINDOWS}, so limits are wide" if taught.windows < FEW_WINDOWS else ""
         why = f"limits learned from {taught.windows} reference windows{wide}"
         if rule.limit is not None:
             why = f"the threshold given, guarded by the noise of {taught.windows} reference windows"
@@ -230,7 +238,7 @@ class _Segment:
                 reference.labels, shares.tolist(), band.low.tolist(), band.high.tolist(), strict=True
             )
         )
-        return Calibrated(
+        return ColumnCalibration(
             column=column,
             segment=self.name,
             method=rule.method,
@@ -253,10 +261,10 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _nearest(bins: tuple[BinBand, ...]) -> tuple[Nearest, ...]:
+def _nearest(bins: tuple[BinBand, ...]) -> tuple[NearestLimit, ...]:
     """Of the bins never filled, and of the others; a limit at 0 or 1 is none."""
     ways = [
-        Nearest(b.label, b.reference, limit, above)
+        NearestLimit(b.label, b.reference, limit, above)
         for b in bins
         for limit, above in ((b.low, False), (b.high, True))
         if 1e-9 < limit < 1 - 1e-9 and ((limit > b.reference) if above else (limit < b.reference))

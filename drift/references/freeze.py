@@ -10,14 +10,14 @@ from typing import Any
 from drift.errors import SourceError
 from drift.failpoints import step
 from drift.histogram import MAX_KNOWN, CategoricalAxis, Fault, Profile
-from drift.histogram.binning import lookalikes
+from drift.histogram.binning import near_duplicates
 from drift.monitors.spec import Columns, Monitor
-from drift.references.reference_windows import count_apart, placed_file, some_of, whole_windows
+from drift.references.reference_windows import count_reference_windows, placed_file, sample_windows, whole_windows
 from drift.sources import open_reference
-from drift.store import Baseline, Definition, Draft, Store
+from drift.store import Definition, NewReference, Store, StoredReference
 
 
-def freeze_reference(store: Store, monitor: Monitor, definition: Definition, now: datetime) -> Baseline:
+def freeze_reference(store: Store, monitor: Monitor, definition: Definition, now: datetime) -> StoredReference:
     """The monitor's reference: the one accepted last, the one frozen before, or one counted now, once.
 
     Raises
@@ -25,16 +25,16 @@ def freeze_reference(store: Store, monitor: Monitor, definition: Definition, now
     SourceError
         Where the reference cannot be read, or holds no rows.
     """
-    if (known := current_baseline(store, monitor, definition.monitor_id)) is not None:
+    if (known := current_reference(store, monitor, definition.monitor_id)) is not None:
         return known
-    draft = learn_reference(monitor, now)
+    draft = read_reference(monitor, now)
     step("freezing")
     frozen = store.freeze(definition.monitor_id, reference_digest(monitor), draft, now)
     step("frozen")
     return frozen
 
 
-def current_baseline(store: Store, monitor: Monitor, monitor_id: int) -> Baseline | None:
+def current_reference(store: Store, monitor: Monitor, monitor_id: int) -> StoredReference | None:
     """What the monitor's windows are held against as it is configured; None where nothing is frozen yet.
 
     A reference frozen before windows were counted apart is known by a digest without their length.
@@ -44,7 +44,7 @@ def current_baseline(store: Store, monitor: Monitor, monitor_id: int) -> Baselin
     return next((known for known in found if known is not None), None)
 
 
-def learn_reference(monitor: Monitor, now: datetime) -> Draft:
+def read_reference(monitor: Monitor, now: datetime) -> NewReference:
     """Choose the axes, count the whole reference on them, and each of its windows.
 
     Raises
@@ -63,17 +63,19 @@ def learn_reference(monitor: Monitor, now: datetime) -> Draft:
         told = str(stretch or monitor.reference.path or monitor.source)
         raise SourceError(f"the reference ({told}) holds no rows; the data spans {_told(source.span())}")
     placed, within, amiss = (source, stretch, []) if stretch else placed_file(monitor, available)
-    windows = () if within is None else some_of(whole_windows(monitor, within, now), monitor.name)
-    histories, lost = ({}, []) if placed is None else count_apart(placed, profiles, windows, monitor.segments)
+    windows = () if within is None else sample_windows(whole_windows(monitor, within, now), monitor.name)
+    histories, lost = (
+        ({}, []) if placed is None else count_reference_windows(placed, profiles, windows, monitor.segments)
+    )
     written = monitor.document.get("reference") or {}
     note = {
         "window": [stretch.start.isoformat(), stretch.end.isoformat()] if stretch else None,
         "path": None if stretch else written.get("path", monitor.reference.path),  # as written: no secrets filled in
         "rows": profiles[""].rows,
         "source": source.provenance(),
-        "warnings": [*warnings(profiles[""]), *amiss, *lost],
+        "reference_warnings": [*reference_warnings(profiles[""]), *amiss, *lost],
     }
-    return Draft(profiles, note, windows, histories)
+    return NewReference(profiles, note, windows, histories)
 
 
 def _without_unnamed(profile: Profile, columns: Columns) -> Profile:
@@ -118,11 +120,11 @@ def _digest(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def warnings(whole: Profile) -> list[str]:
+def reference_warnings(whole: Profile) -> list[str]:
     """What a careful reader should know of the categories that were found."""
     told = []
     for name, axis in whole.axes.items():
-        told += [f"{name}: {pair}" for pair in lookalikes(axis)]
+        told += [f"{name}: {pair}" for pair in near_duplicates(axis)]
         if isinstance(axis, CategoricalAxis) and axis.rare is None:
             told.append(f"{name}: more than {MAX_KNOWN} categories; rare and never-seen ones share the bin `other`")
     return told

@@ -3,18 +3,18 @@
 from datetime import datetime
 
 from drift.monitors.spec import Monitor
-from drift.references.seasons import reach
-from drift.store import Past, Store
+from drift.references.seasons import history_span
+from drift.store import Store, WindowHistories
 
 
-def load_past(store: Store, monitor: Monitor, first: datetime, last: datetime) -> Past | None:
+def load_history(store: Store, monitor: Monitor, first: datetime, last: datetime) -> WindowHistories | None:
     """The past that windows from `first` to `last` are held to; None where the reference does not move.
 
     Of a rolling reference twice its windows are read, and all there are only where incidents leave too few.
     """
     reference, name = monitor.reference, monitor.name
     if reference.rolling is None:
-        return store.past(name, since=reach(monitor, first), before=last) if reference.seasonal else None
+        return store.past(name, since=history_span(monitor, first), before=last) if reference.seasonal else None
     wanted = 2 * monitor.rolling_windows + (last - first) // monitor.period.length + 1
     some = store.past(name, before=last, most=wanted)
     usable = [

@@ -13,7 +13,7 @@ from drift.monitors.spec import Monitor
 from drift.monitors.window import Window
 from drift.sources import Files, Source
 
-MOST: Final = 500
+MAX_REFERENCE_WINDOWS: Final = 500
 """Windows of a reference that are counted apart; more would teach little more."""
 
 Histories = dict[str, dict[str, History]]
@@ -25,16 +25,16 @@ def whole_windows(monitor: Monitor, stretch: Window, now: datetime) -> list[Wind
     return [w for w in monitor.period.windows(stretch.start, until, monitor.timezone) if w.start >= stretch.start]
 
 
-def some_of(windows: Sequence[Window], monitor: str) -> tuple[Window, ...]:
+def sample_windows(windows: Sequence[Window], monitor: str) -> tuple[Window, ...]:
     """Those of a reference's windows that are counted apart.
 
-    Of more than `MOST` a random choice, the same each time: every k-th would be the same hours of the day.
+    Of more than `MAX_REFERENCE_WINDOWS` a random choice, the same each time: every k-th would be the same hours of the day.
     """
-    if len(windows) <= MOST:
+    if len(windows) <= MAX_REFERENCE_WINDOWS:
         return tuple(windows)
     seed = hashlib.sha256(monitor.encode("utf-8", "surrogatepass")).digest()
     rng = np.random.default_rng(int.from_bytes(seed[:8], "little"))
-    return tuple(windows[i] for i in np.sort(rng.choice(len(windows), MOST, replace=False)).tolist())
+    return tuple(windows[i] for i in np.sort(rng.choice(len(windows), MAX_REFERENCE_WINDOWS, replace=False)).tolist())
 
 
 def placed_file(monitor: Monitor, names: Sequence[str]) -> tuple[Source | None, Window | None, list[str]]:
@@ -52,7 +52,7 @@ def placed_file(monitor: Monitor, names: Sequence[str]) -> tuple[Source | None, 
     return placed, None if span is None or span[0] == span[1] else Window(*span), []
 
 
-def count_apart(
+def count_reference_windows(
     source: Source, profiles: Mapping[str, Profile], windows: Sequence[Window], segments: Sequence[str]
 ) -> tuple[Histories, list[str]]:
     """The history of each segment and column, and what is to be said of columns that have none.

@@ -13,20 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from drift.histogram import Histogram, History, Profile
-from drift.monitors.comparison import SegmentResult, Standard
+from drift.monitors.comparison import SegmentReference, SegmentResult
 from drift.monitors.spec import Monitor
 from drift.monitors.window import Window, format_instant
-from drift.references.load_history import load_past
-from drift.references.seasons import NEWEST, Seasons
-from drift.references.window_history import Book
+from drift.references.seasons import MAX_SEASONS, Seasons
+from drift.references.window_history import WindowHistory
 from drift.stats.calibration import Calibration
-from drift.store import Baseline, Past
-
-__all__ = ["Held", "Standards", "load_past"]
+from drift.store import StoredReference, WindowHistories
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ResolvedReference:
     """What one window is held to.
 
     Parameters
@@ -37,11 +34,11 @@ class Held:
         How it came about, in strict JSON: for the record.
     """
 
-    segments: Mapping[str, Standard]
+    segments: Mapping[str, SegmentReference]
     note: Mapping[str, Any]
 
 
-class Standards:
+class ReferenceResolver:
     """The standards of a monitor's windows, asked for in any order.
 
     Parameters
@@ -54,12 +51,12 @@ class Standards:
         Windows checked before, for a reference that moves; those from before the end of the baseline are not used.
     """
 
-    def __init__(self, monitor: Monitor, baseline: Baseline, past: Past | None = None) -> None:
+    def __init__(self, monitor: Monitor, baseline: StoredReference, past: WindowHistories | None = None) -> None:
         self.monitor, self.baseline = monitor, baseline
-        self._fixed: Held | None = None
-        self._book = Book(baseline, past) if monitor.reference.moves else None
+        self._fixed: ResolvedReference | None = None
+        self._book = WindowHistory(baseline, past) if monitor.reference.moves else None
 
-    def of(self, window: Window) -> Held:
+    def of(self, window: Window) -> ResolvedReference:
         """What a window is held to."""
         if self._book is not None and (moving := self._moving(self._book, window)) is not None:
             return moving
@@ -75,7 +72,7 @@ class Standards:
         if self._book is not None:
             self._book.add(window, results)
 
-    def _frozen(self, apart: Sequence[int]) -> Held:
+    def _frozen(self, apart: Sequence[int]) -> ResolvedReference:
         """The frozen reference, of its windows only those `apart` from the one checked: it is not held to itself."""
         segments = {}
         for name, profile in self.baseline.profiles.items():
@@ -88,7 +85,7 @@ class Standards:
             segments[name] = _or_frozen(pooled, profile), Calibration(kept)
         return self._held(segments, "fixed", [self.baseline.windows[i] for i in apart])
 
-    def _moving(self, book: Book, window: Window) -> Held | None:
+    def _moving(self, book: WindowHistory, window: Window) -> ResolvedReference | None:
         """From windows checked before; None where there is none."""
         reference = self.monitor.reference
         kind = "rolling" if reference.rolling is not None else "seasonal"
@@ -105,7 +102,7 @@ class Standards:
         return self._held(segments, kind, [book.windows[i] for i in sorted(used)])
 
     def _rolled(
-        self, book: Book, segment: str, profile: Profile, window: Window, used: set[int]
+        self, book: WindowHistory, segment: str, profile: Profile, window: Window, used: set[int]
     ) -> tuple[Mapping[str, Histogram], Calibration]:
         most = self.monitor.rolling_windows
         before = book.before(window)
@@ -118,13 +115,13 @@ class Standards:
         return _or_frozen(pooled, profile), Calibration(histories)
 
     def _in_season(
-        self, book: Book, segment: str, profile: Profile, window: Window, used: set[int]
+        self, book: WindowHistory, segment: str, profile: Profile, window: Window, used: set[int]
     ) -> tuple[Mapping[str, Histogram], Calibration]:
         before = book.before(window)
         place = {other.start: i for i, other in enumerate(book.windows)}
         seasons = Seasons(self.monitor)
         here = [i for start in seasons.starts(window) if (i := place.get(start)) is not None]
-        newest = np.flatnonzero(before)[-NEWEST:]
+        newest = np.flatnonzero(before)[-MAX_SEASONS:]
         there = np.array(
             [[place.get(start, -1) for start in seasons.starts(book.windows[i])] for i in newest], np.intp
         ).reshape(len(newest), -1)
@@ -147,7 +144,7 @@ class Standards:
         segments: Mapping[str, tuple[Mapping[str, Histogram], Calibration]],
         kind: str,
         windows: Sequence[Window],
-    ) -> Held:
+    ) -> ResolvedReference:
         monitor, whole = self.monitor, segments[""][1]
         checks = max(1, sum(len(pooled) for pooled, _ in segments.values()))
         carried = 0.0
@@ -156,7 +153,9 @@ class Standards:
             carried = whole.carried_over(_seconds(w.start for w in inner), _seconds(w.end for w in inner))
         level = monitor.budget.level(checks, monitor.period.length, monitor.alerting.for_windows, carried)
         standards = {
-            name: Standard(pooled, self.baseline.profiles[name].uncounted, calibration, level, monitor.period.length)
+            name: SegmentReference(
+                pooled, self.baseline.profiles[name].uncounted, calibration, level, monitor.period.length
+            )
             for name, (pooled, calibration) in segments.items()
         }
         note = {
@@ -170,7 +169,7 @@ class Standards:
             "level": level,
             "calibrated": sum(len(calibration) for _, calibration in segments.values()),
         }
-        return Held(standards, note)
+        return ResolvedReference(standards, note)
 
 
 def _or_frozen(pooled: Mapping[str, Histogram], profile: Profile) -> dict[str, Histogram]:

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from drift.monitors.spec import SHORT, WEEK, Monitor
+from drift.monitors.spec import MAX_SHORT_SEASON, WEEK, Monitor
 from drift.monitors.window import Window
 
-NEWEST: Final = 400
+MAX_SEASONS: Final = 400
 """Of windows with a reference each of their own, so many of the newest are learned from."""
 
 
-def reach(monitor: Monitor, start: datetime) -> datetime:
+def history_span(monitor: Monitor, start: datetime) -> datetime:
     """How far back a window that starts at `start` needs others: those learned from, and what they are held to."""
-    return start - NEWEST * monitor.period.length - monitor.memory - WEEK  # a week for calendars that shift
+    return start - MAX_SEASONS * monitor.period.length - monitor.memory - WEEK  # a week for calendars that shift
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,10 @@ class Seasons:
     monitor: Monitor
 
     def starts(self, window: Window) -> list[datetime]:
-        """When the windows begin that this one is held to: newest first up to `SHORT`, oldest first beyond."""
+        """When the windows begin that this one is held to: newest first up to `MAX_SHORT_SEASON`, oldest first beyond."""
         reference = self.monitor.reference
         season, number = reference.seasonal or WEEK, reference.windows
-        if season <= SHORT:
+        if season <= MAX_SHORT_SEASON:
             return [self._earlier(window.start, season * j) for j in range(1, number + 1)]
         return [self._earlier(window.start, season - WEEK * k) for k in range(-(number // 2), number - number // 2)]
 

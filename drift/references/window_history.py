@@ -8,15 +8,15 @@ import numpy.typing as npt
 from drift.histogram import Axis
 from drift.monitors.comparison import SegmentResult
 from drift.monitors.window import Window
-from drift.store import Baseline, Past
+from drift.store import StoredReference, WindowHistories
 
 Usable = npt.NDArray[np.bool_]
 
 
-class Book:
+class WindowHistory:
     """Counts of the baseline's windows and of those checked after it, column by column, in time order."""
 
-    def __init__(self, baseline: Baseline, past: Past | None) -> None:
+    def __init__(self, baseline: StoredReference, past: WindowHistories | None) -> None:
         end = max((window.end for window in baseline.windows), default=None)
         later = [i for i, w in enumerate(past.windows) if end is None or w.start >= end] if past else []
         self.windows: list[Window] = (

@@ -9,19 +9,19 @@ import vl_convert
 
 from drift.monitors.verdict import Verdict
 from drift.monitors.window import Window, format_instant
-from drift.report.charts import COLOURS
+from drift.report.charts import VERDICT_COLOURS
 
-WIDTH: Final = 760
-MOST: Final = 40
+CHART_WIDTH: Final = 760
+MAX_PANELS: Final = 40
 """Columns drawn; those with the most come first, so the rest had the least to show."""
 _ROW: Final = 22
 _SCALE: Final = 2.0
 _KINDS: Final = {
-    "alert fires": COLOURS["drift"],
-    "drift": COLOURS["heat3"],
-    "warn": COLOURS["heat2"],
-    "within the noise": COLOURS["line"],
-    "could not be told": COLOURS["soft"],
+    "alert fires": VERDICT_COLOURS["drift"],
+    "drift": VERDICT_COLOURS["heat3"],
+    "warn": VERDICT_COLOURS["heat2"],
+    "within the noise": VERDICT_COLOURS["line"],
+    "could not be told": VERDICT_COLOURS["soft"],
 }
 
 
@@ -70,12 +70,14 @@ def backtest_png(panels: Sequence[Panel]) -> bytes:
     charts = [_chart(panel) for panel in panels]
     whole = (
         alt.vconcat(*charts, spacing=28)
-        .configure(font="sans-serif", background=COLOURS["paper"], padding=16)
+        .configure(font="sans-serif", background=VERDICT_COLOURS["paper"], padding=16)
         .configure_view(stroke=None)
         .configure_axis(
-            labelColor=COLOURS["soft"], domain=False, ticks=False, grid=False, labelFontSize=12, labelLimit=240
+            labelColor=VERDICT_COLOURS["soft"], domain=False, ticks=False, grid=False, labelFontSize=12, labelLimit=240
         )
-        .configure_title(anchor="start", fontSize=14, subtitleFontSize=12, subtitleColor=COLOURS["soft"], offset=10)
+        .configure_title(
+            anchor="start", fontSize=14, subtitleFontSize=12, subtitleColor=VERDICT_COLOURS["soft"], offset=10
+        )
         .configure_legend(title=None, orient="bottom", labelFontSize=12, symbolType="square", symbolStrokeWidth=0)
     )
     spec: dict[str, Any] = whole.to_dict()
@@ -84,22 +86,22 @@ def backtest_png(panels: Sequence[Panel]) -> bytes:
 
 def _chart(panel: Panel) -> Any:
     labels = [_sound(label) for label in panel.labels]
-    shown = labels[:MOST]  # the rest had no more to show
-    more = f"; {len(labels) - MOST} columns more are not drawn" if len(labels) > MOST else ""
+    shown = labels[:MAX_PANELS]  # the rest had no more to show
+    more = f"; {len(labels) - MAX_PANELS} columns more are not drawn" if len(labels) > MAX_PANELS else ""
     first, last = (format_instant(moment) for moment in (panel.windows[0].start, panel.windows[-1].end))
     rows = [_row(_sound(mark.label), mark.window) | {"kind": mark.kind} for mark in panel.marks]
     axis = alt.Axis(tickCount=8, labelOverlap=True, labelFlush=True)
     x = alt.X("start:T", title=None, axis=axis, scale=alt.Scale(type="utc", nice=False, domain=[first, last]))
     y = alt.Y("label:N", title=None, sort=shown, scale=alt.Scale(domain=shown, paddingInner=0.18))
     ground = [{"label": label, "start": first, "end": last} for label in shown]
-    lanes = alt.Chart(alt.InlineData(ground)).mark_rect(color=COLOURS["heat0"]).encode(x=x, x2="end:T", y=y)
+    lanes = alt.Chart(alt.InlineData(ground)).mark_rect(color=VERDICT_COLOURS["heat0"]).encode(x=x, x2="end:T", y=y)
     kinds = alt.Scale(domain=list(_KINDS), range=list(_KINDS.values()))
     told = [row for row in rows if row["label"] in set(shown)]
     cells = (
         alt.Chart(alt.InlineData(told)).mark_rect().encode(x=x, x2="end:T", y=y, color=alt.Color("kind:N", scale=kinds))
     )
     title = alt.TitleParams(_sound(panel.title), subtitle=_sound(panel.subtitle) + more)
-    return alt.layer(lanes, cells).properties(width=WIDTH, height=_ROW * max(len(shown), 1), title=title)
+    return alt.layer(lanes, cells).properties(width=CHART_WIDTH, height=_ROW * max(len(shown), 1), title=title)
 
 
 def _row(label: str, window: Window) -> dict[str, str]:

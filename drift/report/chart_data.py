@@ -12,7 +12,7 @@ from drift.report.page import Column, Page, Point
 
 # Categories with these very names stand in quotes on their axis, so a bare label is the special bin.
 SPECIAL: Final = frozenset({BELOW, ABOVE, MISSING, RARE, UNSEEN, OTHER})
-MOST_BARS: Final = 24
+MAX_BARS: Final = 24
 VERDICTS: Final = tuple(Verdict)  # one digit each
 
 
@@ -42,7 +42,7 @@ def drawn(column: Column) -> list[int]:
     side, and the special ones that hold rows; the others are summed in one bar (and are all in the table).
     """
     every = range(len(column.bins))
-    if len(column.bins) <= MOST_BARS:
+    if len(column.bins) <= MAX_BARS:
         return list(every)
     special = [i for i in every if column.bins[i].label in SPECIAL]
     plain = [i for i in every if column.bins[i].label not in SPECIAL]
@@ -53,7 +53,7 @@ def drawn(column: Column) -> list[int]:
         one = column.bins[index]
         return one.contribution or 0.0, max(one.reference / reference, one.live / live)
 
-    kept = sorted(plain, key=weight, reverse=True)[: MOST_BARS - len(special) - 1]
+    kept = sorted(plain, key=weight, reverse=True)[: MAX_BARS - len(special) - 1]
     return sorted([*kept, *special])
 
 

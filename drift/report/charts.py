@@ -10,7 +10,7 @@ from drift.report.formatting import NAMES
 
 # What is coloured, by what. In the page report.js replaces each by the CSS variable of the same name, so
 # that light, dark and print are one matter of CSS; these are the values of a PNG.
-COLOURS: Final = {
+VERDICT_COLOURS: Final = {
     "ink": "#1f2933",
     "soft": "#5b6770",
     "line": "#d9dee2",
@@ -44,7 +44,7 @@ def _colour(name: str) -> Any:
 
 def _finished(chart: alt.LayerChart) -> dict[str, Any]:
     """The dict of a chart, with its parameters; without data and the address of the schema."""
-    parameters = [alt.param(name=name, value=value) for name, value in COLOURS.items()]
+    parameters = [alt.param(name=name, value=value) for name, value in VERDICT_COLOURS.items()]
     # Bin and column names may take this much of the width, px; the axis of shares ends at `longest`.
     parameters += [alt.param(name="names", value=190), alt.param(name="longest", value=1)]
     styled = (

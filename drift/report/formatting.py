@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from drift.monitors.verdict import Verdict, told_p
+from drift.monitors.verdict import Verdict, format_p_value
 from drift.monitors.window import Window
 from drift.report.page import Column, Page
 from drift.stats.divergence import lookup
@@ -69,10 +69,10 @@ def number(value: float | None) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """As in messages, `drift.monitors.verdict.told_p`."""
+    """As in messages, `drift.monitors.verdict.format_p_value`."""
     if value is None:
         return "–"
-    return told_p(value).removeprefix("= ")
+    return format_p_value(value).removeprefix("= ")
 
 
 def limit(column: Column) -> str:
@@ -82,13 +82,13 @@ def limit(column: Column) -> str:
     return number(column.threshold.drift if column.threshold else None)
 
 
-def often(column: Column) -> str:
+def format_expected_frequency(column: Column) -> str:
     """How often chance does as much: ``once in 9 years`` where reference windows tell, else the p-value."""
     return column.expected or p_value(column.p_value)
 
 
-def often_named(page: Page) -> str:
-    """The head of a column of `often`."""
+def expected_frequency_heading(page: Page) -> str:
+    """The head of a column of `format_expected_frequency`."""
     return "expected" if any(c.expected for c in page.columns) else "p"
 
 
@@ -161,10 +161,18 @@ def over_time(page: Page) -> str:
     drifted = {c.label: sum(p.verdict is Verdict.DRIFT for p in c.history) for c in page.columns}
     windows = {p.start for c in page.columns for p in c.history if p.verdict is Verdict.DRIFT}
     told = f"{len(windows) or 'None'} of the {shown} windows shown drifted"
-    often = sorted((label for label, n in drifted.items() if n), key=lambda label: (-drifted[label], label))
-    if often:
-        told += ", most often: " + ", ".join(f"{label} ({drifted[label]})" for label in often[:_MOST_NAMED])
-        told += f" and {len(often) - _MOST_NAMED} more" if len(often) > _MOST_NAMED else ""
+    format_expected_frequency = sorted(
+        (label for label, n in drifted.items() if n), key=lambda label: (-drifted[label], label)
+    )
+    if format_expected_frequency:
+        told += ", most often: " + ", ".join(
+            f"{label} ({drifted[label]})" for label in format_expected_frequency[:_MOST_NAMED]
+        )
+        told += (
+            f" and {len(format_expected_frequency) - _MOST_NAMED} more"
+            if len(format_expected_frequency) > _MOST_NAMED
+            else ""
+        )
     return f"{told}."
 
 

@@ -18,7 +18,7 @@ from drift.report.page import Page
 from drift.report.templating import environment
 
 _HERE: Final = Path(__file__).parent
-OPEN_AT_MOST: Final = 8  # column stories that stand open at first
+MAX_OPEN_COLUMNS: Final = 8  # column stories that stand open at first
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def _story(page: Page, index: int) -> dict[str, Any]:
     return {
         "column": column,
         "id": f"c{index}",
-        "open": len(page.columns) == 1 or (index < OPEN_AT_MOST and column.verdict is Verdict.DRIFT),
+        "open": len(page.columns) == 1 or (index < MAX_OPEN_COLUMNS and column.verdict is Verdict.DRIFT),
         "data": {name: value for name, value in shown.items() if value is not None},
     }
 

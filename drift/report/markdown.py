@@ -4,7 +4,18 @@ import re
 from typing import Final
 
 from drift.monitors.window import format_instant
-from drift.report.formatting import NAMES, SIGNS, limit, moved, number, often, often_named, over_time, sentence, unit
+from drift.report.formatting import (
+    NAMES,
+    SIGNS,
+    expected_frequency_heading,
+    format_expected_frequency,
+    limit,
+    moved,
+    number,
+    over_time,
+    sentence,
+    unit,
+)
 from drift.report.page import Column, Page
 
 # Whatever Markdown, GitHub or the HTML inside could take as markup, links and mentions included. Names come
@@ -23,7 +34,7 @@ def render_markdown(page: Page) -> str:
     for alert in page.alerts:
         what = _plain(str(alert["column"] or "the whole window"))
         lines.append(f"- firing: {what} since {_plain(str(alert['since']))}: {_plain(str(alert['reason']))}")
-    heads = ("verdict", "column", "score", "threshold", "noise", often_named(page), "what moved")
+    heads = ("verdict", "column", "score", "threshold", "noise", expected_frequency_heading(page), "what moved")
     lines += ["", f"| {' | '.join(heads)} |", "|---|---|--:|--:|--:|--:|---|"]
     lines += [_row(c) for c in page.columns]
     made = f", {format_instant(page.generated_at)}" if page.generated_at else ""
@@ -42,7 +53,7 @@ def _row(column: Column) -> str:
         f"{number(column.score)} {unit(column.metric, column.base)}".strip(),
         limit(column),
         number(column.noise_floor),
-        often(column).replace("<", "&lt;"),
+        format_expected_frequency(column).replace("<", "&lt;"),
         _plain(moved(column)),
     ]
     return f"| {' | '.join(cells)} |"

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 from drift.errors import InputError
 from drift.histogram import Histogram
 from drift.monitors.comparison import Bin, ColumnResult
-from drift.monitors.verdict import Threshold, Verdict, badness, once_in, told_apart, worst
+from drift.monitors.verdict import Threshold, Verdict, format_frequencies, format_frequency, severity, worst
 from drift.monitors.window import Window
 
-MOST_MOVED: Final = 3
+MAX_MOVED_BINS: Final = 3
 
 
 class Side(NamedTuple):
@@ -155,15 +155,15 @@ class Column:
         if self.reference_windows is None or self.p_value is None or self.window is None:
             return None
         if self.level is None:
-            return once_in(self.p_value, self.window)
-        return told_apart(self.p_value, self.level, self.window)[0]
+            return format_frequency(self.p_value, self.window)
+        return format_frequencies(self.p_value, self.level, self.window)[0]
 
     @property
     def budget(self) -> str | None:
         """How rarely the false-alarm budget asks for, ``once in 3 years``; None where a threshold judged."""
         if self.level is None or self.window is None:
             return None
-        return told_apart(self.level if self.p_value is None else self.p_value, self.level, self.window)[1]
+        return format_frequencies(self.level if self.p_value is None else self.p_value, self.level, self.window)[1]
 
     @property
     def moved(self) -> tuple[int, ...]:
@@ -172,12 +172,12 @@ class Column:
             return ()
         least = 0.01 * (self.score or 0.0)
         parts = [(b.contribution, -i) for i, b in enumerate(self.bins) if b.contribution and b.contribution >= least]
-        return tuple(-i for _, i in sorted(parts, reverse=True)[:MOST_MOVED])
+        return tuple(-i for _, i in sorted(parts, reverse=True)[:MAX_MOVED_BINS])
 
 
 def importance(column: Column) -> tuple[int, float, str, str]:
-    """Sort key of `drift.monitors.comparison.by_importance`, with the segment last."""
-    return -badness(column.verdict), -(column.ratio or 0.0), column.name, column.segment
+    """Sort key of `drift.monitors.comparison.importance_key`, with the segment last."""
+    return -severity(column.verdict), -(column.ratio or 0.0), column.name, column.segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +286,7 @@ class Page:
     def counts(self) -> Mapping[Verdict, int]:
         """Columns by verdict, the worst first; verdicts that none has are left out."""
         found = Counter(c.verdict for c in self.columns)
-        return {v: found[v] for v in sorted(found, key=badness, reverse=True)}
+        return {v: found[v] for v in sorted(found, key=severity, reverse=True)}
 
     def column(self, name: str, segment: str = "") -> Column:
         """The column of that name.

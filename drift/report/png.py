@@ -7,7 +7,7 @@ import vl_convert
 
 from drift.errors import InputError
 from drift.report import chart_data
-from drift.report.charts import COLOURS, specifications
+from drift.report.charts import VERDICT_COLOURS, specifications
 from drift.report.page import Column, Page
 
 WIDTH: Final = 640
@@ -35,7 +35,7 @@ def column_png(page: Page, name: str, segment: str = "") -> bytes:
         "data": {"values": rows},
         "width": WIDTH,
         "height": _ROW * len(rows),
-        "background": COLOURS["paper"],
+        "background": VERDICT_COLOURS["paper"],
         "padding": 12,
         "title": {"text": _sound(column.label), "subtitle": "grey: reference; narrow: live", "anchor": "start"},
     }

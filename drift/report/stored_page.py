@@ -15,10 +15,10 @@ from drift.stats.scoring import Method
 
 if TYPE_CHECKING:
     from drift.store import Store
-    from drift.store.trends import Seen, Trend
+    from drift.store.trends import Trend, WindowSummary
 
-MOST_WINDOWS: Final = 100
-LEAST_WINDOWS: Final = 20
+MAX_WINDOWS: Final = 100
+MIN_WINDOWS_SHOWN: Final = 20
 NOTHING: Final = "No window has been checked yet: `drift run` checks those that are due."
 
 
@@ -29,7 +29,7 @@ def page_from_store(
     now: datetime,
     since: datetime | None = None,
     until: datetime | None = None,
-    most: int = MOST_WINDOWS,
+    most: int = MAX_WINDOWS,
     cells: int | None = None,
     credit: str | None = None,
     timezone: ZoneInfo | None = None,
@@ -93,10 +93,12 @@ def page_from_store(
     )
 
 
-def _fitting(seen: "Sequence[Seen]", most: int, cells: int | None) -> "tuple[Sequence[Seen], datetime | None]":
+def _fitting(
+    seen: "Sequence[WindowSummary]", most: int, cells: int | None
+) -> "tuple[Sequence[WindowSummary], datetime | None]":
     """The newest windows that a page has room for; and where the next older one begins, if there is one."""
     widest = max((one.columns for one in seen), default=0) or 1
-    room = most if cells is None else min(most, max(cells // widest, LEAST_WINDOWS))
+    room = most if cells is None else min(most, max(cells // widest, MIN_WINDOWS_SHOWN))
     return seen[-room:], seen[-room - 1].window.start if len(seen) > room else None
 
 
@@ -111,7 +113,9 @@ def _metric(results: Sequence[SegmentResult]) -> str:
     return used.most_common(1)[0][0] if used else Method().metric
 
 
-def _newest_told(store: "Store", monitor: str, checked: "Sequence[Seen]") -> tuple[int, tuple[SegmentResult, ...]]:
+def _newest_told(
+    store: "Store", monitor: str, checked: "Sequence[WindowSummary]"
+) -> tuple[int, tuple[SegmentResult, ...]]:
     """The newest window that has results, by its place (-1 if none has), and the results."""
     for place in reversed(range(len(checked))):
         if checked[place].columns and (results := store.results(monitor, checked[place].window.start)):
@@ -169,7 +173,7 @@ def length(window: Window) -> timedelta:
     return days if days and abs(days - exact) <= timedelta(hours=1) else exact
 
 
-def _untold(one: "Seen", zone: ZoneInfo) -> str:
+def _untold(one: "WindowSummary", zone: ZoneInfo) -> str:
     return f"What the monitor saw {period(one.window, zone)} could not be checked: {one.message}"
 
 

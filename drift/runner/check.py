@@ -17,26 +17,27 @@ from drift.failpoints import step
 from drift.monitors.spec import Monitor
 from drift.monitors.verdict import Verdict
 from drift.monitors.window import Window, format_instant
-from drift.references.resolver import Standards, load_past
-from drift.runner.evaluate import Found, find, given_up
-from drift.runner.isolation import ALONE_FROM, SLOW, turn
-from drift.runner.lease import LEASE, free_abandoned, holding
-from drift.runner.load_reference import reference_of
+from drift.references.load_history import load_history
+from drift.references.resolver import ReferenceResolver
+from drift.runner.evaluate import Evaluation, abandoned_evaluation, evaluate_window
+from drift.runner.isolation import ISOLATE_AFTER_CRASHES, MAX_TURN_SECONDS, exclusive_turn
+from drift.runner.lease import LEASE_TTL, hold_lease, reclaim_expired
+from drift.runner.load_reference import load_reference
 from drift.runner.outcome import decide_outcome
-from drift.runner.plan import plan, plan_late
-from drift.runner.timeout import within
+from drift.runner.plan import plan, plan_rechecks
+from drift.runner.timeout import run_with_timeout
 from drift.runner.worker import Worker
 from drift.sources import Source, open_source
-from drift.store import AlertsMoved, Claim, Definition, LeaseLost, Outcome, PlannedWindow, Store
+from drift.store import AlertConflict, Claim, Definition, LeaseLost, Outcome, PlannedWindow, Store
 
 log = logging.getLogger(__name__)
 
-DECISIONS: Final = 5
+MAX_DECISIONS: Final = 5
 """How often alerts are decided on where other windows keep moving them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class WindowResult:
     """What became of one window."""
 
     monitor: str
@@ -52,7 +53,7 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class RecheckSkipped:
     """A second look, which left its window as it was.
 
     Parameters
@@ -71,7 +72,7 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class MonitorFailure:
     """A monitor of which no window could be checked, and why."""
 
     monitor: str
@@ -87,7 +88,7 @@ def run_all(
     limit: int | None = None,
     look_back: bool = True,
     stopping: Callable[[], bool] = lambda: False,
-) -> Iterator[Checked | Looked | Failed]:
+) -> Iterator[WindowResult | RecheckSkipped | MonitorFailure]:
     """Check the due windows (up to `limit`) of every monitor once; one that fails never stops the next."""
     for monitor in monitors:
         try:
@@ -95,10 +96,10 @@ def run_all(
                 store, monitor, worker=worker, now=now, limit=limit, look_back=look_back, stopping=stopping
             )
         except DriftError as error:
-            yield Failed(monitor.name, str(error))
+            yield MonitorFailure(monitor.name, str(error))
         except Exception as error:  # nor may one monitor stop the others
             log.exception("monitor %s met a defect of drift", monitor.name)
-            yield Failed(monitor.name, f"a defect of drift ({type(error).__name__}: {error}); please report it")
+            yield MonitorFailure(monitor.name, f"a defect of drift ({type(error).__name__}: {error}); please report it")
 
 
 def run_monitor(
@@ -110,7 +111,7 @@ def run_monitor(
     limit: int | None = None,
     look_back: bool = True,
     stopping: Callable[[], bool] = lambda: False,
-) -> Iterator[Checked | Looked]:
+) -> Iterator[WindowResult | RecheckSkipped]:
     """Check every due window of a monitor once, oldest first; yields each as soon as it is stored.
 
     With `look_back`, those of the monitor's `lookback` are due as well, after the others, where rows came since. A
@@ -122,29 +123,29 @@ def run_monitor(
     DriftError
         Where no window of this monitor can be checked: the reference cannot be read, the store is gone.
     """
-    source, definition, unseen = within(
+    source, definition, unseen = run_with_timeout(
         monitor.deadline, monitor.name, "planning", lambda: _planned(store, monitor, now(), look_back=look_back)
     )
     if unseen:
-        yield Looked(monitor.name, None, unseen)
-    free_abandoned(store, definition.monitor_id, worker, now())
+        yield RecheckSkipped(monitor.name, None, unseen)
+    reclaim_expired(store, definition.monitor_id, worker, now())
     due = store.due(definition, now(), limit)
     if not due:
         return
-    baseline = reference_of(store, monitor, definition, worker=worker, now=now, stopping=stopping)
+    baseline = load_reference(store, monitor, definition, worker=worker, now=now, stopping=stopping)
     if baseline is None:
         return
     starts = [planned.window.start for planned in due]
-    standards = Standards(monitor, baseline, load_past(store, monitor, min(starts), max(starts)))
+    standards = ReferenceResolver(monitor, baseline, load_history(store, monitor, min(starts), max(starts)))
     looked = False
     for planned in due:
         if planned.late and looked and _new_waits(store, monitor, source, now()):
             return
         looked = planned.late
-        with turn(alone=planned.lost >= ALONE_FROM, stopping=stopping) as mine:
+        with exclusive_turn(alone=planned.lost >= ISOLATE_AFTER_CRASHES, stopping=stopping) as mine:
             if not mine and not stopping():  # to be told: nobody is at it, nor at later ones
                 raise SourceError(_put_off(planned))
-            claim = store.claim(planned.id, definition, worker.name, now(), LEASE) if mine else None
+            claim = store.claim(planned.id, definition, worker.name, now(), LEASE_TTL) if mine else None
             if claim is None:  # another replica has it: alerts are decided in order, so later ones wait for it
                 return
             try:
@@ -158,7 +159,7 @@ def run_monitor(
 def _put_off(planned: PlannedWindow) -> str:
     return (
         f"window {planned.window} waits, and later ones: {planned.lost} attempts on it came to no end, so it is worked "
-        f"on with nothing else in hand, and other monitors' work has taken longer than {SLOW:g} s"
+        f"on with nothing else in hand, and other monitors' work has taken longer than {MAX_TURN_SECONDS:g} s"
     )
 
 
@@ -168,7 +169,7 @@ def _planned(store: Store, monitor: Monitor, now: datetime, *, look_back: bool) 
     definition = plan(store, monitor, source, now)
     try:
         if look_back:
-            plan_late(store, monitor, source, definition, now)
+            plan_rechecks(store, monitor, source, definition, now)
     except SourceError as error:
         told = f"cannot see whether rows came late: {error}"
         log.warning("%s: %s", monitor.name, told)
@@ -182,54 +183,58 @@ def _new_waits(store: Store, monitor: Monitor, source: Source, now: datetime) ->
 
 
 def check_window(
-    store: Store, source: Source, standards: Standards, claim: Claim, now: Callable[[], datetime]
-) -> Checked | Looked:
+    store: Store, source: Source, standards: ReferenceResolver, claim: Claim, now: Callable[[], datetime]
+) -> WindowResult | RecheckSkipped:
     """Count, compare, decide and store one claimed window."""
-    with holding(store, claim, now):
+    with hold_lease(store, claim, now):
         step("claimed")
         if claim.late:
             found = _second_look(store, source, standards, claim)
-            if isinstance(found, Looked):
+            if isinstance(found, RecheckSkipped):
                 return found
         else:
-            found = given_up(claim) or find(source, standards, claim.window)
+            found = abandoned_evaluation(claim) or evaluate_window(source, standards, claim.window)
         outcome = _finish(store, standards, claim, found, now)
     standards.checked(claim.window, outcome.segments)
-    checked = Checked(claim.monitor, claim.window, claim.revision, outcome)
+    checked = WindowResult(claim.monitor, claim.window, claim.revision, outcome)
     _log(checked)
     return checked
 
 
-def _second_look(store: Store, source: Source, standards: Standards, claim: Claim) -> Found | Looked:
+def _second_look(
+    store: Store, source: Source, standards: ReferenceResolver, claim: Claim
+) -> Evaluation | RecheckSkipped:
     """What is to be written of a window that was checked before, unless it stays as it was."""
     before = store.results(claim.monitor, claim.window.start)
     if not before and claim.before is not Verdict.ERROR:  # thinned out since: all of it would seem to be new
         store.settle(claim)
-        return Looked(claim.monitor, claim.window)
-    found = replace(given_up(claim) or find(source, standards, claim.window), before=before)
+        return RecheckSkipped(claim.monitor, claim.window)
+    found = replace(abandoned_evaluation(claim) or evaluate_window(source, standards, claim.window), before=before)
     told = f"window {claim.window} cannot be looked at again: {found.error}" if found.error else ""
     if told:
         log.warning("%s: %s", claim.monitor, told)
     if told or found.nothing_new:
         store.settle(claim, again=bool(told) and not found.final)
-        return Looked(claim.monitor, claim.window, told)
+        return RecheckSkipped(claim.monitor, claim.window, told)
     return found
 
 
-def _finish(store: Store, standards: Standards, claim: Claim, found: Found, now: Callable[[], datetime]) -> Outcome:
+def _finish(
+    store: Store, standards: ReferenceResolver, claim: Claim, found: Evaluation, now: Callable[[], datetime]
+) -> Outcome:
     """Decide on the alerts as they stand and write it all; decide again where another window moved them."""
-    for _ in range(DECISIONS):
+    for _ in range(MAX_DECISIONS):
         outcome = decide_outcome(standards, claim, found, store.alert_states(claim.monitor_id), now())
         try:
             store.finish(claim, outcome, now())
-        except AlertsMoved as error:
+        except AlertConflict as error:
             moved = error
         else:
             return outcome
     raise moved
 
 
-def _log(one: Checked) -> None:
+def _log(one: WindowResult) -> None:
     """One line a window."""
     outcome, verdict = one.outcome, one.outcome.verdict.value
     fields = {

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-ALONE_FROM: Final = 3
+ISOLATE_AFTER_CRASHES: Final = 3
 """Lost attempts from which on a window is worked on alone."""
 
-SLOW: Final = 60.0
+MAX_TURN_SECONDS: Final = 60.0
 """Seconds that others are held back: so long at most for what is in hand to end, and for what is alone."""
 
-LOOK: Final = 0.5  # seconds from one look at `stopping` to the next
+STOP_POLL_SECONDS: Final = 0.5  # seconds from one look at `stopping` to the next
 
 
 class Turns:
@@ -29,7 +29,7 @@ class Turns:
         self._asking = 0  # how many wait to be alone
 
     @contextmanager
-    def turn(self, *, alone: bool, stopping: Callable[[], bool]) -> Iterator[bool]:
+    def exclusive_turn(self, *, alone: bool, stopping: Callable[[], bool]) -> Iterator[bool]:
         """Wait for a turn, and have it until the body is through.
 
         Parameters
@@ -60,10 +60,10 @@ class Turns:
     def _wait(self, this: object, stopping: Callable[[], bool]) -> bool:
         with self._changed:
             while not stopping():
-                if not self._asking and (self._alone is None or self._age(self._alone) >= SLOW):
+                if not self._asking and (self._alone is None or self._age(self._alone) >= MAX_TURN_SECONDS):
                     self._begun[this] = time.monotonic()
                     return True
-                self._changed.wait(LOOK)
+                self._changed.wait(STOP_POLL_SECONDS)
             return False
 
     def _wait_alone(self, this: object, stopping: Callable[[], bool]) -> bool:
@@ -74,9 +74,9 @@ class Turns:
                     if not self._begun:
                         self._begun[this], self._alone = time.monotonic(), this
                         return True
-                    if any(self._age(one) >= SLOW for one in self._begun):
+                    if any(self._age(one) >= MAX_TURN_SECONDS for one in self._begun):
                         return False
-                    self._changed.wait(LOOK)
+                    self._changed.wait(STOP_POLL_SECONDS)
                 return False
             finally:
                 self._asking -= 1
@@ -86,5 +86,5 @@ class Turns:
         return time.monotonic() - self._begun[one]
 
 
-turn = Turns().turn
+exclusive_turn = Turns().exclusive_turn
 """Of this process."""

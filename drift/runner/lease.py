@@ -10,11 +10,11 @@ from typing import Final
 from drift.errors import StoreError
 from drift.monitors.window import Window
 from drift.runner.worker import Worker
-from drift.store import AlertsMoved, Claim, Held, LeaseLost, Store
+from drift.store import AlertConflict, Claim, LeasedWindow, LeaseLost, Store
 from drift.store.types import ValueRefused
 
-LEASE: Final = timedelta(minutes=10)
-MOST_LOST: Final = 15
+LEASE_TTL: Final = timedelta(minutes=10)
+MAX_ATTEMPTS: Final = 15
 """Attempts on a window that may come to no end; more than an afternoon of deployments interrupts of one window."""
 
 _in_hand: dict[tuple[int, int], tuple[Store, Claim]] = {}  # by window and token: what this process is at work on
@@ -25,7 +25,9 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def holding(store: Store, claim: Claim, now: Callable[[], datetime], *, lease: timedelta = LEASE) -> Iterator[None]:
+def hold_lease(
+    store: Store, claim: Claim, now: Callable[[], datetime], *, lease: timedelta = LEASE_TTL
+) -> Iterator[None]:
     """Keep the lease of a claimed window until the body is through; where it raises, the window is due at once.
 
     What is interrupted, or fails for want of the store, counts as no attempt. Any other failure does: it may come again
@@ -45,7 +47,7 @@ def holding(store: Store, claim: Claim, now: Callable[[], datetime], *, lease: t
     ended = threading.Event()
     this = (claim.window_id, claim.token)
     _in_hand[this] = store, claim
-    keeper = keeper_of(lambda until: store.renew(claim, until), f"window {claim.window}", now, lease, ended)
+    keeper = heartbeat_thread(lambda until: store.renew(claim, until), f"window {claim.window}", now, lease, ended)
     try:
         keeper.start()
     except RuntimeError:  # the system has no thread left: nothing was begun
@@ -71,7 +73,7 @@ def holding(store: Store, claim: Claim, now: Callable[[], datetime], *, lease: t
         del _in_hand[this]
 
 
-def give_back_all(store: Store, monitor: str) -> list[Window]:
+def release_all(store: Store, monitor: str) -> list[Window]:
     """Give back what this process has in hand of a monitor, due at once, the attempts not counted; tells which.
 
     Whoever is at work on it still cannot write any more.
@@ -82,7 +84,7 @@ def give_back_all(store: Store, monitor: str) -> list[Window]:
     return [claim.window for claim in mine]
 
 
-def in_hand(held: Held) -> bool:
+def is_owned(held: LeasedWindow) -> bool:
     """Whether this process is at work on a window that it holds.
 
     One that it holds all the same was claimed, or should have been given back, while the store could not be reached.
@@ -90,7 +92,7 @@ def in_hand(held: Held) -> bool:
     return (held.window_id, held.token) in _in_hand
 
 
-def free_abandoned(store: Store, monitor_id: int, worker: Worker, now: datetime) -> None:
+def reclaim_expired(store: Store, monitor_id: int, worker: Worker, now: datetime) -> None:
     """Take windows back without waiting for their leases: from workers of this host that were killed, from those who
     had this one's post before, and from itself.
 
@@ -98,10 +100,10 @@ def free_abandoned(store: Store, monitor_id: int, worker: Worker, now: datetime)
     no attempt.
     """
     for held in store.held(monitor_id, now):
-        if held.owner == worker.name and not in_hand(held):
+        if held.owner == worker.name and not is_owned(held):
             log.warning("window %s was not given back when it should have been: it is due again", held.window)
             _take_back(store, held, now)
-        elif worker.knows_gone(held.owner, held.until - LEASE):
+        elif worker.knows_gone(held.owner, held.until - LEASE_TTL):
             log.warning("window %s was left by %s, which is no more: it is due again", held.window, held.owner)
             store.free(held, now)
         elif worker.shares_post(held.owner):
@@ -116,7 +118,7 @@ def _tell_rival(worker: Worker, other: str) -> None:
         log.error(told, worker.post, other, worker.name)
 
 
-def _take_back(store: Store, held: Held, now: datetime) -> None:
+def _take_back(store: Store, held: LeasedWindow, now: datetime) -> None:
     owed = _owed.pop((held.window_id, held.token), None)
     if owed is None:  # of a dead process that bore this name before, where a name is no more than host and number
         store.free(held, now)
@@ -124,7 +126,7 @@ def _take_back(store: Store, held: Held, now: datetime) -> None:
         _give_back(store, owed)
 
 
-def keeper_of(
+def heartbeat_thread(
     renew: Callable[[datetime], bool], what: str, now: Callable[[], datetime], lease: timedelta, ended: threading.Event
 ) -> threading.Thread:
     """A thread that renews a lease three times as often as it would run out, until `ended` is set; not started yet.
@@ -156,12 +158,12 @@ def keeper_of(
 
 def _counts(error: Exception) -> bool:
     """Whether a failure is the work's own, as far as can be told: a store that is gone, full or closed is not."""
-    return not isinstance(error, StoreError) or isinstance(error, ValueRefused | AlertsMoved)
+    return not isinstance(error, StoreError) or isinstance(error, ValueRefused | AlertConflict)
 
 
 def _count(store: Store, claim: Claim, now: Callable[[], datetime], why: Exception) -> None:
     try:
-        if claim.lost < MOST_LOST:
+        if claim.lost < MAX_ATTEMPTS:
             store.free(claim, now())
             return
         told = f"nothing can be written of it, not even that it is given up: {type(why).__name__}: {why}"

@@ -16,12 +16,12 @@ from datetime import datetime
 from drift.errors import SourceError, StoreError
 from drift.monitors.spec import Monitor
 from drift.monitors.window import format_instant
-from drift.references import current_baseline, freeze_reference, reference_digest
-from drift.runner.isolation import ALONE_FROM, SLOW, turn
-from drift.runner.lease import LEASE, MOST_LOST, keeper_of
-from drift.runner.timeout import within
+from drift.references import current_reference, freeze_reference, reference_digest
+from drift.runner.isolation import ISOLATE_AFTER_CRASHES, MAX_TURN_SECONDS, exclusive_turn
+from drift.runner.lease import LEASE_TTL, MAX_ATTEMPTS, heartbeat_thread
+from drift.runner.timeout import run_with_timeout
 from drift.runner.worker import Worker
-from drift.store import Attempt, Baseline, Definition, Store
+from drift.store import Attempt, Definition, Store, StoredReference
 
 _Key = tuple[Store, int, datetime]  # the row's and when it was begun: SQLite gives a row's anew once it is gone
 
@@ -31,11 +31,11 @@ _owed: set[_Key] = set()  # what ended here, and could not be written down
 log = logging.getLogger(__name__)
 
 
-class GivenUp(SourceError):  # noqa: N818 - reads as what happened
+class ReferenceAbandoned(SourceError):  # noqa: N818 - reads as what happened
     """Reading a reference ended so many processes that no more are put at risk."""
 
 
-def reference_of(
+def load_reference(
     store: Store,
     monitor: Monitor,
     definition: Definition,
@@ -43,7 +43,7 @@ def reference_of(
     worker: Worker,
     now: Callable[[], datetime],
     stopping: Callable[[], bool],
-) -> Baseline | None:
+) -> StoredReference | None:
     """The monitor's reference; None where it is not to be had now: another process reads it, or none is to begin.
 
     Raises
@@ -53,21 +53,21 @@ def reference_of(
     SourceError
         Where it cannot be read, holds no rows, takes longer than the deadline, or gets no turn to be read alone.
     """
-    known = current_baseline(store, monitor, definition.monitor_id)
+    known = current_reference(store, monitor, definition.monitor_id)
     if known is not None:
         return known
     digest = reference_digest(monitor)
     lost = _take_back(store, monitor, digest, worker, now())
-    if len(lost) >= MOST_LOST:
-        raise GivenUp(_told(lost))
-    with turn(alone=len(lost) >= ALONE_FROM, stopping=stopping) as mine:
+    if len(lost) >= MAX_ATTEMPTS:
+        raise ReferenceAbandoned(_told(lost))
+    with exclusive_turn(alone=len(lost) >= ISOLATE_AFTER_CRASHES, stopping=stopping) as mine:
         if not mine and not stopping():  # to be told: its windows wait, and nobody is at them
             raise SourceError(_put_off(lost))
-        attempt = store.begin_reading(definition.monitor_id, digest, worker.name, now(), LEASE) if mine else None
+        attempt = store.begin_reading(definition.monitor_id, digest, worker.name, now(), LEASE_TTL) if mine else None
         if attempt is None:
             return None
         with _reading(store, attempt, now):
-            return within(
+            return run_with_timeout(
                 monitor.deadline,
                 monitor.name,
                 "reading the reference",
@@ -75,20 +75,20 @@ def reference_of(
             )
 
 
-def given_up(store: Store, monitor: Monitor, now: datetime) -> str:
+def abandoned_reference(store: Store, monitor: Monitor, now: datetime) -> str:
     """Why the reference is not read any more, and what to do; empty where it is. Writes nothing."""
     lost = _lost(store, monitor, now)
-    return _told(lost) if len(lost) >= MOST_LOST else ""
+    return _told(lost) if len(lost) >= MAX_ATTEMPTS else ""
 
 
-def suspected(store: Store, monitor: Monitor, now: datetime) -> str:
+def crashing_reference(store: Store, monitor: Monitor, now: datetime) -> str:
     """How often whoever read the reference came to no end, where that is no accident any more; else empty."""
     lost = _lost(store, monitor, now)
-    if not ALONE_FROM <= len(lost) < MOST_LOST:
+    if not ISOLATE_AFTER_CRASHES <= len(lost) < MAX_ATTEMPTS:
         return ""
     return (
         f"whoever read its reference came to no end {len(lost)} times (out of memory? killed? logs may tell), "
-        f"last {lost[-1].owner}: give it more memory or configure a smaller one; at {MOST_LOST} it is given up"
+        f"last {lost[-1].owner}: give it more memory or configure a smaller one; at {MAX_ATTEMPTS} it is given up"
     )
 
 
@@ -104,7 +104,7 @@ def read_by_another(store: Store, monitor: Monitor, now: datetime) -> Attempt | 
     return next((one for one in store.attempts(monitor.name) if one.digest == digest and one.is_leased(now)), None)
 
 
-def suspects(store: Store, monitors: Iterable[Monitor], worker: Worker, now: datetime) -> dict[str, int]:
+def monitors_with_crashes(store: Store, monitors: Iterable[Monitor], worker: Worker, now: datetime) -> dict[str, int]:
     """Monitors whose reference is read alone, since it may end the process, and how often it did: others come first.
 
     Of several, those with fewer lost attempts come before those with more: who was merely beside it gets through.
@@ -112,10 +112,10 @@ def suspects(store: Store, monitors: Iterable[Monitor], worker: Worker, now: dat
     lost = Counter((one.monitor, one.digest) for one in store.attempts() if _is_lost(store, one, worker, now))
     names = {name for name, _ in lost}
     found = {one.name: lost[one.name, reference_digest(one)] for one in monitors if one.name in names}
-    return {name: times for name, times in found.items() if ALONE_FROM <= times < MOST_LOST}
+    return {name: times for name, times in found.items() if ISOLATE_AFTER_CRASHES <= times < MAX_ATTEMPTS}
 
 
-def end_readings(store: Store, monitor: str) -> None:
+def end_attempts(store: Store, monitor: str) -> None:
     """Told to stop: what this process still reads of a monitor's reference counts as no lost attempt."""
     for (kept, *_), attempt in list(_under_way.items()):
         if kept is store and attempt.monitor == monitor:
@@ -127,7 +127,7 @@ def _reading(store: Store, attempt: Attempt, now: Callable[[], datetime]) -> Ite
     """Keep the lease of an attempt until the body is through. However that ends, the process has not."""
     ended = threading.Event()
     what = f"reading the reference of {attempt.monitor}"
-    keeper = keeper_of(lambda until: store.renew_reading(attempt, until), what, now, LEASE, ended)
+    keeper = heartbeat_thread(lambda until: store.renew_reading(attempt, until), what, now, LEASE_TTL, ended)
     _under_way[_key(store, attempt)] = attempt
     try:
         keeper.start()
@@ -180,13 +180,13 @@ def _is_lost(store: Store, one: Attempt, worker: Worker, now: datetime) -> bool:
     if not one.is_leased(now):
         return True
     # One of this very name that this process is not at: of a dead one, where a name is no more than host and number.
-    return one.owner == worker.name or worker.knows_gone(one.owner, one.until - LEASE)
+    return one.owner == worker.name or worker.knows_gone(one.owner, one.until - LEASE_TTL)
 
 
 def _put_off(lost: list[Attempt]) -> str:
     return (
         f"its reference waits: whoever read it came to no end {len(lost)} times, so it is read with nothing else in "
-        f"hand, and other monitors' work has taken longer than {SLOW:g} s; it is tried again at each tick (`drift run` "
+        f"hand, and other monitors' work has taken longer than {MAX_TURN_SECONDS:g} s; it is tried again at each tick (`drift run` "
         "reads it at once)"
     )
 

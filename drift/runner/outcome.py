@@ -9,18 +9,18 @@ from drift.monitors.alert_state import AlertState, Fingerprint
 from drift.monitors.comparison import SegmentResult
 from drift.monitors.verdict import Verdict
 from drift.notify.message import make_events, make_notification
-from drift.references.resolver import Standards
-from drift.runner.evaluate import Found, stream
+from drift.references.resolver import ReferenceResolver
+from drift.runner.evaluate import Evaluation, window_rng
 from drift.store import Claim, Outcome
 
-RETRIES: Final = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120))
+RETRY_DELAYS: Final = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120))
 """How long after each failed attempt a window is tried again, at most; then its `error` verdict stands."""
 
 
 def decide_outcome(
-    standards: Standards,
+    standards: ReferenceResolver,
     claim: Claim,
-    found: Found,
+    found: Evaluation,
     states: Mapping[Fingerprint, AlertState],
     now: datetime,
 ) -> Outcome:
@@ -71,12 +71,14 @@ def decide_outcome(
             page=rules.page,
         ),
         channels=rules.notify,
-        retry_at=now + _pause(claim) if found.error and not found.final and claim.failures < len(RETRIES) else None,
+        retry_at=now + _pause(claim)
+        if found.error and not found.final and claim.failures < len(RETRY_DELAYS)
+        else None,
         judged=found.judged,
     )
 
 
-def _unheard(claim: Claim, found: Found) -> bool:
+def _unheard(claim: Claim, found: Evaluation) -> bool:
     """Whether nobody has heard yet what the window has to say: it was never read, though its turn has come."""
     if claim.asked:
         return False
@@ -90,8 +92,8 @@ def _pause(claim: Claim) -> timedelta:
     the same for one window, which is no herd: it has one holder, who alone decides when it is due again, and that is
     kept in the store. A run that is repeated gives the same moments.
     """
-    spread = stream(claim.monitor, claim.window, f"attempt {claim.failures + 1}").uniform(0.75, 1.0)
-    return RETRIES[claim.failures] * float(spread)
+    spread = window_rng(claim.monitor, claim.window, f"attempt {claim.failures + 1}").uniform(0.75, 1.0)
+    return RETRY_DELAYS[claim.failures] * float(spread)
 
 
 def _summary(results: tuple[SegmentResult, ...], new: tuple[str, ...]) -> str:

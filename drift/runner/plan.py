@@ -57,7 +57,7 @@ def plan(store: Store, monitor: Monitor, source: Source, now: datetime) -> Defin
     return definition
 
 
-def plan_late(store: Store, monitor: Monitor, source: Source, definition: Definition, now: datetime) -> int:
+def plan_rechecks(store: Store, monitor: Monitor, source: Source, definition: Definition, now: datetime) -> int:
     """Make windows of the `lookback` due once more, where the source is not what it was when they were counted.
 
     Of a source that counts them cheaply, a window's rows tell; else what its provenance says of all rows. None are

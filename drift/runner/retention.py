@@ -8,16 +8,16 @@ from typing import Final
 from drift.monitors.spec import Monitor
 from drift.store import Store
 
-MOST: Final = 200
-"""Windows that one call of `thin_out` takes: a tick is not held up, and a year of many monitors is through in days."""
+PRUNE_LIMIT: Final = 200
+"""Windows that one call of `prune_monitors` takes: a tick is not held up, and a year of many monitors is through in days."""
 
-AT_ONCE: Final = 10
+PRUNE_BATCH: Final = 10
 """Windows in one transaction: no other writer waits for more."""
 
 log = logging.getLogger(__name__)
 
 
-def thin_out(store: Store, monitors: Iterable[Monitor], now: datetime, most: int = MOST) -> int:
+def prune_monitors(store: Store, monitors: Iterable[Monitor], now: datetime, most: int = PRUNE_LIMIT) -> int:
     """Drop what monitors with a `keep` need not keep any longer.
 
     Parameters
@@ -46,7 +46,7 @@ def thin_out(store: Store, monitors: Iterable[Monitor], now: datetime, most: int
         if one.keep is None or left <= 0:
             continue
         before, gone = now - one.keep, 0
-        while left > 0 and (some := store.thin(one.name, before, min(left, AT_ONCE))):
+        while left > 0 and (some := store.thin(one.name, before, min(left, PRUNE_BATCH))):
             gone, left = gone + some, left - some
         if gone:
             told = "%s: histograms and scores of %d windows that began longer than %s ago are dropped"

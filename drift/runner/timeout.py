@@ -7,17 +7,17 @@ from typing import Final, TypeVar
 
 from drift.errors import SourceError
 
-MOST_LEFT: Final = 3
+MAX_ABANDONED_THREADS: Final = 3
 """Pieces of work on one monitor that may hang at once: no thread can be ended from outside, so no more are begun."""
 
 T = TypeVar("T")
 
 
-class Overdue(SourceError):  # noqa: N818 - reads as what happened
+class EvaluationTimeout(SourceError):  # noqa: N818 - reads as what happened
     """Something took longer than its deadline, and is no longer waited for."""
 
 
-def within(deadline: timedelta, monitor: str, what: str, work: Callable[[], T]) -> T:
+def run_with_timeout(deadline: timedelta, monitor: str, what: str, work: Callable[[], T]) -> T:
     """What some work gives, done in a thread of its own, so that a source which hangs holds up nobody for ever.
 
     Work that is left behind goes on until it ends by itself or the process does. It holds no claim: whatever it
@@ -42,8 +42,10 @@ def within(deadline: timedelta, monitor: str, what: str, work: Callable[[], T]) 
         Where the system has no thread left for it.
     """
     name = f"drift-work-{monitor}"
-    if sum(thread.name == name for thread in threading.enumerate()) >= MOST_LEFT:
-        raise Overdue(f"{what} is not begun: {MOST_LEFT} earlier attempts hang still; see to the source, then restart")
+    if sum(thread.name == name for thread in threading.enumerate()) >= MAX_ABANDONED_THREADS:
+        raise EvaluationTimeout(
+            f"{what} is not begun: {MAX_ABANDONED_THREADS} earlier attempts hang still; see to the source, then restart"
+        )
     ended: list[T] = []
     failed: list[BaseException] = []
 
@@ -63,7 +65,7 @@ def within(deadline: timedelta, monitor: str, what: str, work: Callable[[], T]) 
     if failed:
         raise failed[0]
     if not ended:
-        raise Overdue(
+        raise EvaluationTimeout(
             f"{what} took longer than its deadline of {deadline}; see to the source, or give a later deadline"
         )
     return ended[0]

@@ -124,7 +124,7 @@ def _start(process: str) -> str:
     return "" if state in {b"Z", b"X"} else fields[18].decode("ascii")
 
 
-def at_once() -> Callable[[int, FrameType | None], None] | signal.Handlers:
+def exit_handler() -> Callable[[int, FrameType | None], None] | signal.Handlers:
     """The handler with which a signal ends this process at once.
 
     By default the kernel does that, but not to the first process of a container: it ignores what that does not handle.

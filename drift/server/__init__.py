@@ -1,7 +1,16 @@
 """The service behind `drift serve`: an alarm clock that goes through the monitors and the outbox, again and again."""
 
-from drift.server.health import PATIENCE, Pulse
-from drift.server.scheduler import GRACE, ROUND, SILENCE, TICK, Service
+from drift.server.health import MAX_SILENCE_SECONDS, HealthSnapshot
+from drift.server.scheduler import BATCH_WINDOWS, SILENCE, STOP_GRACE_SECONDS, TICK, Scheduler
 from drift.server.watchdog import Watchdog
 
-__all__ = ["GRACE", "PATIENCE", "ROUND", "SILENCE", "TICK", "Pulse", "Service", "Watchdog"]
+__all__ = [
+    "BATCH_WINDOWS",
+    "MAX_SILENCE_SECONDS",
+    "SILENCE",
+    "STOP_GRACE_SECONDS",
+    "TICK",
+    "HealthSnapshot",
+    "Scheduler",
+    "Watchdog",
+]

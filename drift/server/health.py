@@ -9,13 +9,13 @@ from typing import Any, Final
 from drift.errors import StoreError
 from drift.server.watchdog import Watchdog
 
-PATIENCE: Final = 3  # ticks without a sign of life until the service is no longer ready
+MAX_SILENCE_SECONDS: Final = 3  # ticks without a sign of life until the service is no longer ready
 
 log = logging.getLogger("drift.server")
 
 
 @dataclass(frozen=True, slots=True)
-class Pulse:
+class HealthSnapshot:
     """How the service does, at one moment.
 
     Parameters
@@ -68,7 +68,7 @@ class Health:
         watchdog: Watchdog | None,
     ) -> None:
         self._now, self._clock, self._seconds, self._watchdog = now, clock, seconds, watchdog
-        self.pulse = Pulse()
+        self.pulse = HealthSnapshot()
 
     def beat(self, **changes: Any) -> None:
         """Note a sign of life, and what has changed with it."""
@@ -111,7 +111,7 @@ class Health:
         pulse, age = self.pulse, self.age()
         if pulse.started is None or age is None:
             return "no tick has begun yet"
-        if age.total_seconds() >= PATIENCE * self._seconds:
+        if age.total_seconds() >= MAX_SILENCE_SECONDS * self._seconds:
             return f"no sign of life for {age.total_seconds():.0f} s; a tick is due every {self._seconds:g} s"
         if pulse.fault:
             return "the newest tick did not go through; the log says why"

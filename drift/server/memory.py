@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Let go of what malloc and Arrow keep free; a matter of milliseconds. Does nothing where malloc is not glibc's."""
     pa.default_memory_pool().release_unused()
     if (trim := _trim()) is not None:

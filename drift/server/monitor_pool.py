@@ -9,14 +9,14 @@ from typing import Final
 
 from drift.monitors.spec import Monitor
 from drift.monitors.verdict import Verdict
-from drift.runner.check import Checked, Failed, Looked
+from drift.runner.check import MonitorFailure, RecheckSkipped, WindowResult
 
-SLOW: Final = 60.0
+SLOW_WINDOW_SECONDS: Final = 60.0
 """Seconds without a window done, after which a round gives up its place (not its work) to another monitor's."""
 
 
 @dataclass(eq=False, slots=True)
-class Round:
+class MonitorBatch:
     """One round.
 
     Parameters
@@ -40,7 +40,7 @@ class Round:
     cut: bool = False
 
 
-class Rounds:
+class MonitorPool:
     """The rounds under way: one at most for each monitor.
 
     Parameters
@@ -54,11 +54,14 @@ class Rounds:
     """
 
     def __init__(
-        self, check: Callable[[Monitor], Iterator[Checked | Looked | Failed]], stopping: Callable[[], bool], places: int
+        self,
+        check: Callable[[Monitor], Iterator[WindowResult | RecheckSkipped | MonitorFailure]],
+        stopping: Callable[[], bool],
+        places: int,
     ) -> None:
         self._check, self._stopping, self._places = check, stopping, places
-        self._news: queue.SimpleQueue[Round] = queue.SimpleQueue()
-        self._threads: dict[str, tuple[Round, threading.Thread]] = {}
+        self._news: queue.SimpleQueue[MonitorBatch] = queue.SimpleQueue()
+        self._threads: dict[str, tuple[MonitorBatch, threading.Thread]] = {}
 
     def begin(self, monitor: Monitor) -> None:
         """Check some windows of a monitor that has no round under way.
@@ -68,7 +71,7 @@ class Rounds:
         RuntimeError
             Where the system has no thread left for it; it is not under way then.
         """
-        one = Round(monitor)
+        one = MonitorBatch(monitor)
         thread = threading.Thread(target=self._work, args=(one,), name=f"drift-round-{monitor.name}", daemon=True)
         thread.start()
         self._threads[monitor.name] = one, thread  # in time: who hears of its end is the thread that runs this
@@ -79,14 +82,14 @@ class Rounds:
 
     def quick(self) -> int:
         """How many are under way and not slow."""
-        since = time.monotonic() - SLOW
+        since = time.monotonic() - SLOW_WINDOW_SECONDS
         return sum(one.alive > since for one, _ in self._threads.values())
 
     def has_place(self) -> bool:
         """Whether one more may begin."""
         return self.quick() < self._places
 
-    def hear(self, seconds: float) -> Round | None:
+    def hear(self, seconds: float) -> MonitorBatch | None:
         """The next round that is over; None where none is in so many seconds."""
         try:
             one = self._news.get(timeout=seconds) if seconds > 0 else self._news.get_nowait()
@@ -102,20 +105,20 @@ class Rounds:
             thread.join(max(0.0, until - time.monotonic()))
         return [one.monitor for one, thread in list(self._threads.values()) if thread.is_alive()]
 
-    def _work(self, one: Round) -> None:
+    def _work(self, one: MonitorBatch) -> None:
         try:
             one.problem = self._each(one)
         finally:
             self._news.put(one)
 
-    def _each(self, one: Round) -> str:
+    def _each(self, one: MonitorBatch) -> str:
         problem = ""
         for found in self._check(one.monitor):
             one.checked += 1
             one.alive = time.monotonic()
-            if isinstance(found, Failed):
+            if isinstance(found, MonitorFailure):
                 problem = found.message
-            elif isinstance(found, Checked) and found.outcome.verdict is Verdict.ERROR:
+            elif isinstance(found, WindowResult) and found.outcome.verdict is Verdict.ERROR:
                 problem = found.outcome.message
             if self._stopping():  # the rest stays due
                 one.cut = True

@@ -18,30 +18,30 @@ from drift.monitors.spec import Monitor
 from drift.notify.channels import Channel
 from drift.notify.sender import drain
 from drift.runner.check import run_all
-from drift.runner.lease import give_back_all
-from drift.runner.load_reference import end_readings, suspects
-from drift.runner.retention import thin_out
+from drift.runner.lease import release_all
+from drift.runner.load_reference import end_attempts, monitors_with_crashes
+from drift.runner.retention import prune_monitors
 from drift.runner.worker import Worker
-from drift.server.health import PATIENCE, Health, Pulse
-from drift.server.memory import give_back
-from drift.server.monitor_pool import Round, Rounds
-from drift.server.ticker import Alarm
+from drift.server.health import MAX_SILENCE_SECONDS, Health, HealthSnapshot
+from drift.server.memory import release_memory
+from drift.server.monitor_pool import MonitorBatch, MonitorPool
+from drift.server.ticker import Ticker
 from drift.server.watchdog import Watchdog
-from drift.store import OtherSchema, Store
+from drift.store import SchemaMismatch, Store
 
 TICK: Final = 30.0  # seconds
-ROUND: Final = 20  # windows of a monitor, until others have their turn
-PLACES: Final = 4  # rounds at once
-DELIVERIES: Final = 5.0  # seconds of a long tick from one look at the outbox to the next
-LOOK: Final = 900.0  # seconds from one look for late rows to the next
+BATCH_WINDOWS: Final = 20  # windows of a monitor, until others have their turn
+MAX_BATCHES: Final = 4  # rounds at once
+DELIVERY_INTERVAL: Final = 5.0  # seconds of a long tick from one look at the outbox to the next
+RECHECK_INTERVAL: Final = 900.0  # seconds from one look for late rows to the next
 SILENCE: Final = 300.0  # seconds without one until it is given up
-GRACE: Final = 20.0  # seconds that a window in hand is given to end, told to stop
+STOP_GRACE_SECONDS: Final = 20.0  # seconds that a window in hand is given to end, told to stop
 ENDING: Final = 60.0  # seconds from then until the process has ended, else the watchdog ends it
 
 log = logging.getLogger("drift.server")
 
 
-class Service:
+class Scheduler:
     """Checks what is due and sends what waits, tick by tick.
 
     The tick hands out rounds and sends; windows are checked in threads of their own, one for each monitor at a time.
@@ -67,7 +67,7 @@ class Service:
     dead : callable or None
         Called by the watchdog, once, where the ticks give no sign of life: to end a process that cannot help itself.
     silence : float
-        Seconds without a sign of life until then, `PATIENCE` ticks at least.
+        Seconds without a sign of life until then, `MAX_SILENCE_SECONDS` ticks at least.
     places : int
         Monitors that are checked at once.
 
@@ -90,7 +90,7 @@ class Service:
         clock: Callable[[], datetime] | None = None,
         dead: Callable[[], None] | None = None,
         silence: float = SILENCE,
-        places: int = PLACES,
+        places: int = MAX_BATCHES,
     ) -> None:
         if not 0 < seconds <= 86_400:
             raise InputError(f"a tick comes every so many seconds, above 0 and up to 86400; got {seconds:g}")
@@ -98,16 +98,18 @@ class Service:
         self._monitors = deque(monitors)
         self._now, self._worker, self._rng = now, worker, rng
         self._clock, self._seconds = clock or now, seconds
-        self._watchdog = Watchdog("the ticks", max(silence, PATIENCE * seconds), dead) if dead is not None else None
+        self._watchdog = (
+            Watchdog("the ticks", max(silence, MAX_SILENCE_SECONDS * seconds), dead) if dead is not None else None
+        )
         self._stopping = threading.Event()
         self._health = Health(now, self._clock, seconds, self._watchdog)
-        self._rounds = Rounds(
+        self._rounds = MonitorPool(
             lambda monitor: run_all(
                 store,
                 [monitor],
                 worker=worker,
                 now=now,
-                limit=ROUND,
+                limit=BATCH_WINDOWS,
                 look_back=self._looks_back(monitor),
                 stopping=lambda: self.stopping,
             ),
@@ -115,10 +117,10 @@ class Service:
             places,
         )
         self._looked: dict[str, float] = {}  # when, by monitor; each has one round at a time
-        self._alarm = Alarm(self.tick, seconds, self._health.tell_fault)
+        self._alarm = Ticker(self.tick, seconds, self._health.tell_fault)
 
     @property
-    def pulse(self) -> Pulse:
+    def pulse(self) -> HealthSnapshot:
         """How it does; safe to ask from any thread."""
         return self._health.pulse
 
@@ -142,7 +144,7 @@ class Service:
             self._watchdog.expect_end(ENDING)
         self._stopping.set()
 
-    def stop(self, grace: float = GRACE) -> None:
+    def stop(self, grace: float = STOP_GRACE_SECONDS) -> None:
         """Stop after the windows in hand; one that takes longer than `grace` seconds is given back, due at once."""
         self.stop_soon()
         until = time.monotonic() + grace
@@ -151,9 +153,9 @@ class Service:
         if not ended:
             log.warning("the tick under way did not end within %g s: left behind", grace)
         for monitor in left:
-            for window in give_back_all(self._store, monitor.name):
+            for window in release_all(self._store, monitor.name):
                 log.warning("window %s of %s did not end within %g s: given back", window, monitor.name, grace)
-            end_readings(self._store, monitor.name)
+            end_attempts(self._store, monitor.name)
         if self._watchdog is not None:
             self._watchdog.stop()
 
@@ -184,15 +186,15 @@ class Service:
             if over is not None and self._ended(over):
                 last.pop(over.monitor.name, None)  # its reference is there: windows were held against it
                 waiting = self._in_turn([*waiting, over.monitor], last)
-            if time.monotonic() - sent >= DELIVERIES:
+            if time.monotonic() - sent >= DELIVERY_INTERVAL:
                 if fault := self._outdated() or self._deliver():
                     self._health.beat(fault=fault)
                     return
                 self._health.beat(delivered=self._clock(), fault="")
-                give_back()
+                release_memory()
                 sent = time.monotonic()
         fault = self._deliver() or self._thin_out()
-        give_back()
+        release_memory()
         here = self._clock()
         self._health.beat(fault=fault) if fault else self._health.beat(finished=here, delivered=here, fault="")
 
@@ -204,7 +206,7 @@ class Service:
     def _suspects(self) -> dict[str, int]:
         """Monitors that come last: reading their reference has ended processes, so and so often."""
         try:
-            return suspects(self._store, self._monitors, self._worker, self._now())
+            return monitors_with_crashes(self._store, self._monitors, self._worker, self._now())
         except StoreError as error:  # what the tick does next will say so, by monitor
             log.debug("attempts to read references cannot be asked for: %s", error)
             return {}
@@ -214,7 +216,7 @@ class Service:
         fault = ""
         try:
             self._store.require_schema()
-        except OtherSchema as error:
+        except SchemaMismatch as error:
             fault = str(error)
         except StoreError as error:  # it cannot be reached: what the tick does next will say so, by monitor
             log.debug("the schema cannot be asked for: %s", error)
@@ -225,7 +227,7 @@ class Service:
     def _looks_back(self, monitor: Monitor) -> bool:
         """Whether it is time again: a source that changes all the time would else be counted all the time."""
         here, last = time.monotonic(), self._looked.get(monitor.name)
-        if last is not None and here - last < LOOK:
+        if last is not None and here - last < RECHECK_INTERVAL:
             return False
         self._looked[monitor.name] = here
         return True
@@ -239,12 +241,12 @@ class Service:
         except RuntimeError as error:  # the next tick tries it again
             self._health.note(monitor.name, f"it is not checked: no thread could be started ({error})")
 
-    def _ended(self, over: Round) -> bool:
+    def _ended(self, over: MonitorBatch) -> bool:
         """Note how a round went; whether its monitor may have more to do."""
         if over.cut:
             return False
         self._health.note(over.monitor.name, over.problem)
-        return over.checked == ROUND
+        return over.checked == BATCH_WINDOWS
 
     def _deliver(self) -> str:
         if not self.stopping:
@@ -258,7 +260,7 @@ class Service:
     def _thin_out(self) -> str:
         if not self.stopping:
             try:
-                thin_out(self._store, self._monitors, self._now())
+                prune_monitors(self._store, self._monitors, self._now())
             except StoreError as error:
                 log.warning("old windows stay for now: %s", error)
                 return str(error)

@@ -62,7 +62,7 @@ class _Daemon(BaseExecutor):  # type: ignore[misc]  # APScheduler is not typed
         self.newest.start()
 
 
-class Alarm:
+class Ticker:
     """Rings every so many seconds, at once for the first time; never twice at once, and once for all that were missed.
 
     The seconds are those that pass, whatever the host's clock is set to meanwhile.

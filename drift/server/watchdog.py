@@ -7,8 +7,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
-LOOK: Final = 5.0  # seconds from one look to the next, at most
-SAY: Final = 2.0  # seconds that a log is given to take the last line: who reads it may hang as well
+POLL_SECONDS: Final = 5.0  # seconds from one look to the next, at most
+WARN_AFTER_SECONDS: Final = 2.0  # seconds that a log is given to take the last line: who reads it may hang as well
 
 log = logging.getLogger("drift.server")
 
@@ -61,14 +61,14 @@ class Watchdog:
         self._ended.set()
 
     def _watch(self) -> None:
-        while not self._ended.wait(min(self._silence / 4, LOOK)):
+        while not self._ended.wait(min(self._silence / 4, POLL_SECONDS)):
             silent = time.monotonic() - self._sign
             if silent >= self._silence:
                 said = "no sign of life of %s for %.0f s: the process is ended, to be started anew"
                 last = threading.Thread(target=log.critical, args=(said, self._what, silent), daemon=True)
                 try:
                     last.start()
-                    last.join(SAY)
+                    last.join(WARN_AFTER_SECONDS)
                 finally:  # also where no thread can be started any more
                     self._dead()
                 return

@@ -13,7 +13,7 @@ from drift.sources.lazy.dask import DaskTable
 from drift.sources.lazy.plain_columns import is_lazy
 
 
-class Rows(Protocol):
+class CountableRows(Protocol):
     """Rows to be counted, wherever they are."""
 
     @property
@@ -30,7 +30,7 @@ class Rows(Protocol):
         ...
 
 
-def open_frame(frame: Any) -> Rows:
+def open_frame(frame: Any) -> CountableRows:
     """A frame in memory as it is; a lazy or distributed one is counted where it is.
 
     Raises

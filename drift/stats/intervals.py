@@ -25,7 +25,7 @@ from typing import Final
 import numpy as np
 
 from drift.histogram import Counts
-from drift.stats.null_distribution import SIGNIFICANCE, Floats, Law, Mask, Noise, Stack, finite_ones
+from drift.stats.null_distribution import SIGNIFICANCE, Floats, Mask, Noise, NullDistribution, PairBatch, finite_scores
 
 LEVEL: Final = 0.95
 _Z: Final = 1.959963984540054  # of the normal law, for LEVEL
@@ -35,7 +35,7 @@ _INHABITED: Final = 5  # rows
 _BARE: Final = 0.1  # of a score
 
 
-def interval(stack: Stack, unchanged: Law, measured: Noise) -> tuple[Floats, Floats]:
+def interval(stack: PairBatch, unchanged: NullDistribution, measured: Noise) -> tuple[Floats, Floats]:
     """95 % intervals for the divergence itself, noise taken out: both ends, shape (pairs,) each, never below zero.
 
     By formula where the law is known and both sides have rows in most bins, else by the bootstrap (see the module).
@@ -51,13 +51,13 @@ def interval(stack: Stack, unchanged: Law, measured: Noise) -> tuple[Floats, Flo
     return ends[0], ends[1]
 
 
-def _inhabited(stack: Stack) -> Mask:
+def _inhabited(stack: PairBatch) -> Mask:
     """Whether nearly all of the score comes from bins that both sides have rows in: there it is a smooth function."""
     bare = np.minimum(stack.live, stack.reference) < _INHABITED
     return np.asarray((stack.parts * bare).sum(axis=-1) <= _BARE * stack.values)
 
 
-def _normal(stack: Stack, unchanged: Law, of: Mask) -> Floats:
+def _normal(stack: PairBatch, unchanged: NullDistribution, of: Mask) -> Floats:
     mean, variance, total = unchanged.moments.mean[of], unchanged.moments.variance[of], stack.totals[of]
     excess = np.maximum(0.0, total - mean)
     rate = np.divide(_variance(stack, of), total, out=4 * stack.scale[of], where=excess > 0)
@@ -67,7 +67,7 @@ def _normal(stack: Stack, unchanged: Law, of: Mask) -> Floats:
     return np.sqrt(ends) if stack.known.root else ends
 
 
-def _variance(stack: Stack, of: Mask) -> Floats:
+def _variance(stack: PairBatch, of: Mask) -> Floats:
     """S of the module: what the chances of both sides' rows make of T, to first order."""
     p, q, terms = stack.p[of], stack.q[of], stack.known.terms
     up, down = math.exp(_STEP), math.exp(-_STEP)
@@ -82,7 +82,7 @@ def _spread(weighted: Floats, shares: Floats) -> Floats:
     return np.asarray(squares.sum(axis=-1) - weighted.sum(axis=-1) ** 2)
 
 
-def _bootstrapped(stack: Stack, pair: int) -> tuple[float, float]:
+def _bootstrapped(stack: PairBatch, pair: int) -> tuple[float, float]:
     """By the basic bootstrap of both sides' counts.
 
     Resampled scores are too large by about the noise, as the score is; reflecting them about the score
@@ -92,7 +92,7 @@ def _bootstrapped(stack: Stack, pair: int) -> tuple[float, float]:
     """
     value, rng = float(stack.values[pair]), stack.rng(pair)
     draws = stack.scores(_resampled(stack.live[pair], rng), _resampled(stack.reference[pair], rng))
-    low, high = (float(end) for end in np.quantile(finite_ones(draws, value), [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+    low, high = (float(end) for end in np.quantile(finite_scores(draws, value), [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
     is_distance = stack.known.root or stack.known.curvature is None
     lower = math.sqrt(max(0.0, 2 * value**2 - high**2)) if is_distance else max(0.0, 2 * value - high)
     return lower, max(lower, 2 * value - low)

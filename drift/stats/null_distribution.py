@@ -52,7 +52,7 @@ Seed = np.random.Generator | int | Sequence[int]
 """Whatever `numpy.random.default_rng` takes; each pair has one of its own."""
 
 
-class Stack:
+class PairBatch:
     """Pairs of counts over equally many bins, scored in one way: what is computed together.
 
     Nothing of one pair depends on the others.
@@ -136,7 +136,7 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True)
-class Law:
+class NullDistribution:
     """How T of unchanged data is distributed, in nats: a gamma law of three moments, shape (pairs,) each.
 
     Parameters
@@ -154,12 +154,12 @@ class Law:
     known: Mask
 
 
-def law(stack: Stack) -> Law:
+def fit_null_distribution(stack: PairBatch) -> NullDistribution:
     """The law of each pair, as far as there is one (see the module)."""
     count = len(stack.live)
     if stack.known.curvature is None:
         none = np.zeros(count, dtype=np.bool_)
-        return Law(Moments(*np.full((3, count), np.nan)), none, none)
+        return NullDistribution(Moments(*np.full((3, count), np.nan)), none, none)
     plentiful = _plentiful(stack)
     degrees, scale = np.count_nonzero((stack.live > 0) | (stack.reference > 0), axis=-1) - 1.0, stack.scale
     found = np.stack([degrees * scale, 2 * degrees * scale**2, 8 * degrees * scale**3])
@@ -168,10 +168,10 @@ def law(stack: Stack) -> Law:
         live, reference = (side[other].astype(np.float64) for side in (stack.live, stack.reference))
         found[:, other] = astuple(moments(stack.known, live, reference, stack.alpha, _SUMMED))
         other &= found[1] > 0
-    return Law(Moments(*found), plentiful, plentiful | other)
+    return NullDistribution(Moments(*found), plentiful, plentiful | other)
 
 
-def noise(stack: Stack, unchanged: Law) -> Noise:
+def measure_noise(stack: PairBatch, unchanged: NullDistribution) -> Noise:
     """The noise of each score.
 
     By the law where there is one, else by drawing. Where not every bin expects rows enough, a p-value that may
@@ -194,7 +194,7 @@ def noise(stack: Stack, unchanged: Law) -> Noise:
 # By formula ---------------------------------------------------------------------------------------------
 
 
-def _plentiful(stack: Stack) -> Mask:
+def _plentiful(stack: PairBatch) -> Mask:
     """Whether each bin expects rows enough, on the smaller side, for the chi-squared law."""
     pooled = stack.live.astype(np.float64) + stack.reference  # two int64 may wrap
     # Pseudo-counts shift a share by about alpha / n, against noise of sqrt(expected) / n; and they make
@@ -205,7 +205,7 @@ def _plentiful(stack: Stack) -> Mask:
     return np.asarray((held.sum(axis=-1) > 1) & (expected >= max(stack.known.enough, 100 * stack.alpha**2)))
 
 
-def _describable(stack: Stack) -> Mask:
+def _describable(stack: PairBatch) -> Mask:
     """Whether three moments describe scores that are not rare."""
     smaller, larger = np.minimum(stack.n, stack.m), np.maximum(stack.n, stack.m)
     pooled = stack.live.astype(np.float64) + stack.reference
@@ -216,7 +216,7 @@ def _describable(stack: Stack) -> Mask:
     return np.asarray(fair & (smaller >= _ROWS) & ~shifted & finite & (stack.known.enough <= _LIGHT))
 
 
-def _told(stack: Stack, unchanged: Law) -> Floats:
+def _told(stack: PairBatch, unchanged: NullDistribution) -> Floats:
     """Floor, p-value and what is detectable, shape (3, known pairs), by the law."""
     from scipy.special import gammaincc, gammainccinv, gammaln  # noqa: PLC0415 - 0.2 s that --help need not pay
 
@@ -238,7 +238,7 @@ def _told(stack: Stack, unchanged: Law) -> Floats:
 # By drawing ---------------------------------------------------------------------------------------------
 
 
-def _simulated(stack: Stack, pair: int) -> tuple[float, float, float]:
+def _simulated(stack: PairBatch, pair: int) -> tuple[float, float, float]:
     value, rng = float(stack.values[pair]), stack.rng(pair)
     live, reference = stack.live[pair], stack.reference[pair]
 
@@ -252,7 +252,7 @@ def _simulated(stack: Stack, pair: int) -> tuple[float, float, float]:
         drawn = np.concatenate([drawn, more])
     # The score itself is one more draw of the null: p is never 0 (Phipson and Smyth 2010).
     p_value = (as_large(drawn) + 1) / (len(drawn) + 1)
-    finite = finite_ones(drawn, value)
+    finite = finite_scores(drawn, value)
     return float(finite.mean()), p_value, _tail(finite)
 
 
@@ -281,7 +281,7 @@ def _tail(scores: Floats) -> float:
     return float(gammainccinv(mean**2 / variance, SIGNIFICANCE)) * variance / mean
 
 
-def finite_ones(scores: Floats, value: float) -> Floats:
+def finite_scores(scores: Floats, value: float) -> Floats:
     """The finite ones; the score itself where there is none (unsmoothed, a divergence may be infinite)."""
     kept = scores[np.isfinite(scores)]
     return kept if kept.size else np.array([value])

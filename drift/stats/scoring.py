@@ -11,7 +11,7 @@ from drift.errors import AxisError, InputError
 from drift.histogram import Histogram, NumericAxis
 from drift.stats.divergence import lookup
 from drift.stats.intervals import interval
-from drift.stats.null_distribution import Seed, Stack, law, noise
+from drift.stats.null_distribution import PairBatch, Seed, fit_null_distribution, measure_noise
 from drift.stats.smoothing import Smoothing, pseudo_count
 
 _AT_ONCE: Final = 1 << 16  # counts of a side: what is computed from them stays in the cache
@@ -195,7 +195,7 @@ def _scores(method: Method, pairs: Sequence[Pair]) -> list[Score | InputError]:
     n_bins = len(pairs[0].live.counts)
     live = np.concatenate([pair.live.counts for pair in pairs]).reshape(-1, n_bins)
     reference = np.concatenate([pair.reference.counts for pair in pairs]).reshape(-1, n_bins)
-    stack = Stack(method.metric, method.pseudo, method.log_base, live, reference, [pair.rng for pair in pairs])
+    stack = PairBatch(method.metric, method.pseudo, method.log_base, live, reference, [pair.rng for pair in pairs])
     finite = np.isfinite(stack.values).tolist()
     if all(finite):
         return list(_measured(method, stack))
@@ -204,9 +204,9 @@ def _scores(method: Method, pairs: Sequence[Pair]) -> list[Score | InputError]:
     return [next(rest) if told else _infinite(method) for told in finite]
 
 
-def _measured(method: Method, stack: Stack) -> Iterator[Score]:
-    unchanged = law(stack)
-    measured = noise(stack, unchanged)  # before the interval: both may draw from one generator
+def _measured(method: Method, stack: PairBatch) -> Iterator[Score]:
+    unchanged = fit_null_distribution(stack)
+    measured = measure_noise(stack, unchanged)  # before the interval: both may draw from one generator
     lower, upper = interval(stack, unchanged, measured)
     columns = (stack.values, measured.floor, measured.p_value, lower, upper, measured.detectable, stack.n, stack.m)
     for row, shares in zip(zip(*(c.tolist() for c in columns), strict=True), stack.parts.tolist(), strict=True):

@@ -9,7 +9,7 @@ from drift.errors import StoreError
 from drift.monitors.verdict import Verdict
 from drift.monitors.window import Window
 from drift.store.definitions import Definition
-from drift.store.due_windows import Held, failures, ready
+from drift.store.due_windows import LeasedWindow, failures, ready
 from drift.store.plan import BACKFILL
 from drift.store.recheck import LATE
 from drift.store.tables import monitor, revision, window
@@ -113,7 +113,7 @@ def renew(connection: Connection, held: Claim, until: datetime) -> bool:
     return kept.rowcount == 1
 
 
-def free(connection: Connection, abandoned: Held | Claim, now: datetime) -> None:
+def free(connection: Connection, abandoned: LeasedWindow | Claim, now: datetime) -> None:
     """End the lease of work that came to no end, unless somebody did before; the attempt stays counted."""
     connection.execute(
         update(window)
@@ -139,7 +139,7 @@ def written(connection: Connection, held: Claim) -> bool:
     return found is not None
 
 
-def let_go(connection: Connection, held: Claim, status: str, **values: object) -> None:
+def end_claim(connection: Connection, held: Claim, status: str, **values: object) -> None:
     """End a claim: the compare-and-swap that a worker without a lease fails.
 
     Raises

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
-FRESH: Final = 30.0
+MAX_READING_AGE: Final = 30.0
 """Seconds until the server is asked again; a host's ticking strays by less than a millisecond in that time."""
 
 
@@ -56,7 +56,7 @@ class SharedClock:
             Where the server has to be asked and does not answer.
         """
         last, here = self._last, self._seconds()  # another thread may replace it: either reading is right
-        if last is None or here - last.seconds >= FRESH:
+        if last is None or here - last.seconds >= MAX_READING_AGE:
             with self._read() as connection:
                 asked: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
             last = self._last = _Reading(asked.astimezone(UTC), self._seconds())

@@ -11,22 +11,22 @@ from drift.failpoints import step
 from drift.monitors.alert_state import AlertState, Fingerprint, State, Transition
 from drift.monitors.comparison import ColumnResult
 from drift.monitors.verdict import Verdict
-from drift.store.claims import Claim, let_go
-from drift.store.dimension_keys import AxisBook, MethodKey, column_ids, method_ids, method_key
+from drift.store.claims import Claim, end_claim
+from drift.store.dimension_keys import AxisCache, MethodKey, column_ids, method_ids, method_key
 from drift.store.monitor_status import count
 from drift.store.outcomes import Event, Outcome
 from drift.store.plan import BACKFILL
 from drift.store.profiles import write_profiles
 from drift.store.retention import reopen
 from drift.store.tables import COUNTS_DTYPE, alert, delivery, event, monitor, notification, revision, score
-from drift.store.types import Words
+from drift.store.types import SafeText
 
 
-class AlertsMoved(StoreError):  # noqa: N818 - reads as what happened
+class AlertConflict(StoreError):  # noqa: N818 - reads as what happened
     """Alerts stand otherwise than they did when they were decided on: read them again and decide again."""
 
 
-def finish(connection: Connection, book: AxisBook, claim: Claim, outcome: Outcome, now: datetime) -> None:
+def finish(connection: Connection, book: AxisCache, claim: Claim, outcome: Outcome, now: datetime) -> None:
     """Write an outcome within the caller's transaction.
 
     Raises
@@ -38,11 +38,11 @@ def finish(connection: Connection, book: AxisBook, claim: Claim, outcome: Outcom
     """
     ended: dict[str, Any] = {"revision": claim.revision, "last_error": None, "cause": None, "seen": None}
     if outcome.retry_at is None:
-        let_go(connection, claim, "done", **ended)
+        end_claim(connection, claim, "done", **ended)
     else:
         if claim.asked:  # so it remains until it is read: what it says then is no more news than it is now
             ended["cause"] = BACKFILL
-        let_go(connection, claim, "due", next_attempt_at=outcome.retry_at, **ended)
+        end_claim(connection, claim, "due", next_attempt_at=outcome.retry_at, **ended)
     step("ending")
     # One outcome of a monitor at a time (SQLite has one writer anyway): alerts and names are then ours alone.
     # KEY SHARE is left to others: planning new windows of this monitor need not wait.
@@ -151,7 +151,7 @@ def _write_alerts(connection: Connection, monitor_id: int, transitions: Sequence
     for turn in transitions:
         key, stands = known.get(turn.fingerprint, (None, AlertState()))
         if stands != turn.before:
-            raise AlertsMoved(
+            raise AlertConflict(
                 f"the alert on {turn.fingerprint} was decided on as {turn.before}, but stands at {stands}: "
                 "another check came between; read the alerts again and decide again"
             )
@@ -168,7 +168,9 @@ def _write_alerts(connection: Connection, monitor_id: int, transitions: Sequence
         values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _STATE}
         swap = update(alert).where(alert.c.id == bindparam("key"))
         swap = swap.values(
-            version=alert.c.version + 1, reason=func.coalesce(bindparam("told", type_=Words), alert.c.reason), **values
+            version=alert.c.version + 1,
+            reason=func.coalesce(bindparam("told", type_=SafeText), alert.c.reason),
+            **values,
         )
         connection.execute(swap, changed)
     ids = {fingerprint: key for fingerprint, (key, _) in known.items()}

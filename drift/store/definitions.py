@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 
 from drift.histogram import History, Profile
 from drift.monitors.window import Window
-from drift.store.dimension_keys import AxisBook, insert_new, sha256
+from drift.store.dimension_keys import AxisCache, insert_new, sha256
 from drift.store.profiles import read_profiles, write_profiles
 from drift.store.reference_windows import read_histories, read_windows, write_histories
 from drift.store.tables import baseline, definition, monitor
@@ -35,8 +35,8 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """A reference that is not kept yet; its parts are those of `Baseline`."""
+class NewReference:
+    """A reference that is not kept yet; its parts are those of `StoredReference`."""
 
     profiles: Mapping[str, Profile]
     note: Mapping[str, Any]
@@ -45,7 +45,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
+class StoredReference:
     """A frozen reference.
 
     Parameters
@@ -101,7 +101,7 @@ def define(connection: Connection, name: str, document: Mapping[str, Any], now: 
     return Definition(key, monitor_id, digest)
 
 
-def newest_baseline(connection: Connection, book: AxisBook, monitor_id: int, digest: str) -> Baseline | None:
+def newest_baseline(connection: Connection, book: AxisCache, monitor_id: int, digest: str) -> StoredReference | None:
     """The reference of a digest: what was accepted in its place last, else what was frozen first."""
     row = connection.execute(
         select(baseline)
@@ -112,7 +112,7 @@ def newest_baseline(connection: Connection, book: AxisBook, monitor_id: int, dig
     return None if row is None else _baseline(connection, book, row)
 
 
-def baselines(connection: Connection, book: AxisBook, monitor_id: int) -> list[Baseline]:
+def baselines(connection: Connection, book: AxisCache, monitor_id: int) -> list[StoredReference]:
     """Every reference that the monitor ever had, the newest first."""
     rows = connection.execute(
         select(baseline).where(baseline.c.monitor_id == monitor_id).order_by(baseline.c.id.desc())
@@ -120,11 +120,11 @@ def baselines(connection: Connection, book: AxisBook, monitor_id: int) -> list[B
     return [_baseline(connection, book, row) for row in rows]
 
 
-def _baseline(connection: Connection, book: AxisBook, row: Any) -> Baseline:
+def _baseline(connection: Connection, book: AxisCache, row: Any) -> StoredReference:
     profiles = read_profiles(connection, book, "baseline_id", row.id)
     windows = read_windows(connection, row.id)
     histories = read_histories(connection, book, row.id, len(windows))
-    return Baseline(row.id, profiles, row.note, row.created_at, windows, histories)
+    return StoredReference(row.id, profiles, row.note, row.created_at, windows, histories)
 
 
 def _accepted(digest: str) -> ColumnElement[bool]:
@@ -133,8 +133,8 @@ def _accepted(digest: str) -> ColumnElement[bool]:
 
 
 def freeze(
-    connection: Connection, book: AxisBook, monitor_id: int, digest: str, draft: Draft, now: datetime
-) -> Baseline:
+    connection: Connection, book: AxisCache, monitor_id: int, digest: str, draft: NewReference, now: datetime
+) -> StoredReference:
     """Write a reference, unless one of this digest stands already; gives the one that stands."""
     _write(connection, book, monitor_id, digest, draft, now)
     stands = newest_baseline(connection, book, monitor_id, digest)
@@ -143,8 +143,8 @@ def freeze(
 
 
 def accept(
-    connection: Connection, book: AxisBook, monitor_id: int, digest: str, draft: Draft, now: datetime
-) -> Baseline:
+    connection: Connection, book: AxisCache, monitor_id: int, digest: str, draft: NewReference, now: datetime
+) -> StoredReference:
     """Write a reference in the place of the one of this digest, which remains."""
     # One at a time (SQLite has one writer anyway): the second of two at once gets the next number.
     connection.execute(select(monitor.c.id).where(monitor.c.id == monitor_id).with_for_update(key_share=True))
@@ -153,7 +153,9 @@ def accept(
     return freeze(connection, book, monitor_id, f"{digest}/{number}", draft, now)
 
 
-def _write(connection: Connection, book: AxisBook, monitor_id: int, digest: str, draft: Draft, now: datetime) -> None:
+def _write(
+    connection: Connection, book: AxisCache, monitor_id: int, digest: str, draft: NewReference, now: datetime
+) -> None:
     row = {"monitor_id": monitor_id, "digest": digest, "note": dict(draft.note), "created_at": now}
     made = connection.execute(insert_new(connection, baseline).returning(baseline.c.id), row).scalar_one_or_none()
     if made is not None:

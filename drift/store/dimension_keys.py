@@ -18,7 +18,7 @@ _MOST: Final = 20_000  # axes remembered by one process
 T = TypeVar("T")
 
 
-class AxisBook:
+class AxisCache:
     """Axes by their digest, both ways. Holds values only, never keys: nothing here can be rolled back.
 
     Windows are counted on the axis objects of their baseline, so a digest is computed once, not each time.
@@ -76,7 +76,7 @@ def column_ids(connection: Connection, monitor_id: int, names: Iterable[str]) ->
     return {name: known[name] for name in wanted}
 
 
-def axis_ids(connection: Connection, book: AxisBook, axes: Iterable[Axis]) -> dict[str, int]:
+def axis_ids(connection: Connection, book: AxisCache, axes: Iterable[Axis]) -> dict[str, int]:
     """Keys of axes by digest, new ones made."""
     wanted = {book.digest(value): value for value in axes}
     known = _axes_by_digest(connection, list(wanted))
@@ -125,7 +125,7 @@ def _methods(connection: Connection) -> dict[MethodKey, int]:
     return {(row.metric, row.base, row.smoothing): row.id for row in rows}
 
 
-def axes_by_id(connection: Connection, book: AxisBook, ids: Iterable[int]) -> dict[int, Axis]:
+def axes_by_id(connection: Connection, book: AxisCache, ids: Iterable[int]) -> dict[int, Axis]:
     """Axes by key."""
     found: dict[int, Axis] = {}
     for some in _chunks(sorted(set(ids))):

@@ -44,7 +44,7 @@ class PlannedWindow:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LeasedWindow:
     """A window that a worker is checking.
 
     Parameters
@@ -106,11 +106,11 @@ def _start() -> ColumnElement[datetime]:
     return func.coalesce(window.c.start_at, window.c.end_at)
 
 
-def held(connection: Connection, monitor_id: int, now: datetime) -> list[Held]:
+def held(connection: Connection, monitor_id: int, now: datetime) -> list[LeasedWindow]:
     """Windows that workers hold, oldest first."""
     query = select(window).where(*_held(monitor_id, now)).order_by(_start())
     return [
-        Held(row.id, Window(row.start_at, row.end_at), row.token, row.lease_owner or "", row.lease_until)
+        LeasedWindow(row.id, Window(row.start_at, row.end_at), row.token, row.lease_owner or "", row.lease_until)
         for row in connection.execute(query)
     ]
 

@@ -17,7 +17,7 @@ from drift.failpoints import step
 from drift.store.permissions import may_write, remedy
 from drift.store.types import ValueRefused
 
-__all__ = ["BUSY_TIMEOUT", "AnswerLost", "describe_url", "make_engine", "parse_url", "sqlite_path", "transaction"]
+__all__ = ["BUSY_TIMEOUT", "CommitUnknown", "describe_url", "make_engine", "parse_url", "sqlite_path", "transaction"]
 
 BUSY_TIMEOUT: Final = 30.0
 """Seconds that a SQLite connection waits for another one's transaction."""
@@ -35,7 +35,7 @@ _NOT_ALLOWED: Final = ("readonly database", "unable to open database file")
 _EXPECTED: Final = "expected sqlite:///drift.db or postgresql://user:password@host/database"
 
 
-class AnswerLost(StoreError):  # noqa: N818 - reads as what happened
+class CommitUnknown(StoreError):  # noqa: N818 - reads as what happened
     """COMMIT was sent and no answer came: the transaction is written, or it is not. Its key tells."""
 
 
@@ -171,7 +171,7 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
     except SQLAlchemyError as error:
         told = f"store {describe_url(engine.url)}: {_amiss(error, engine.url)}"
         if committing and writes:
-            raise AnswerLost(f"{told} (in COMMIT)") from error
+            raise CommitUnknown(f"{told} (in COMMIT)") from error
         if isinstance(error, DataError | IntegrityError):
             raise ValueRefused(told) from error
         raise StoreError(told) from error

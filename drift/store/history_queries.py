@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, select
 from drift.histogram import History
 from drift.monitors.verdict import Verdict
 from drift.monitors.window import Window
-from drift.store.dimension_keys import AxisBook, axes_by_id
+from drift.store.dimension_keys import AxisCache, axes_by_id
 from drift.store.plan import CHECK
 from drift.store.tables import (
     COUNTS_DTYPE,
@@ -33,7 +33,7 @@ Place = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Past:
+class WindowHistories:
     """What is stored of several checked windows, each by its newest revision.
 
     Parameters
@@ -54,7 +54,7 @@ class Past:
 
 def past(
     connection: Connection,
-    book: AxisBook,
+    book: AxisCache,
     monitor_name: str,
     *,
     starts: Sequence[datetime] | None,
@@ -62,7 +62,7 @@ def past(
     until: datetime | None,
     before: datetime | None,
     most: int | None,
-) -> Past:
+) -> WindowHistories:
     """The checked windows that all of the conditions hold for; see `Store.past`."""
     query = _checked(monitor_name, since, until, before)
     if starts is None:
@@ -83,7 +83,7 @@ def past(
     for profile_id, column_id in _drifted(connection, places):
         segment, number = places[profile_id]
         drifted[segment][names[column_id]][number] = True
-    return Past(tuple(Window(row.start_at, row.end_at) for row in rows), histories, drifted)
+    return WindowHistories(tuple(Window(row.start_at, row.end_at) for row in rows), histories, drifted)
 
 
 def _checked(monitor_name: str, since: datetime | None, until: datetime | None, before: datetime | None) -> Select[Any]:
@@ -130,7 +130,7 @@ def _names(connection: Connection, monitor_name: str) -> dict[int, str]:
 
 
 def _counted(
-    connection: Connection, book: AxisBook, places: Mapping[int, Place], windows: int
+    connection: Connection, book: AxisCache, places: Mapping[int, Place], windows: int
 ) -> dict[tuple[str, int], History]:
     """The history of each segment and column."""
     columns = ("profile_id", "column_id", "axis_id", "counts")

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, or_
 
-LONGEST: Final = timedelta(hours=1)
+MAX_LEASE: Final = timedelta(hours=1)
 """No worker takes anything for longer. A lease that ends later than that from now was given by a clock that ran ahead
 and was set back since: it is over. Else what a dead worker held would wait until that time comes, days perhaps. A live
 one loses its work by that, and nothing else: the token keeps it from writing."""
@@ -22,4 +22,4 @@ def running(until: ColumnElement[datetime], now: datetime) -> ColumnElement[bool
 
 
 def _longest(now: Any) -> Any:
-    return now + LONGEST if isinstance(now, datetime) else now  # what is no instant is refused by the column
+    return now + MAX_LEASE if isinstance(now, datetime) else now  # what is no instant is refused by the column

@@ -14,7 +14,7 @@ from drift.store.tables import delivery, monitor, notification, revision, tally,
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class MonitorStatus:
     """How one monitor stands in the store.
 
     Parameters
@@ -52,7 +52,7 @@ class Stand:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChannelQueue:
     """Deliveries that wait for one channel.
 
     Parameters
@@ -85,13 +85,13 @@ def count(connection: Connection, monitor_id: int, before: Verdict | None, after
     connection.execute(added, rows)
 
 
-def standings(connection: Connection, now: datetime) -> list[Stand]:
+def standings(connection: Connection, now: datetime) -> list[MonitorStatus]:
     """Every monitor that the store knows, by name."""
     verdicts: dict[int, Counter[str]] = {}
     for row in connection.execute(select(tally).where(tally.c.windows != 0)):
         verdicts.setdefault(row.monitor_id, Counter())[row.verdict] = row.windows
     return [
-        Stand(
+        MonitorStatus(
             monitor=row.name,
             verdicts=verdicts.get(row.monitor_id, Counter()),
             last=None if row.start_at is None else _last(row),
@@ -160,7 +160,7 @@ def _last(row: Any) -> dict[str, Any]:
     }
 
 
-def lines(connection: Connection) -> list[Line]:
+def lines(connection: Connection) -> list[ChannelQueue]:
     """Deliveries that wait, by channel."""
     query = (
         select(delivery.c.channel, func.count(), func.min(notification.c.created_at))
@@ -169,7 +169,7 @@ def lines(connection: Connection) -> list[Line]:
         .group_by(delivery.c.channel)
         .order_by(delivery.c.channel)
     )
-    return [Line(*row) for row in connection.execute(query)]
+    return [ChannelQueue(*row) for row in connection.execute(query)]
 
 
 def size(connection: Connection) -> int:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from drift.errors import StoreError
 from drift.store import schema
 from drift.store.clock import SharedClock
-from drift.store.dimension_keys import AxisBook
+from drift.store.dimension_keys import AxisCache
 from drift.store.engine import describe_url, make_engine, parse_url, sqlite_path, transaction
 from drift.store.permissions import obstacle
 
@@ -21,7 +21,7 @@ class OpenStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._axes = AxisBook()
+        self._axes = AxisCache()
         self._clock = SharedClock(self._read)
 
     @classmethod

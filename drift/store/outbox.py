@@ -11,12 +11,12 @@ from drift.errors import StoreError
 from drift.monitors.window import format_instant
 from drift.store.tables import delivery, notification
 
-FAR: Final = timedelta(days=4)
+NEVER_DUE: Final = timedelta(days=4)
 """No sender puts off a delivery for more than a day, nor do clocks of senders differ by several: one put off further
 was so by a clock that ran ahead. It is due; else it would hold back its channel until that time comes."""
 
 
-class Taken(StoreError):  # noqa: N818 - reads as what happened
+class DeliveryConflict(StoreError):  # noqa: N818 - reads as what happened
     """Another sender has this delivery by now, or it is over: how this one fared does not count."""
 
 
@@ -46,7 +46,7 @@ class Delivery:
 
 
 def _is_due(now: Any) -> ColumnElement[bool]:
-    far = now + FAR if isinstance(now, datetime) else now  # what is no instant is refused by the column
+    far = now + NEVER_DUE if isinstance(now, datetime) else now  # what is no instant is refused by the column
     return or_(delivery.c.next_attempt_at <= now, delivery.c.next_attempt_at > far)
 
 
@@ -105,7 +105,7 @@ def mark(connection: Connection, delivery_id: int, status: str, held: datetime |
     marked = connection.execute(query.values(status=status, attempts=delivery.c.attempts + 1, **values))
     if marked.rowcount != 1:
         if held is not None and stands(connection, delivery_id, "pending"):
-            raise Taken(f"delivery {delivery_id} was taken by another sender when this one's time was over")
+            raise DeliveryConflict(f"delivery {delivery_id} was taken by another sender when this one's time was over")
         raise StoreError(f"delivery {delivery_id} is not pending: it was sent or given up already")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from drift.histogram import Fault, Histogram, Profile, Uncounted
-from drift.store.dimension_keys import AxisBook, axes_by_id, axis_ids, column_ids
+from drift.store.dimension_keys import AxisCache, axes_by_id, axis_ids, column_ids
 from drift.store.tables import COUNTS_DTYPE, histogram, profile, watched_column
 
 Owner = Literal["revision_id", "baseline_id"]
@@ -15,7 +15,7 @@ Owner = Literal["revision_id", "baseline_id"]
 
 def write_profiles(
     connection: Connection,
-    book: AxisBook,
+    book: AxisCache,
     monitor_id: int,
     owner: Owner,
     owner_id: int,
@@ -47,7 +47,7 @@ def _row(profile_id: int, column_id: int) -> dict[str, Any]:
     return {"profile_id": profile_id, "column_id": column_id, **nothing}
 
 
-def read_profiles(connection: Connection, book: AxisBook, owner: Owner, owner_id: int) -> dict[str, Profile]:
+def read_profiles(connection: Connection, book: AxisCache, owner: Owner, owner_id: int) -> dict[str, Profile]:
     """The profiles of a revision or a baseline, by segment."""
     heads = select(profile.c.id, profile.c.segment, profile.c.rows).where(profile.c[owner] == owner_id)
     return {
@@ -56,7 +56,7 @@ def read_profiles(connection: Connection, book: AxisBook, owner: Owner, owner_id
     }
 
 
-def _read(connection: Connection, book: AxisBook, profile_id: int, rows: int) -> Profile:
+def _read(connection: Connection, book: AxisCache, profile_id: int, rows: int) -> Profile:
     query = (
         select(watched_column.c.name, histogram)
         .join(watched_column, watched_column.c.id == histogram.c.column_id)

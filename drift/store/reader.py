@@ -22,17 +22,17 @@ from drift.store import (
     stored_results,
     trends,
 )
-from drift.store.definitions import Baseline, Definition
-from drift.store.due_windows import Held, PlannedWindow
-from drift.store.history_queries import Past
+from drift.store.definitions import Definition, StoredReference
+from drift.store.due_windows import LeasedWindow, PlannedWindow
+from drift.store.history_queries import WindowHistories
 from drift.store.opening import OpenStore
 from drift.store.outbox import Delivery
-from drift.store.recheck import Ended
+from drift.store.recheck import CheckedWindow
 from drift.store.reference_attempts import Attempt
 from drift.store.row_queries import Revisions
 
 
-class Reader(OpenStore):
+class StoreReader(OpenStore):
     """All that an open store can be asked; `Store` adds all that is written.
 
     Every method that takes an instant raises `StoreError` for one without a time zone, and every method raises
@@ -46,12 +46,12 @@ class Reader(OpenStore):
         with self._read() as connection:
             return definitions.newest_definition(connection, name)
 
-    def baseline(self, monitor_id: int, digest: str) -> Baseline | None:
+    def baseline(self, monitor_id: int, digest: str) -> StoredReference | None:
         """The reference that was made as `digest` says, or accepted in its place last, if there is one."""
         with self._read() as connection:
             return definitions.newest_baseline(connection, self._axes, monitor_id, digest)
 
-    def baselines(self, monitor_id: int) -> list[Baseline]:
+    def baselines(self, monitor_id: int) -> list[StoredReference]:
         """Every reference that the monitor ever had, the newest first."""
         with self._read() as connection:
             return definitions.baselines(connection, self._axes, monitor_id)
@@ -79,7 +79,7 @@ class Reader(OpenStore):
 
     # Windows on their way, and what waits to be sent
 
-    def ended_since(self, monitor_id: int, since: datetime) -> list[Ended]:
+    def ended_since(self, monitor_id: int, since: datetime) -> list[CheckedWindow]:
         """Checked windows that ended after `since`, oldest first."""
         with self._read() as connection:
             return recheck.ended_since(connection, monitor_id, since)
@@ -99,7 +99,7 @@ class Reader(OpenStore):
         with self._read() as connection:
             return due_windows.due(connection, definition.monitor_id, now, limit)
 
-    def held(self, monitor_id: int, now: datetime) -> list[Held]:
+    def held(self, monitor_id: int, now: datetime) -> list[LeasedWindow]:
         """Windows of the monitor that workers hold, oldest first; they and later ones are not due."""
         with self._read() as connection:
             return due_windows.held(connection, monitor_id, now)
@@ -172,7 +172,7 @@ class Reader(OpenStore):
 
     def newest(
         self, monitor: str, most: int, since: datetime | None = None, until: datetime | None = None
-    ) -> list[trends.Seen]:
+    ) -> list[trends.WindowSummary]:
         """The newest checked windows that start in [since, until), up to `most`, oldest first."""
         with self._read() as connection:
             return trends.newest(connection, monitor, most, since, until)
@@ -213,7 +213,7 @@ class Reader(OpenStore):
         until: datetime | None = None,
         before: datetime | None = None,
         most: int | None = None,
-    ) -> Past:
+    ) -> WindowHistories:
         """What is stored of the windows that were checked and for which all of the conditions hold.
 
         Parameters
@@ -241,7 +241,7 @@ class Reader(OpenStore):
 
     # How things stand
 
-    def standings(self, now: datetime) -> list[monitor_status.Stand]:
+    def standings(self, now: datetime) -> list[monitor_status.MonitorStatus]:
         """How every monitor stands, by name; asked in time that does not grow with the windows stored."""
         with self._read() as connection:
             return monitor_status.standings(connection, now)
@@ -261,7 +261,7 @@ class Reader(OpenStore):
         with self._read() as connection:
             return outbox.next_attempt(connection)
 
-    def delivery_lines(self) -> list[monitor_status.Line]:
+    def delivery_lines(self) -> list[monitor_status.ChannelQueue]:
         """Deliveries that wait, by channel."""
         with self._read() as connection:
             return monitor_status.lines(connection)

@@ -11,11 +11,11 @@ from drift.monitors.window import Window
 from drift.store.tables import monitor, revision, window
 
 LATE = "late"  # the cause of a window that waits for its second look
-GIVEN_UP = "given_up"  # stands in a revision's source: nothing was read of the window, and no second look is taken
+ABANDONED = "given_up"  # stands in a revision's source: nothing was read of the window, and no second look is taken
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class CheckedWindow:
     """A window that was checked.
 
     Parameters
@@ -40,7 +40,7 @@ class Ended:
     rows: int
 
 
-def ended_since(connection: Connection, monitor_id: int, since: datetime) -> list[Ended]:
+def ended_since(connection: Connection, monitor_id: int, since: datetime) -> list[CheckedWindow]:
     """Checked windows that ended after an instant, oldest first, with what their source looked like.
 
     None that was given up, nor any that was thinned out: there is nothing to hold a second look against.
@@ -54,9 +54,9 @@ def ended_since(connection: Connection, monitor_id: int, since: datetime) -> lis
         .order_by(window.c.start_at)
     )
     return [
-        Ended(row.id, Window(row.start_at, row.end_at), row.seen, row.source, row.rows)
+        CheckedWindow(row.id, Window(row.start_at, row.end_at), row.seen, row.source, row.rows)
         for row in connection.execute(query)
-        if GIVEN_UP not in row.source
+        if ABANDONED not in row.source
     ]
 
 

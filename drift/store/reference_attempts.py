@@ -42,7 +42,7 @@ class Attempt:
 
     def is_leased(self, now: datetime) -> bool:
         """Whether whoever made it is still taken to be at it."""
-        return now < self.until <= now + lease_expiry.LONGEST
+        return now < self.until <= now + lease_expiry.MAX_LEASE
 
 
 def standing(connection: Connection, name: str | None = None) -> list[Attempt]:

@@ -8,13 +8,13 @@ from sqlalchemy import Connection, select
 
 from drift.histogram import History
 from drift.monitors.window import Window
-from drift.store.dimension_keys import AxisBook, axes_by_id, axis_ids, column_ids
+from drift.store.dimension_keys import AxisCache, axes_by_id, axis_ids, column_ids
 from drift.store.tables import COUNTS_DTYPE, reference_history, reference_window, watched_column
 
 
 def write_histories(
     connection: Connection,
-    book: AxisBook,
+    book: AxisCache,
     monitor_id: int,
     baseline_id: int,
     windows: Sequence[Window],
@@ -53,7 +53,7 @@ def read_windows(connection: Connection, baseline_id: int) -> tuple[Window, ...]
 
 
 def read_histories(
-    connection: Connection, book: AxisBook, baseline_id: int, windows: int
+    connection: Connection, book: AxisCache, baseline_id: int, windows: int
 ) -> Mapping[str, Mapping[str, History]]:
     """What was counted in the windows of a reference, by segment, then column."""
     query = (

@@ -20,23 +20,23 @@ from drift.store.tables import (
     watched_column,
     window,
 )
-from drift.store.types import Spelled, Words
+from drift.store.types import IsoInstant, SafeText
 
 Revisions = Literal["newest", "all"]
-Rows = list[dict[str, Any]]
+JsonRows = list[dict[str, Any]]
 
 
-class TooMany(StoreError):  # noqa: N818 - reads as what happened
+class ResultLimitExceeded(StoreError):  # noqa: N818 - reads as what happened
     """More rows were asked for than may be given at once."""
 
 
 def _rows(connection: Connection, query: Select[Any], most: int | None) -> Sequence[Any]:
-    """The rows; `TooMany` where there are more than `most`, counted before any is sorted."""
+    """The rows; `ResultLimitExceeded` where there are more than `most`, counted before any is sorted."""
     if most is not None:
         some = query.order_by(None)
         counted = select(func.count()).select_from(some.limit(most + 1).subquery())
         if connection.execute(counted).scalar_one() > most:
-            raise TooMany(f"more than {most} rows")
+            raise ResultLimitExceeded(f"more than {most} rows")
     return connection.execute(query).all()
 
 
@@ -48,7 +48,7 @@ def _between(query: Select[Any], since: datetime | None, until: datetime | None)
 
 def _spelled(*names: str) -> Iterator[ColumnElement[Any]]:
     """Instants of a window, in words."""
-    return (type_coerce(window.c[name], Spelled).label(name) for name in names)
+    return (type_coerce(window.c[name], IsoInstant).label(name) for name in names)
 
 
 def _when(moment: datetime | None) -> str | None:
@@ -65,8 +65,8 @@ def scores(
     segment: str | None,
     revisions: Revisions,
     most: int | None = None,
-) -> Rows:
-    """One row for each column of each window and segment, oldest window first; `TooMany` beyond `most`."""
+) -> JsonRows:
+    """One row for each column of each window and segment, oldest window first; `ResultLimitExceeded` beyond `most`."""
     monitors = _keys(connection, monitor, monitor_name)
     columns = {} if column is None else _keys(connection, watched_column, column)
     methods = dict(connection.execute(select(method.c.id, method.c.metric)).all())
@@ -74,7 +74,7 @@ def scores(
         select(
             window.c.monitor_id,
             profile.c.segment,
-            watched_column.c.name if column is None else literal(column, Words),
+            watched_column.c.name if column is None else literal(column, SafeText),
             *_spelled("start_at", "end_at"),
             revision.c.number,
             score.c.method_id,
@@ -151,7 +151,7 @@ def windows(
     until: datetime | None,
     revisions: Revisions,
     most: int | None = None,
-) -> Rows:
+) -> JsonRows:
     """One row for each planned window (and, with `all`, each of its revisions), oldest first."""
     this = revision.c.window_id == window.c.id
     if revisions == "newest":
@@ -215,7 +215,7 @@ def retries(connection: Connection, monitor_name: str, now: datetime) -> list[tu
     return [(Window(row.start_at, row.end_at), row.next_attempt_at) for row in connection.execute(query)]
 
 
-def alerts(connection: Connection, *, monitor_name: str | None, state: str | None) -> Rows:
+def alerts(connection: Connection, *, monitor_name: str | None, state: str | None) -> JsonRows:
     """One row for each alert, those that fire first."""
     rank = case({"firing": 0, "pending": 1, "resolved": 2}, value=alert.c.state, else_=3)
     query = (

@@ -12,7 +12,7 @@ REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
 REMEDY: Final = "run `drift db upgrade`"
 
 
-class OtherSchema(StoreError):  # noqa: N818 - reads as what it is
+class SchemaMismatch(StoreError):  # noqa: N818 - reads as what it is
     """The store does not have the schema that this drift knows."""
 
 
@@ -37,7 +37,7 @@ def refuse_newer(found: str | None, store: str) -> None:
         Where the schema was made by a newer drift.
     """
     if found is not None and found not in REVISIONS:
-        raise OtherSchema(
+        raise SchemaMismatch(
             f"store {store} has schema {found}, newer than this drift knows ({REVISIONS[-1]}); "
             "install the newer drift (pip install --upgrade driftgauge) and start it in place of this one: "
             "`drift db upgrade` of this one cannot help"
@@ -55,9 +55,9 @@ def require_newest(connection: Connection, store: str) -> None:
     found = current(connection)
     refuse_newer(found, store)
     if found is None:
-        raise OtherSchema(f"{store} holds no drift store yet; {REMEDY} to make one there")
+        raise SchemaMismatch(f"{store} holds no drift store yet; {REMEDY} to make one there")
     if found != REVISIONS[-1]:
-        raise OtherSchema(f"store {store} has schema {found}, this drift needs {REVISIONS[-1]}; {REMEDY}")
+        raise SchemaMismatch(f"store {store} has schema {found}, this drift needs {REVISIONS[-1]}; {REMEDY}")
 
 
 def require_unchanged(connection: Connection, store: str) -> None:

@@ -20,19 +20,19 @@ from drift.store import (
     schema,
 )
 from drift.store.claims import Claim
-from drift.store.definitions import Baseline, Definition, Draft
+from drift.store.definitions import Definition, NewReference, StoredReference
 from drift.store.dimension_keys import sha256
-from drift.store.due_windows import Held
-from drift.store.engine import AnswerLost, describe_url, transaction
+from drift.store.due_windows import LeasedWindow
+from drift.store.engine import CommitUnknown, describe_url, transaction
 from drift.store.outcomes import Outcome
-from drift.store.reader import Reader
+from drift.store.reader import StoreReader
 from drift.store.reference_attempts import Attempt
 
 
-class Store(Reader):
+class Store(StoreReader):
     """Monitors, windows, profiles, scores, alerts and the outbox in SQLite or PostgreSQL.
 
-    What it can be asked stands with `Reader`, every method that writes nothing; how it is opened with `OpenStore`.
+    What it can be asked stands with `StoreReader`, every method that writes nothing; how it is opened with `OpenStore`.
     """
 
     @contextmanager
@@ -52,13 +52,13 @@ class Store(Reader):
         with self._write() as connection:
             return definitions.define(connection, name, document, now)
 
-    def freeze(self, monitor_id: int, digest: str, draft: Draft, now: datetime) -> Baseline:
+    def freeze(self, monitor_id: int, digest: str, draft: NewReference, now: datetime) -> StoredReference:
         """Keep a reference for ever; where another process froze the same digest first, theirs is given back."""
         with self._write() as connection:
             reference_attempts.forget(connection, monitor_id, now)
             return definitions.freeze(connection, self._axes, monitor_id, digest, draft, now)
 
-    def accept(self, monitor_id: int, digest: str, draft: Draft, now: datetime) -> Baseline:
+    def accept(self, monitor_id: int, digest: str, draft: NewReference, now: datetime) -> StoredReference:
         """Keep a reference that takes the place of the one made as `digest` says; that one remains."""
         with self._write() as connection:
             reference_attempts.forget(connection, monitor_id, now)
@@ -71,7 +71,7 @@ class Store(Reader):
         try:
             with self._write() as connection:
                 return reference_attempts.begin(connection, monitor_id, digest, owner, now, lease)
-        except AnswerLost:
+        except CommitUnknown:
             with self._read() as connection:
                 mine = [
                     one for one in reference_attempts.standing(connection) if (one.owner, one.digest) == (owner, digest)
@@ -171,7 +171,7 @@ class Store(Reader):
         try:
             with self._write() as connection:
                 return claims.claim(connection, window_id, definition, owner, now, lease)
-        except AnswerLost:
+        except CommitUnknown:
             with self._read() as connection:
                 found = claims.claimed(connection, window_id, definition, owner, now + lease)
             if found is None:  # not written, and no other worker's: a disk that is full says so in COMMIT
@@ -183,7 +183,7 @@ class Store(Reader):
         with self._write() as connection:
             return claims.renew(connection, claim, until)
 
-    def free(self, abandoned: Held | Claim, now: datetime) -> None:
+    def free(self, abandoned: LeasedWindow | Claim, now: datetime) -> None:
         """End the lease of a worker that is no more, or of work that failed; the attempt counts.
 
         Should the worker live after all, it cannot write once another one has taken the window.
@@ -204,7 +204,7 @@ class Store(Reader):
         try:
             with self._write() as connection:
                 commit_outcome.finish(connection, self._axes, claim, outcome, now)
-        except AnswerLost:
+        except CommitUnknown:
             with self._read() as connection:
                 if not claims.written(connection, claim):
                     raise
@@ -225,7 +225,7 @@ class Store(Reader):
             Where another worker claimed the window since.
         """
         with self._write() as connection:
-            claims.let_go(connection, claim, "done", cause=None, **({"seen": None} if again else {}))
+            claims.end_claim(connection, claim, "done", cause=None, **({"seen": None} if again else {}))
 
     def fail(self, claim: Claim, told: str) -> None:
         """End a claim of which nothing can be written but why: the window is `failed`, until it is asked for again.
@@ -236,7 +236,7 @@ class Store(Reader):
             Where another worker claimed the window since.
         """
         with self._write() as connection:
-            claims.let_go(connection, claim, "failed", cause=None, last_error=told)
+            claims.end_claim(connection, claim, "failed", cause=None, last_error=told)
 
     def release(self, claim: Claim) -> None:
         """Give an interrupted window back at once; the attempt does not count.
@@ -247,7 +247,7 @@ class Store(Reader):
             Where another worker claimed the window since.
         """
         with self._write() as connection:
-            claims.let_go(connection, claim, "due", attempts=claim.attempt - 1)
+            claims.end_claim(connection, claim, "due", attempts=claim.attempt - 1)
 
     # The outbox
 
@@ -256,7 +256,7 @@ class Store(Reader):
         try:
             with self._write() as connection:
                 return outbox.take(connection, delivery_id, now, until)
-        except AnswerLost:
+        except CommitUnknown:
             with self._read() as connection:
                 if not outbox.stands(connection, delivery_id, "pending", next_attempt_at=until):
                     raise
@@ -324,7 +324,7 @@ class Store(Reader):
         try:
             with self._write() as connection:
                 outbox.mark(connection, delivery_id, status, held, **values)
-        except AnswerLost:
+        except CommitUnknown:
             with self._read() as connection:
                 if not outbox.stands(connection, delivery_id, status, **values):
                     raise

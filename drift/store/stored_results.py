@@ -7,12 +7,12 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from drift.histogram import Histogram, Profile
-from drift.monitors.comparison import ColumnResult, SegmentResult, by_importance
+from drift.monitors.comparison import ColumnResult, SegmentResult, importance_key
 from drift.monitors.verdict import Threshold, Verdict
 from drift.stats.divergence import contributions
 from drift.stats.scoring import Method, Score
 from drift.stats.smoothing import NAMED, smooth
-from drift.store.dimension_keys import AxisBook
+from drift.store.dimension_keys import AxisCache
 from drift.store.profiles import read_profiles
 from drift.store.tables import COUNTS_DTYPE, method, monitor, profile, revision, score, watched_column, window
 
@@ -31,7 +31,7 @@ def _revision(connection: Connection, monitor_name: str, start: datetime, number
 
 
 def stored_profile(
-    connection: Connection, book: AxisBook, monitor_name: str, start: datetime, number: int | None, segment: str
+    connection: Connection, book: AxisCache, monitor_name: str, start: datetime, number: int | None, segment: str
 ) -> Profile | None:
     """The histograms of one checked window."""
     found = _revision(connection, monitor_name, start, number)
@@ -41,7 +41,7 @@ def stored_profile(
 
 
 def stored_results(
-    connection: Connection, book: AxisBook, monitor_name: str, start: datetime, number: int | None
+    connection: Connection, book: AxisCache, monitor_name: str, start: datetime, number: int | None
 ) -> tuple[SegmentResult, ...]:
     """What a check found, whole: contributions follow from the histograms of both sides and the method."""
     found = _revision(connection, monitor_name, start, number)
@@ -64,7 +64,7 @@ def stored_results(
             then = Histogram(then.axis, np.frombuffer(row.held, COUNTS_DTYPE))
         columns[row.segment].append(_result(row, now, then))
     return tuple(
-        SegmentResult(segment, live[segment], tuple(sorted(results, key=by_importance)))
+        SegmentResult(segment, live[segment], tuple(sorted(results, key=importance_key)))
         for segment, results in columns.items()
     )
 

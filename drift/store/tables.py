@@ -21,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from drift.store.types import Document, Finite, Instant, Whole, Words
+from drift.store.types import Document, Finite, Instant, SafeText, Whole
 
 COUNTS_DTYPE: Final = "<i8"
 """Encoding of counts: one little-endian signed 64-bit integer for each bin, in the axis's order.
@@ -53,7 +53,7 @@ def _to(target: str, name: str | None = None, **options: Any) -> "Column[int]":
 
 
 def _text(name: str) -> "Column[str]":
-    return Column(name, Words, nullable=False)
+    return Column(name, SafeText, nullable=False)
 
 
 def _count(name: str) -> "Column[int]":
@@ -150,13 +150,13 @@ window = Table(
     _at("due_at"),
     _at("next_attempt_at"),
     _count("attempts"),
-    Column("lease_owner", Words),
+    Column("lease_owner", SafeText),
     _at("lease_until", nullable=True),
     _count("token"),  # grows with each claim: a worker that lost its lease cannot write
-    Column("last_error", Words),
+    Column("last_error", SafeText),
     _count("revision"),  # the newest one's number; 0 before the first
-    Column("cause", Words),  # why it is due: `late` rows, a `backfill` of what was never checked; else null
-    Column("seen", Words),  # digest of the source when a second look was taken last
+    Column("cause", SafeText),  # why it is due: `late` rows, a `backfill` of what was never checked; else null
+    Column("seen", SafeText),  # digest of the source when a second look was taken last
     UniqueConstraint("monitor_id", "definition_id", "start_at", "kind"),
     # Two processes with different definitions of one monitor must not check a window twice either.
     UniqueConstraint("monitor_id", "start_at", "end_at", "kind"),
@@ -169,7 +169,7 @@ tally = Table(  # counting a year of windows for each look at a page would take 
     "tally",
     metadata,
     _to("monitor", primary_key=True, autoincrement=False),
-    Column("verdict", Words, primary_key=True),  # of the newest revision
+    Column("verdict", SafeText, primary_key=True),  # of the newest revision
     _count("windows"),
     sqlite_with_rowid=False,
 )
@@ -214,8 +214,8 @@ histogram = Table(
     _to("watched_column", "column_id", primary_key=True, autoincrement=False),
     _to("axis", nullable=True),
     Column("counts", LargeBinary),
-    Column("fault", Words),  # why there are no counts, and in words:
-    Column("message", Words),
+    Column("fault", SafeText),  # why there are no counts, and in words:
+    Column("message", SafeText),
     CheckConstraint("(counts IS NULL) = (axis_id IS NULL) AND (counts IS NULL) = (fault IS NOT NULL)", name="counted"),
     sqlite_with_rowid=False,
 )
@@ -235,7 +235,7 @@ reference_history = Table(
     metadata,
     _to("baseline", primary_key=True, autoincrement=False),
     _to("watched_column", "column_id", primary_key=True, autoincrement=False),
-    Column("segment", Words, primary_key=True),
+    Column("segment", SafeText, primary_key=True),
     _to("axis"),
     Column("counts", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
@@ -291,7 +291,7 @@ alert = Table(
 event = Table(
     "event",
     metadata,
-    Column("id", Words, primary_key=True),
+    Column("id", SafeText, primary_key=True),
     _to("alert"),
     _to("revision"),
     _text("from_state"),
@@ -306,7 +306,7 @@ event = Table(
 notification = Table(
     "notification",
     metadata,
-    Column("id", Words, primary_key=True),
+    Column("id", SafeText, primary_key=True),
     _to("revision"),
     Column("payload", Document, nullable=False),
     _at("created_at"),
@@ -316,12 +316,12 @@ delivery = Table(
     "delivery",
     metadata,
     _key(),
-    Column("notification_id", Words, ForeignKey("notification.id"), nullable=False),
+    Column("notification_id", SafeText, ForeignKey("notification.id"), nullable=False),
     _text("channel"),
     _text("status"),
     _count("attempts"),
     _at("next_attempt_at"),
-    Column("last_error", Words),
+    Column("last_error", SafeText),
     _at("sent_at", nullable=True),
     UniqueConstraint("notification_id", "channel"),
     Index(None, "status", "next_attempt_at"),

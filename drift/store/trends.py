@@ -13,7 +13,7 @@ from drift.store.tables import monitor, profile, revision, score, watched_column
 _SOME: Final = 5_000  # values in one IN (...): SQLite takes 32,766, PostgreSQL 65,535
 
 
-class Seen(NamedTuple):
+class WindowSummary(NamedTuple):
     """A checked window, by its newest revision; `columns` are those of all segments."""
 
     window: Window
@@ -41,7 +41,7 @@ Trends = dict[tuple[str, str], list[Trend]]
 
 def newest(
     connection: Connection, monitor_name: str, most: int, since: datetime | None, until: datetime | None
-) -> list[Seen]:
+) -> list[WindowSummary]:
     """The newest checked windows that start in [since, until), up to `most`, oldest first."""
     query = (
         select(window.c.start_at, window.c.end_at, revision.c.verdict, revision.c.message, revision.c.columns)
@@ -55,7 +55,7 @@ def newest(
         query = query.where(window.c.start_at >= since)
     if until is not None:
         query = query.where(window.c.start_at < until)
-    found = [Seen(Window(start, end), *told) for start, end, *told in connection.execute(query)]
+    found = [WindowSummary(Window(start, end), *told) for start, end, *told in connection.execute(query)]
     return found[::-1]
 
 

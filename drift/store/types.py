@@ -43,11 +43,11 @@ class Instant(TypeDecorator[datetime]):
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
-        """Always UTC, whatever zone the database session is in. One call a value, as of `Words`."""
+        """Always UTC, whatever zone the database session is in. One call a value, as of `SafeText`."""
         return _from_text if dialect.name == "sqlite" else _to_utc
 
 
-class Spelled(Instant):
+class IsoInstant(Instant):
     """The same instants, read in the words of the JSON contract (`drift.monitors.window.format_instant`)."""
 
     cache_ok = True
@@ -102,7 +102,7 @@ class Whole(TypeDecorator[int]):
             raise ValueRefused(f"the store expected an integer; got {value!r} ({type(value).__name__})") from None
 
 
-class Words(TypeDecorator[str]):
+class SafeText(TypeDecorator[str]):
     """Text, whatever it holds: NUL and lone surrogates, which databases refuse, travel within a JSON string."""
 
     impl = Text

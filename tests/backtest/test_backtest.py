@@ -15,13 +15,13 @@ import pytest
 
 from drift.backtest import (
     Backtest,
-    Rules,
-    Stretch,
+    ReplayRules,
+    StoredWindows,
+    describe_rules,
+    load_stored_windows,
     parse_reference,
-    replay,
-    rules_of,
-    stored_stretch,
-    told_rules,
+    replay_windows,
+    rules_from_monitor,
     variants,
 )
 from drift.errors import InputError, StoreError
@@ -30,13 +30,13 @@ from drift.monitors.alert_state import State
 from drift.monitors.spec import Alerting, ColumnRule, Columns, FileSource, Monitor, Reference
 from drift.monitors.verdict import Threshold, Verdict
 from drift.monitors.window import Period, Window, format_instant
-from drift.references import current_baseline
-from drift.runner.check import Checked, run_all
-from drift.runner.evaluate import stream
+from drift.references import current_reference
+from drift.runner.check import WindowResult, run_all
+from drift.runner.evaluate import window_rng
 from drift.runner.worker import Worker
 from drift.stats.false_alarm_budget import Budget
 from drift.stats.scoring import Method
-from drift.store import Baseline, Past, Store
+from drift.store import Store, StoredReference, WindowHistories
 
 DAY = timedelta(days=1)
 START = datetime(2024, 3, 4, tzinfo=UTC)  # a Monday
@@ -93,24 +93,24 @@ REFERENCES = {
 }
 
 
-def check(store: Store, monitor: Monitor, now: datetime) -> list[Checked]:
+def check(store: Store, monitor: Monitor, now: datetime) -> list[WindowResult]:
     found = list(run_all(store, [monitor], worker=Worker("test"), now=lambda: now))
-    assert all(isinstance(one, Checked) for one in found), found
-    return [one for one in found if isinstance(one, Checked)]
+    assert all(isinstance(one, WindowResult) for one in found), found
+    return [one for one in found if isinstance(one, WindowResult)]
 
 
-def frozen(store: Store, monitor: Monitor) -> Baseline:
+def frozen(store: Store, monitor: Monitor) -> StoredReference:
     definition = store.find(monitor.name)
     assert definition is not None
-    known = current_baseline(store, monitor, definition.monitor_id)
+    known = current_reference(store, monitor, definition.monitor_id)
     assert known is not None
     return known
 
 
-def again(store: Store, monitor: Monitor, rules: Rules | None = None, since: datetime | None = None) -> Backtest:
-    stretch = stored_stretch(store, monitor, since)
-    tried = (rules or Rules()).applied(monitor)
-    return replay(tried, frozen(store, monitor), stretch, lambda window, part: stream("m", window, part))
+def again(store: Store, monitor: Monitor, rules: ReplayRules | None = None, since: datetime | None = None) -> Backtest:
+    stretch = load_stored_windows(store, monitor, since)
+    tried = (rules or ReplayRules()).applied(monitor)
+    return replay_windows(tried, frozen(store, monitor), stretch, lambda window, part: window_rng("m", window, part))
 
 
 def verdicts(found: Backtest) -> dict[tuple[str, str, str], str]:
@@ -121,7 +121,7 @@ def stored_verdicts(store: Store) -> dict[tuple[str, str, str], str]:
     return {(r["window_start"], r["segment"], r["column"]): r["verdict"] for r in store.scores("m")}
 
 
-def turns(checked: list[Checked]) -> set[tuple[datetime, str, str, str, State]]:
+def turns(checked: list[WindowResult]) -> set[tuple[datetime, str, str, str, State]]:
     return {
         (one.window.start, t.fingerprint.column, t.fingerprint.segment, t.fingerprint.rule, t.after.state)
         for one in checked
@@ -137,7 +137,7 @@ def replayed_turns(found: Backtest) -> set[tuple[datetime, str, str, str, State]
     }
 
 
-def assert_agrees(store: Store, monitor: Monitor, checked: list[Checked]) -> None:
+def assert_agrees(store: Store, monitor: Monitor, checked: list[WindowResult]) -> None:
     found = again(store, monitor)
     told = verdicts(found)
     assert {key: told.get(key, "ok") for key in stored_verdicts(store)} == stored_verdicts(store)
@@ -215,7 +215,7 @@ def bad(found: Backtest) -> set[tuple[datetime, str, str]]:
 def test_other_rules_give_other_alerts(tried: tuple[Store, Monitor]) -> None:
     """One store for all of it: what is compared are replays of the same windows."""
     store, monitor = tried
-    by_limit = [again(store, monitor, Rules(limit=Threshold(x))) for x in (0.05, 0.1, 0.2, 0.4, 0.8)]
+    by_limit = [again(store, monitor, ReplayRules(limit=Threshold(x))) for x in (0.05, 0.1, 0.2, 0.4, 0.8)]
     for lower, higher in pairwise(by_limit):
         assert bad(lower) >= bad(higher), "a lower threshold never finds less"
         assert lower.drifted >= higher.drifted
@@ -229,21 +229,21 @@ def test_other_rules_give_other_alerts(tried: tuple[Store, Monitor]) -> None:
     kind = next(a for a in by_limit[2].alerts if (a.column, a.segment) == ("kind", ""))
     assert kind.fired.start == START + BLIP * DAY
 
-    patient = again(store, monitor, Rules(limit=Threshold(0.2), for_windows=2, keep_firing_for=0))
+    patient = again(store, monitor, ReplayRules(limit=Threshold(0.2), for_windows=2, keep_firing_for=0))
     (waited,) = [a for a in patient.alerts if a.segment == ""]
     assert (waited.column, waited.fired.start) == ("x", START + STEP[1] * DAY), "one day of another kind is not told"
     assert (waited.windows, bad(patient)) == (len(STEP) - 1, bad(by_limit[2]))
 
-    late = again(store, monitor, Rules(limit=Threshold(0.2)), since=START + 40 * DAY)
+    late = again(store, monitor, ReplayRules(limit=Threshold(0.2)), since=START + 40 * DAY)
     assert bad(late) == {place for place in bad(by_limit[2]) if place[0] >= START + 40 * DAY}
     assert next(iter(late.windows)).start == START + 40 * DAY
 
     moving, _ = parse_reference("rolling:14d", monitor)
-    assert START + STEP[0] * DAY in {when for when, *_ in bad(again(store, monitor, Rules(reference=moving)))}
+    assert START + STEP[0] * DAY in {when for when, *_ in bad(again(store, monitor, ReplayRules(reference=moving)))}
     psi = again(
         store,
         replace(monitor, columns=Columns(ColumnRule(limit=Threshold(0.9)), exclude=("site",))),
-        Rules(metric="psi"),
+        ReplayRules(metric="psi"),
     )
     assert (psi.rules["metric"], psi.rules["threshold"]) == ("psi", "auto"), "0.9 was not a limit of psi"
     assert (START + STEP[0] * DAY, "", "x") in bad(psi)
@@ -252,18 +252,18 @@ def test_other_rules_give_other_alerts(tried: tuple[Store, Monitor]) -> None:
 @pytest.mark.parametrize("budget", [Budget(1, 365 * DAY), Budget(1, 30 * DAY), Budget(5, 30 * DAY)])
 def test_a_budget_asks_for_the_level_that_it_allows(budget: Budget) -> None:
     monitor, baseline, stretch = synthetic(20)
-    found = replay(Rules(budget=budget).applied(monitor), baseline, stretch, draws)
+    found = replay_windows(ReplayRules(budget=budget).applied(monitor), baseline, stretch, draws)
     assert found.level == pytest.approx(budget.level(checks=2, period=DAY))
     assert found.rules["false_alarms"] == str(budget)
 
 
 def draws(window: Window, segment: str) -> np.random.Generator:
-    return stream("m", window, segment)
+    return window_rng("m", window, segment)
 
 
 def synthetic(
     windows: int, *, moved_from: int | None = None, columns: int = 2, seed: int = 3
-) -> tuple[Monitor, Baseline, Stretch]:
+) -> tuple[Monitor, StoredReference, StoredWindows]:
     """40 reference windows of 500 rows and `windows` live ones; "c0" moves for good."""
     rng = np.random.default_rng(seed)
     axis, share = NumericAxis(tuple(range(11))), np.r_[0, np.full(10, 0.1), 0, 0]
@@ -272,23 +272,25 @@ def synthetic(
     known = {name: History(axis, rng.multinomial(500, share, size=40)) for name in names}
     days = [Window(START + i * DAY, START + (i + 1) * DAY) for i in range(40 + windows)]
     whole = Profile({name: history.pooled for name, history in known.items()}, 40 * 500)
-    baseline = Baseline(1, {"": whole}, {}, START, tuple(days[:40]), {"": known})
+    baseline = StoredReference(1, {"": whole}, {}, START, tuple(days[:40]), {"": known})
     live = {name: rng.multinomial(500, share, size=windows) for name in names}
     if moved_from is not None:
         live["c0"][moved_from:] = rng.multinomial(500, moved, size=windows - moved_from)
-    past = Past(
+    past = WindowHistories(
         tuple(days[40:]),
         {"": {name: History(axis, counts) for name, counts in live.items()}},
         {"": {name: np.ones(windows, bool) for name in names}},
     )
     told = {"": dict.fromkeys(names, (Verdict.DRIFT, "stored"))}
-    stretch = Stretch(past, dict.fromkeys(past.windows, 500), dict.fromkeys(past.windows, told))
+    stretch = StoredWindows(past, dict.fromkeys(past.windows, 500), dict.fromkeys(past.windows, told))
     return monitor_of(Path(), Reference(baseline.windows[0]), segments=()), baseline, stretch
 
 
 def test_a_step_stays_an_incident_however_short_the_memory_of_a_rolling_reference_is() -> None:
     monitor, baseline, stretch = synthetic(40, moved_from=10)
-    found = replay(Rules(reference=Reference(rolling=10 * DAY)).applied(monitor), baseline, stretch, draws)
+    found = replay_windows(
+        ReplayRules(reference=Reference(rolling=10 * DAY)).applied(monitor), baseline, stretch, draws
+    )
     later = {window.start for window in stretch.past.windows[10:]}
     assert {when for when, _, column in bad(found) if column == "c0"} == later, "thirty days, with ten remembered"
     assert [(a.fired.start, a.resolved) for a in found.alerts if a.column == "c0"] == [(min(later), None)]
@@ -300,7 +302,7 @@ def test_a_column_counted_on_other_bins_than_the_reference_has_now_keeps_what_wa
     other = Histogram(NumericAxis((0, 3, 7)), [0, 9_000, 11_000, 0, 0])
     known = baseline.profiles[""]
     recut = replace(baseline, profiles={"": replace(known, histograms={"c0": known["c0"], "c1": other})}, histories={})
-    found = replay(Rules(limit=Threshold(0.9)).applied(monitor), recut, stretch, draws)
+    found = replay_windows(ReplayRules(limit=Threshold(0.9)).applied(monitor), recut, stretch, draws)
     assert found.kept == 12
     assert {(c.column, c.verdict) for c in found.cells} == {("c1", Verdict.DRIFT)}, "as stored; c0 is judged anew"
     assert {a.message for a in found.alerts} == {"stored"}
@@ -308,7 +310,7 @@ def test_a_column_counted_on_other_bins_than_the_reference_has_now_keeps_what_wa
 
 def test_the_document_is_strict_json_with_the_keys_that_are_documented() -> None:
     monitor, baseline, stretch = synthetic(30, moved_from=20)
-    found = replay(Rules(limit=Threshold(0.1, warn=0.05)).applied(monitor), baseline, stretch, draws)
+    found = replay_windows(ReplayRules(limit=Threshold(0.1, warn=0.05)).applied(monitor), baseline, stretch, draws)
     document = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert {
         "version", "monitor", "rules", "level", "from", "to", "windows", "alerts", "alerts_per_90d", "messages",
@@ -331,16 +333,18 @@ def test_the_document_is_strict_json_with_the_keys_that_are_documented() -> None
 def test_limits_go_to_columns_of_the_metric_they_are_of() -> None:
     own = {"a": ColumnRule(limit=Threshold(0.7)), "b": ColumnRule(method=Method("kl"), limit=Threshold(2.0))}
     monitor = monitor_of(Path(), FIXED, columns=Columns(ColumnRule(limit=Threshold(0.3)), own))
-    tried = Rules(limit=Threshold(0.1)).applied(monitor).columns
+    tried = ReplayRules(limit=Threshold(0.1)).applied(monitor).columns
     assert [tried.rule(name).limit for name in ("a", "b", "c")] == [Threshold(0.1), Threshold(2.0), Threshold(0.1)]
-    tried = Rules(auto=True).applied(monitor).columns
+    tried = ReplayRules(auto=True).applied(monitor).columns
     assert [tried.rule(name).limit for name in ("a", "b", "c")] == [None, None, None]
-    tried = Rules(metric="kl", smoothing="laplace").applied(monitor).columns
+    tried = ReplayRules(metric="kl", smoothing="laplace").applied(monitor).columns
     assert [tried.rule(name).method for name in ("a", "b", "c")] == [Method("kl", "laplace")] * 3
     assert [tried.rule(name).limit for name in ("a", "b", "c")] == [None, Threshold(2.0), None]
     with pytest.raises(InputError, match="no threshold is customary for hellinger"):
-        Rules(metric="hellinger").applied(monitor)
-    assert Rules(metric="hellinger", limit=Threshold(0.1)).applied(monitor).columns.rule("c").limit == Threshold(0.1)
+        ReplayRules(metric="hellinger").applied(monitor)
+    assert ReplayRules(metric="hellinger", limit=Threshold(0.1)).applied(monitor).columns.rule("c").limit == Threshold(
+        0.1
+    )
 
 
 @pytest.mark.parametrize(
@@ -356,7 +360,7 @@ def test_limits_go_to_columns_of_the_metric_they_are_of() -> None:
 def test_references_are_read_as_they_are_told(text: str, reference: Reference, told: str) -> None:
     monitor = monitor_of(Path(), FIXED, period=Period.parse("1h"))
     assert parse_reference(text, monitor)[0] == reference
-    shown = rules_of(Rules(reference=reference).applied(monitor))["reference"]
+    shown = rules_from_monitor(ReplayRules(reference=reference).applied(monitor))["reference"]
     assert shown == told
     assert parse_reference(shown, monitor)[0] == reference
 
@@ -385,7 +389,7 @@ def test_few_rolling_windows_are_warned_about() -> None:
 
 
 def test_a_command_line_asks_for_one_set_of_rules_a_threshold_and_of_auto_one_a_budget() -> None:
-    shared = Rules(for_windows=2)
+    shared = ReplayRules(for_windows=2)
     found = variants(shared, ["0.1", "auto"], ["1 per 30d", "1 per 90d"], None)
     assert [(r.limit, r.auto, r.budget and str(r.budget), r.for_windows) for r in found] == [
         (Threshold(0.1), False, "1 per 30d", 2),
@@ -394,9 +398,9 @@ def test_a_command_line_asks_for_one_set_of_rules_a_threshold_and_of_auto_one_a_
     ]
     assert variants(shared, [], [], None) == [shared]
     assert [rules.heeds_budget(monitor_of(Path(), FIXED)) for rules in found] == [False, True, True]
-    assert variants(Rules(), ["0.2"], [], 0.1) == [Rules(limit=Threshold(0.2, warn=0.1))]
+    assert variants(ReplayRules(), ["0.2"], [], 0.1) == [ReplayRules(limit=Threshold(0.2, warn=0.1))]
     monitor = monitor_of(Path(), FIXED)
-    told = [told_rules(rules_of(rules.applied(monitor))) for rules in found]
+    told = [describe_rules(rules_from_monitor(rules.applied(monitor))) for rules in found]
     assert told == [
         "js_distance 0.1, for 2",
         "js_distance auto, 1 per 30d, for 2",
@@ -417,9 +421,9 @@ def test_a_command_line_asks_for_one_set_of_rules_a_threshold_and_of_auto_one_a_
 )
 def test_what_are_no_rules_is_refused(thresholds: list[str], budgets: list[str], warn: float | None, told: str) -> None:
     with pytest.raises(InputError, match=re.escape(told)):
-        variants(Rules(), thresholds, budgets, warn)
+        variants(ReplayRules(), thresholds, budgets, warn)
 
 
 def test_a_stretch_without_checked_windows_is_refused(store: Store, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="has no checked window of 1d"):
-        stored_stretch(store, monitor_of(tmp_path, FIXED))
+        load_stored_windows(store, monitor_of(tmp_path, FIXED))

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from drift.runner.check import Checked, run_all
+from drift.runner.check import WindowResult, run_all
 from drift.runner.worker import Worker
 from drift.store import Store
 from tests.support.paths import ROOT
@@ -30,7 +30,7 @@ def audit(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     end = fleet.FIRST + (fleet.REFERENCE_HOURS + HOURS) * fleet.HOUR
     with Store.open(postgres_url) as store:
         done = list(run_all(store, monitors, worker=Worker.this(), now=lambda: end))
-    assert [type(one) for one in done] == [Checked] * MONITORS * HOURS
+    assert [type(one) for one in done] == [WindowResult] * MONITORS * HOURS
     files = {one.name: tmp_path / f"{one.name}.parquet" for one in monitors}
     address = postgres_url.replace("+psycopg", "")
     return lambda: judge.audit(

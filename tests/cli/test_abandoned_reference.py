@@ -11,10 +11,10 @@ import pytest
 from drift.cli.doctor import examine
 from drift.config import load
 from drift.references import reference_digest
-from drift.runner.isolation import ALONE_FROM
-from drift.runner.lease import LEASE, MOST_LOST
+from drift.runner.isolation import ISOLATE_AFTER_CRASHES
+from drift.runner.lease import LEASE_TTL, MAX_ATTEMPTS
 from drift.store import Store
-from tests.cli.conftest import Run
+from tests.support.commands import Run
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 CONFIG = """
@@ -58,13 +58,13 @@ def lose(tmp_path: Path) -> Lose:
 def test_a_reference_that_is_given_up_is_told_everywhere_until_a_backfill_reads_it(
     lose: Lose, drift: Run, tmp_path: Path
 ) -> None:
-    lose(MOST_LOST)
+    lose(MAX_ATTEMPTS)
     ran = drift("run", "--json")
     assert ran.returncode == 3
     told = json.loads(ran.stdout)
     assert [(row["monitor"], row["verdict"]) for row in told["windows"]] == [("good", "ok")]
     why = told["failed"]["bad"]
-    assert f"given up: {MOST_LOST} times" in why
+    assert f"given up: {MAX_ATTEMPTS} times" in why
     assert "`drift backfill`" in why
     planned = drift("plan", "--json")
     assert planned.returncode == 3
@@ -84,24 +84,24 @@ def test_a_reference_that_is_given_up_is_told_everywhere_until_a_backfill_reads_
     assert drift("plan").returncode == 0
 
 
-@pytest.mark.parametrize("times", [ALONE_FROM - 1, ALONE_FROM])
+@pytest.mark.parametrize("times", [ISOLATE_AFTER_CRASHES - 1, ISOLATE_AFTER_CRASHES])
 def test_a_reference_that_ended_three_processes_is_told_by_doctor(lose: Lose, tmp_path: Path, times: int) -> None:
     lose(times)
     findings = examine(tmp_path / "drift.yaml", {}, lambda: datetime.now(UTC))
     (found,) = (one for one in findings if (one.part, one.name) == ("windows", "bad"))
-    assert found.works == (times < ALONE_FROM)
-    assert (f"came to no end {times} times" in found.message) == (times >= ALONE_FROM)
+    assert found.works == (times < ISOLATE_AFTER_CRASHES)
+    assert (f"came to no end {times} times" in found.message) == (times >= ISOLATE_AFTER_CRASHES)
 
 
 def test_what_may_kill_the_run_comes_last_when_the_others_are_checked_and_told(lose: Lose, drift: Run) -> None:
-    lose(ALONE_FROM)
+    lose(ISOLATE_AFTER_CRASHES)
     ran = drift("run", "--json")
     assert ran.returncode == 0, ran.stderr
     assert [row["monitor"] for row in json.loads(ran.stdout)["windows"]] == ["good", "bad"]
 
 
 def test_windows_that_wait_for_anothers_reading_are_told(lose: Lose, drift: Run) -> None:
-    lose(1, LEASE)
+    lose(1, LEASE_TTL)
     ran = drift("run", "--json")
     assert ran.returncode == 0
     assert [row["monitor"] for row in json.loads(ran.stdout)["windows"]] == ["good"]

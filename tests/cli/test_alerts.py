@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from drift.cli.doctor import examine
-from tests.cli.conftest import Run
+from tests.support.commands import Run
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Run
 from tests.cli.test_monitors import configuration, daily
+from tests.support.commands import Run
 from tests.support.nursery import Nursery
 
 

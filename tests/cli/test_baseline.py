@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Run
 from tests.cli.test_monitors import configuration, daily
+from tests.support.commands import Run
 
 LATER = ("--from", "2024-01-26", "--to", "2024-01-31")
 

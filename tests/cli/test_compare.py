@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from tests.cli.conftest import Run, mixed
+from tests.support.commands import Run, mixed
 
 KEYS = {
     "column",

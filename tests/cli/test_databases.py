@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tests.cli.conftest import Run, mixed
 from tests.sources.conftest import warehouse_url  # noqa: F401 - a fixture
+from tests.support.commands import Run, mixed
 from tests.support.databases import to_postgres, to_sqlite
 
 CONFIG = """

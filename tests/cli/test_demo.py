@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from drift.cli import app
-from drift.cli.demo.data import DATA, KNOWN, lay_out, reaching, stories
+from drift.cli.demo.data import DATA, KNOWN, drift_summaries, lay_out, reaching
 from drift.monitors.window import Period
 from tests.support.nursery import Nursery
 from tests.support.paths import ROOT
@@ -143,7 +143,7 @@ def row(column: str, week: int, verdict: str, p_value: float | None, score: floa
 def test_weeks_in_a_row_are_one_stretch() -> None:
     rows = [row("x", w, verdict, p) for w, verdict, p in ((2, "drift", 1e-4), (0, "drift", 1e-3), (1, "ok", 0.5))]
     rows += [row("x", 3, "drift", 1e-5), row("y", 0, "error", None, None), row("y", 1, "ok", 0.1, 0.05)]
-    x, y = stories(rows, UTC)
+    x, y = drift_summaries(rows, UTC)
     assert (x.column, x.windows, x.drifted) == ("x", 4, 3)
     assert x.stretches == ((date(2012, 1, 2),) * 2 + (1,), (date(2012, 1, 16), date(2012, 1, 23), 2))
     assert x.rarest["p_value"] == 1e-5

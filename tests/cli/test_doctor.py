@@ -28,8 +28,8 @@ from drift.monitors.window import Window
 from drift.notify.channels import open_channel
 from drift.store import Store
 from drift.store.schema import REVISIONS
-from tests.cli.conftest import Run
 from tests.cli.test_run_summary import fail
+from tests.support.commands import Run
 
 CONFIG = """
 version: 1

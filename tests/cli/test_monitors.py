@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.cli.conftest import Run
+from tests.support.commands import Run
 
 DAYS = 30
 START = date(2024, 1, 1)

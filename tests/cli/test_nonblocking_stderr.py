@@ -7,23 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from drift.cli.nonblocking_stderr import Outlet
+from drift.cli.nonblocking_stderr import NonBlockingStream
 
 SOON = 20.0
 
 
 @contextmanager
-def piped(told: list[int], room: int = 1 << 20) -> Iterator[tuple[Outlet, int]]:
+def piped(told: list[int], room: int = 1 << 20) -> Iterator[tuple[NonBlockingStream, int]]:
     """An outlet to a pipe, and the end where it is read; what was dropped is written as a line, as by a log."""
     reading, writing = os.pipe()
-    made = list[Outlet]()
+    made = list[NonBlockingStream]()
 
     def tell(lines: int) -> None:
         told.append(lines)
         made[0].write(f"missing: {lines}\n")
 
     with os.fdopen(writing, "w") as stream:
-        made.append(Outlet(stream, tell, room))
+        made.append(NonBlockingStream(stream, tell, room))
         yield made[0], reading
         assert made[0].drain(SOON)
 
@@ -94,7 +94,7 @@ def test_a_descriptor_that_another_process_set_not_to_wait_is_waited_for() -> No
 def test_a_line_that_was_cut_off_where_there_was_no_room_costs_no_other_one(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with (tmp_path / "log").open("w") as stream:
-        outlet = Outlet(stream, lambda _: None)
+        outlet = NonBlockingStream(stream, lambda _: None)
         resource.setrlimit(resource.RLIMIT_FSIZE, (25, hard))  # as a disk does: what fits is written, then nothing
         try:
             for n in range(5):

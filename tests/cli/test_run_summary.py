@@ -13,8 +13,8 @@ from drift.monitors.verdict import Verdict
 from drift.monitors.window import Window, format_instant
 from drift.runner.worker import Worker
 from drift.store import Outcome, Store
-from tests.cli.conftest import Run
 from tests.cli.test_monitors import configuration, daily
+from tests.support.commands import Run
 
 pytestmark = pytest.mark.slow
 

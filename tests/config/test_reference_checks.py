@@ -6,7 +6,7 @@ import pytest
 
 from drift.config import explain_reference
 from drift.monitors.spec import Reference
-from drift.stats.calibration import FEW, LEAST
+from drift.stats.calibration import FEW_WINDOWS, MIN_WINDOWS
 from drift.stats.false_alarm_budget import Budget
 
 STRETCH = "{from: 2011-01-01, to: 2011-04-01}"
@@ -83,16 +83,16 @@ def test_the_budget_stands_beside_a_number_for_single_columns_without_a_warning(
 @pytest.mark.parametrize(
     ("rolling", "added", "piece"),
     [
-        (LEAST - 1, "", f"below {LEAST} windows nothing can be learned"),
-        (LEAST - 1, "", "the metric's customary number judges"),
-        (LEAST - 1, "    threshold: 0.2\n", "the threshold given judges"),
+        (MIN_WINDOWS - 1, "", f"below {MIN_WINDOWS} windows nothing can be learned"),
+        (MIN_WINDOWS - 1, "", "the metric's customary number judges"),
+        (MIN_WINDOWS - 1, "    threshold: 0.2\n", "the threshold given judges"),
         (
-            LEAST - 1,
+            MIN_WINDOWS - 1,
             "    threshold: 0.2\n    columns: {overrides: {a: {threshold: auto}}}\n",
             "the metric's customary number judges",
         ),
-        (LEAST, "", f"below {FEW} windows the limits that are learned are wide"),
-        (FEW - 1, "", f"holds {FEW - 1} windows of 1d: below {FEW}"),
+        (MIN_WINDOWS, "", f"below {FEW_WINDOWS} windows the limits that are learned are wide"),
+        (FEW_WINDOWS - 1, "", f"holds {FEW_WINDOWS - 1} windows of 1d: below {FEW_WINDOWS}"),
     ],
 )
 def test_a_rolling_reference_of_few_windows_is_warned_about(loaded, monitor, rolling, added, piece):
@@ -102,7 +102,7 @@ def test_a_rolling_reference_of_few_windows_is_warned_about(loaded, monitor, rol
 
 
 def test_a_rolling_reference_of_windows_enough_is_not_warned_about(loaded, monitor):
-    assert loaded(monitor.replace(STRETCH, f"{{rolling: {FEW}d}}")).warnings == ()
+    assert loaded(monitor.replace(STRETCH, f"{{rolling: {FEW_WINDOWS}d}}")).warnings == ()
 
 
 def test_a_stretch_of_few_windows_is_not_warned_about(loaded, monitor):

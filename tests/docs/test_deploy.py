@@ -298,7 +298,7 @@ def test_the_page_tells_the_exit_statuses_that_the_program_has() -> None:
 def test_every_metric_of_the_page_is_one_that_is_served() -> None:
     named = set(re.findall(r"\b(drift_[a-z_]+)\b", PAGE)) - {"drift_token"}  # the name of a secret
     told = {name.removesuffix("_info") for name in named}
-    source = "".join(path.read_text("utf-8") for path in (ROOT / "drift" / "web").glob("*.py"))
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "drift" / "server" / "web").glob("*.py"))
     served = set(re.findall(r'"(drift_[a-z_]+)"', source))
     assert told
     assert told <= served

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from drift.config import load
-from drift.monitors.verdict import CUSTOMARY
+from drift.monitors.verdict import DEFAULT_THRESHOLDS
 from drift.stats.divergence import DIVERGENCES
 from tests.support.paths import ROOT
 
@@ -44,8 +44,8 @@ def test_every_link_to_a_file_leads_somewhere() -> None:
 def test_customary_thresholds_are_as_told() -> None:
     told = re.search(r"the number in wide use for the metric \(([^)]*)\)", README)
     assert told is not None
-    assert told[1] == ", ".join(f"{metric} {number:g}" for metric, number in CUSTOMARY.items())
-    assert CUSTOMARY.keys() <= DIVERGENCES.keys()
+    assert told[1] == ", ".join(f"{metric} {number:g}" for metric, number in DEFAULT_THRESHOLDS.items())
+    assert DEFAULT_THRESHOLDS.keys() <= DIVERGENCES.keys()
 
 
 def test_the_test_command_of_the_readme_installs_what_the_project_names() -> None:

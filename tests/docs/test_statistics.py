@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from drift.stats.calibration import FEW, LEAST
+from drift.stats.calibration import FEW_WINDOWS, MIN_WINDOWS
 from drift.stats.divergence import js, js_distance, kl, psi
 from drift.stats.false_alarm_budget import Budget
 from tests.support.paths import ROOT
@@ -49,8 +49,8 @@ def test_for_small_changes_kl_is_four_times_and_psi_eight_times_js() -> None:
 
 
 def test_the_page_names_the_numbers_of_the_program() -> None:
-    assert f"holds {LEAST} windows or more" in PAGE
-    assert f"From {LEAST} to {FEW - 1} windows" in PAGE
+    assert f"holds {MIN_WINDOWS} windows or more" in PAGE
+    assert f"From {MIN_WINDOWS} to {FEW_WINDOWS - 1} windows" in PAGE
     day = timedelta(days=1)
     assert Budget(100, day).level(1, day) == pytest.approx(0.01)
     assert "at most 0.01" in PAGE

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import yaml
 
-from drift.runner.isolation import ALONE_FROM
-from drift.runner.lease import MOST_LOST
+from drift.runner.isolation import ISOLATE_AFTER_CRASHES
+from drift.runner.lease import MAX_ATTEMPTS
 from drift.sources.files import Files
 from tests.faults.bench import Bench, Result
 from tests.faults.ledger import Counts, pass_time, query
@@ -75,13 +75,13 @@ def killing(bench: Bench, kind: str) -> Result:
                 place.config.write_text(sound, encoding="utf-8")
             place.settle()
             total += place.counts()
-    assert deaths == times * MOST_LOST, f"{deaths} deaths until {times} references were given up"
+    assert deaths == times * MAX_ATTEMPTS, f"{deaths} deaths until {times} references were given up"
     return Result(
         "reference that kills its reader",
         kind,
         f"{deaths} deaths in {times} worlds",
         total,
-        f"given up after {MOST_LOST} each; the others were through and told after {ALONE_FROM + 2} at most",
+        f"given up after {MAX_ATTEMPTS} each; the others were through and told after {ISOLATE_AFTER_CRASHES + 2} at most",
     )
 
 
@@ -89,7 +89,7 @@ def _die(place: Site, bad: str) -> int:
     """Start the service until it lives; gives how often it died."""
     folder = place.world.folder
     serve = ["serve", "-c", str(place.config), "--port", "0", "--tick", "0.3"]
-    for death in range(3 * MOST_LOST):
+    for death in range(3 * MAX_ATTEMPTS):
         status = place.nursery.run(
             serve, folder / "log", before=f"tests.faults.references:deadly:{folder}", NO_PROXY="*"
         )
@@ -97,7 +97,9 @@ def _die(place: Site, bad: str) -> int:
             assert _GIVEN_UP in place.log(), place.tail()
             return death
         assert status == -signal.SIGKILL, f"exit status {status}; {place.tail()}"
-        if death > ALONE_FROM:  # those beside it, whose attempts it used up as well, have their turn before it by now
+        if (
+            death > ISOLATE_AFTER_CRASHES
+        ):  # those beside it, whose attempts it used up as well, have their turn before it by now
             left = _left(place, bad)
             assert left == (0, 0), f"{left} windows and messages of others are left after {death + 1} deaths"
         pass_time(place.store, LATER, leases=False)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from drift.errors import InputError
 from drift.histogram import MAX_KNOWN, CategoricalAxis, Histogram, Kind, NumericAxis, axis_from_dict
-from drift.histogram.binning import MAX_RULE_BINS, METHODS, SAMPLE, Bins, Draw, choose_axis, lookalikes
+from drift.histogram.binning import MAX_RULE_BINS, METHODS, SAMPLE, Bins, Draw, choose_axis, near_duplicates
 from drift.histogram.counting import count
 from drift.sources.frames.arrow import values_of
 from tests.support.counting_oracle import expected
@@ -249,12 +249,12 @@ def test_names_are_remembered_up_to_ten_thousand(names: int, rare: int | None) -
 
 def test_names_that_look_alike_are_told() -> None:
     axis = learned(["caf\u00e9", "cafe\u0301", "A", "a", "a ", "b"], Bins(top=2)).axis
-    told = lookalikes(axis)
+    told = near_duplicates(axis)
     assert len(told) == 3
     assert sum("caf" in warning for warning in told) == 1
-    assert lookalikes(axis, most=1) == told[:1]
-    assert lookalikes(learned(["a", "b"], Bins()).axis) == []
-    assert lookalikes(NumericAxis((0, 1))) == []
+    assert near_duplicates(axis, most=1) == told[:1]
+    assert near_duplicates(learned(["a", "b"], Bins()).axis) == []
+    assert near_duplicates(NumericAxis((0, 1))) == []
 
 
 MANY_ROWS = 3 * SAMPLE

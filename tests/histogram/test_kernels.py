@@ -11,7 +11,7 @@ import pytest
 
 from drift.histogram import NumericAxis
 from drift.histogram.counting import count
-from drift.histogram.kernels import BLOCK, MANY, Chunk, at_least
+from drift.histogram.kernels import BLOCK_SIZE, MANY_LIMITS, Chunk, at_least
 from drift.sources.frames.arrow import values_of
 from tests.support.counting_oracle import expected
 
@@ -33,7 +33,7 @@ AXES = {
     "no edge at all inside": NumericAxis((10**400,)),
     "few edges": NumericAxis(FEW),
     "many edges": NumericAxis((*FEW[:2], *(i / 1000 for i in range(1, 200)), *FEW[5:])),
-    "as many whole edges": NumericAxis((-(2**63), *range(-100, MANY), 2**53, 2**53 + 1, 2**64 - 1, 10**40)),
+    "as many whole edges": NumericAxis((-(2**63), *range(-100, MANY_LIMITS), 2**53, 2**53 + 1, 2**64 - 1, 10**40)),
 }
 
 
@@ -55,7 +55,7 @@ def _python(row: Any) -> Any:
 
 @pytest.mark.parametrize("axis", AXES.values(), ids=AXES)
 @pytest.mark.parametrize("name", ROWS)
-@pytest.mark.parametrize("n", [BLOCK - 1, 2 * BLOCK + 5])
+@pytest.mark.parametrize("n", [BLOCK_SIZE - 1, 2 * BLOCK_SIZE + 5])
 def test_blocks_add_up(name: str, n: int, axis: NumericAxis) -> None:
     column, rows, times = drawn(name, n)
     found = count(values_of(pa.chunked_array([column])), axis)
@@ -74,7 +74,7 @@ def test_slices_at_any_bit_of_a_validity_bitmap(name: str) -> None:
 
 @pytest.mark.parametrize("value", [5, None])
 def test_counters_of_eight_bits_do_not_overflow(value: int | None) -> None:
-    n = 256 * BLOCK + 3
+    n = 256 * BLOCK_SIZE + 3
     held = np.full(n, 5, np.int8)
     column = pa.array(held) if value else pa.array(held, mask=np.ones(n, bool))
     found = count(values_of(pa.chunked_array([column])), NumericAxis((4, 5, 6)))

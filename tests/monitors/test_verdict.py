@@ -11,19 +11,19 @@ import pytest
 from drift.errors import InputError
 from drift.histogram import Histogram, NumericAxis
 from drift.monitors.verdict import (
-    CUSTOMARY,
-    Learned,
+    DEFAULT_THRESHOLDS,
+    LearnedEvidence,
     Threshold,
     Verdict,
-    badness,
-    customary_threshold,
+    default_threshold,
+    format_frequencies,
+    format_frequency,
     judge,
-    once_in,
     ratio_of,
-    told_apart,
+    severity,
     worst,
 )
-from drift.stats.calibration import FEW, Evidence
+from drift.stats.calibration import FEW_WINDOWS, Evidence
 from drift.stats.scoring import Method, Score, score
 
 AXIS = NumericAxis((0, 10, 20))
@@ -69,17 +69,17 @@ def test_a_threshold_under_the_noise_gives_insufficient_and_never_an_alarm() -> 
     assert Verdict.DRIFT not in told
 
 
-@pytest.mark.parametrize("metric", sorted(CUSTOMARY))
+@pytest.mark.parametrize("metric", sorted(DEFAULT_THRESHOLDS))
 def test_clear_drift_in_a_small_window_is_still_drift(metric: str) -> None:
     clear = of_counts([0, 0, 0, 0, 20], [500, 3000, 4000, 2000, 500], metric)
-    assert judge(clear, customary_threshold(metric)).verdict is Verdict.DRIFT
+    assert judge(clear, default_threshold(metric)).verdict is Verdict.DRIFT
 
 
-@pytest.mark.parametrize("metric", sorted(CUSTOMARY))
+@pytest.mark.parametrize("metric", sorted(DEFAULT_THRESHOLDS))
 def test_a_single_row_is_never_an_alarm_where_the_reference_knows_its_bin(metric: str) -> None:
     for at in range(5):
         live = [int(i == at) for i in range(5)]
-        judged = judge(of_counts(live, [500, 3000, 4000, 2000, 500], metric), customary_threshold(metric))
+        judged = judge(of_counts(live, [500, 3000, 4000, 2000, 500], metric), default_threshold(metric))
         assert judged.verdict in {Verdict.OK, Verdict.INSUFFICIENT}
 
 
@@ -89,7 +89,7 @@ def test_reasons_name_the_numbers() -> None:
         judge(scored(0.15, 2e-5), BOTH).reason
         == "js_distance 0.15 reaches the warning threshold 0.1 (noise 0.03, p = 2e-05)"
     )
-    assert judge(scored(0.25, 0.0), customary_threshold("js_distance")).reason == (
+    assert judge(scored(0.25, 0.0), default_threshold("js_distance")).reason == (
         "js_distance 0.25 reaches the customary threshold 0.1 (noise 0.03, p < 1e-9)"
     )
     reason = judge(scored(0.25, 0.04), BOTH).reason
@@ -115,15 +115,15 @@ def test_a_threshold_that_is_none_is_named(arguments: dict[str, Any], told: str)
 
 def test_a_metric_without_a_customary_number_asks_for_one() -> None:
     with pytest.raises(InputError, match=r"no threshold is customary for ks; name one.*js_distance, js, psi, kl"):
-        customary_threshold("ks")
-    assert customary_threshold("psi") == Threshold(0.2, customary=True)
+        default_threshold("ks")
+    assert default_threshold("psi") == Threshold(0.2, customary=True)
 
 
 def test_the_worst_of_some_verdicts() -> None:
     assert worst([]) is Verdict.OK
     assert worst([Verdict.OK, Verdict.INSUFFICIENT]) is Verdict.INSUFFICIENT
     assert worst([Verdict.WARN, Verdict.DRIFT, Verdict.ERROR]) is Verdict.DRIFT
-    assert len({badness(verdict) for verdict in Verdict}) == len(Verdict)
+    assert len({severity(verdict) for verdict in Verdict}) == len(Verdict)
     assert [v for v in Verdict if v.told] == [Verdict.OK, Verdict.WARN, Verdict.DRIFT]
 
 
@@ -134,14 +134,14 @@ def test_a_customary_limit_within_the_noise_gives_way_to_it_until_the_window_is_
     detectable: float, verdict: Verdict
 ) -> None:
     score = replace(scored(0.12, 0.4), detectable=detectable)
-    judged = judge(score, customary_threshold("js_distance"))
+    judged = judge(score, default_threshold("js_distance"))
     assert judged.verdict is verdict
     assert ("judged by the noise" in judged.reason) is (verdict is Verdict.OK)
     assert judge(score, Threshold(0.1)).verdict is Verdict.INSUFFICIENT, "a limit of one's own does not give way"
 
 
-def learned(p_value: float, level: float = 1e-3, windows: int = 60, period: timedelta = DAY) -> Learned:
-    return Learned(Evidence(p_value, 2, False, 0.1, 0.2, windows), level, period)
+def learned(p_value: float, level: float = 1e-3, windows: int = 60, period: timedelta = DAY) -> LearnedEvidence:
+    return LearnedEvidence(Evidence(p_value, 2, False, 0.1, 0.2, windows), level, period)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_where_no_limit_is_named_reference_windows_judge_whatever_the_score(
     p_value: float, verdict: Verdict, value: float
 ) -> None:
     score = scored(value, 0.5)
-    assert judge(score, customary_threshold("js_distance"), learned(p_value)).verdict is verdict
+    assert judge(score, default_threshold("js_distance"), learned(p_value)).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -175,15 +175,15 @@ def test_a_limit_of_the_users_judges_and_reference_windows_guard_it(
     assert ("60 reference windows vary this much" in judged.reason) is (verdict is Verdict.INSUFFICIENT)
 
 
-@pytest.mark.parametrize(("windows", "said"), [(8, True), (FEW - 1, True), (FEW, False), (60, False)])
+@pytest.mark.parametrize(("windows", "said"), [(8, True), (FEW_WINDOWS - 1, True), (FEW_WINDOWS, False), (60, False)])
 @pytest.mark.parametrize("p_value", [1e-9, 0.5])
 def test_a_judgement_learned_from_few_windows_says_so(windows: int, said: bool, p_value: float) -> None:
-    reason = judge(scored(0.2, 0.0), customary_threshold("js_distance"), learned(p_value, windows=windows)).reason
+    reason = judge(scored(0.2, 0.0), default_threshold("js_distance"), learned(p_value, windows=windows)).reason
     assert (f"learned from {windows} windows only" in reason) is said
 
 
 def test_a_reason_says_how_often_an_ordinary_window_is_as_strange_and_what_the_budget_asks() -> None:
-    auto = customary_threshold("js_distance")
+    auto = default_threshold("js_distance")
     assert judge(scored(0.14, 0.0), auto, learned(1 / (9 * 365.2425))).reason == (
         "js_distance 0.14, noise 0.03; expected this often: once in 9 years"
     )
@@ -209,7 +209,7 @@ def test_a_reason_says_how_often_an_ordinary_window_is_as_strange_and_what_the_b
     ],
 )
 def test_a_p_value_is_told_as_how_often_such_a_window_comes(p_value: float, period: timedelta, told: str) -> None:
-    assert once_in(p_value, period) == told
+    assert format_frequency(p_value, period) == told
 
 
 YEARS = 365.2425
@@ -244,23 +244,23 @@ YEARS = 365.2425
 def test_what_comes_and_what_the_budget_asks_are_told_apart(
     p_value: float, level: float, told: tuple[str, str]
 ) -> None:
-    assert told_apart(p_value, level, DAY) == told
+    assert format_frequencies(p_value, level, DAY) == told
 
 
 @pytest.mark.parametrize("period", [timedelta(), timedelta(hours=-1)])
 def test_windows_of_no_length_come_at_no_rate(period: timedelta) -> None:
     with pytest.raises(InputError, match="longer than nothing"):
-        told_apart(1e-3, 1e-4, period)
+        format_frequencies(1e-3, 1e-4, period)
 
 
 def test_equal_numbers_are_told_alike() -> None:
-    same = told_apart(1e-3, 1e-3, DAY)
+    same = format_frequencies(1e-3, 1e-3, DAY)
     assert same[0] == same[1]
 
 
 def test_a_reason_near_the_limit_tells_both_numbers_apart() -> None:
     near = learned(1 / (3.01 * YEARS), level=1 / (3.04 * YEARS))
-    assert judge(scored(0.1, 0.0), customary_threshold("js_distance"), near).reason.endswith(
+    assert judge(scored(0.1, 0.0), default_threshold("js_distance"), near).reason.endswith(
         "expected this often: once in 3.01 years, the budget asks for once in 3.04 years"
     )
 

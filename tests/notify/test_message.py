@@ -11,7 +11,7 @@ import pytest
 from drift.histogram import CategoricalAxis, Histogram, History, Profile
 from drift.monitors.alert_rules import transitions
 from drift.monitors.alert_state import AlertState
-from drift.monitors.comparison import ColumnResult, SegmentResult, Standard, compare_profiles
+from drift.monitors.comparison import ColumnResult, SegmentReference, SegmentResult, compare_profiles
 from drift.monitors.spec import Alerting, Columns
 from drift.monitors.verdict import Verdict
 from drift.notify.message import Notification, make_events, make_notification, one_line
@@ -111,7 +111,9 @@ def of_many_windows(missing: int, name: str = "card") -> list[SegmentResult]:
     days = History(axis, rng.multinomial(1000, [0.6, 0.399, 0, 0.001], size=60))
     counts = [600, 400 - missing, 0, missing]
     live = Profile({"payment": Histogram(axis, counts)}, 1000)
-    standard = Standard({"payment": days.pooled}, calibration=Calibration({"payment": days}), period=timedelta(days=1))
+    standard = SegmentReference(
+        {"payment": days.pooled}, calibration=Calibration({"payment": days}), period=timedelta(days=1)
+    )
     return [SegmentResult("", live, compare_profiles(live, standard, Columns(), rng))]
 
 

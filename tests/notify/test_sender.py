@@ -18,7 +18,7 @@ from drift.errors import DeliveryError, StoreError
 from drift.notify.channels import Channel
 from drift.notify.channels.webhook import WebhookChannel
 from drift.notify.delivery import Outbox, backoff
-from drift.notify.sender import Drained, drain
+from drift.notify.sender import DrainStats, drain
 from drift.store.engine import BUSY_TIMEOUT
 
 T0 = datetime(2011, 6, 13, 2, 15, tzinfo=UTC)
@@ -104,7 +104,7 @@ def hooks(**receivers: Any) -> dict[str, Channel]:
     return {name: WebhookChannel(name, r.url) for name, r in receivers.items()}
 
 
-def run(outbox: Outbox, channels: Mapping[str, Channel], clock: Clock | None = None, **options: Any) -> Drained:
+def run(outbox: Outbox, channels: Mapping[str, Channel], clock: Clock | None = None, **options: Any) -> DrainStats:
     return drain(outbox, channels, clock or Clock(), rng=np.random.default_rng(3), **{"deadline": 5.0, **options})
 
 
@@ -116,8 +116,8 @@ def test_what_is_due_is_sent_oldest_first_and_only_once(serve: Serve, how: Simpl
     receiver, outbox = serve(how.answer(200)), Memory()
     for n in range(5):
         outbox.add("hook", payload(f"n-{n}"))
-    assert run(outbox, hooks(hook=receiver)) == Drained(sent=5)
-    assert run(outbox, hooks(hook=receiver)) == Drained()
+    assert run(outbox, hooks(hook=receiver)) == DrainStats(sent=5)
+    assert run(outbox, hooks(hook=receiver)) == DrainStats()
     assert ids(receiver) == [f"n-{n}" for n in range(5)]
 
 
@@ -127,14 +127,14 @@ def test_a_failure_is_tried_again_later_and_holds_back_what_follows(
     receiver, outbox, clock = serve(how.answer(500), how.answer(200)), Memory(), Clock()
     first, _ = outbox.add("hook", payload("fires")), outbox.add("hook", payload("resolves", status="resolved"))
     channels = hooks(hook=receiver)
-    assert run(outbox, channels, clock) == Drained(retried=1, waiting=1)
+    assert run(outbox, channels, clock) == DrainStats(retried=1, waiting=1)
     assert first.error == "http://127.0.0.1: 500 Internal Server Error"
     # The second one is due, but the first is not yet: it must not be overtaken.
     clock.forward(seconds=1)
-    assert run(outbox, channels, clock) == Drained(waiting=1)
+    assert run(outbox, channels, clock) == DrainStats(waiting=1)
     outbox.add("hook", payload("fires again"))
     clock.forward(seconds=60)
-    assert run(outbox, channels, clock) == Drained(sent=3)
+    assert run(outbox, channels, clock) == DrainStats(sent=3)
     assert ids(receiver) == ["fires", "fires", "resolves", "fires again"]
 
 
@@ -143,7 +143,7 @@ def test_one_refused_for_good_is_dead_and_holds_back_nothing(
 ) -> None:
     receiver, outbox = serve(how.answer(400, b"no such field"), how.answer(200)), Memory()
     first, second = outbox.add("hook", payload("n-1")), outbox.add("hook", payload("n-2"))
-    assert run(outbox, hooks(hook=receiver)) == Drained(sent=1, dead=1)
+    assert run(outbox, hooks(hook=receiver)) == DrainStats(sent=1, dead=1)
     assert (first.status, second.status) == ("dead", "sent")
     assert first.error == "http://127.0.0.1: 400 Bad Request: no such field (refused for good)"
     assert [(r.name, r.levelno) for r in caplog.records if "NOT DELIVERED" in r.message] == [
@@ -190,10 +190,10 @@ def test_a_channel_that_is_not_configured_here_is_told_and_given_up_in_the_end(
     receiver, outbox, clock = serve(how.answer(200)), Memory(), Clock()
     gone = outbox.add("pager", payload("n-1"))
     outbox.add("hook", payload("n-1"))
-    assert run(outbox, hooks(hook=receiver), clock, attempts=2) == Drained(sent=1, retried=1)
+    assert run(outbox, hooks(hook=receiver), clock, attempts=2) == DrainStats(sent=1, retried=1)
     assert gone.status == "pending", "another process on this store may know it"
     clock.forward(hours=2)
-    assert run(outbox, hooks(hook=receiver), clock, attempts=2) == Drained(dead=1)
+    assert run(outbox, hooks(hook=receiver), clock, attempts=2) == DrainStats(dead=1)
     assert "'pager' is not configured here" in gone.error
 
 
@@ -209,7 +209,7 @@ def test_nothing_overtakes_on_a_channel_that_was_not_configured_for_a_while(payl
 
     for n in range(6):
         outbox.add("hook", payload(f"n-{n}"))
-    assert drain(outbox, {}, clock, rng=rng) == Drained(retried=6)
+    assert drain(outbox, {}, clock, rng=rng) == DrainStats(retried=6)
     outbox.add("hook", payload("n-6"))
     for _ in range(60):
         clock.forward(seconds=1)
@@ -233,9 +233,9 @@ def test_a_delivery_in_the_midst_that_is_not_due_holds_back_those_behind_it(
     receiver, outbox, clock = serve(how.answer(200)), Memory(), Clock()
     rows = [outbox.add("hook", payload(f"n-{n}")) for n in range(4)]
     rows[1].next_attempt_at = T0 + timedelta(minutes=1)  # in another sender's hands, or put off by one
-    assert run(outbox, hooks(hook=receiver), clock) == Drained(sent=1, waiting=2)
+    assert run(outbox, hooks(hook=receiver), clock) == DrainStats(sent=1, waiting=2)
     clock.forward(minutes=1)
-    assert run(outbox, hooks(hook=receiver), clock) == Drained(sent=3)
+    assert run(outbox, hooks(hook=receiver), clock) == DrainStats(sent=3)
     assert ids(receiver) == [f"n-{n}" for n in range(4)]
 
 
@@ -243,8 +243,8 @@ def test_told_to_stop_or_out_of_time_no_more_of_a_channel_that_is_not_configured
     outbox = Memory()
     for n in range(5):
         outbox.add("gone", payload(f"n-{n}"))
-    assert run(outbox, {}, stopping=lambda: outbox.rows[1].delivery.attempts > 0) == Drained(retried=2, waiting=3)
-    assert run(outbox, {}, Clock(T0 + timedelta(hours=1)), deadline=0.0) == Drained(waiting=5)
+    assert run(outbox, {}, stopping=lambda: outbox.rows[1].delivery.attempts > 0) == DrainStats(retried=2, waiting=3)
+    assert run(outbox, {}, Clock(T0 + timedelta(hours=1)), deadline=0.0) == DrainStats(waiting=5)
 
 
 @pytest.mark.parametrize("bad", ["hang", "drip"])
@@ -264,7 +264,7 @@ def test_a_bad_channel_does_not_delay_a_good_one(
         marked(delivery_id, now)
 
     outbox.delivered = delivered
-    assert run(outbox, hooks(bad=stuck, good=good), deadline=2.5) == Drained(sent=3, retried=1, waiting=2)
+    assert run(outbox, hooks(bad=stuck, good=good), deadline=2.5) == DrainStats(sent=3, retried=1, waiting=2)
     assert time.monotonic() - begun < 20, "the bad one is left at its own deadline"
     assert [r.status for r in rows] == ["sent"] * 3
     assert max(arrived) < 2.4, "marked as they arrived, not when the bad one ended"
@@ -303,12 +303,12 @@ class Unruly:
 def test_a_channel_that_overruns_its_deadline_is_left_behind(
     serve: Serve, how: SimpleNamespace, payload: Payload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("drift.notify.sender.GRACE", 0.1)
+    monkeypatch.setattr("drift.notify.sender.OVERRUN_SECONDS", 0.1)
     good, unruly, outbox = serve(how.answer(200)), Unruly("nfs"), Memory()
     stuck = outbox.add("nfs", payload("n-1"))
     outbox.add("good", payload("n-1"))
     begun = time.monotonic()
-    assert run(outbox, {"nfs": unruly, **hooks(good=good)}, deadline=0.5) == Drained(sent=1, retried=1)
+    assert run(outbox, {"nfs": unruly, **hooks(good=good)}, deadline=0.5) == DrainStats(sent=1, retried=1)
     assert time.monotonic() - begun < 20
     assert "overran its 0.5 s" in stuck.error
     unruly.ended.set()
@@ -324,7 +324,7 @@ def test_a_channels_own_defect_is_a_failure_with_its_traceback(
     outbox.add("odd", payload("n-2"))
     outbox.add("good", payload("n-1"))
     unruly = Unruly("odd", fault=KeyError("title"))
-    assert run(outbox, {"odd": unruly, **hooks(good=good)}) == Drained(sent=1, retried=1, waiting=1)
+    assert run(outbox, {"odd": unruly, **hooks(good=good)}) == DrainStats(sent=1, retried=1, waiting=1)
     assert "fault of its own" in bad.error
     for _ in range(100):  # the hook runs once the thread has told its end
         if shown:
@@ -399,7 +399,7 @@ def test_nothing_is_anothers_to_take_before_it_is_marked_however_busy_the_store(
 
     for n in range(3 * channels):
         outbox.add(f"c-{n % channels}", payload(f"n-{n}"))
-    assert run(outbox, {f"c-{n}": Slow() for n in range(channels)}, clock) == Drained(sent=3 * channels)
+    assert run(outbox, {f"c-{n}": Slow() for n in range(channels)}, clock) == DrainStats(sent=3 * channels)
 
 
 def test_what_waiting_for_the_store_takes_is_not_the_receivers_time(payload: Payload) -> None:
@@ -419,7 +419,7 @@ def test_what_waiting_for_the_store_takes_is_not_the_receivers_time(payload: Pay
     outbox = Waiting()
     outbox.add("hook", payload("n-1"))
     outbox.add("hook", payload("n-2"))
-    assert run(outbox, {"hook": Asking()}, deadline=1.0) == Drained(sent=1, waiting=1)
+    assert run(outbox, {"hook": Asking()}, deadline=1.0) == DrainStats(sent=1, waiting=1)
     assert 0.2 < given[0] <= 0.5, "half of its time, not the rest that the store left"
 
 
@@ -462,11 +462,11 @@ def test_what_a_receiver_took_but_did_not_answer_in_time_comes_again_under_the_s
     receiver, outbox, clock = serve(late, how.answer(204)), Memory(), Clock()
     row = outbox.add("hook", payload("n-1"))
     hook = {"hook": WebhookChannel("hook", receiver.url, timeout=0.5)}
-    assert run(outbox, hook, clock) == Drained(retried=1)
+    assert run(outbox, hook, clock) == DrainStats(retried=1)
     assert row.error == "http://127.0.0.1: no complete answer within 0.5 s"
     clock.forward(minutes=1)
     hook = {"hook": WebhookChannel("hook", receiver.url)}
-    assert run(outbox, hook, clock) == Drained(sent=1)
+    assert run(outbox, hook, clock) == DrainStats(sent=1)
     assert ids(receiver) == ["n-1", "n-1"]
 
 
@@ -507,4 +507,4 @@ def test_no_error_of_a_receiver_escapes(payload: Payload) -> None:
 
     outbox = Memory()
     outbox.add("r", payload())
-    assert run(outbox, {"r": Refusing()}) == Drained(dead=1)
+    assert run(outbox, {"r": Refusing()}) == DrainStats(dead=1)

@@ -21,7 +21,7 @@ from drift.monitors.window import Period, Window
 from drift.notify.channels import Channel
 from drift.notify.channels.webhook import WebhookChannel
 from drift.notify.message import Notification, make_events, make_notification
-from drift.notify.sender import GRACE, MARKING, Drained, drain
+from drift.notify.sender import MARKING, OVERRUN_SECONDS, DrainStats, drain
 from drift.store import Outcome, Store
 
 NOW = datetime(2011, 6, 13, 2, 15, tzinfo=UTC)
@@ -51,7 +51,7 @@ def decided(store: Store, verdicts: list[Verdict], channels: tuple[str, ...]) ->
     return made
 
 
-def run(store: Store, channels: Mapping[str, Channel], later: timedelta = timedelta(0), **options: Any) -> Drained:
+def run(store: Store, channels: Mapping[str, Channel], later: timedelta = timedelta(0), **options: Any) -> DrainStats:
     return drain(store, channels, lambda: NOW + later, rng=np.random.default_rng(1), **{"deadline": 5.0, **options})
 
 
@@ -67,10 +67,10 @@ def test_what_was_decided_arrives_as_it_was_written(store: Store, serve: Serve, 
     assert [n.status for n in told] == ["firing", "resolved", "firing"]
     receiver = serve(how.answer(200))
     hook = {"hook": WebhookChannel("hook", receiver.url)}
-    assert run(store, hook) == Drained(sent=3)
+    assert run(store, hook) == DrainStats(sent=3)
     assert [json.loads(r.body) for r in receiver.requests] == [n.to_dict() for n in told]
     assert ids(receiver) == [n.id for n in told]
-    assert run(store, hook, later=DAY) == Drained()
+    assert run(store, hook, later=DAY) == DrainStats()
 
 
 def test_a_failing_channel_keeps_its_order_and_delays_no_other(
@@ -79,10 +79,10 @@ def test_a_failing_channel_keeps_its_order_and_delays_no_other(
     told = decided(store, FIRES_AND_RESOLVES, ("bad", "good"))
     bad, good = serve(how.hang, how.answer(500), how.answer(200)), serve(how.answer(200))
     hooks = {name: WebhookChannel(name, r.url) for name, r in (("bad", bad), ("good", good))}
-    assert run(store, hooks, deadline=2.5) == Drained(sent=3, retried=1, waiting=2)
-    assert run(store, hooks, later=timedelta(seconds=1)) == Drained(waiting=2)
-    assert run(store, hooks, later=timedelta(hours=1)) == Drained(retried=1, waiting=2)
-    assert run(store, hooks, later=timedelta(hours=3)) == Drained(sent=3)
+    assert run(store, hooks, deadline=2.5) == DrainStats(sent=3, retried=1, waiting=2)
+    assert run(store, hooks, later=timedelta(seconds=1)) == DrainStats(waiting=2)
+    assert run(store, hooks, later=timedelta(hours=1)) == DrainStats(retried=1, waiting=2)
+    assert run(store, hooks, later=timedelta(hours=3)) == DrainStats(sent=3)
     assert ids(good) == [n.id for n in told]
     assert ids(bad) == [told[0].id] * 2 + [n.id for n in told]
     assert store.counts_by_status()["deliveries"] == {"sent": 6}
@@ -91,7 +91,7 @@ def test_a_failing_channel_keeps_its_order_and_delays_no_other(
 def test_what_is_given_up_is_kept_as_dead_with_its_reason(store: Store, serve: Serve, how: SimpleNamespace) -> None:
     decided(store, [Verdict.ERROR], ("hook", "gone"))
     receiver = serve(how.answer(410))
-    assert run(store, {"hook": WebhookChannel("hook", receiver.url)}) == Drained(dead=1, retried=1)
+    assert run(store, {"hook": WebhookChannel("hook", receiver.url)}) == DrainStats(dead=1, retried=1)
     assert store.counts_by_status()["deliveries"] == {"dead": 1, "pending": 1}, "another process may know `gone`"
 
 
@@ -120,8 +120,8 @@ def test_a_process_that_dies_before_it_marks_sends_again_under_the_same_id(
         patched.setattr(store, "delivered", dies)
         with pytest.raises(KeyboardInterrupt):
             run(store, hook)
-    assert run(store, hook, later=timedelta(seconds=5)) == Drained(), "it may still be on its way"
-    assert run(store, hook, later=timedelta(seconds=5 + GRACE + MARKING)) == Drained(sent=1)
+    assert run(store, hook, later=timedelta(seconds=5)) == DrainStats(), "it may still be on its way"
+    assert run(store, hook, later=timedelta(seconds=5 + OVERRUN_SECONDS + MARKING)) == DrainStats(sent=1)
     assert ids(receiver) == [told.id] * 2
 
 
@@ -129,8 +129,8 @@ def test_a_sender_told_to_stop_begins_no_further_delivery(store: Store, serve: S
     told = decided(store, FIRES_AND_RESOLVES, ("hook",))
     receiver = serve(how.answer(200))
     hook = {"hook": WebhookChannel("hook", receiver.url)}
-    assert run(store, hook, stopping=lambda: bool(receiver.requests)) == Drained(sent=1, waiting=len(told) - 1)
-    assert run(store, hook) == Drained(sent=len(told) - 1)
+    assert run(store, hook, stopping=lambda: bool(receiver.requests)) == DrainStats(sent=1, waiting=len(told) - 1)
+    assert run(store, hook) == DrainStats(sent=len(told) - 1)
 
 
 def test_a_sender_that_was_overtaken_does_not_count_as_a_failure(
@@ -143,8 +143,8 @@ def test_a_sender_that_was_overtaken_does_not_count_as_a_failure(
         name = "hook"
 
         def send(self, payload: Mapping[str, Any], *, deadline: float) -> None:
-            after = timedelta(seconds=5 + GRACE + MARKING)  # this sender was asleep for so long
-            assert run(store, {"hook": WebhookChannel("hook", other.url)}, later=after) == Drained(sent=1)
+            after = timedelta(seconds=5 + OVERRUN_SECONDS + MARKING)  # this sender was asleep for so long
+            assert run(store, {"hook": WebhookChannel("hook", other.url)}, later=after) == DrainStats(sent=1)
             raise DeliveryError("no answer")
 
     run(store, {"hook": Slow()})

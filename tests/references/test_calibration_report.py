@@ -13,10 +13,10 @@ from drift.monitors.comparison import compare_profiles
 from drift.monitors.spec import ColumnRule, Columns, FileSource, Monitor, Reference
 from drift.monitors.verdict import Threshold, Verdict
 from drift.monitors.window import Period, Window
-from drift.references.calibration_report import Calibrated, calibrated, next_standard, told_share
-from drift.references.resolver import Held, Standards
+from drift.references.calibration_report import ColumnCalibration, calibration_rows, format_share, next_reference
+from drift.references.resolver import ReferenceResolver, ResolvedReference
 from drift.stats.null_distribution import SIGNIFICANCE
-from drift.store import Baseline, Store
+from drift.store import Store, StoredReference
 
 DAY = timedelta(days=1)
 START = datetime(2024, 3, 4, tzinfo=UTC)
@@ -24,7 +24,7 @@ AXIS = NumericAxis(tuple(range(6)))
 ROWS = 10_000
 
 
-def baseline_of(windows: int, incident: int | None = None) -> Baseline:
+def baseline_of(windows: int, incident: int | None = None) -> StoredReference:
     rng = np.random.default_rng(2)
     shares = np.stack([np.r_[0, rng.dirichlet(np.full(5, 300.0)), 0, 0] for _ in range(windows)])
     if incident is not None:
@@ -34,7 +34,7 @@ def baseline_of(windows: int, incident: int | None = None) -> Baseline:
     history = History(AXIS, counts)
     lost = {"blob": Uncounted(Fault.NOT_COMPARABLE, "bytes cannot be binned")}
     whole = Profile({"x": history.pooled}, int(counts.sum()), lost)
-    return Baseline(1, {"": whole}, {}, START, days, {"": {"x": history}})
+    return StoredReference(1, {"": whole}, {}, START, days, {"": {"x": history}})
 
 
 def monitor_of(limit: Threshold | None = None) -> Monitor:
@@ -49,15 +49,15 @@ def monitor_of(limit: Threshold | None = None) -> Monitor:
     )
 
 
-def told(monitor: Monitor, baseline: Baseline) -> tuple[Calibrated, Held]:
-    held = Standards(monitor, baseline).of(Window(START + 70 * DAY, START + 71 * DAY))
-    found = {c.column: c for c in calibrated(monitor, baseline, held, SIGNIFICANCE)}
+def told(monitor: Monitor, baseline: StoredReference) -> tuple[ColumnCalibration, ResolvedReference]:
+    held = ReferenceResolver(monitor, baseline).of(Window(START + 70 * DAY, START + 71 * DAY))
+    found = {c.column: c for c in calibration_rows(monitor, baseline, held, SIGNIFICANCE)}
     assert found["blob"].judge == "none"
     assert "bytes cannot be binned" in found["blob"].why
     return found["x"], held
 
 
-def verdict(monitor: Monitor, held: Held, shares: np.ndarray) -> Verdict:
+def verdict(monitor: Monitor, held: ResolvedReference, shares: np.ndarray) -> Verdict:
     counts = np.round(shares * ROWS).astype(int)
     counts[counts.argmax()] += ROWS - counts.sum()
     live = Profile({"x": Histogram(AXIS, counts)}, ROWS)
@@ -89,7 +89,7 @@ def test_the_nearest_limits_are_of_a_bin_never_filled_and_of_one_that_was() -> N
     assert (never.label, never.above, never.reference) == ("missing", True, 0.0)
     widths = [min(b.reference - b.low, b.high - b.reference) for b in found.bins if b.reference > 0]
     assert abs(filled.limit - filled.reference) == min(widths)
-    assert str(never) == f"missing > {told_share(never.limit)}"
+    assert str(never) == f"missing > {format_share(never.limit)}"
 
 
 def test_a_threshold_of_the_user_is_the_least_that_is_seen() -> None:
@@ -121,8 +121,8 @@ def test_an_incident_in_the_reference_is_named_by_its_date() -> None:
 def test_a_moving_reference_is_told_as_the_next_window_will_have_it(store: Store) -> None:
     monitor = replace(monitor_of(), reference=Reference(rolling=20 * DAY))
     baseline = baseline_of(60)
-    held = next_standard(store, monitor, baseline, START + 60 * DAY)  # nothing was checked: the next window is now's
-    (found, _) = sorted(calibrated(monitor, baseline, held, SIGNIFICANCE), key=lambda c: c.judge != "learned")
+    held = next_reference(store, monitor, baseline, START + 60 * DAY)  # nothing was checked: the next window is now's
+    (found, _) = sorted(calibration_rows(monitor, baseline, held, SIGNIFICANCE), key=lambda c: c.judge != "learned")
     assert (held.note["reference"], found.windows, found.unlike) == ("rolling", 20, ())
     assert held.note["to"] == "2024-05-03T00:00Z"
 
@@ -131,4 +131,4 @@ def test_a_moving_reference_is_told_as_the_next_window_will_have_it(store: Store
     ("share", "text"), [(0.0, "0.0%"), (0.0412, "4.1%"), (0.001, "0.1%"), (0.00023, "0.023%"), (1.0, "100.0%")]
 )
 def test_shares_are_told_to_what_they_need(share: float, text: str) -> None:
-    assert told_share(share) == text
+    assert format_share(share) == text

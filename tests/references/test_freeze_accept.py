@@ -18,17 +18,17 @@ from drift.monitors.verdict import Threshold
 from drift.monitors.window import Period, Window
 from drift.references import (
     Acceptance,
-    accept_stretch,
-    current_baseline,
+    accept_windows,
+    current_reference,
     freeze_reference,
     reference_digest,
     reference_windows,
 )
 from drift.references import freeze as freeze_module
-from drift.runner.check import Checked, run_all
+from drift.runner.check import WindowResult, run_all
 from drift.runner.worker import Worker
 from drift.sources import open_source
-from drift.store import Baseline, Draft, Store
+from drift.store import NewReference, Store, StoredReference
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 START = datetime(2024, 3, 1, tzinfo=UTC)
@@ -77,21 +77,21 @@ def either(store_url: str) -> Iterator[Store]:
         yield opened
 
 
-def freeze(store: Store, monitor: Monitor, now: datetime = NOW) -> Baseline:
+def freeze(store: Store, monitor: Monitor, now: datetime = NOW) -> StoredReference:
     return freeze_reference(store, monitor, store.define(monitor.name, monitor.document, now), now)
 
 
-def check(store: Store, monitor: Monitor, now: datetime) -> list[Checked]:
+def check(store: Store, monitor: Monitor, now: datetime) -> list[WindowResult]:
     found = list(run_all(store, [monitor], worker=Worker("test"), now=lambda: now))
-    assert all(isinstance(one, Checked) for one in found), found
-    return [one for one in found if isinstance(one, Checked)]
+    assert all(isinstance(one, WindowResult) for one in found), found
+    return [one for one in found if isinstance(one, WindowResult)]
 
 
-def accept(store: Store, monitor: Monitor, *, keep_bins: bool, stretch: Window = STRETCH) -> Baseline:
-    return accept_stretch(store, monitor, Acceptance(stretch, "ann", "a new sensor", keep_bins), NOW)
+def accept(store: Store, monitor: Monitor, *, keep_bins: bool, stretch: Window = STRETCH) -> StoredReference:
+    return accept_windows(store, monitor, Acceptance(stretch, "ann", "a new sensor", keep_bins), NOW)
 
 
-def days(found: Baseline) -> list[float]:
+def days(found: StoredReference) -> list[float]:
     return [(window.start - START) / DAY for window in found.windows]
 
 
@@ -121,7 +121,7 @@ def test_only_whole_windows_that_have_closed_are_counted_apart(store: Store, mon
 def test_of_very_many_windows_a_choice_is_counted_that_is_the_same_each_time(
     store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reference_windows, "MOST", 40)
+    monkeypatch.setattr(reference_windows, "MAX_REFERENCE_WINDOWS", 40)
     hourly = replace(monitor, period=Period.parse("1h"))
     found = freeze(store, hourly)
     assert len(found.windows) == 40
@@ -129,7 +129,7 @@ def test_of_very_many_windows_a_choice_is_counted_that_is_the_same_each_time(
     hours = [window.start.hour for window in found.windows]
     assert len(set(hours)) > 12, "not the same hours of each day"
     whole = reference_windows.whole_windows(hourly, Window(START, START + 10 * DAY), NOW)
-    assert reference_windows.some_of(whole, "m") == found.windows != reference_windows.some_of(whole, "n")
+    assert reference_windows.sample_windows(whole, "m") == found.windows != reference_windows.sample_windows(whole, "n")
 
 
 @pytest.mark.parametrize("times", ["instants", "other text", "none"])
@@ -157,13 +157,13 @@ def test_a_file_of_its_own_has_windows_where_its_rows_have_instants(
 def test_a_column_that_a_window_does_not_have_has_no_history(
     store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learned = freeze.count_apart
+    learned = freeze_module.count_reference_windows
 
     def then(*args: object) -> object:  # the column is gone when the windows are counted
         rows(20).drop("x").write_parquet(tmp_path / "data.parquet")
         return learned(*args)
 
-    monkeypatch.setattr(freeze_module, "count_apart", then)
+    monkeypatch.setattr(freeze_module, "count_reference_windows", then)
     found = freeze(store, monitor)
     assert set(found.profiles[""]) == {"x", "site"}
     assert set(found.histories[""]) == {"site"}
@@ -174,13 +174,13 @@ def test_a_column_that_a_window_does_not_have_has_no_history(
 def test_nothing_is_frozen_where_a_window_cannot_be_read(
     store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learned = freeze.count_apart
+    learned = freeze_module.count_reference_windows
 
     def then(*args: object) -> object:
         (tmp_path / "data.parquet").write_bytes(b"PAR1")
         return learned(*args)
 
-    monkeypatch.setattr(freeze_module, "count_apart", then)
+    monkeypatch.setattr(freeze_module, "count_reference_windows", then)
     with pytest.raises(SourceError, match=r"data\.parquet"):
         freeze(store, monitor)
     known = store.find("m")
@@ -199,9 +199,9 @@ def test_a_reference_frozen_before_windows_were_counted_is_kept(either: Store, m
     key = either.define(monitor.name, monitor.document, NOW).monitor_id
     source = open_source(monitor)
     profiles = source.learn(["x", "site"], monitor.columns, monitor.reference.window)
-    old = freeze._digest(freeze._parts(monitor))
+    old = freeze_module._digest(freeze._parts(monitor))
     assert old != reference_digest(monitor)
-    before = either.freeze(key, old, Draft(profiles, {}), NOW)
+    before = either.freeze(key, old, NewReference(profiles, {}), NOW)
     assert freeze(either, monitor) == before
     accepted = accept(either, monitor, keep_bins=False)
     assert freeze(either, monitor) == accepted
@@ -308,7 +308,7 @@ def test_nothing_is_accepted_before_the_first_check(store: Store, monitor: Monit
         accept(store, monitor, keep_bins=True)
     found = accept(store, monitor, keep_bins=False)
     assert found.note["accepted"]["replaces"] is None
-    assert current_baseline(store, monitor, key) == found
+    assert current_reference(store, monitor, key) == found
 
 
 @pytest.mark.parametrize(("by", "why"), [("", "because"), ("ann", " \n")])

@@ -6,7 +6,7 @@ import pytest
 
 from drift.monitors.verdict import Verdict
 from drift.monitors.window import Window
-from drift.report.backtest_chart import MOST, Mark, Panel, backtest_png, mark_kind
+from drift.report.backtest_chart import MAX_PANELS, Mark, Panel, backtest_png, mark_kind
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 DAYS = [Window(START + timedelta(days=i), START + timedelta(days=i + 1)) for i in range(30)]
@@ -25,8 +25,8 @@ def height(png: bytes) -> int:
 
 
 def test_a_picture_has_a_lane_a_column_up_to_a_limit_and_a_panel_a_set_of_rules() -> None:
-    names = [f"c{i}" for i in range(MOST + 20)]
-    few, many, more = (height(backtest_png([panel(names[:n])])) for n in (10, MOST, MOST + 20))
+    names = [f"c{i}" for i in range(MAX_PANELS + 20)]
+    few, many, more = (height(backtest_png([panel(names[:n])])) for n in (10, MAX_PANELS, MAX_PANELS + 20))
     assert few < many == more
     assert height(backtest_png([panel(names[:10])] * 2)) > 1.8 * few
 

@@ -6,7 +6,7 @@ import pytest
 
 from drift.monitors.verdict import Verdict
 from drift.report import Page
-from tests.report.conftest import HOSTILE, as_learned, over_time
+from tests.support.pages import HOSTILE, as_learned, over_time
 
 pytestmark = pytest.mark.browser
 

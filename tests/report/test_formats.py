@@ -14,11 +14,11 @@ import pytest
 
 from drift.errors import InputError
 from drift.histogram import Histogram, NumericAxis, Profile
-from drift.monitors.comparison import by_importance, compare_profiles
+from drift.monitors.comparison import compare_profiles, importance_key
 from drift.monitors.spec import Columns
 from drift.monitors.verdict import Verdict, worst
 from drift.report import FORMATS, Column, Page, comparison_document, render, render_fragment, save
-from drift.report.chart_data import MOST_BARS, drawn
+from drift.report.chart_data import MAX_BARS, drawn
 from drift.report.csv import FIELDS
 from tests.support.paths import ROOT
 
@@ -57,7 +57,7 @@ def test_columns_stand_in_the_order_of_importance(plain_page, one_result):
     backwards = replace(plain_page, columns=plain_page.columns[::-1])
     assert [c.name for c in backwards.columns] == names
     page = Page.from_results(one_result, reference=("a", 2000), live=("b", 1000))
-    assert [c.name for c in page.columns] == [r.column for r in sorted(one_result, key=by_importance)]
+    assert [c.name for c in page.columns] == [r.column for r in sorted(one_result, key=importance_key)]
 
 
 def test_counts_add_up_to_the_columns_and_the_page_is_as_bad_as_its_worst(hostile_page):
@@ -181,12 +181,12 @@ def test_half_a_character_in_a_name_is_spelled_out(plain_page, tmp_path, name):
 
 
 def test_many_bins_are_drawn_by_what_moved_and_all_special_ones_stay(monitor_page):
-    from tests.report.conftest import over_time
+    from tests.support.pages import over_time
 
     column = over_time(columns=4, windows=2, categories=60).columns[0]
     bars = drawn(column)
     assert len(column.bins) == 63
-    assert len(bars) == MOST_BARS - 1
+    assert len(bars) == MAX_BARS - 1
     assert bars == sorted(bars)
     assert {60, 61, 62} <= set(bars)  # rare, unseen, missing
     left = [b.contribution for i, b in enumerate(column.bins) if i not in bars]

@@ -12,11 +12,11 @@ from html.parser import HTMLParser
 import pytest
 
 from drift.report import render, save
-from drift.report.charts import COLOURS, specifications
+from drift.report.charts import VERDICT_COLOURS, specifications
 from drift.report.formatting import NAMES
 from drift.report.html import Linked, asset, bundle, render_html
 from drift.report.png import column_png
-from tests.report.conftest import HOSTILE, as_learned, over_time
+from tests.support.pages import HOSTILE, as_learned, over_time
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -230,7 +230,7 @@ def test_specifications_hold_no_data_and_no_address():
 def test_each_colour_of_the_charts_is_a_variable_of_the_style():
     style = asset("report.css")
     light, dark = style.split("@media (prefers-color-scheme: dark)")[:2]
-    for name in COLOURS:
+    for name in VERDICT_COLOURS:
         assert f"--{name}:" in light
         assert f"--{name}:" in dark.split("* {")[0]
 

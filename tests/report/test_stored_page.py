@@ -16,7 +16,7 @@ import pytest
 
 from drift.errors import StoreError
 from drift.monitors.spec import ColumnRule, Columns, FileSource, Monitor, Reference
-from drift.monitors.verdict import Threshold, Verdict, once_in, told_apart
+from drift.monitors.verdict import Threshold, Verdict, format_frequencies, format_frequency
 from drift.monitors.window import Period, Window, format_instant
 from drift.report import Page, page_from_store, render
 from drift.report.formatting import over_time, sentence
@@ -102,7 +102,7 @@ def test_what_reference_windows_taught_is_told_in_place_of_a_threshold(page):
     temp = page.column("temp")
     assert (temp.threshold, temp.reference_windows, page.learned) == (None, 10, 10)
     assert temp.p_value < temp.level
-    assert (temp.expected, temp.budget) == (once_in(temp.p_value, DAY), once_in(temp.level, DAY))
+    assert (temp.expected, temp.budget) == (format_frequency(temp.p_value, DAY), format_frequency(temp.level, DAY))
     assert page.budget == "1 per 90d"
     html = render(page)
     assert "learned from 10 reference windows" in html
@@ -127,7 +127,7 @@ def test_a_named_limit_is_shown_as_a_number_and_chance_by_what_the_windows_taugh
     temp = page.column("temp")
     assert (temp.threshold.drift, temp.level, temp.reference_windows, page.budget) == (0.2, None, 10, None)
     assert temp.ratio == temp.history[-1].ratio == temp.score / 0.2
-    assert temp.expected == once_in(temp.p_value, DAY)
+    assert temp.expected == format_frequency(temp.p_value, DAY)
 
 
 def test_json_and_csv_say_what_judged(page):
@@ -193,7 +193,7 @@ def test_what_hourly_windows_taught_is_told_by_their_hours(sqlite_url, tmp_path)
     column = page.column("x")
     assert column.level is not None
     hour = timedelta(hours=1)
-    assert (column.expected, column.budget) == told_apart(column.p_value, column.level, hour)
+    assert (column.expected, column.budget) == format_frequencies(column.p_value, column.level, hour)
     assert column.expected in column.message, "as the check told it"
 
 
@@ -271,7 +271,7 @@ def _within(start, since, until):
 
 
 def test_a_wide_page_shows_fewer_windows(sqlite_url, tmp_path, monkeypatch):
-    monkeypatch.setattr("drift.report.stored_page.LEAST_WINDOWS", 4)
+    monkeypatch.setattr("drift.report.stored_page.MIN_WINDOWS_SHOWN", 4)
     write_rows(tmp_path / "rows.csv")
     with Store.open(sqlite_url) as store:
         checked(store, monitor_of(tmp_path / "rows.csv"))

@@ -23,9 +23,9 @@ from drift.monitors.spec import Alerting, ColumnRule, Columns, FileSource, Monit
 from drift.monitors.verdict import Threshold, Verdict
 from drift.monitors.window import Period, Window
 from drift.references import reference_digest
-from drift.runner.check import Checked, Failed, run_all
-from drift.runner.lease import LEASE, MOST_LOST, holding
-from drift.runner.outcome import RETRIES
+from drift.runner.check import MonitorFailure, WindowResult, run_all
+from drift.runner.lease import LEASE_TTL, MAX_ATTEMPTS, hold_lease
+from drift.runner.outcome import RETRY_DELAYS
 from drift.runner.plan import backfill, plan
 from drift.runner.worker import Worker
 from drift.sources import open_source
@@ -65,14 +65,14 @@ def monitor(tmp_path: Path) -> Monitor:
     )
 
 
-def check(store: Store, monitor: Monitor, now: datetime, worker: str = "test") -> list[Checked]:
+def check(store: Store, monitor: Monitor, now: datetime, worker: str = "test") -> list[WindowResult]:
     found = list(run_all(store, [monitor], worker=Worker(worker), now=lambda: now))
-    failed = [one for one in found if isinstance(one, Failed)]
+    failed = [one for one in found if isinstance(one, MonitorFailure)]
     assert not failed, failed
-    return [one for one in found if isinstance(one, Checked)]
+    return [one for one in found if isinstance(one, WindowResult)]
 
 
-def days_of(checked: list[Checked]) -> list[int]:
+def days_of(checked: list[WindowResult]) -> list[int]:
     return [(one.window.start - START) // DAY for one in checked]
 
 
@@ -156,14 +156,14 @@ def test_a_window_that_cannot_be_read_is_an_error_at_once_and_tried_again(
     assert [e.transition.after.state for e in broken.outcome.events] == [State.FIRING]
     assert "data.parquet" in broken.outcome.events[0].message
     assert check(store, monitor, now) == [], "not before the first retry"
-    (again,) = check(store, monitor, now + RETRIES[0])
+    (again,) = check(store, monitor, now + RETRY_DELAYS[0])
     assert (again.revision, again.outcome.events) == (2, ()), "told once"
 
     data.write_bytes(good)
-    (mended,) = check(store, monitor, now + RETRIES[0] + RETRIES[1])
+    (mended,) = check(store, monitor, now + RETRY_DELAYS[0] + RETRY_DELAYS[1])
     assert mended.verdicts == [Verdict.OK]
     assert [e.transition.after.state for e in mended.outcome.events] == [State.RESOLVED]
-    assert check(store, monitor, now + 5 * RETRIES[-1]) == []
+    assert check(store, monitor, now + 5 * RETRY_DELAYS[-1]) == []
 
 
 def test_retries_end_and_the_error_stands(store: Store, monitor: Monitor, tmp_path: Path) -> None:
@@ -174,9 +174,9 @@ def test_retries_end_and_the_error_stands(store: Store, monitor: Monitor, tmp_pa
     now, tries = START + 12 * DAY, 0
     while check(store, monitor, now):
         tries += 1
-        now += RETRIES[-1]
+        now += RETRY_DELAYS[-1]
         assert tries < 10
-    assert tries == 1 + len(RETRIES)
+    assert tries == 1 + len(RETRY_DELAYS)
 
 
 def test_a_window_without_rows_alerts_as_one(store: Store, monitor: Monitor, tmp_path: Path) -> None:
@@ -242,8 +242,8 @@ def test_a_worker_that_lost_its_lease_writes_nothing(
 
     def slow(*args: Any, **kwargs: Any) -> Any:
         if not stolen:  # while the first window is being counted, another worker takes it over
-            (first, *_) = store.due(definition, now + 2 * LEASE)
-            stolen.append(store.claim(first.id, definition, "other", now + 2 * LEASE, LEASE))
+            (first, *_) = store.due(definition, now + 2 * LEASE_TTL)
+            stolen.append(store.claim(first.id, definition, "other", now + 2 * LEASE_TTL, LEASE_TTL))
         return compare_profiles(*args, **kwargs)
 
     with monkeypatch.context() as patched:
@@ -265,7 +265,7 @@ def interrupt(store: Store, monitor: Monitor, day: int, owner: str) -> datetime:
     definition = store.define(monitor.name, monitor.document, now)
     windows = [(Window(START + d * DAY, START + (d + 1) * DAY), now) for d in range(day, 16)]
     store.plan(definition, windows, now)
-    assert store.claim(store.due(definition, now)[0].id, definition, owner, now, LEASE) is not None
+    assert store.claim(store.due(definition, now)[0].id, definition, owner, now, LEASE_TTL) is not None
     return now
 
 
@@ -275,8 +275,8 @@ def test_no_alert_is_lost_when_a_worker_dies_over_the_window_that_drifted(
     write_days(tmp_path / "data.parquet", 16, moved=frozenset({12}))
     now = interrupt(store, monitor, 12, "elsewhere:1")
     assert check(store, monitor, now) == [], "later windows wait for the one that is held"
-    assert days_of(check(store, monitor, now + LEASE)) == [12, 13, 14, 15]
-    assert told(store, now + LEASE) == [("2024-03-13T00:00Z", "firing"), ("2024-03-14T00:00Z", "resolved")]
+    assert days_of(check(store, monitor, now + LEASE_TTL)) == [12, 13, 14, 15]
+    assert told(store, now + LEASE_TTL) == [("2024-03-13T00:00Z", "firing"), ("2024-03-14T00:00Z", "resolved")]
 
 
 def test_a_window_of_a_killed_process_of_this_host_is_due_at_once(
@@ -304,25 +304,25 @@ def test_a_window_that_ends_whoever_works_on_it_is_an_error_and_the_next_is_work
     now = interrupt(store, monitor, 12, "elsewhere:1")
     definition = store.find("m")
     assert definition is not None
-    for times in range(MOST_LOST - 1):  # one host after the other takes it, and is gone
-        now += LEASE
+    for times in range(MAX_ATTEMPTS - 1):  # one host after the other takes it, and is gone
+        now += LEASE_TTL
         planned = store.due(definition, now)[0]
         assert planned.attempts == times + 1
-        assert store.claim(planned.id, definition, f"elsewhere:{times + 2}", now, LEASE) is not None
-    deadly, *others = check(store, monitor, now + LEASE)
+        assert store.claim(planned.id, definition, f"elsewhere:{times + 2}", now, LEASE_TTL) is not None
+    deadly, *others = check(store, monitor, now + LEASE_TTL)
     assert days_of([deadly, *others]) == [12, 13, 14, 15]
     assert (deadly.verdicts, deadly.outcome.retry_at) == ([Verdict.ERROR], None)
-    assert f"came to no end, {MOST_LOST} times" in deadly.outcome.message
+    assert f"came to no end, {MAX_ATTEMPTS} times" in deadly.outcome.message
     assert "`drift backfill`" in deadly.outcome.message
-    assert told(store, now + LEASE)[0] == ("2024-03-13T00:00Z", "firing")
+    assert told(store, now + LEASE_TTL)[0] == ("2024-03-13T00:00Z", "firing")
     assert any(r.levelname == "ERROR" and "is given up" in r.message for r in caplog.records)
 
     (tmp_path / "data.parquet").touch()
-    looked = check(store, replace(monitor, lookback=30 * DAY), now + LEASE)
+    looked = check(store, replace(monitor, lookback=30 * DAY), now + LEASE_TTL)
     assert looked == [], "nor does a second look begin it again"
     source, span = open_source(monitor), (START + 12 * DAY, START + 13 * DAY)
-    assert backfill(store, monitor, source, *span, now + LEASE) == 1
-    (mended,) = check(store, monitor, now + LEASE)
+    assert backfill(store, monitor, source, *span, now + LEASE_TTL) == 1
+    (mended,) = check(store, monitor, now + LEASE_TTL)
     assert mended.verdicts == [Verdict.DRIFT], "checked by hand, it is begun again"
 
 
@@ -333,9 +333,9 @@ def test_a_window_that_was_interrupted_many_times_is_still_checked(
     now = interrupt(store, monitor, 15, "elsewhere:0")
     definition = store.find("m")
     assert definition is not None
-    for times in range(3 * MOST_LOST):  # given back each time, as a service does when it is told to stop
-        planned = store.due(definition, now := now + LEASE)[0]
-        claim = store.claim(planned.id, definition, f"elsewhere:{times}", now, LEASE)
+    for times in range(3 * MAX_ATTEMPTS):  # given back each time, as a service does when it is told to stop
+        planned = store.due(definition, now := now + LEASE_TTL)[0]
+        claim = store.claim(planned.id, definition, f"elsewhere:{times}", now, LEASE_TTL)
         assert claim is not None
         assert claim.lost == 1
         store.release(claim)
@@ -353,9 +353,9 @@ def test_a_second_look_that_ends_whoever_looks_leaves_the_window_as_it_was(
     now = START + 11 * DAY
     (ended,) = store.ended_since(definition.monitor_id, START)
     assert store.look_again({ended.id: "else"}, now) == 1
-    for times in range(MOST_LOST):
-        assert store.claim(ended.id, definition, f"elsewhere:{times}", now, LEASE) is not None
-        now += LEASE
+    for times in range(MAX_ATTEMPTS):
+        assert store.claim(ended.id, definition, f"elsewhere:{times}", now, LEASE_TTL) is not None
+        now += LEASE_TTL
     assert check(store, monitor, now) == []
     assert [(row["status"], row["verdict"]) for row in store.windows("m")] == [("done", "ok")]
 
@@ -368,17 +368,17 @@ def test_a_window_that_cannot_be_read_has_all_its_retries_whatever_was_killed_be
     now = interrupt(store, monitor, 11, "elsewhere:0")
     definition = store.find("m")
     assert definition is not None
-    for times in range(MOST_LOST - 2):
-        planned = store.due(definition, now := now + LEASE)[0]
-        assert store.claim(planned.id, definition, f"elsewhere:{times}", now, LEASE) is not None
+    for times in range(MAX_ATTEMPTS - 2):
+        planned = store.due(definition, now := now + LEASE_TTL)[0]
+        assert store.claim(planned.id, definition, f"elsewhere:{times}", now, LEASE_TTL) is not None
     data.write_bytes(b"")
-    tries: list[Checked] = []
-    for _ in range(2 + len(RETRIES)):
-        now += RETRIES[-1]
+    tries: list[WindowResult] = []
+    for _ in range(2 + len(RETRY_DELAYS)):
+        now += RETRY_DELAYS[-1]
         tries += [one for one in check(store, monitor, now) if days_of([one]) == [11]]
-    assert [one.verdicts for one in tries] == [[Verdict.ERROR]] * (1 + len(RETRIES))
+    assert [one.verdicts for one in tries] == [[Verdict.ERROR]] * (1 + len(RETRY_DELAYS))
     waits = [one.outcome.retry_at for one in tries]
-    assert [wait is None for wait in waits] == [False] * len(RETRIES) + [True]
+    assert [wait is None for wait in waits] == [False] * len(RETRY_DELAYS) + [True]
 
 
 def test_a_window_whose_outcome_cannot_be_written_is_given_up_in_the_end(
@@ -394,17 +394,17 @@ def test_a_window_whose_outcome_cannot_be_written_is_given_up_in_the_end(
 
     monkeypatch.setattr(store, "finish", refuses)
     now = START + 13 * DAY
-    for _ in range(MOST_LOST):
+    for _ in range(MAX_ATTEMPTS):
         (failed,) = run_all(store, [monitor], worker=Worker("test"), now=lambda: now)
-        assert isinstance(failed, Failed)
+        assert isinstance(failed, MonitorFailure)
         assert "got nan" in failed.message
     assert [(row["status"], row["attempts"]) for row in store.windows("m")] == [
-        ("claimed", MOST_LOST),
+        ("claimed", MAX_ATTEMPTS),
         *[("due", 0)] * 2,
     ]
     first, *others = check(store, monitor, now)
     assert (first.verdicts, first.outcome.retry_at) == ([Verdict.ERROR], None)
-    assert f"came to no end, {MOST_LOST} times" in first.outcome.message
+    assert f"came to no end, {MAX_ATTEMPTS} times" in first.outcome.message
     assert days_of(others) == [11, 12]
 
 
@@ -421,9 +421,9 @@ def test_a_window_of_which_nothing_at_all_can_be_written_is_left_out_in_the_end(
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(store, "finish", refuses)
-        for _ in range(MOST_LOST + 1):
+        for _ in range(MAX_ATTEMPTS + 1):
             (failed,) = run_all(store, [monitor], worker=Worker("test"), now=lambda: now)
-            assert isinstance(failed, Failed)
+            assert isinstance(failed, MonitorFailure)
         assert days_of(check(store, monitor, now)) == [11, 12]
     row = store.windows("m")[0]
     assert (row["status"], row["verdict"]) == ("failed", None)
@@ -445,9 +445,9 @@ def test_attempts_that_failed_for_want_of_the_store_count_as_nothing(
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(store, "finish", full)
-        for _ in range(MOST_LOST + 1):
+        for _ in range(MAX_ATTEMPTS + 1):
             (failed,) = run_all(store, [monitor], worker=Worker("test"), now=lambda: now)
-            assert isinstance(failed, Failed)
+            assert isinstance(failed, MonitorFailure)
             assert [(row["status"], row["attempts"]) for row in store.windows("m")] == [("due", 0)]
     assert [one.verdicts for one in check(store, monitor, now)] == [[Verdict.OK]]
 
@@ -470,7 +470,7 @@ def test_an_overtaken_drift_fires_and_an_overtaken_ok_resolves_nothing(
     store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "data.parquet"
-    monkeypatch.setattr("drift.runner.outcome.RETRIES", (2 * DAY,))
+    monkeypatch.setattr("drift.runner.outcome.RETRY_DELAYS", (2 * DAY,))
     write_days(data, 16, moved=frozenset({11, 13}))
     check(store, monitor, START + 11 * DAY)
     good = data.read_bytes()
@@ -500,7 +500,7 @@ def test_a_defect_in_one_window_stops_neither_the_next_nor_another_monitor(
     monkeypatch.setattr("drift.runner.evaluate.compare_profiles", defective)
     other = replace(monitor, name="other")
     found = list(run_all(store, [monitor, other], worker=Worker("test"), now=lambda: START + 13 * DAY))
-    verdicts = [one.outcome.verdict for one in found if isinstance(one, Checked)]
+    verdicts = [one.outcome.verdict for one in found if isinstance(one, WindowResult)]
     assert verdicts == [Verdict.OK, Verdict.ERROR, Verdict.OK] * 1 + [Verdict.OK] * 3
     assert "ZeroDivisionError: a slip of ours" in found[1].outcome.message
     assert any(r.exc_info for r in caplog.records), "with its traceback"
@@ -520,7 +520,7 @@ def test_a_failed_write_gives_the_window_back(
 
     monkeypatch.setattr(store, "finish", disk_is_full)
     (failed,) = run_all(store, [monitor], worker=Worker("test"), now=lambda: START + 11 * DAY)
-    assert isinstance(failed, Failed)
+    assert isinstance(failed, MonitorFailure)
     assert days_of(check(store, monitor, START + 11 * DAY)) == [10]
 
 
@@ -531,9 +531,9 @@ def test_the_lease_of_a_long_count_is_renewed(store: Store, monitor: Monitor, tm
     assert definition is not None
     (held,) = store.held(definition.monitor_id, now)
     store.free(held, now)
-    claim = store.claim(held.window_id, definition, "test", now, LEASE)
+    claim = store.claim(held.window_id, definition, "test", now, LEASE_TTL)
     assert claim is not None
-    with holding(store, claim, lambda: now + DAY, lease=timedelta(seconds=0.06)):
+    with hold_lease(store, claim, lambda: now + DAY, lease=timedelta(seconds=0.06)):
         time.sleep(0.2)
     assert store.held(definition.monitor_id, now + DAY)[0].token == claim.token
 
@@ -563,7 +563,9 @@ def test_a_window_that_could_not_be_given_back_is_due_again_at_once_to_the_proce
     now = START + 12 * DAY
     definition = plan(store, monitor, open_source(monitor), now)
     first = store.due(definition, now)[0]
-    assert store.claim(first.id, definition, "here", now, LEASE) is not None  # and then the store was gone for a while
+    assert (
+        store.claim(first.id, definition, "here", now, LEASE_TTL) is not None
+    )  # and then the store was gone for a while
     assert check(store, monitor, now, worker="elsewhere") == [], "another's claim stands until its lease runs out"
     assert days_of(check(store, monitor, now, worker="here")) == [10, 11]
 
@@ -581,13 +583,15 @@ def test_what_a_living_process_could_not_give_back_counts_as_no_attempt_and_what
         patched.setattr(store, "finish", gone)
         patched.setattr(store, "release", gone)
         (failed,) = run_all(store, [monitor], worker=Worker("here:1"), now=lambda: now)
-        assert isinstance(failed, Failed)
+        assert isinstance(failed, MonitorFailure)
     assert len(check(store, monitor, now, worker="here:1")) == 1
     assert [row["attempts"] for row in store.windows("m")] == [1]
 
     definition = plan(store, monitor, open_source(monitor), now + DAY)
     planned = store.due(definition, now + DAY)[0]
-    assert store.claim(planned.id, definition, "here:1", now + DAY, LEASE) is not None  # a container's first process
+    assert (
+        store.claim(planned.id, definition, "here:1", now + DAY, LEASE_TTL) is not None
+    )  # a container's first process
     assert len(check(store, monitor, now + DAY, worker="here:1")) == 1, "so is the next one, under the same name"
     assert [row["attempts"] for row in store.windows("m")] == [1, 2]
 
@@ -596,7 +600,7 @@ def test_a_window_in_hand_is_not_taken_from_itself(store: Store, monitor: Monito
     write_days(tmp_path / "data.parquet", 12)
     now = START + 12 * DAY
     definition = plan(store, monitor, open_source(monitor), now)
-    claim = store.claim(store.due(definition, now)[0].id, definition, "here", now, LEASE)
+    claim = store.claim(store.due(definition, now)[0].id, definition, "here", now, LEASE_TTL)
     assert claim is not None
-    with holding(store, claim, lambda: now):
+    with hold_lease(store, claim, lambda: now):
         assert check(store, monitor, now, worker="here") == []

@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from drift.runner.isolation import ALONE_FROM
-from drift.runner.lease import MOST_LOST
+from drift.runner.isolation import ISOLATE_AFTER_CRASHES
+from drift.runner.lease import MAX_ATTEMPTS
 from drift.sources.files import Files
 from tests.support.nursery import Nursery
 
@@ -86,7 +86,7 @@ def test_what_kills_a_service_takes_no_other_monitor_with_it(config: Path, nurse
     config.write_text(head + tail)
     serve = ["serve", "-c", str(config), "--port", "0", "--tick", "0.3"]
     told = {"DRIFT_STOP_AT": "sent:1:SIGTERM"}  # once it tells of the window that is given up
-    for _ in range(MOST_LOST):
+    for _ in range(MAX_ATTEMPTS):
         assert (
             nursery.run(serve, log, before="tests.runner.test_crashing_window:deadly:bad", **told) == -signal.SIGKILL
         ), log.read_text()
@@ -95,15 +95,15 @@ def test_what_kills_a_service_takes_no_other_monitor_with_it(config: Path, nurse
         asked = "SELECT m.name, w.status, w.attempts, r.verdict FROM window w JOIN monitor m ON m.id = w.monitor_id "
         found = store.execute(asked + "JOIN revision r ON r.window_id = w.id ORDER BY m.name").fetchall()
     bad, good = found
-    assert bad == ("bad", "done", MOST_LOST + 1, "error")
+    assert bad == ("bad", "done", MAX_ATTEMPTS + 1, "error")
     assert (good[1], good[3]) == ("done", "ok")
-    assert good[2] <= ALONE_FROM + 1, "lost with the other until both were suspects, and then no more"
+    assert good[2] <= ISOLATE_AFTER_CRASHES + 1, "lost with the other until both were suspects, and then no more"
 
 
 @pytest.mark.slow
 def test_a_crash_loop_ends_in_an_alert_and_the_next_windows_are_checked(config: Path, nursery: Nursery) -> None:
     folder, log = config.parent, config.parent / "log"
-    for times in range(MOST_LOST):
+    for times in range(MAX_ATTEMPTS):
         status = nursery.run(["run", "-c", str(config)], log, DRIFT_STOP_AT="counted")
         assert status == -signal.SIGKILL, log.read_text()
         assert [row[:3] for row in windows(folder)] == [("claimed", times + 1, None), *[("due", 0, None)] * 2]
@@ -111,7 +111,7 @@ def test_a_crash_loop_ends_in_an_alert_and_the_next_windows_are_checked(config: 
     assert nursery.run(["run", "-c", str(config)], log, DRIFT_STOP_AT="counted:3") == 3, log.read_text()
     first, *others = windows(folder)
     assert (first[0], first[2]) == ("done", "error")
-    assert f"came to no end, {MOST_LOST} times" in first[3]
+    assert f"came to no end, {MAX_ATTEMPTS} times" in first[3]
     assert [(row[0], row[2]) for row in others] == [("done", "ok")] * 2
     told = [json.loads(line) for line in (folder / "told.jsonl").read_text().splitlines()]
     assert [(one["status"], one["window"]["start"]) for one in told] == [

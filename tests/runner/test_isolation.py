@@ -21,7 +21,7 @@ class Work(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        with self._turns.turn(alone=self._alone, stopping=self.enough.is_set) as got:
+        with self._turns.exclusive_turn(alone=self._alone, stopping=self.enough.is_set) as got:
             self.got = got
             self.told.set()
             if got:
@@ -52,7 +52,7 @@ def begin() -> Iterator[Begin]:
 @contextmanager
 def slow_after(seconds: float) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("drift.runner.isolation.SLOW", seconds)
+        patched.setattr("drift.runner.isolation.MAX_TURN_SECONDS", seconds)
         yield
 
 

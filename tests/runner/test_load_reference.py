@@ -20,11 +20,11 @@ from drift.errors import StoreError
 from drift.monitors.spec import ColumnRule, Columns, FileSource, Monitor, Reference
 from drift.monitors.verdict import Threshold
 from drift.monitors.window import Period, Window
-from drift.references import Acceptance, accept_stretch, current_baseline, reference_digest
-from drift.runner.check import Checked, Failed, Looked, run_all
-from drift.runner.isolation import ALONE_FROM, turn
-from drift.runner.lease import LEASE, MOST_LOST
-from drift.runner.load_reference import end_readings, given_up, read_by_another, suspects
+from drift.references import Acceptance, accept_windows, current_reference, reference_digest
+from drift.runner.check import MonitorFailure, RecheckSkipped, WindowResult, run_all
+from drift.runner.isolation import ISOLATE_AFTER_CRASHES, exclusive_turn
+from drift.runner.lease import LEASE_TTL, MAX_ATTEMPTS
+from drift.runner.load_reference import abandoned_reference, end_attempts, monitors_with_crashes, read_by_another
 from drift.runner.plan import backfill
 from drift.runner.worker import Worker
 from drift.sources import open_source
@@ -67,17 +67,17 @@ def lose(store: Store, monitor: Monitor, times: int, now: datetime = NOW) -> Non
 
 def check(
     store: Store, monitor: Monitor, *, now: datetime = NOW, worker: Worker = ME
-) -> list[Checked | Looked | Failed]:
+) -> list[WindowResult | RecheckSkipped | MonitorFailure]:
     return list(run_all(store, [monitor], worker=worker, now=lambda: now))
 
 
-def verdicts(found: list[Checked | Looked | Failed]) -> list[str]:
-    return [one.outcome.verdict.value if isinstance(one, Checked) else repr(one) for one in found]
+def verdicts(found: list[WindowResult | RecheckSkipped | MonitorFailure]) -> list[str]:
+    return [one.outcome.verdict.value if isinstance(one, WindowResult) else repr(one) for one in found]
 
 
-def failure(found: list[Checked | Looked | Failed]) -> str:
+def failure(found: list[WindowResult | RecheckSkipped | MonitorFailure]) -> str:
     (one,) = found
-    assert isinstance(one, Failed), one
+    assert isinstance(one, MonitorFailure), one
     return one.message
 
 
@@ -100,17 +100,17 @@ def test_an_attempt_is_written_down_while_the_reference_is_read_and_gone_after(s
     with learning(lambda: seen.extend(store.attempts("m"))):
         assert verdicts(check(store, monitor)) == ["ok"] * 2
     (attempt,) = seen
-    assert (attempt.owner, attempt.begun_at, attempt.until) == ("me", NOW, NOW + LEASE)
+    assert (attempt.owner, attempt.begun_at, attempt.until) == ("me", NOW, NOW + LEASE_TTL)
     assert attempt.digest == reference_digest(monitor)
     assert store.attempts() == []
 
 
 def test_an_attempt_that_fails_or_takes_too_long_is_no_lost_one(store: Store, monitor: Monitor) -> None:
     broken = replace(monitor, source=FileSource("/nowhere/*.parquet"), document={"source": "nowhere"})
-    for _ in range(MOST_LOST + 2):
+    for _ in range(MAX_ATTEMPTS + 2):
         assert "nowhere" in failure(check(store, broken))
     nothing = replace(monitor, reference=Reference(Window(START - DAY, START)), start=START)
-    for _ in range(MOST_LOST + 2):
+    for _ in range(MAX_ATTEMPTS + 2):
         assert "holds no rows" in failure(check(store, nothing))
     goes_on = threading.Event()
     with learning(lambda: goes_on.wait(20)):
@@ -145,9 +145,9 @@ def test_told_to_stop_what_is_still_read_is_no_lost_attempt(store: Store, monito
         work = threading.Thread(target=check, args=(store, monitor))
         work.start()
         assert begun.wait(20)
-        end_readings(store, "another")
+        end_attempts(store, "another")
         assert len(store.attempts()) == 1
-        end_readings(store, "m")
+        end_attempts(store, "m")
         assert store.attempts() == []
         goes_on.set()
         work.join(20)
@@ -171,8 +171,8 @@ def test_a_reference_is_read_by_one_process_and_the_others_wait_for_it(store: St
 
 def test_a_reader_that_lives_keeps_its_lease(store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [NOW]
-    seen: list[Checked | Looked | Failed] = []
-    monkeypatch.setattr("drift.runner.load_reference.LEASE", 0.3 * SECOND)
+    seen: list[WindowResult | RecheckSkipped | MonitorFailure] = []
+    monkeypatch.setattr("drift.runner.load_reference.LEASE_TTL", 0.3 * SECOND)
 
     def slowly() -> None:
         until = time.monotonic() + 20
@@ -189,7 +189,10 @@ def test_a_reader_that_lives_keeps_its_lease(store: Store, monitor: Monitor, mon
 
 def test_a_reader_of_another_host_is_waited_for_until_its_lease_runs_out(store: Store, monitor: Monitor) -> None:
     key = store.define("m", monitor.document, NOW).monitor_id
-    assert store.begin_reading(key, reference_digest(monitor), "elsewhere:1", NOW - LEASE + SECOND, LEASE) is not None
+    assert (
+        store.begin_reading(key, reference_digest(monitor), "elsewhere:1", NOW - LEASE_TTL + SECOND, LEASE_TTL)
+        is not None
+    )
     assert check(store, monitor) == []
     assert verdicts(check(store, monitor, now=NOW + SECOND)) == ["ok"] * 2
 
@@ -200,7 +203,7 @@ def test_a_dead_reader_of_this_host_is_not_waited_for(
     this = Worker.this()
     dead = this.name.rpartition("-")[0] + "-1"  # this number, another process
     key = store.define("m", monitor.document, NOW).monitor_id
-    assert store.begin_reading(key, reference_digest(monitor), dead, NOW, LEASE) is not None
+    assert store.begin_reading(key, reference_digest(monitor), dead, NOW, LEASE_TTL) is not None
     with caplog.at_level(logging.WARNING, "drift.runner.load_reference"):
         assert verdicts(check(store, monitor, worker=this)) == ["ok"] * 2
     assert f"m: {dead}, which read its reference, is no more" in caplog.text
@@ -227,7 +230,7 @@ def test_of_several_that_begin_at_once_one_does(store: Store, monitor: Monitor) 
 
     def begin(number: int) -> None:
         line.wait(20)
-        found.append(store.begin_reading(key, digest, f"w{number}", NOW, LEASE))
+        found.append(store.begin_reading(key, digest, f"w{number}", NOW, LEASE_TTL))
 
     together = [threading.Thread(target=begin, args=(number,)) for number in range(6)]
     for one in together:
@@ -243,10 +246,10 @@ def test_a_lost_answer_leaves_no_doubt_who_reads(
 ) -> None:
     key, digest = store.define("m", monitor.document, NOW).monitor_id, reference_digest(monitor)
     with lost_answer(store, monkeypatch, written=False), pytest.raises(StoreError, match="in COMMIT"):
-        store.begin_reading(key, digest, "me", NOW, LEASE)
+        store.begin_reading(key, digest, "me", NOW, LEASE_TTL)
     assert store.attempts() == []
     with lost_answer(store, monkeypatch):
-        attempt = store.begin_reading(key, digest, "me", NOW, LEASE)
+        attempt = store.begin_reading(key, digest, "me", NOW, LEASE_TTL)
     assert store.attempts() == [attempt]
 
 
@@ -280,7 +283,7 @@ def test_a_beginning_that_was_written_and_never_answered_is_no_lost_attempt(
         for _ in range(3):
             assert "the answer" in failure(check(store, monitor, worker=worker))
     assert len(store.attempts()) == 1
-    assert suspects(store, [monitor], worker, NOW) == {}
+    assert monitors_with_crashes(store, [monitor], worker, NOW) == {}
     assert verdicts(check(store, monitor, worker=worker)) == ["ok"] * 2
     assert store.attempts() == []
     assert caplog.records == [], "nobody is no more"
@@ -291,8 +294,8 @@ def test_who_comes_to_late_neither_renews_nor_ends_what_was_begun_after(store: S
     late = store.begin_reading(key, digest, "me", NOW, SECOND)
     assert late is not None
     assert store.forget_readings(key, NOW + SECOND) == 1
-    attempt = store.begin_reading(key, "another", "me", NOW + SECOND, LEASE)
-    assert not store.renew_reading(late, NOW + 3 * LEASE)
+    attempt = store.begin_reading(key, "another", "me", NOW + SECOND, LEASE_TTL)
+    assert not store.renew_reading(late, NOW + 3 * LEASE_TTL)
     store.end_reading(late)
     assert store.attempts() == [attempt]
 
@@ -311,12 +314,12 @@ def test_what_could_not_be_ended_here_and_is_gone_by_now_is_not_taken_for_what_a
     with monkeypatch.context() as patched:
         patched.setattr(store, "end_reading", unheard)
         assert "holds no rows" in failure(check(store, nothing))
-    attempt = store.begin_reading(key, digest, "elsewhere:1", NOW + SECOND, LEASE)
+    attempt = store.begin_reading(key, digest, "elsewhere:1", NOW + SECOND, LEASE_TTL)
     assert check(store, nothing, now=NOW + 2 * SECOND) == [], "somebody else reads it"
     assert store.attempts() == [attempt]
 
 
-@pytest.mark.parametrize(("times", "alone"), [(ALONE_FROM - 1, False), (ALONE_FROM, True)])
+@pytest.mark.parametrize(("times", "alone"), [(ISOLATE_AFTER_CRASHES - 1, False), (ISOLATE_AFTER_CRASHES, True)])
 def test_a_reference_that_processes_died_over_is_read_with_nothing_else_in_hand(
     store: Store, monitor: Monitor, times: int, alone: bool
 ) -> None:
@@ -324,7 +327,7 @@ def test_a_reference_that_processes_died_over_is_read_with_nothing_else_in_hand(
     begun = threading.Event()
     with learning(begun.set):
         work = threading.Thread(target=check, args=(store, monitor))
-        with turn(alone=False, stopping=lambda: False) as mine:
+        with exclusive_turn(alone=False, stopping=lambda: False) as mine:
             assert mine
             work.start()
             assert begun.wait(0.5 if alone else 20) == (not alone)
@@ -339,66 +342,70 @@ def test_a_reference_that_gets_no_turn_to_be_read_alone_fails_its_monitor_and_is
     store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else it would look as if all were well, for as long as the others are slow."""
-    lose(store, monitor, ALONE_FROM)
-    monkeypatch.setattr("drift.runner.isolation.SLOW", 0.1)
-    with turn(alone=False, stopping=lambda: False) as mine:
+    lose(store, monitor, ISOLATE_AFTER_CRASHES)
+    monkeypatch.setattr("drift.runner.isolation.MAX_TURN_SECONDS", 0.1)
+    with exclusive_turn(alone=False, stopping=lambda: False) as mine:
         assert mine
         time.sleep(0.2)
-        assert f"came to no end {ALONE_FROM} times, so it is read with nothing else" in failure(check(store, monitor))
+        assert f"came to no end {ISOLATE_AFTER_CRASHES} times, so it is read with nothing else" in failure(
+            check(store, monitor)
+        )
         told_to_stop = run_all(store, [monitor], worker=ME, now=lambda: NOW, stopping=lambda: True)
         assert list(told_to_stop) == []
-    assert len(store.attempts()) == ALONE_FROM, "it was not begun"
+    assert len(store.attempts()) == ISOLATE_AFTER_CRASHES, "it was not begun"
     assert verdicts(check(store, monitor)) == ["ok"] * 2
 
 
 def test_who_is_suspect_comes_last(store: Store, monitor: Monitor) -> None:
     others = [replace(monitor, name=name) for name in ("fine", "once", "often", "too often", "mended")]
-    for one, times in zip(others, (0, ALONE_FROM - 1, ALONE_FROM, MOST_LOST, ALONE_FROM), strict=True):
+    for one, times in zip(
+        others, (0, ISOLATE_AFTER_CRASHES - 1, ISOLATE_AFTER_CRASHES, MAX_ATTEMPTS, ISOLATE_AFTER_CRASHES), strict=True
+    ):
         lose(store, one, times)
     others[-1] = replace(others[-1], reference=Reference(Window(START, START + DAY)), document={"reference": "less"})
-    assert suspects(store, others, ME, NOW) == {"often": ALONE_FROM}
+    assert monitors_with_crashes(store, others, ME, NOW) == {"often": ISOLATE_AFTER_CRASHES}
 
 
 def test_after_many_lost_attempts_it_is_given_up_with_what_to_do(store: Store, monitor: Monitor) -> None:
-    lose(store, monitor, MOST_LOST - 1)
-    assert given_up(store, monitor, NOW) == ""
+    lose(store, monitor, MAX_ATTEMPTS - 1)
+    assert abandoned_reference(store, monitor, NOW) == ""
     store.forget_readings(store.define("m", monitor.document, NOW).monitor_id, NOW)
-    lose(store, monitor, MOST_LOST)
+    lose(store, monitor, MAX_ATTEMPTS)
     begun: list[int] = []
     with learning(lambda: begun.append(1)):
         told = failure(check(store, monitor))
         assert failure(check(store, monitor)) == told
     assert begun == []
-    assert f"{MOST_LOST} times, whoever read it came to no end" in told
-    assert f"last elsewhere:{MOST_LOST - 1}, begun 2024-03-06T23:59:58Z" in told
+    assert f"{MAX_ATTEMPTS} times, whoever read it came to no end" in told
+    assert f"last elsewhere:{MAX_ATTEMPTS - 1}, begun 2024-03-06T23:59:58Z" in told
     assert "`drift backfill`" in told
-    assert given_up(store, monitor, NOW) == told
+    assert abandoned_reference(store, monitor, NOW) == told
 
 
 def test_a_reference_that_is_configured_otherwise_begins_anew(store: Store, monitor: Monitor) -> None:
-    lose(store, monitor, MOST_LOST)
+    lose(store, monitor, MAX_ATTEMPTS)
     smaller = replace(
         monitor, reference=Reference(Window(START, START + 2 * DAY)), document={"reference": "the first two days"}
     )
-    assert given_up(store, smaller, NOW) == ""
+    assert abandoned_reference(store, smaller, NOW) == ""
     assert verdicts(check(store, smaller)) == ["ok"] * 4
     assert store.attempts() == [], "of a monitor whose reference is there, none is kept"
 
 
 def test_backfill_has_a_reference_that_was_given_up_read_again(store: Store, monitor: Monitor) -> None:
-    lose(store, monitor, MOST_LOST)
+    lose(store, monitor, MAX_ATTEMPTS)
     assert backfill(store, monitor, open_source(monitor), START + 4 * DAY, START + 5 * DAY, NOW) == 1
     assert store.attempts() == []
     assert verdicts(check(store, monitor)) == ["ok"] * 2
 
 
 def test_what_is_accepted_takes_the_place_of_a_reference_that_was_given_up(store: Store, monitor: Monitor) -> None:
-    lose(store, monitor, MOST_LOST)
+    lose(store, monitor, MAX_ATTEMPTS)
     assert "given up" in failure(check(store, monitor))
-    accepted = accept_stretch(store, monitor, Acceptance(Window(START, START + 2 * DAY), "ann", "it is smaller"), NOW)
+    accepted = accept_windows(store, monitor, Acceptance(Window(START, START + 2 * DAY), "ann", "it is smaller"), NOW)
     assert store.attempts() == []
     key = store.define("m", monitor.document, NOW).monitor_id
-    found = current_baseline(store, monitor, key)
+    found = current_reference(store, monitor, key)
     assert found is not None
     assert found.id == accepted.id
     assert verdicts(check(store, monitor)) == ["ok"] * 2

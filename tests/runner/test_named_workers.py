@@ -18,8 +18,8 @@ from drift.cli import app
 from drift.cli.output import USAGE
 from drift.config import load
 from drift.monitors.spec import Monitor
-from drift.runner.check import Checked, run_all
-from drift.runner.lease import LEASE
+from drift.runner.check import WindowResult, run_all
+from drift.runner.lease import LEASE_TTL
 from drift.runner.plan import plan
 from drift.runner.worker import Worker
 from drift.sources import open_source
@@ -66,19 +66,19 @@ def elsewhere(host: str) -> Worker:
 def leave(store: Store, monitor: Monitor, owner: str, moment: datetime) -> Claim:
     """The first window in the hands of a worker."""
     definition = plan(store, monitor, open_source(monitor), moment)
-    claim = store.claim(store.due(definition, moment)[0].id, definition, owner, moment, LEASE)
+    claim = store.claim(store.due(definition, moment)[0].id, definition, owner, moment, LEASE_TTL)
     assert claim is not None
     return claim
 
 
 def check(store: Store, monitor: Monitor, worker: Worker, now: datetime) -> int:
     found = list(run_all(store, [monitor], worker=worker, now=lambda: now))
-    assert all(isinstance(one, Checked) for one in found), found
+    assert all(isinstance(one, WindowResult) for one in found), found
     return len(found)
 
 
 def test_the_next_of_a_name_goes_on_at_once_with_what_the_last_one_had_in_hand(store: Store, monitor: Monitor) -> None:
-    leave(store, monitor, elsewhere("old").at("web", BEGUN - LEASE).name, BEGUN - 60 * SECOND)
+    leave(store, monitor, elsewhere("old").at("web", BEGUN - LEASE_TTL).name, BEGUN - 60 * SECOND)
     now = BEGUN + SECOND
     assert check(store, monitor, elsewhere("new"), now) == 0, "of no name: it may live"
     assert check(store, monitor, elsewhere("new").at("other", BEGUN), now) == 0, "of another name"
@@ -90,21 +90,21 @@ def test_one_of_the_same_name_that_lives_keeps_its_window_and_is_told_of_once(
     store: Store, monitor: Monitor, caplog: pytest.LogCaptureFixture, renewed: bool
 ) -> None:
     """Else each would take the other's windows as often as it looks, and none would come to an end."""
-    rival = elsewhere(f"rival-{secrets.token_hex(8)}").at("web", BEGUN - LEASE)
+    rival = elsewhere(f"rival-{secrets.token_hex(8)}").at("web", BEGUN - LEASE_TTL)
     claim = leave(store, monitor, rival.name, BEGUN + SECOND * (-60 if renewed else 1))
     if renewed:
-        assert store.renew(claim, BEGUN + SECOND + LEASE)
+        assert store.renew(claim, BEGUN + SECOND + LEASE_TTL)
     worker = elsewhere("new").at("web", BEGUN)
     for n in range(3):
         assert check(store, monitor, worker, BEGUN + (2 + n) * SECOND) == 0
     (told,) = [one for one in caplog.records if one.levelno >= logging.ERROR]
     assert "two workers bear the name web" in told.getMessage()
     assert rival.name in told.getMessage()
-    assert check(store, monitor, worker, BEGUN + LEASE + 2 * SECOND) == 3, "its lease has run out"
+    assert check(store, monitor, worker, BEGUN + LEASE_TTL + 2 * SECOND) == 3, "its lease has run out"
 
 
 def test_what_the_last_of_a_name_writes_too_late_is_refused(store: Store, monitor: Monitor) -> None:
-    claim = leave(store, monitor, elsewhere("old").at("web", BEGUN - LEASE).name, BEGUN - 60 * SECOND)
+    claim = leave(store, monitor, elsewhere("old").at("web", BEGUN - LEASE_TTL).name, BEGUN - 60 * SECOND)
     assert check(store, monitor, elsewhere("new").at("web", BEGUN), BEGUN + SECOND) == 3
     with pytest.raises(LeaseLost):
         store.fail(claim, "it came too late")

@@ -20,10 +20,10 @@ from drift.monitors.alert_state import State
 from drift.monitors.spec import ColumnRule, Columns, FileSource, Monitor, Reference, SqlSource
 from drift.monitors.verdict import Threshold, Verdict
 from drift.monitors.window import Period, Window, format_instant
-from drift.runner.check import Checked, Looked, run_all
-from drift.runner.outcome import RETRIES
+from drift.runner.check import RecheckSkipped, WindowResult, run_all
+from drift.runner.outcome import RETRY_DELAYS
 from drift.runner.plan import backfill
-from drift.runner.retention import thin_out
+from drift.runner.retention import prune_monitors
 from drift.runner.worker import Worker
 from drift.sources import open_source
 from drift.sources.files import Files
@@ -71,14 +71,14 @@ def monitor(data: Path) -> Monitor:
     )
 
 
-def check(store: Store, monitor: Monitor, day: float, limit: int | None = None) -> list[Checked]:
+def check(store: Store, monitor: Monitor, day: float, limit: int | None = None) -> list[WindowResult]:
     moment = START + day * DAY
     found = list(run_all(store, [monitor], worker=Worker("test"), now=lambda: moment, limit=limit))
-    assert all(isinstance(one, Checked | Looked) for one in found), found
-    return [one for one in found if isinstance(one, Checked)]
+    assert all(isinstance(one, WindowResult | RecheckSkipped) for one in found), found
+    return [one for one in found if isinstance(one, WindowResult)]
 
 
-def days_of(checked: list[Checked]) -> list[int]:
+def days_of(checked: list[WindowResult]) -> list[int]:
     return [(one.window.start - START) // DAY for one in checked]
 
 
@@ -263,7 +263,7 @@ def test_failed_attempts_are_spread_bounded_and_visible(
         assert (row["attempts"], row["verdict"]) == (1, "error")
         assert "data.parquet" in row["message"]
         waits[name] = datetime.fromisoformat(row["next_attempt_at"]) - (START + 12 * DAY)
-    assert all(0.75 * RETRIES[0] <= wait <= RETRIES[0] for wait in waits.values())
+    assert all(0.75 * RETRY_DELAYS[0] <= wait <= RETRY_DELAYS[0] for wait in waits.values())
     assert len(set(waits.values())) == 3
     assert {row["next_attempt_at"] for row in store.windows() if row["status"] == "done"} == {None}
 
@@ -377,7 +377,7 @@ def test_second_looks_keep_no_new_window_waiting_and_all_have_their_turn(
     assert first == [20], "never checked: first of all"
 
 
-def events_of(checked: list[Checked]) -> list[tuple[int, str, State]]:
+def events_of(checked: list[WindowResult]) -> list[tuple[int, str, State]]:
     """Which window turned which rule to what."""
     return [
         (day, e.transition.fingerprint.rule, e.transition.after.state)
@@ -433,7 +433,7 @@ def test_second_looks_that_take_longer_than_a_window_come_to_an_end(
     count_of_files(monkeypatch, slowly)
     for number in range(4):
         found = run_all(store, [watching], worker=Worker("test"), now=lambda: clock[0], look_back=not number)
-        looked.append([(one.window.start - START) // DAY for one in found if isinstance(one, Looked)])
+        looked.append([(one.window.start - START) // DAY for one in found if isinstance(one, RecheckSkipped)])
     assert looked == [[17], [18], [19], []]
 
 
@@ -447,7 +447,7 @@ def test_what_was_thinned_out_is_neither_looked_at_again_nor_told_again(
     assert definition is not None
     waiting = next(one for one in store.ended_since(definition.monitor_id, START) if one.window.start.day == 17)
     assert store.look_again({waiting.id: "else"}, START + 20 * DAY) == 1, "the one that drifted, thinned out by then"
-    assert thin_out(store, [watching], START + 20 * DAY) == 7
+    assert prune_monitors(store, [watching], START + 20 * DAY) == 7
     assert check(store, watching, 20) == []
     data.touch()
     assert {one.window.start for one in store.ended_since(definition.monitor_id, START)} == {
@@ -494,7 +494,9 @@ def test_a_backfill_of_what_was_never_checked_tells_nobody_of_the_past(
 def test_a_window_without_rows_is_told_though_newer_ones_were_read_before(
     store: Store, monitor: Monitor, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("drift.runner.outcome.RETRIES", (1.5 * DAY,))  # as two hours are where windows are of an hour
+    monkeypatch.setattr(
+        "drift.runner.outcome.RETRY_DELAYS", (1.5 * DAY,)
+    )  # as two hours are where windows are of an hour
     write_days(data, 16)
     gap = (pl.col("ts") >= START + 11 * DAY) & (pl.col("ts") < START + 12 * DAY)
     pl.read_parquet(data).filter(~gap).write_parquet(data)

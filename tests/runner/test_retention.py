@@ -9,16 +9,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from drift.backtest import replay, stored_stretch
+from drift.backtest import load_stored_windows, replay_windows
 from drift.errors import StoreError
 from drift.monitors.spec import FileSource, Monitor, Reference
 from drift.monitors.window import Period, Window
-from drift.references import current_baseline
-from drift.references.calibration_report import next_standard
+from drift.references import current_reference
+from drift.references.calibration_report import next_reference
 from drift.report import page_from_store, render
-from drift.runner.check import Checked, run_all
-from drift.runner.evaluate import stream
-from drift.runner.retention import thin_out
+from drift.runner.check import WindowResult, run_all
+from drift.runner.evaluate import window_rng
+from drift.runner.retention import prune_monitors
 from drift.runner.worker import Worker
 from drift.store import Store
 
@@ -50,10 +50,10 @@ def watched(tmp_path: Path, reference: str) -> Monitor:
     )
 
 
-def check(store: Store, monitor: Monitor, day: int) -> list[Checked]:
+def check(store: Store, monitor: Monitor, day: int) -> list[WindowResult]:
     found = list(run_all(store, [monitor], worker=Worker("test"), now=lambda: START + day * DAY))
-    assert all(isinstance(one, Checked) for one in found), found
-    return [one for one in found if isinstance(one, Checked)]
+    assert all(isinstance(one, WindowResult) for one in found), found
+    return [one for one in found if isinstance(one, WindowResult)]
 
 
 def test_windows_after_it_are_judged_as_if_all_were_there(tmp_path: Path, sqlite_url: str) -> None:
@@ -62,7 +62,7 @@ def test_windows_after_it_are_judged_as_if_all_were_there(tmp_path: Path, sqlite
     with Store.open(sqlite_url) as store, Store.open(f"sqlite:///{tmp_path / 'whole.db'}") as whole:
         for one in (store, whole):
             check(one, monitor, THINNED)
-        assert thin_out(store, [monitor], START + THINNED * DAY) == THINNED - LEARNED - KEPT
+        assert prune_monitors(store, [monitor], START + THINNED * DAY) == THINNED - LEARNED - KEPT
         after = [check(one, monitor, DAYS) for one in (store, whole)]
         assert [one.window for one in after[0]] == [one.window for one in after[1]]
         assert [one.outcome.judged for one in after[0]] == [one.outcome.judged for one in after[1]]
@@ -76,22 +76,24 @@ def test_what_looks_back_sees_what_is_left_and_goes_on(reference: str, tmp_path:
     monitor = watched(tmp_path, reference)
     with Store.open(sqlite_url) as store:
         check(store, monitor, THINNED)
-        thin_out(store, [monitor], START + THINNED * DAY)
+        prune_monitors(store, [monitor], START + THINNED * DAY)
         known = store.find("m")
         assert known is not None
-        baseline = current_baseline(store, monitor, known.monitor_id)
+        baseline = current_reference(store, monitor, known.monitor_id)
         assert baseline is not None
-        found = replay(monitor, baseline, stored_stretch(store, monitor), lambda w, part: stream("m", w, part))
+        found = replay_windows(
+            monitor, baseline, load_stored_windows(store, monitor), lambda w, part: window_rng("m", w, part)
+        )
         assert [window.start for window in found.windows] == [START + d * DAY for d in range(THINNED - KEPT, THINNED)]
         with pytest.raises(StoreError, match="histograms of these windows of monitor 'm' are dropped"):
-            stored_stretch(store, monitor, until=START + (THINNED - KEPT) * DAY)
+            load_stored_windows(store, monitor, until=START + (THINNED - KEPT) * DAY)
 
-        thin_out(store, [replace(monitor, keep=DAY)], START + 90 * DAY)
+        prune_monitors(store, [replace(monitor, keep=DAY)], START + 90 * DAY)
         with pytest.raises(StoreError, match="their verdicts are all that is left"):
-            stored_stretch(store, monitor)
+            load_stored_windows(store, monitor)
         page = page_from_store(store, "m", now=START + 90 * DAY)
         assert len(page.timeline) == THINNED - LEARNED
         assert page.columns == ()
         assert "<html" in render(page, "html")
-        assert next_standard(store, monitor, baseline, START + 90 * DAY).segments
+        assert next_reference(store, monitor, baseline, START + 90 * DAY).segments
         assert len(check(store, monitor, DAYS)) == DAYS - THINNED

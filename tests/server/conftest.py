@@ -18,7 +18,7 @@ from drift.monitors.verdict import Threshold
 from drift.monitors.window import Period, Window
 from drift.notify.channels import FileChannel
 from drift.runner.worker import Worker
-from drift.server import Service
+from drift.server import Scheduler
 from drift.store import Store
 
 FROM = datetime(2024, 1, 1, tzinfo=UTC)
@@ -62,14 +62,14 @@ def store(sqlite_url: str) -> Iterator[Store]:
 
 
 @pytest.fixture
-def make(store: Store, tmp_path: Path) -> Iterator[Callable[..., Service]]:
+def make(store: Store, tmp_path: Path) -> Iterator[Callable[..., Scheduler]]:
     """Services over the store, stopped at the end."""
-    made: list[Service] = []
+    made: list[Scheduler] = []
 
-    def service(*monitors: Monitor, now: Callable[[], datetime], seconds: float = 30.0, **more: Any) -> Service:
+    def service(*monitors: Monitor, now: Callable[[], datetime], seconds: float = 30.0, **more: Any) -> Scheduler:
         channels = {"team": FileChannel("team", tmp_path / "told.jsonl"), **more.pop("channels", {})}
         rng = np.random.default_rng(1)
-        one = Service(store, monitors, channels, now=now, worker=Worker("test"), rng=rng, seconds=seconds, **more)
+        one = Scheduler(store, monitors, channels, now=now, worker=Worker("test"), rng=rng, seconds=seconds, **more)
         made.append(one)
         return made[-1]
 

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from drift.server import Service
-from drift.server.memory import _trim, give_back
+from drift.server import Scheduler
+from drift.server.memory import _trim, release_memory
 from drift.store import Store
 
 MIB = 2**20
@@ -52,11 +52,11 @@ def test_what_threads_left_free_goes_back_to_the_system() -> None:
         if os.environ.get("CI"):
             pytest.fail("CI runs on glibc")
         pytest.skip("only glibc's malloc can be told to")
-    give_back()
+    release_memory()
     before = anonymous()
     litter(96)
     assert anonymous() - before > 64 * MIB, "malloc keeps it"
-    give_back()
+    release_memory()
     assert anonymous() - before < 32 * MIB
 
 
@@ -68,7 +68,7 @@ def test_where_nothing_can_be_loaded_memory_is_left_where_it_is(monkeypatch: pyt
     try:
         with monkeypatch.context() as patched:
             patched.setattr(ctypes, "CDLL", refused)
-            give_back()
+            release_memory()
     finally:
         _trim.cache_clear()
 
@@ -76,7 +76,7 @@ def test_where_nothing_can_be_loaded_memory_is_left_where_it_is(monkeypatch: pyt
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_collector")
 def test_no_object_of_a_window_outlives_it(
-    store: Store, make: Callable[..., Service], data: Path, aid: SimpleNamespace
+    store: Store, make: Callable[..., Scheduler], data: Path, aid: SimpleNamespace
 ) -> None:
     moment = aid.FIRST
     service = make(aid.watch(data, window="1h"), aid.watch(data, "two", window="1h"), now=lambda: moment)

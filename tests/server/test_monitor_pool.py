@@ -19,16 +19,16 @@ from drift.errors import DeliveryError
 from drift.monitors.spec import Monitor
 from drift.monitors.window import Window
 from drift.references import freeze_reference, reference_digest
-from drift.references.freeze import learn_reference
-from drift.runner.isolation import ALONE_FROM, turn
-from drift.runner.lease import MOST_LOST
-from drift.runner.outcome import RETRIES
-from drift.server import ROUND, Service, Watchdog
+from drift.references.freeze import read_reference
+from drift.runner.isolation import ISOLATE_AFTER_CRASHES, exclusive_turn
+from drift.runner.lease import MAX_ATTEMPTS
+from drift.runner.outcome import RETRY_DELAYS
+from drift.server import BATCH_WINDOWS, Scheduler, Watchdog
 from drift.sources import Source, open_source
 from drift.sources.files import Files
 from drift.store import Store
 
-Make = Callable[..., Service]
+Make = Callable[..., Scheduler]
 SECOND = timedelta(seconds=1)
 
 
@@ -85,7 +85,7 @@ def test_sources_that_hang_give_up_their_places_to_others(
     gate: threading.Event,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("drift.server.monitor_pool.SLOW", 0.3)
+    monkeypatch.setattr("drift.server.monitor_pool.SLOW_WINDOW_SECONDS", 0.3)
     stuck = [aid.watch(data, f"stuck {n}") for n in range(4)]
     service = make(*stuck, aid.watch(data), now=now, places=2)
     until = time.monotonic() + 20
@@ -115,7 +115,7 @@ def test_a_window_past_its_deadline_is_an_error_that_is_tried_again_and_its_late
     gate.set()
     aid.wait_for(lambda: not any(t.name == "drift-work-stuck" for t in threading.enumerate()))
     assert store.windows("stuck", revisions="all") == [row]
-    moment += RETRIES[0]
+    moment += RETRY_DELAYS[0]
     service.tick()
     assert [r["verdict"] for r in store.windows("stuck", revisions="all")] == ["error", "ok"]
 
@@ -218,7 +218,7 @@ def lose(store: Store, monitor: Monitor, moment: datetime, times: int) -> None:
         assert store.claim(planned.id, definition, f"elsewhere:{number}", then, timedelta(minutes=1)) is not None
 
 
-@pytest.mark.parametrize(("times", "most"), [(ALONE_FROM - 1, 3), (ALONE_FROM, 1)])
+@pytest.mark.parametrize(("times", "most"), [(ISOLATE_AFTER_CRASHES - 1, 3), (ISOLATE_AFTER_CRASHES, 1)])
 def test_windows_that_many_were_lost_over_are_worked_on_alone(
     store: Store,
     make: Make,
@@ -252,14 +252,14 @@ def test_a_window_that_gets_no_turn_to_be_worked_on_alone_fails_its_monitor_unti
 ) -> None:
     moment = aid.FIRST + timedelta(days=1)
     one = frozen(store, aid.watch(data), moment)
-    lose(store, one, moment, ALONE_FROM)
+    lose(store, one, moment, ISOLATE_AFTER_CRASHES)
     service = make(one, now=lambda: moment)
-    monkeypatch.setattr("drift.runner.isolation.SLOW", 0.1)
-    with turn(alone=False, stopping=lambda: False) as mine:
+    monkeypatch.setattr("drift.runner.isolation.MAX_TURN_SECONDS", 0.1)
+    with exclusive_turn(alone=False, stopping=lambda: False) as mine:
         assert mine
         time.sleep(0.2)
         service.tick()
-        assert f"{ALONE_FROM} attempts on it came to no end" in service.pulse.failed["one"]
+        assert f"{ISOLATE_AFTER_CRASHES} attempts on it came to no end" in service.pulse.failed["one"]
         assert service.pulse.succeeded == {}
     service.tick()
     assert (aid.statuses(store), service.pulse.failed) == (["done"], {})
@@ -278,15 +278,15 @@ def test_references_that_many_were_lost_over_come_last_when_what_the_others_foun
     store: Store, make: Make, data: Path, aid: SimpleNamespace, now: Callable[[], datetime], monkeypatch: Any
 ) -> None:
     worst, bad, one, two = (aid.watch(data, name) for name in ("worst", "bad", "one", "two"))
-    lose_readings(store, worst, now(), ALONE_FROM + 1)
-    lose_readings(store, bad, now(), ALONE_FROM)
-    whole, seen = learn_reference, []
+    lose_readings(store, worst, now(), ISOLATE_AFTER_CRASHES + 1)
+    lose_readings(store, bad, now(), ISOLATE_AFTER_CRASHES)
+    whole, seen = read_reference, []
 
     def learn(monitor: Monitor, moment: datetime) -> Any:
         seen.append((monitor.name, Counter(row["status"] for row in store.windows()), store.delivery_counts()))
         return whole(monitor, moment)
 
-    monkeypatch.setattr("drift.references.freeze.learn_reference", learn)
+    monkeypatch.setattr("drift.references.freeze.read_reference", learn)
     make(worst, bad, one, two, now=now).tick()
     assert {name for name, _, _ in seen[:2]} == {"one", "two"}
     (name, windows, sent), (then, more, later) = seen[2:]
@@ -299,32 +299,32 @@ def test_references_that_many_were_lost_over_come_last_when_what_the_others_foun
 def test_a_reference_that_many_were_lost_over_waits_for_all_windows_of_the_others_not_for_a_round_of_them(
     store: Store, make: Make, data: Path, aid: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moment = aid.FIRST + timedelta(hours=2 * ROUND + 1)
+    moment = aid.FIRST + timedelta(hours=2 * BATCH_WINDOWS + 1)
     bad, one = aid.watch(data, "bad", window="1h"), aid.watch(data, window="1h")
-    lose_readings(store, bad, moment, ALONE_FROM)
-    whole, seen = learn_reference, []
+    lose_readings(store, bad, moment, ISOLATE_AFTER_CRASHES)
+    whole, seen = read_reference, []
 
     def learn(monitor: Monitor, then: datetime) -> Any:
         seen.append((monitor.name, aid.statuses(store)))
         return whole(monitor, then)
 
-    monkeypatch.setattr("drift.references.freeze.learn_reference", learn)
+    monkeypatch.setattr("drift.references.freeze.read_reference", learn)
     make(bad, one, now=lambda: moment).tick()
     assert [name for name, _ in seen] == ["one", "bad"]
-    assert seen[1][1] == ["done"] * (2 * ROUND + 1)
+    assert seen[1][1] == ["done"] * (2 * BATCH_WINDOWS + 1)
 
 
 def test_a_reference_that_is_given_up_fails_its_monitor_and_no_other(
     store: Store, make: Make, data: Path, aid: SimpleNamespace, now: Callable[[], datetime], caplog: Any
 ) -> None:
     bad = aid.watch(data, "bad")
-    lose_readings(store, bad, now(), MOST_LOST)
+    lose_readings(store, bad, now(), MAX_ATTEMPTS)
     service = make(bad, aid.watch(data), now=now)
     with caplog.at_level(logging.ERROR, "drift.server"):
         service.tick()
         service.tick()
     assert set(service.pulse.failed) == {"bad"}
-    assert f"given up: {MOST_LOST} times" in service.pulse.failed["bad"]
+    assert f"given up: {MAX_ATTEMPTS} times" in service.pulse.failed["bad"]
     assert aid.statuses(store) == ["done"] * aid.DAYS
     assert len([record for record in caplog.records if "given up" in record.getMessage()]) == 1, "once, not each tick"
 
@@ -333,14 +333,14 @@ def test_told_to_stop_a_reference_that_is_still_read_counts_as_no_lost_attempt(
     store: Store, make: Make, data: Path, aid: SimpleNamespace, now: Callable[[], datetime], monkeypatch: Any
 ) -> None:
     reading, goes_on = threading.Event(), threading.Event()
-    whole = learn_reference
+    whole = read_reference
 
     def learn(monitor: Monitor, moment: datetime) -> Any:
         reading.set()
         goes_on.wait(20)
         return whole(monitor, moment)
 
-    monkeypatch.setattr("drift.references.freeze.learn_reference", learn)
+    monkeypatch.setattr("drift.references.freeze.read_reference", learn)
     service = make(aid.watch(data), now=now)
     service.start()
     assert reading.wait(20)

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from drift.server import Service
-from drift.server.scheduler import ROUND
+from drift.server import Scheduler
+from drift.server.scheduler import BATCH_WINDOWS
 from drift.sources.files import Files
 from drift.store import Store
 
-Make = Callable[..., Service]
+Make = Callable[..., Scheduler]
 LOOKS = 24
 
 
 @pytest.fixture
-def looking(data: Path, make: Make, aid: SimpleNamespace) -> Service:
+def looking(data: Path, make: Make, aid: SimpleNamespace) -> Scheduler:
     """A service that has all windows to look at again."""
     now = aid.FIRST + timedelta(days=aid.DAYS, hours=1)
     one = aid.watch(data, window="6h", lookback=timedelta(days=aid.DAYS + 1))
@@ -44,16 +44,16 @@ def watch_counting(monkeypatch: pytest.MonkeyPatch, first: Callable[[], object])
 
 
 def test_one_tick_takes_all_second_looks(
-    looking: Service, store: Store, aid: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+    looking: Scheduler, store: Store, aid: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = watch_counting(monkeypatch, lambda: None)
     looking.tick()
-    assert len(counted) == LOOKS > ROUND
+    assert len(counted) == LOOKS > BATCH_WINDOWS
     assert aid.statuses(store) == ["done"] * LOOKS
 
 
 def test_no_further_second_look_is_begun_once_told_to_stop(
-    looking: Service, store: Store, aid: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+    looking: Scheduler, store: Store, aid: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = threading.Event()
     counted = watch_counting(monkeypatch, lambda: gate.wait(20))

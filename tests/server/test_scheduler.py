@@ -19,7 +19,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from drift.errors import InputError
 from drift.monitors.window import Period
 from drift.runner.worker import Worker
-from drift.server import PATIENCE, Service
+from drift.server import MAX_SILENCE_SECONDS, Scheduler
 from drift.sources.files import Files
 from drift.store import Store
 
@@ -38,7 +38,7 @@ class Clock:
         return self.moment
 
 
-Make = Callable[..., Service]
+Make = Callable[..., Scheduler]
 
 
 def test_a_tick_checks_what_is_due_and_sends_what_waits(
@@ -61,7 +61,7 @@ def test_lost_ticks_lose_nothing(aid: SimpleNamespace, store: Store, make: Make,
         clock.moment += timedelta(days=1)
         daily.tick()
     with Store.open(f"sqlite:///{tmp_path / 'once.db'}") as other:
-        once = Service(other, [aid.watch(data)], {}, now=clock, worker=Worker("test"), rng=np.random.default_rng(1))
+        once = Scheduler(other, [aid.watch(data)], {}, now=clock, worker=Worker("test"), rng=np.random.default_rng(1))
         once.tick()
         assert other.scores() == store.scores()
         assert len(other.scores()) == DAYS
@@ -165,7 +165,7 @@ def test_readiness_says_why_not(make: Make, sqlite_url: str, caplog: pytest.LogC
     assert service.age() is None
     service.tick()
     assert service.trouble() == ""
-    clock.moment += timedelta(seconds=30 * PATIENCE - 1)
+    clock.moment += timedelta(seconds=30 * MAX_SILENCE_SECONDS - 1)
     assert service.trouble() == ""
     clock.moment += timedelta(seconds=1)
     assert "no sign of life for 90 s" in service.trouble()
@@ -184,7 +184,7 @@ def test_readiness_says_why_not(make: Make, sqlite_url: str, caplog: pytest.LogC
 def test_it_is_ready_while_a_long_tick_catches_up(
     aid: SimpleNamespace, make: Make, data: Path, monkeypatch: pytest.MonkeyPatch, sqlite_url: str
 ) -> None:
-    monkeypatch.setattr("drift.server.scheduler.DELIVERIES", 0.0)
+    monkeypatch.setattr("drift.server.scheduler.DELIVERY_INTERVAL", 0.0)
     until, whole = threading.Event(), Files.count
 
     def long(self: Files, *asked: Any) -> Any:

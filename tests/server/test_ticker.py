@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from drift.server.ticker import Alarm
+from drift.server.ticker import Ticker
 
 
 class Wrong(datetime):
@@ -32,7 +32,7 @@ def test_it_rings_on_at_its_pace_when_the_hosts_clock_is_set(monkeypatch: pytest
         rings.append(time.monotonic())
         some.release()
 
-    alarm = Alarm(ring, 0.2, pytest.fail)
+    alarm = Ticker(ring, 0.2, pytest.fail)
     alarm.start()
     try:
         for by in (0, days, 0):  # as it was, set, and set right again

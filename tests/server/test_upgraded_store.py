@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from drift.errors import StoreError
-from drift.server import Service
-from drift.store import Claim, OtherSchema, Store
+from drift.server import Scheduler
+from drift.store import Claim, SchemaMismatch, Store
 from drift.store.schema import REVISIONS
 
 END = datetime(2024, 1, 14, tzinfo=UTC)
-Make = Callable[..., Service]
+Make = Callable[..., Scheduler]
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_every_write_to_another_schema_is_refused_and_leaves_nothing(store: Stor
             lambda: store.take_delivery(1, END, END),
             lambda: store.resend(END, ["team"]),
         ):
-            with pytest.raises(OtherSchema, match=version):
+            with pytest.raises(SchemaMismatch, match=version):
                 write()
         with pytest.raises(StoreError, match=version):
             store.require_schema()

@@ -8,7 +8,7 @@ from scipy import stats
 
 from drift.stats.divergence import DIVERGENCES, Vector, divergence
 from drift.stats.intervals import interval
-from drift.stats.null_distribution import Stack, law, noise
+from drift.stats.null_distribution import PairBatch, fit_null_distribution, measure_noise
 
 BEFORE = np.array([0.3, 0.2, 0.2, 0.15, 0.1, 0.05])
 AFTER = np.array([0.15, 0.15, 0.2, 0.2, 0.15, 0.15])
@@ -19,9 +19,9 @@ SIZES = [(1_000, 1_000), (1_000, 100_000), (10_000, 10_000), (1_000_000, 10_000)
 
 def ends(metric: str, live: Vector, reference: Vector) -> tuple[Vector, Vector]:
     known = DIVERGENCES[metric]
-    stack = Stack(metric, known.smoothing, known.base, live, reference, range(len(live)))
-    unchanged = law(stack)
-    return interval(stack, unchanged, noise(stack, unchanged))
+    stack = PairBatch(metric, known.smoothing, known.base, live, reference, range(len(live)))
+    unchanged = fit_null_distribution(stack)
+    return interval(stack, unchanged, measure_noise(stack, unchanged))
 
 
 def coverage(metric: str, before: Vector, after: Vector, n: int, m: int, pairs: int) -> float:

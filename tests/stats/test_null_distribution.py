@@ -11,7 +11,7 @@ from drift.histogram import Counts
 from drift.stats import null_distribution
 from drift.stats.divergence import DIVERGENCES, Vector, divergence
 from drift.stats.intervals import interval
-from drift.stats.null_distribution import Noise, Stack, law, noise
+from drift.stats.null_distribution import Noise, PairBatch, fit_null_distribution, measure_noise
 from drift.stats.smoothing import Smoothing, smooth
 
 EVEN = np.full(8, 1 / 8)
@@ -28,16 +28,16 @@ def value_of(metric: str, live: Counts, reference: Counts, smoothing: Smoothing 
 
 def stack_of(
     metric: str, live: Counts, reference: Counts, smoothing: Smoothing | None = None, *, seed: int = 0
-) -> Stack:
+) -> PairBatch:
     """Pairs of counts, shape (pairs, k) or (k,), as `scoring` hands them over; seeds count up from `seed`."""
     known = DIVERGENCES[metric]
     how = known.smoothing if smoothing is None else smoothing
     live, reference = np.atleast_2d(live), np.atleast_2d(reference)
-    return Stack(metric, how, known.base, live, reference, range(seed, seed + len(live)))
+    return PairBatch(metric, how, known.base, live, reference, range(seed, seed + len(live)))
 
 
-def noises(stack: Stack) -> Noise:
-    return noise(stack, law(stack))
+def noises(stack: PairBatch) -> Noise:
+    return measure_noise(stack, fit_null_distribution(stack))
 
 
 class One(NamedTuple):
@@ -111,10 +111,10 @@ def test_bins_that_nobody_is_in_are_no_degrees_of_freedom() -> None:
 def test_a_drawn_p_agrees_with_the_hypergeometric_law() -> None:
     # Two bins: the score grows with |live share - expected|, so p is Fisher's exact sum over both tails.
     live, reference = np.array([13, 17]), np.array([10, 50])
-    law = stats.hypergeom(90, 23, 30)
+    exact_law = stats.hypergeom(90, 23, 30)
     heads = np.arange(24)
     scores = value_of("total_variation", np.stack([heads, 30 - heads], 1), np.stack([23 - heads, 37 + heads], 1))
-    exact = law.pmf(heads)[scores >= scores[13] * (1 - 1e-12)].sum()
+    exact = exact_law.pmf(heads)[scores >= scores[13] * (1 - 1e-12)].sum()
     got = [noise_of("total_variation", live, reference, seed=seed).p_value for seed in range(5)]
     assert np.mean(got) == pytest.approx(exact, abs=4 * math.sqrt(exact / 10_000) + 1 / 2001)
 
@@ -153,7 +153,7 @@ def test_an_unsmoothed_infinite_draw_leaves_finite_numbers() -> None:
     live, reference = np.array([5, 5, 2]), np.array([6, 6, 1])
     measured = noise_of("kl", live, reference, "none")
     stack = stack_of("kl", live, reference, "none")
-    ends = np.ravel(interval(stack, law(stack), noise(stack, law(stack))))
+    ends = np.ravel(interval(stack, fit_null_distribution(stack), measure_noise(stack, fit_null_distribution(stack))))
     assert all(math.isfinite(x) for x in (measured.floor, measured.detectable, measured.p_value, *ends))
 
 

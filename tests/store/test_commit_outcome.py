@@ -13,7 +13,7 @@ from drift.histogram import Fault, Profile, Uncounted
 from drift.monitors.alert_state import AlertState, Fingerprint, State
 from drift.monitors.comparison import SegmentResult
 from drift.monitors.verdict import Verdict
-from drift.store import AlertsMoved, Draft, Outcome, Store
+from drift.store import AlertConflict, NewReference, Outcome, Store
 from drift.store.engine import parse_url
 from drift.store.tables import alert, axis, event, metadata
 from tests.support.store_builders import (
@@ -254,7 +254,7 @@ def test_alerts_decided_on_a_state_that_has_gone_are_refused(store: Store) -> No
     states = store.alert_states(definition.monitor_id)
     found = segments(OTHER, REFERENCE)
     store.finish(second, outcome(second, found, states), NOW)
-    with pytest.raises(AlertsMoved, match="decide again"):
+    with pytest.raises(AlertConflict, match="decide again"):
         store.finish(first, outcome(first, found, states), NOW)
     assert store.windows()[0]["status"] == "claimed"
     store.finish(first, outcome(first, found, store.alert_states(definition.monitor_id)), NOW)
@@ -268,7 +268,7 @@ def test_of_workers_at_once_no_alert_decision_is_lost(store_url: str) -> None:
     planned = stores[0].due(definition, NOW)
     found = segments(OTHER, REFERENCE)
     expected = sum(t.after.state is State.FIRING for t in turns(found, {}, claimed(stores[0], defined(stores[0], "x"))))
-    refused: list[AlertsMoved] = []
+    refused: list[AlertConflict] = []
 
     def work(number: int) -> None:
         store = stores[number]
@@ -279,7 +279,7 @@ def test_of_workers_at_once_no_alert_decision_is_lost(store_url: str) -> None:
                 whole = outcome(claim, found, store.alert_states(definition.monitor_id))
                 try:
                     store.finish(claim, whole, NOW)
-                except AlertsMoved as error:
+                except AlertConflict as error:
                     refused.append(error)
                 else:
                     break
@@ -312,20 +312,20 @@ def test_a_baseline_is_frozen_once(store: Store) -> None:
     definition = defined(store)
     assert store.baseline(definition.monitor_id, "d") is None
     profiles = {"": REFERENCE, "summer": profile(100, lost=True)}
-    first = store.freeze(definition.monitor_id, "d", Draft(profiles, {"why": "start"}), NOW)
+    first = store.freeze(definition.monitor_id, "d", NewReference(profiles, {"why": "start"}), NOW)
     assert first.profiles == profiles
     assert (first.note, first.created_at) == ({"why": "start"}, NOW)
-    second = store.freeze(definition.monitor_id, "d", Draft({"": OTHER}, {"why": "again"}), NOW + DAY)
+    second = store.freeze(definition.monitor_id, "d", NewReference({"": OTHER}, {"why": "again"}), NOW + DAY)
     assert second == first
     assert store.baseline(definition.monitor_id, "d") == first
-    other = store.freeze(definition.monitor_id, "e", Draft({"": OTHER}, {}), NOW)
+    other = store.freeze(definition.monitor_id, "e", NewReference({"": OTHER}, {}), NOW)
     assert other.id != first.id
 
 
 def test_a_baseline_gives_its_axes_as_the_same_objects_each_time(store: Store) -> None:
     """Windows are counted on them, and an axis known by identity need not be digested again."""
     definition = defined(store)
-    store.freeze(definition.monitor_id, "d", Draft({"": REFERENCE}, {}), NOW)
+    store.freeze(definition.monitor_id, "d", NewReference({"": REFERENCE}, {}), NOW)
     one, two = (store.baseline(definition.monitor_id, "d") for _ in range(2))
     assert one is not None
     assert two is not None

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import create_engine, event, text
 
 from drift.monitors.verdict import Verdict
-from drift.store import Line, Stand, Store, migrate
+from drift.store import ChannelQueue, MonitorStatus, Store, migrate
 from drift.store.engine import parse_url
 from drift.store.schema import REVISIONS
 from tests.support.store_builders import DAY, MINUTE, NOW, checked, claimed, day, defined, outcome, profile, segments
@@ -59,7 +59,7 @@ def test_every_monitor_stands_as_its_windows_say(filled: Store) -> None:
     for name in ("bikes", "taxis"):
         newest = [row for row in filled.windows(name) if row["verdict"] is not None][-1]
         assert found[name].last == {key: newest[key] for key in LAST}
-    assert found["buses"] == Stand("buses")
+    assert found["buses"] == MonitorStatus("buses")
     assert found["bikes"].checked_until == day(2).end
     assert found["bikes"].checked_at == NOW
 
@@ -164,7 +164,7 @@ def test_deliveries_wait_in_lines_of_their_channels(filled: Store) -> None:
     assert filled.delivery_counts() == {"pending": sum(pending.values())}
     (first, *_) = filled.deliveries_due(NOW)
     filled.delivered(first.id, NOW + timedelta(hours=1))
-    assert Line(first.channel, 1, NOW) not in filled.delivery_lines()
+    assert ChannelQueue(first.channel, 1, NOW) not in filled.delivery_lines()
     assert filled.delivery_counts() == {"pending": sum(pending.values()) - 1, "sent": 1}
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from drift.errors import StoreError
-from drift.store import Store, Taken
+from drift.store import DeliveryConflict, Store
 from tests.support.store_builders import (
     DAY,
     MINUTE,
@@ -87,7 +87,7 @@ def test_a_delivery_is_taken_by_one_sender_at_a_time(filled: Store) -> None:
     assert not filled.take_delivery(first.id, NOW, NOW + 2 * MINUTE)
     assert filled.deliveries_due(NOW) == rest
     assert filled.take_delivery(first.id, NOW + MINUTE, NOW + 2 * MINUTE), "its sender's time is over"
-    with pytest.raises(Taken):
+    with pytest.raises(DeliveryConflict):
         filled.delivery_failed(first.id, "too late to say so", None, held=NOW + MINUTE)
     filled.delivered(first.id, NOW)
     assert not filled.take_delivery(first.id, NOW + DAY, NOW + 2 * DAY)

@@ -10,7 +10,7 @@ import pytest
 from drift.histogram import Fault, Histogram, History, NumericAxis, Profile, Uncounted
 from drift.monitors.comparison import SegmentResult
 from drift.monitors.verdict import Verdict
-from drift.store import Outcome, Past, Store
+from drift.store import Outcome, Store, WindowHistories
 from tests.support.store_builders import (
     AXES,
     DAY,
@@ -114,7 +114,7 @@ def live_days(store: Store, number: int = 6) -> list[Profile]:
     return found
 
 
-def expected(store: Store, numbers: list[int]) -> Past:
+def expected(store: Store, numbers: list[int]) -> WindowHistories:
     """By single reads of each window."""
     histories: dict[str, dict[str, History]] = {}
     drifted: dict[str, dict[str, np.ndarray]] = {}
@@ -129,10 +129,10 @@ def expected(store: Store, numbers: list[int]) -> Past:
                 for name in names
             }
             drifted[segment] = {name: np.array([name in part for part in bad]) for name in names}
-    return Past(tuple(day(i) for i in numbers), histories, drifted)
+    return WindowHistories(tuple(day(i) for i in numbers), histories, drifted)
 
 
-def equal(one: Past, other: Past) -> bool:
+def equal(one: WindowHistories, other: WindowHistories) -> bool:
     assert one.windows == other.windows
     assert one.histories == other.histories
     assert {key: {n: list(b) for n, b in part.items()} for key, part in one.drifted.items()} == {
@@ -177,7 +177,7 @@ def test_a_monitor_that_is_not_known_or_was_not_checked_has_no_past(store: Store
     definition = defined(store, "taxis")
     store.plan(definition, [(day(0), NOW)], NOW)
     for name in ("taxis", "boats"):
-        assert equal(store.past(name), Past((), {}, {}))
+        assert equal(store.past(name), WindowHistories((), {}, {}))
 
 
 def test_the_newest_revision_and_the_newest_axis_count(store: Store) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, event, func, select
 
 from drift.monitors.spec import FileSource, Monitor, Reference
 from drift.monitors.window import Period, Window
-from drift.runner.retention import thin_out
+from drift.runner.retention import prune_monitors
 from drift.store import Definition, Store, tables
 from drift.store.engine import parse_url
 from tests.support.store_builders import (
@@ -73,7 +73,7 @@ def test_old_windows_lose_histograms_and_scores_and_nothing_else(
     store: Store, store_url: str, bikes: Definition
 ) -> None:
     before, told = rows(store_url), (store.windows(), store.alerts(), store.standings(NOW))
-    assert thin_out(store, [watched(3 * DAY)], day(6).start) == 3  # those that began before day 3
+    assert prune_monitors(store, [watched(3 * DAY)], day(6).start) == 3  # those that began before day 3
     assert days_with_scores(store) == [3, 4, 5]
     for number in range(DAYS):
         assert (store.profile("bikes", day(number).start) is None) == (number < 3)
@@ -90,7 +90,7 @@ def test_old_windows_lose_histograms_and_scores_and_nothing_else(
 
 
 def test_what_was_thinned_out_is_not_planned_again(store: Store, bikes: Definition) -> None:
-    thin_out(store, [watched(DAY)], day(9).start)
+    prune_monitors(store, [watched(DAY)], day(9).start)
     assert days_with_scores(store) == []
     assert store.plan(bikes, [(day(n), day(n).end) for n in range(DAYS)], NOW) == 0
     assert store.due(bikes, NOW) == []
@@ -99,30 +99,30 @@ def test_what_was_thinned_out_is_not_planned_again(store: Store, bikes: Definiti
 
 def test_without_keep_everything_stays(store: Store, store_url: str, bikes: Definition) -> None:
     before = rows(store_url)
-    assert thin_out(store, [watched(None), watched(timedelta(1), "nobody")], day(1000).start) == 0
+    assert prune_monitors(store, [watched(None), watched(timedelta(1), "nobody")], day(1000).start) == 0
     assert rows(store_url) == before
 
 
 def test_a_window_that_began_just_as_long_ago_is_kept(store: Store, bikes: Definition) -> None:
-    assert thin_out(store, [watched(3 * DAY)], day(3).start) == 0
-    assert thin_out(store, [watched(3 * DAY)], day(3).start + MINUTE) == 1
+    assert prune_monitors(store, [watched(3 * DAY)], day(3).start) == 0
+    assert prune_monitors(store, [watched(3 * DAY)], day(3).start + MINUTE) == 1
     assert days_with_scores(store) == [1, 2, 3, 4, 5]
 
 
 def test_a_call_takes_so_many_windows_and_the_next_one_goes_on(store: Store, bikes: Definition) -> None:
     checked(store, defined(store, "taxis"), 0, REFERENCE, REFERENCE)
     both = [watched(DAY), watched(DAY, "taxis")]
-    assert thin_out(store, both, day(9).start, most=4) == 4
+    assert prune_monitors(store, both, day(9).start, most=4) == 4
     assert days_with_scores(store) == [4, 5]
-    assert thin_out(store, both, day(9).start, most=4) == 3
+    assert prune_monitors(store, both, day(9).start, most=4) == 3
     assert store.scores() == []
-    assert thin_out(store, both, day(9).start, most=4) == 0
+    assert prune_monitors(store, both, day(9).start, most=4) == 0
 
 
 def test_every_transaction_is_small(store: Store, bikes: Definition, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drift.runner.retention.AT_ONCE", 2)
+    monkeypatch.setattr("drift.runner.retention.PRUNE_BATCH", 2)
     with commits(store) as done:
-        assert thin_out(store, [watched(DAY)], day(9).start) == DAYS
+        assert prune_monitors(store, [watched(DAY)], day(9).start) == DAYS
     assert done.count("DELETE FROM profile") == DAYS // 2
 
 
@@ -140,16 +140,16 @@ def commits(store: Store) -> Iterator[list[str]]:
 
 
 def test_a_look_that_finds_nothing_writes_nothing(store: Store, bikes: Definition) -> None:
-    thin_out(store, [watched(3 * DAY)], day(6).start)
+    prune_monitors(store, [watched(3 * DAY)], day(6).start)
     with commits(store) as asked:
-        assert thin_out(store, [watched(3 * DAY)], day(6).start) == 0
+        assert prune_monitors(store, [watched(3 * DAY)], day(6).start) == 0
     assert not [one for one in asked if one.startswith(("DELETE", "UPDATE", "INSERT", "BEGIN IMMEDIATE"))]
 
 
 def test_older_revisions_of_a_window_go_with_it(store: Store, store_url: str, bikes: Definition) -> None:
     store.plan_again(bikes, [(day(0), NOW)], NOW)
     again(store, bikes, 0)
-    assert thin_out(store, [watched(3 * DAY)], day(6).start) == 3
+    assert prune_monitors(store, [watched(3 * DAY)], day(6).start) == 3
     assert days_with_scores(store) == [3, 4, 5]
     assert {row["window_start"] for row in store.scores(revisions="all")} == {
         row["window_start"] for row in store.scores()
@@ -171,13 +171,13 @@ def again(store: Store, definition: Definition, number: int) -> None:
 def test_a_window_checked_again_after_it_was_thinned_out_is_there_until_the_next_time(
     store: Store, bikes: Definition
 ) -> None:
-    thin_out(store, [watched(2 * DAY)], day(6).start)
+    prune_monitors(store, [watched(2 * DAY)], day(6).start)
     store.plan_again(bikes, [(day(1), NOW)], NOW)
     again(store, bikes, 1)
     assert days_with_scores(store) == [1, 4, 5]
     assert store.profile("bikes", day(1).start) == OTHER
     assert [window.start for window in store.past("bikes").windows] == [day(n).start for n in (1, 4, 5)]
-    thin_out(store, [watched(2 * DAY)], day(6).start)
+    prune_monitors(store, [watched(2 * DAY)], day(6).start)
     assert days_with_scores(store) == [4, 5]
 
 
@@ -185,28 +185,28 @@ def test_a_window_that_a_worker_holds_is_passed_over_and_its_outcome_goes_later(
     store: Store, bikes: Definition
 ) -> None:
     claim = claimed(store, bikes, DAYS)  # day 6, still being counted when it is old already
-    thin_out(store, [watched(DAY)], day(9).start)
+    prune_monitors(store, [watched(DAY)], day(9).start)
     store.finish(claim, outcome(claim, segments(OTHER, REFERENCE), store.alert_states(bikes.monitor_id)), NOW)
     assert store.profile("bikes", day(DAYS).start) == OTHER
-    assert thin_out(store, [watched(DAY)], day(9).start) == 1
+    assert prune_monitors(store, [watched(DAY)], day(9).start) == 1
     assert store.scores() == []
 
 
 def test_the_past_is_shorter_and_its_windows_are_whole(store: Store, bikes: Definition) -> None:
     whole = store.past("bikes")
-    thin_out(store, [watched(3 * DAY)], day(6).start)
+    prune_monitors(store, [watched(3 * DAY)], day(6).start)
     past = store.past("bikes")
     assert past.windows == whole.windows[3:]
     for name, history in past.histories[""].items():
         assert (history.counts == whole.histories[""][name].counts[3:]).all()
         assert (past.drifted[""][name] == whole.drifted[""][name][3:]).all()
-    thin_out(store, [watched(DAY)], day(9).start)
+    prune_monitors(store, [watched(DAY)], day(9).start)
     assert store.past("bikes").windows == ()
 
 
 def test_what_is_dropped_is_told(store: Store, bikes: Definition, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="drift"):
-        thin_out(store, [watched(3 * DAY)], day(6).start)
-        thin_out(store, [watched(3 * DAY)], day(6).start)
+        prune_monitors(store, [watched(3 * DAY)], day(6).start)
+        prune_monitors(store, [watched(3 * DAY)], day(6).start)
     (told,) = [record.getMessage() for record in caplog.records]
     assert told == "bikes: histograms and scores of 3 windows that began longer than 3 days, 0:00:00 ago are dropped"

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import create_engine, event, text
 
 from drift.histogram import Histogram, History, NumericAxis, Profile
-from drift.monitors.comparison import SegmentResult, Standard, compare_profiles
+from drift.monitors.comparison import SegmentReference, SegmentResult, compare_profiles
 from drift.monitors.spec import Columns
 from drift.stats.calibration import Calibration
-from drift.store import Draft, Store, TooMany
+from drift.store import NewReference, ResultLimitExceeded, Store
 from drift.store.engine import parse_url
 from tests.support.store_builders import AXES, MINUTE, NOW, checked, claimed, day, defined, outcome, profile, segments
 
@@ -88,7 +88,7 @@ def test_more_rows_than_wanted_are_refused_before_they_are_sorted(filled: Store,
         assert len(whole) >= 2
         assert read(**asked, most=len(whole)) == whole
         said.clear()
-        with pytest.raises(TooMany, match=f"more than {len(whole) - 1} rows"):
+        with pytest.raises(ResultLimitExceeded, match=f"more than {len(whole) - 1} rows"):
             read(**asked, most=len(whole) - 1)
         assert said
         assert not any("ORDER BY" in statement for statement in said)
@@ -126,10 +126,10 @@ def test_a_score_that_reference_windows_judged_says_how_many_and_at_what_level(s
     reference = Profile({"temp": Histogram(axis, rng.multinomial(9000, shares))}, 9000)
     live = Profile({"temp": Histogram(axis, rng.multinomial(300, shares))}, 300)
     learned = Calibration({"temp": History(axis, rng.multinomial(300, shares, size=30))})
-    standard = Standard(reference.histograms, calibration=learned, level=0.002)
+    standard = SegmentReference(reference.histograms, calibration=learned, level=0.002)
     found = (SegmentResult("", live, compare_profiles(live, standard, Columns(), rng)),)
     claim = claimed(store, defined(store))
-    baseline = store.freeze(claim.monitor_id, "reference", Draft({"": reference}, {}), NOW)
+    baseline = store.freeze(claim.monitor_id, "reference", NewReference({"": reference}, {}), NOW)
     store.finish(claim, outcome(claim, found, baseline_id=baseline.id), NOW)
     (row,) = store.scores("bikes")
     (result,) = found[0].columns

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, select
 
 from drift.store.engine import make_engine, parse_url
-from drift.store.types import Document, Finite, Instant, ValueRefused, Whole, Words
+from drift.store.types import Document, Finite, Instant, SafeText, ValueRefused, Whole
 
 things = Table(
     "things",
@@ -20,7 +20,7 @@ things = Table(
     Column("instant", Instant),
     Column("finite", Finite),
     Column("whole", Whole),
-    Column("words", Words),
+    Column("words", SafeText),
     Column("document", Document),
 )
 

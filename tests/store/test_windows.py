@@ -15,7 +15,7 @@ from drift.monitors.verdict import Verdict
 from drift.monitors.window import Window
 from drift.store import LeaseLost, Outcome, Store
 from drift.store.claims import written
-from drift.store.clock import FRESH, SharedClock
+from drift.store.clock import MAX_READING_AGE, SharedClock
 from drift.store.types import ValueRefused
 from tests.support.store_builders import DAY, FIRST, MINUTE, NOW, claimed, day, defined, lost_answer
 
@@ -266,10 +266,10 @@ def test_the_time_is_the_servers_and_steps_of_the_hosts_clock_do_not_matter(post
         assert before is not None
         assert after is not None
         assert before[0] <= first <= after[0]
-        seconds[0] += FRESH - 1
-        assert clock() - first == timedelta(seconds=FRESH - 1), "told on, not asked"
+        seconds[0] += MAX_READING_AGE - 1
+        assert clock() - first == timedelta(seconds=MAX_READING_AGE - 1), "told on, not asked"
         seconds[0] += 1
-        assert first < clock() < first + timedelta(seconds=FRESH - 1), "asked again"
+        assert first < clock() < first + timedelta(seconds=MAX_READING_AGE - 1), "asked again"
 
 
 @pytest.mark.postgres
@@ -286,7 +286,7 @@ def test_a_host_that_was_suspended_asks_the_server_anew(postgres_url: str, monke
         clock()
         clock()
         assert len(asked) == 1
-        slept = {time.CLOCK_BOOTTIME: FRESH}
+        slept = {time.CLOCK_BOOTTIME: MAX_READING_AGE}
         monkeypatch.setattr(time, "clock_gettime", lambda which: count(which) + slept.get(which, 0.0))
         clock()
         assert len(asked) == 2

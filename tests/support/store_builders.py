@@ -16,7 +16,7 @@ from drift.monitors.spec import ColumnRule, Columns
 from drift.monitors.verdict import Threshold, Verdict
 from drift.monitors.window import Window
 from drift.notify.message import make_events, make_notification
-from drift.store import Claim, Definition, Draft, Outcome, Store
+from drift.store import Claim, Definition, NewReference, Outcome, Store
 
 NOW = datetime(2011, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -104,7 +104,7 @@ def outcome(
     )
 
 
-def draft(reference: Profile, windows: int = 3) -> Draft:
+def draft(reference: Profile, windows: int = 3) -> NewReference:
     """A reference of several windows; one column of it has no history."""
     days = tuple(day(-number) for number in range(windows, 0, -1))
     rng = np.random.default_rng(windows)
@@ -113,7 +113,7 @@ def draft(reference: Profile, windows: int = 3) -> Draft:
         for name, h in reference.items()
         if name != "temp"
     }
-    return Draft({"": reference}, {"by": "test"}, days, {"": histories} if windows else {})
+    return NewReference({"": reference}, {"by": "test"}, days, {"": histories} if windows else {})
 
 
 def defined(store: Store, name: str = "bikes", **document: object) -> Definition:

@@ -44,7 +44,7 @@ def lay_out(folder: Path) -> Path:
     ConfigError
         Where the folder cannot be written to.
     """
-    source = files("drift.cli.demo.data")
+    source = files("drift.cli.demo")
     try:
         (folder / "data").mkdir(parents=True, exist_ok=True)
         for name, target in ((DATA, folder / "data" / DATA), ("drift.yaml", folder / "drift.yaml")):
@@ -56,7 +56,7 @@ def lay_out(folder: Path) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class DriftSummary:
     """One column over all windows: how many drifted, and in which stretches.
 
     Parameters
@@ -78,7 +78,7 @@ class Story:
     stretches: tuple[tuple[date, date, int], ...]
 
 
-def stories(scores: Iterable[Mapping[str, Any]], timezone: ZoneInfo) -> list[Story]:
+def drift_summaries(scores: Iterable[Mapping[str, Any]], timezone: ZoneInfo) -> list[DriftSummary]:
     """Which columns drifted when, the most often drifted first; from rows as `Store.scores` gives them."""
     by_column: dict[str, list[Mapping[str, Any]]] = {}
     for row in sorted(scores, key=lambda row: str(row["window_start"])):
@@ -96,7 +96,7 @@ def _rarity(row: Mapping[str, Any]) -> float:
     return 1.0 if row["p_value"] is None else float(row["p_value"])
 
 
-def _story(column: str, rows: list[Mapping[str, Any]], timezone: ZoneInfo) -> Story:
+def _story(column: str, rows: list[Mapping[str, Any]], timezone: ZoneInfo) -> DriftSummary:
     stretches: list[tuple[date, date, int]] = []
     running = False
     for row in rows:
@@ -107,4 +107,4 @@ def _story(column: str, rows: list[Mapping[str, Any]], timezone: ZoneInfo) -> St
             stretches.append((first, day, length + 1))
         running = drifted
     drifted = sum(length for *_, length in stretches)
-    return Story(column, len(rows), drifted, min(rows, key=_rarity), tuple(stretches))
+    return DriftSummary(column, len(rows), drifted, min(rows, key=_rarity), tuple(stretches))

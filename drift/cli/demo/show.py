@@ -5,13 +5,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drift.cli.context import chosen, load_config, open_channels, open_store
+from drift.cli.context import load_config, open_channels, open_store, selected_monitors
 from drift.cli.monitors import check_monitors, now
 from drift.cli.output import complain, print_table, say
 from drift.cli.run_summary import deliver
 
 if TYPE_CHECKING:
-    from drift.cli.demo.data import Story
+    from drift.cli.demo.data import DriftSummary
     from drift.monitors.spec import Monitor
 
 ALL_WEEKS = 52  # of the year: the report shows each of them
@@ -25,7 +25,7 @@ def run_demo(folder: Path) -> None:
     config = lay_out(folder)
     say("The bike rentals of 2012, week by week, against those of 2011.")
     loaded = load_config(config, strict=True)
-    monitor = chosen(loaded, "bikes")[0]
+    monitor = selected_monitors(loaded, "bikes")[0]
     with open_store(loaded) as store:
         checked, failed = check_monitors(store, [monitor], visible=True)
         deliver(store, open_channels(loaded))
@@ -54,10 +54,10 @@ def run_demo(folder: Path) -> None:
 
 def _tell(scores: Sequence[Mapping[str, Any]], monitor: "Monitor") -> None:
     """Which columns drifted when, which never; the clearest case; what a customary threshold would have raised."""
-    from drift.cli.demo.data import KNOWN, reaching, stories
-    from drift.monitors.verdict import CUSTOMARY
+    from drift.cli.demo.data import KNOWN, drift_summaries, reaching
+    from drift.monitors.verdict import DEFAULT_THRESHOLDS
 
-    found = stories(scores, monitor.timezone)
+    found = drift_summaries(scores, monitor.timezone)
     drifted = [story for story in found if story.drifted]
     heads = ("column", "weeks", "the rarest is expected", "drifted in the weeks of")
     if drifted:
@@ -72,15 +72,15 @@ def _tell(scores: Sequence[Mapping[str, Any]], monitor: "Monitor") -> None:
             say(f"What is known of {column} in the week of {day}: {words}.")
     weeks = sum(story.drifted for story in found)
     say(f"\n{weeks} of {len(scores)} column-weeks drifted, held to what the weeks of 2011 taught.")
-    limit = CUSTOMARY.get(metric := monitor.columns.default.method.metric)
+    limit = DEFAULT_THRESHOLDS.get(metric := monitor.columns.default.method.metric)
     if limit and scores:
         over = reaching(scores, limit)
         share = f"{over / len(scores):.0%}"
         say(f"The customary {metric} {limit:g}, taken alone, would have raised {over} of them ({share}).")
 
 
-def _row(story: "Story", monitor: "Monitor") -> tuple[object, ...]:
-    from drift.monitors.verdict import once_in
+def _row(story: "DriftSummary", monitor: "Monitor") -> tuple[object, ...]:
+    from drift.monitors.verdict import format_frequency
 
     spans = [
         f"{first:%Y-%m-%d}" + (f" to {last:%Y-%m-%d} ({count})" if count > 1 else "")
@@ -88,5 +88,5 @@ def _row(story: "Story", monitor: "Monitor") -> tuple[object, ...]:
     ]
     more = len(story.stretches) - len(spans)
     when = "; ".join(spans) + (f"; and {more} more" if more else "")
-    rare = once_in(story.rarest["p_value"], monitor.period.length)
+    rare = format_frequency(story.rarest["p_value"], monitor.period.length)
     return story.column, f"{story.drifted} of {story.windows}", rare, when

@@ -7,10 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from drift.cli.doctor.channels import look_at_channel, look_at_deliveries
-from drift.cli.doctor.check_result import Finding
-from drift.cli.doctor.monitors import look_at_monitors, look_at_windows
-from drift.cli.doctor.store import look_at_store
+from drift.cli.doctor.channels import check_channel, check_deliveries
+from drift.cli.doctor.check_result import CheckResult
+from drift.cli.doctor.monitors import check_monitor_sources, check_windows
+from drift.cli.doctor.store import check_store
 from drift.errors import ConfigError
 
 LIBRARIES: Final = (
@@ -46,7 +46,7 @@ def _version(name: str) -> str | None:
         return None
 
 
-def examine(path: Path, environ: Mapping[str, str], now: Callable[[], datetime]) -> list[Finding]:
+def examine(path: Path, environ: Mapping[str, str], now: Callable[[], datetime]) -> list[CheckResult]:
     """Look at everything that a configuration names.
 
     Parameters
@@ -63,9 +63,9 @@ def examine(path: Path, environ: Mapping[str, str], now: Callable[[], datetime])
     try:
         config = load(path, environ, strict=False)
     except ConfigError as error:
-        return [Finding("configuration", str(path), works=False, message=str(error))]
+        return [CheckResult("configuration", str(path), works=False, message=str(error))]
     told = "; ".join([f"{len(config.monitors)} monitors, {len(config.channels)} channels", *config.warnings])
-    found = [Finding("configuration", str(path), works=True, message=told), *look_at_store(config, now)]
-    found += [Finding("monitor", name, works=False, message=why) for name, why in config.broken.items()]
-    found += look_at_monitors(config, now) + look_at_windows(config)
-    return found + [look_at_channel(spec) for spec in config.channels.values()] + look_at_deliveries(config, now())
+    found = [CheckResult("configuration", str(path), works=True, message=told), *check_store(config, now)]
+    found += [CheckResult("monitor", name, works=False, message=why) for name, why in config.broken.items()]
+    found += check_monitor_sources(config, now) + check_windows(config)
+    return found + [check_channel(spec) for spec in config.channels.values()] + check_deliveries(config, now())

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from drift.cli.doctor.check_result import Finding
+from drift.cli.doctor.check_result import CheckResult
 from drift.errors import DriftError
 
 if TYPE_CHECKING:
@@ -14,18 +14,18 @@ LATELY: Final = timedelta(days=7)
 PROBE: Final = 5.0  # seconds for each channel
 
 
-def look_at_channel(spec: "ChannelSpec") -> Finding:
+def check_channel(spec: "ChannelSpec") -> CheckResult:
     """Would a message get through? Nothing is sent."""
     from drift.notify.channels import open_channel
 
     try:
         told = open_channel(spec.name, spec.type, spec.options).probe(deadline=PROBE)
     except DriftError as error:
-        return Finding("channel", spec.name, works=False, message=str(error))
-    return Finding("channel", spec.name, works=True, message=f"{spec.type}: {told}")
+        return CheckResult("channel", spec.name, works=False, message=str(error))
+    return CheckResult("channel", spec.name, works=True, message=f"{spec.type}: {told}")
 
 
-def look_at_deliveries(config: "Config", now: datetime) -> list[Finding]:
+def check_deliveries(config: "Config", now: datetime) -> list[CheckResult]:
     """What the outbox holds, where there is a store to ask. What was given up long ago is told, and fails nothing."""
     from drift.store import Store
 
@@ -40,4 +40,4 @@ def look_at_deliveries(config: "Config", now: datetime) -> list[Finding]:
     told += f" ({lately} of them in the last {LATELY.days} days)" if dead else ""
     told += "; once their channel takes them, `drift alerts resend` has them sent again" if dead else ""
     details = {"sent": held.get("sent", 0), "pending": pending, "dead": dead, "dead_lately": lately}
-    return [Finding("deliveries", "outbox", works=not pending and not lately, message=told, details=details)]
+    return [CheckResult("deliveries", "outbox", works=not pending and not lately, message=told, details=details)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One part, and whether it works.
 
     Parameters
@@ -29,7 +29,7 @@ class Finding:
     details: Mapping[str, object] = field(default_factory=dict)
 
 
-def told_bytes(number: float) -> str:
+def format_bytes(number: float) -> str:
     """A number of bytes for a person."""
     for unit in ("B", "KiB", "MiB"):
         if number < 1024:

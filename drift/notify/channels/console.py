@@ -13,8 +13,8 @@ from drift.notify.channels.options import check_keys, text_option
 from drift.notify.text import to_text
 
 STREAMS: Final = ("stderr", "stdout")
-PATIENCE: Final = 5.0  # seconds that whoever reads may take
-AT_ONCE: Final = 512  # bytes that a pipe takes whole where it takes any: POSIX's PIPE_BUF, at least
+WRITE_TIMEOUT: Final = 5.0  # seconds that whoever reads may take
+CHUNK_BYTES: Final = 512  # bytes that a pipe takes whole where it takes any: POSIX's PIPE_BUF, at least
 
 
 class ConsoleChannel:
@@ -50,7 +50,7 @@ class ConsoleChannel:
                 stream.write(text.decode(encoding))
                 stream.flush()
             else:
-                _print(descriptor, text, time.monotonic() + min(deadline, PATIENCE))
+                _print(descriptor, text, time.monotonic() + min(deadline, WRITE_TIMEOUT))
         except OSError as error:
             raise DeliveryError(f"console: cannot print: {error.strerror or type(error).__name__}") from error
 
@@ -73,4 +73,4 @@ def _print(descriptor: int, text: bytes, until: float) -> None:
         _, ready, _ = select.select([], [descriptor], [], max(0.0, until - time.monotonic()))
         if not ready:
             raise DeliveryError("console: cannot print: whoever reads it takes no more")
-        text = text[os.write(descriptor, text[:AT_ONCE]) :]
+        text = text[os.write(descriptor, text[:CHUNK_BYTES]) :]

@@ -61,7 +61,7 @@ def check_headers(name: str, headers: Mapping[str, str]) -> dict[str, str]:
     return dict(headers)
 
 
-def shown(url: str) -> str:
+def redact_url(url: str) -> str:
     """What may be told of a URL: scheme and host. Users, ports, paths and queries hold secrets."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}"
@@ -118,12 +118,13 @@ async def _post(
                 if not answer.is_success:
                     raise _refusal(url, headers, answer, await _beginning(answer), now())
     except TimeoutError:
-        raise DeliveryError(f"{shown(url)}: no complete answer within {deadline:.3g} s") from None
+        raise DeliveryError(f"{redact_url(url)}: no complete answer within {deadline:.3g} s") from None
     except (httpx.HTTPError, OSError) as error:
         # Not chained, and no text of it but that of a failed connection: others may hold the URL or a header.
         told = f": {error}" if isinstance(error, httpx.ConnectError) else ""
         raise DeliveryError(
-            f"{shown(url)}: {type(error).__name__}{told}", retryable=isinstance(error, httpx.TransportError | OSError)
+            f"{redact_url(url)}: {type(error).__name__}{told}",
+            retryable=isinstance(error, httpx.TransportError | OSError),
         ) from None
 
 
@@ -161,16 +162,18 @@ def reach(url: str, *, deadline: float) -> str:
     try:
         loop.run_until_complete(asyncio.wait_for(_connect(proxy or url), deadline))
     except TimeoutError:
-        raise DeliveryError(f"{shown(proxy or url)}: no connection within {deadline:.3g} s") from None
+        raise DeliveryError(f"{redact_url(proxy or url)}: no connection within {deadline:.3g} s") from None
     except OSError as error:  # TLS's errors are such, too
         told = f"{type(error).__name__}: {error.strerror or error}"
-        raise DeliveryError(f"{shown(proxy or url)}: no connection ({told}); check host, port and network") from None
+        raise DeliveryError(
+            f"{redact_url(proxy or url)}: no connection ({told}); check host, port and network"
+        ) from None
     finally:
         loop.close()
     if proxy:
-        return f"{shown(url)} lies behind the proxy {shown(proxy)}, which answers; nothing was sent"
+        return f"{redact_url(url)} lies behind the proxy {redact_url(proxy)}, which answers; nothing was sent"
     certified = ", its certificate holds" if urlsplit(url).scheme == "https" else ""
-    return f"{shown(url)} answers{certified}; nothing was sent"
+    return f"{redact_url(url)} answers{certified}; nothing was sent"
 
 
 async def _connect(url: str) -> None:
@@ -194,7 +197,7 @@ def _proxy(url: str) -> str | None:
 
 def _refusal(url: str, headers: Mapping[str, str], answer: "httpx.Response", text: str, now: datetime) -> DeliveryError:
     status = answer.status_code
-    told = f"{shown(url)}: {status} {responses.get(status, 'unknown status')}"
+    told = f"{redact_url(url)}: {status} {responses.get(status, 'unknown status')}"
     if 300 <= status < 400:
         return DeliveryError(f"{told}: redirects are not followed; configure the final URL", retryable=False)
     if text.isprintable() and len(text) <= 200 and not _tells(text, url, headers):

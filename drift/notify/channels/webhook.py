@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from drift.errors import ConfigError
-from drift.notify.channels.http import check_headers, check_url, post, reach, shown
+from drift.notify.channels.http import check_headers, check_url, post, reach, redact_url
 from drift.notify.channels.options import check_keys, mapping_option, seconds_option, text_option
 
 TIMEOUT: Final = 10.0  # seconds
@@ -75,7 +75,7 @@ class WebhookChannel:
         self._now = now
 
     def __repr__(self) -> str:
-        return f"WebhookChannel({self.name!r}, {shown(self._url)})"
+        return f"WebhookChannel({self.name!r}, {redact_url(self._url)})"
 
     @classmethod
     def from_options(cls, name: str, options: Mapping[str, object]) -> "WebhookChannel":

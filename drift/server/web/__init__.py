@@ -2,7 +2,7 @@
 
 from drift.server.web.access import Access, access_for, is_loopback, is_short
 from drift.server.web.app import Site, create_app
-from drift.server.web.listener import address_of, is_everywhere, listen, run
+from drift.server.web.listener import address_of, is_everywhere, listen, serve_until_stopped
 
 __all__ = [
     "Access",
@@ -14,5 +14,5 @@ __all__ = [
     "is_loopback",
     "is_short",
     "listen",
-    "run",
+    "serve_until_stopped",
 ]

@@ -10,7 +10,7 @@ from drift.errors import ConfigError
 
 TOKEN: Final = "DRIFT_TOKEN"  # noqa: S105 - the variable's name
 HOSTS: Final = "DRIFT_ALLOWED_HOSTS"
-SHORT: Final = 16  # characters: a token of fewer can be guessed
+MIN_TOKEN_LENGTH: Final = 16  # characters: a token of fewer can be guessed
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _HOST: Final = re.compile(r"\*|(\*\.)?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]")
 
@@ -33,7 +33,7 @@ class Access:
 
 def is_short(token: str | None) -> bool:
     """Whether a token is too short to keep anybody out."""
-    return token is not None and len(token) < SHORT
+    return token is not None and len(token) < MIN_TOKEN_LENGTH
 
 
 def is_loopback(host: str) -> bool:

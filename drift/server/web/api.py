@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchem
 from drift.monitors.alert_state import State
 from drift.monitors.spec import Monitor
 from drift.server.web import schemas
-from drift.server.web.monitor_status import Standing
-from drift.store import Store, TooMany
+from drift.server.web.monitor_status import MonitorOverview
+from drift.store import ResultLimitExceeded, Store
 
-MOST: Final = 100_000
+MAX_ROWS: Final = 100_000
 """Rows in one answer: about 40 MB; a year of a wide monitor would take the memory of the service."""
 
 
@@ -37,7 +37,7 @@ def _moment(text: object) -> datetime:
         raise ValueError(f"{told}; got {text!r}") from None
 
 
-Moment = Annotated[datetime, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+QueryInstant = Annotated[datetime, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 class _Filter(BaseModel):
@@ -52,7 +52,7 @@ class PageFilter(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    window: Moment | None = None
+    window: QueryInstant | None = None
 
 
 class AlertFilter(_Filter):
@@ -64,8 +64,8 @@ class AlertFilter(_Filter):
 class WindowFilter(_Filter):
     """Windows that start in [from, to); without a time zone these are on the monitor's clocks, else in UTC."""
 
-    since: Moment | None = Field(None, alias="from")
-    until: Moment | None = Field(None, alias="to")
+    since: QueryInstant | None = Field(None, alias="from")
+    until: QueryInstant | None = Field(None, alias="to")
     revisions: Literal["newest", "all"] = "newest"
 
     def arguments(self, monitors: Mapping[str, Monitor]) -> dict[str, Any]:
@@ -108,13 +108,13 @@ def aware(moment: datetime | None, zone: tzinfo) -> datetime | None:
 def _bounded(read: Callable[..., list[dict[str, Any]]], arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
     """All of them or a refusal: rows left out in silence would be taken for all there are."""
     try:
-        return read(**arguments, most=MOST)
-    except TooMany as error:
+        return read(**arguments, most=MAX_ROWS)
+    except ResultLimitExceeded as error:
         told = f"{error}; ask for less at a time: one monitor, one column, from and to"
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, told) from error
 
 
-def api(store: Store, monitors: Mapping[str, Monitor], standings: Callable[[], list[Standing]]) -> APIRouter:
+def api(store: Store, monitors: Mapping[str, Monitor], standings: Callable[[], list[MonitorOverview]]) -> APIRouter:
     """The routes.
 
     Parameters
@@ -126,7 +126,7 @@ def api(store: Store, monitors: Mapping[str, Monitor], standings: Callable[[], l
     standings : callable
         How every monitor stands.
     """
-    router = APIRouter(prefix="/api/v1", tags=["stored"], responses={503: {"model": schemas.Told}})
+    router = APIRouter(prefix="/api/v1", tags=["stored"], responses={503: {"model": schemas.ErrorDocument}})
 
     @router.get("/monitors", response_model=schemas.Monitors)
     def read_monitors() -> StrictJSON:

@@ -27,9 +27,9 @@ from drift.report.html import Linked, asset, bundle, render_html
 from drift.report.templating import strict
 from drift.server.web.access import Access
 from drift.server.web.api import PageFilter, StrictJSON, api, aware
-from drift.server.web.auth_middleware import Guard
+from drift.server.web.auth_middleware import AuthMiddleware
 from drift.server.web.metrics import registry
-from drift.server.web.monitor_status import Service, Standing, overview
+from drift.server.web.monitor_status import MonitorOverview, SchedulerStatus, monitor_overviews
 from drift.store import Store
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -60,15 +60,15 @@ class Site:
     """
 
     store: Store
-    service: Service
+    service: SchedulerStatus
     monitors: Mapping[str, Monitor]
     now: Callable[[], datetime]
     broken: Mapping[str, str] = field(default_factory=dict)
     lines_dropped: Callable[[], int] = lambda: 0
 
-    def standings(self) -> list[Standing]:
+    def standings(self) -> list[MonitorOverview]:
         """How every monitor stands."""
-        return overview(self.store, self.monitors, self.broken, self.service.pulse, self.now())
+        return monitor_overviews(self.store, self.monitors, self.broken, self.service.pulse, self.now())
 
 
 def create_app(site: Site, access: Access) -> FastAPI:
@@ -96,7 +96,7 @@ def create_app(site: Site, access: Access) -> FastAPI:
     _add_metrics(app, site)
     _add_pages(app, site)
     app.add_exception_handler(StoreError, _store_lost)
-    app.add_middleware(Guard, access=access)
+    app.add_middleware(AuthMiddleware, access=access)
     return app
 
 
@@ -215,7 +215,7 @@ class _Page(HTMLResponse):
         return content.encode("utf-8", "backslashreplace")
 
 
-def _sentence(standings: list[Standing]) -> str:
+def _sentence(standings: list[MonitorOverview]) -> str:
     """How they stand, all together."""
     drifted = [one.name for one in standings if one.last and one.last["verdict"] == Verdict.DRIFT]
     untold = [one.name for one in standings if one.last and not Verdict(one.last["verdict"]).told]

@@ -19,7 +19,7 @@ PROBES: Final = frozenset({"/healthz", "/readyz"})
 """Open to everybody, by whatever name: those who run the process probe it by its address, and hold no token."""
 
 COOKIE: Final = "drift_session"
-WEEK: Final = 7 * 24 * 3600  # seconds
+SESSION_SECONDS: Final = 7 * 24 * 3600  # seconds
 
 _NAMED: Final = "drift.named"  # in the scope of a request whose Host is one of ours
 _TOLD_HOSTS: Final = 100  # refused names that are logged, each once: who scans must not fill the log
@@ -50,7 +50,7 @@ _DENIED_PAGE: Final = (
 )
 
 
-class Guard:
+class AuthMiddleware:
     """ASGI middleware around the whole application.
 
     Parameters
@@ -120,7 +120,7 @@ def _exchanged(request: HTTPConnection, token: str) -> Response:
     """The same address without the token, which now is a cookie: it stays out of history and links."""
     answer = RedirectResponse(str(request.url.remove_query_params("token")), HTTPStatus.SEE_OTHER)
     secure = request.url.scheme in {"https", "wss"}
-    answer.set_cookie(COOKIE, _session(token), max_age=WEEK, httponly=True, samesite="strict", secure=secure)
+    answer.set_cookie(COOKIE, _session(token), max_age=SESSION_SECONDS, httponly=True, samesite="strict", secure=secure)
     return answer
 
 

@@ -12,14 +12,14 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from drift.errors import ConfigError
-from drift.runner.worker import at_once
+from drift.runner.worker import exit_handler
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-GRACE: Final = 5  # seconds that requests under way are given
+CLOSE_GRACE_SECONDS: Final = 5  # seconds that requests under way are given
 
 
-class Ticking(Protocol):
-    """What runs beside the server; `drift.server.Service` is one."""
+class Stoppable(Protocol):
+    """What runs beside the server; `drift.server.Scheduler` is one."""
 
     def start(self) -> None:
         """Begin."""
@@ -49,12 +49,12 @@ class _Server(uvicorn.Server):
     def end_soon(self, _number: int, _frame: FrameType | None) -> None:
         """Handle a signal; the next one ends the process at once."""
         for number in SIGNALS:
-            signal.signal(number, at_once())
+            signal.signal(number, exit_handler())
         self._on_exit()
         self.should_exit = True
 
 
-def run(app: ASGIApp, listening: socket.socket, service: Ticking) -> None:
+def serve_until_stopped(app: ASGIApp, listening: socket.socket, service: Stoppable) -> None:
     """Serve and tick until SIGTERM or SIGINT; then finish the window in hand.
 
     A second signal ends the process at once. What was in hand then is taken over when its lease runs out.
@@ -75,7 +75,7 @@ def run(app: ASGIApp, listening: socket.socket, service: Ticking) -> None:
             server.run(sockets=[listening])
         finally:
             for number in SIGNALS:
-                signal.signal(number, at_once())
+                signal.signal(number, exit_handler())
             service.stop()
 
 
@@ -83,7 +83,12 @@ def make_server(app: ASGIApp, on_exit: Callable[[], None]) -> _Server:
     """The server; `on_exit` is called at the first signal."""
     # The access log would hold tokens. Other logs of uvicorn go where those of drift go.
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=CLOSE_GRACE_SECONDS,
     )
     return _Server(config, on_exit)
 

@@ -15,12 +15,12 @@ from prometheus_client.registry import Collector
 
 from drift import __version__
 from drift.monitors.verdict import Verdict
-from drift.server.web.monitor_status import Service, Standing
+from drift.server.web.monitor_status import MonitorOverview, SchedulerStatus
 from drift.store import Store
 
 DELIVERIES: Final = ("pending", "sent", "dead")
 
-_OF_MONITORS: Final[tuple[tuple[str, str, Callable[[Standing, datetime], float | None]], ...]] = (
+_OF_MONITORS: Final[tuple[tuple[str, str, Callable[[MonitorOverview, datetime], float | None]], ...]] = (
     ("drift_monitor_failing", "1 where it is not checked.", lambda one, _: float(bool(one.problem))),
     ("drift_windows_waiting", "Windows planned and not checked.", lambda one, _: one.stand.waiting),
     ("drift_windows_overdue", "Windows planned, due by now and not checked.", lambda one, _: one.stand.overdue),
@@ -82,9 +82,9 @@ class StoreCollector(Collector):
 
     def __init__(
         self,
-        standings: Callable[[], list[Standing]],
+        standings: Callable[[], list[MonitorOverview]],
         store: Store,
-        service: Service,
+        service: SchedulerStatus,
         now: Callable[[], datetime],
         lines_dropped: Callable[[], int],
     ) -> None:
@@ -151,9 +151,9 @@ class StoreCollector(Collector):
 
 
 def registry(
-    standings: Callable[[], list[Standing]],
+    standings: Callable[[], list[MonitorOverview]],
     store: Store,
-    service: Service,
+    service: SchedulerStatus,
     now: Callable[[], datetime],
     lines_dropped: Callable[[], int],
 ) -> CollectorRegistry:

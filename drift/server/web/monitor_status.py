@@ -7,11 +7,11 @@ from typing import Any, Protocol
 
 from drift.monitors.spec import Monitor
 from drift.monitors.window import format_instant
-from drift.store import Stand, Store
+from drift.store import MonitorStatus, Store
 
 
-class Pulse(Protocol):
-    """What the monitors did last; `drift.server.Pulse` is one."""
+class SchedulerHealth(Protocol):
+    """What the monitors did last; `drift.server.HealthSnapshot` is one."""
 
     @property
     def succeeded(self) -> Mapping[str, datetime]:
@@ -24,11 +24,11 @@ class Pulse(Protocol):
         ...
 
 
-class Service(Protocol):
-    """What ticks behind the page; `drift.server.Service` is one."""
+class SchedulerStatus(Protocol):
+    """What ticks behind the page; `drift.server.Scheduler` is one."""
 
     @property
-    def pulse(self) -> Pulse:
+    def pulse(self) -> SchedulerHealth:
         """How it does."""
         ...
 
@@ -42,7 +42,7 @@ class Service(Protocol):
 
 
 @dataclass(slots=True)
-class Standing:
+class MonitorOverview:
     """How one monitor stands.
 
     Parameters
@@ -72,7 +72,7 @@ class Standing:
     problem: str = ""
     succeeded: datetime | None = None
     firing: list[Mapping[str, Any]] = field(default_factory=list)
-    stand: Stand = field(default_factory=lambda: Stand(""))
+    stand: MonitorStatus = field(default_factory=lambda: MonitorStatus(""))
 
     @property
     def last(self) -> Mapping[str, Any] | None:
@@ -99,9 +99,9 @@ class Standing:
 LAST = ("window_start", "window_end", "revision", "verdict", "rows", "columns", "drifted", "message")
 
 
-def overview(
-    store: Store, monitors: Mapping[str, Monitor], broken: Mapping[str, str], pulse: Pulse, now: datetime
-) -> list[Standing]:
+def monitor_overviews(
+    store: Store, monitors: Mapping[str, Monitor], broken: Mapping[str, str], pulse: SchedulerHealth, now: datetime
+) -> list[MonitorOverview]:
     """Every monitor that is configured, or that the store knows, by name.
 
     Parameters
@@ -123,7 +123,7 @@ def overview(
         Where the store cannot be read.
     """
     stored = {one.monitor: one for one in store.standings(now)}
-    found = {name: Standing(name) for name in sorted({*monitors, *broken, *stored})}
+    found = {name: MonitorOverview(name) for name in sorted({*monitors, *broken, *stored})}
     for name, one in found.items():
         one.stored = name in stored
         one.stand = stored.get(name, one.stand)
@@ -132,5 +132,5 @@ def overview(
         one.succeeded = pulse.succeeded.get(name)
         one.problem = broken.get(name) or pulse.failed.get(name, "")
     for row in store.alerts(state="firing"):
-        found.setdefault(row["monitor"], Standing(row["monitor"])).firing.append(row)
+        found.setdefault(row["monitor"], MonitorOverview(row["monitor"])).firing.append(row)
     return list(found.values())

@@ -8,13 +8,13 @@ from drift.monitors.alert_state import State
 from drift.monitors.verdict import Verdict
 
 
-class Document(BaseModel):
+class ResponseModel(BaseModel):
     """Strict: a key that is not described here is a defect, and a test says so."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class MonitorRow(Document):
+class MonitorRow(ResponseModel):
     """How one monitor stands; the window is the newest one checked."""
 
     monitor: str
@@ -36,7 +36,7 @@ class MonitorRow(Document):
     problem: str
 
 
-class ScoreRow(Document):
+class ScoreRow(ResponseModel):
     """One column of one window, as `drift scores --json` tells it.
 
     `threshold` judged where it is a number. Where it is null and `level` is not, reference windows judged: a p-value
@@ -63,7 +63,7 @@ class ScoreRow(Document):
     message: str
 
 
-class WindowRow(Document):
+class WindowRow(ResponseModel):
     """One window, checked or not, as `drift windows --json` tells it."""
 
     monitor: str
@@ -81,7 +81,7 @@ class WindowRow(Document):
     drifted: int | None
 
 
-class AlertRow(Document):
+class AlertRow(ResponseModel):
     """One alert, as `drift alerts list --json` tells it."""
 
     monitor: str
@@ -95,35 +95,35 @@ class AlertRow(Document):
     fingerprint: str
 
 
-class Monitors(Document):
+class Monitors(ResponseModel):
     """Every monitor."""
 
     version: Literal[1]
     monitors: list[MonitorRow]
 
 
-class Scores(Document):
+class Scores(ResponseModel):
     """Scores, oldest window first."""
 
     version: Literal[1]
     scores: list[ScoreRow]
 
 
-class Windows(Document):
+class Windows(ResponseModel):
     """Windows, oldest first."""
 
     version: Literal[1]
     windows: list[WindowRow]
 
 
-class Alerts(Document):
+class Alerts(ResponseModel):
     """Alerts, those that fire first."""
 
     version: Literal[1]
     alerts: list[AlertRow]
 
 
-class Told(Document):
+class ErrorDocument(ResponseModel):
     """Why a request got no answer."""
 
     error: str

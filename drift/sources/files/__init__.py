@@ -16,7 +16,7 @@ from drift.monitors.spec import Columns
 from drift.monitors.window import Window, format_instant
 from drift.sources.files.binning_pass import count_stream, count_windows, learn_stream
 from drift.sources.files.discovery import locate
-from drift.sources.files.file_handle import Opened, Place, open_all
+from drift.sources.files.file_handle import FileHandle, WindowPlacement, open_all
 from drift.sources.files.formats import FORMATS
 from drift.sources.files.stream import Stream
 from drift.sources.frames.arrow import decoded
@@ -120,11 +120,13 @@ class Files:
         listed = [{"name": f.name, "bytes": f.size, "modified": _when(f.modified)} for f in found[:LISTED]]
         return {"files": len(found), "digest": hashlib.sha256(told.encode()).hexdigest()[:32], "listed": listed}
 
-    def _opened(self) -> list[Opened]:
+    def _opened(self) -> list[FileHandle]:
         return open_all(locate(self.pattern, FORMATS))
 
     def _stream(self, names: Sequence[str], window: Window | None) -> Stream:
-        place = None if window is None or self.timestamp is None else Place(window, self.timestamp, self.timezone)
+        place = (
+            None if window is None or self.timestamp is None else WindowPlacement(window, self.timestamp, self.timezone)
+        )
         return Stream(self._opened(), names, place)
 
 
@@ -159,7 +161,7 @@ class FileTable:
         return count_stream(Stream(self._files, list(axes), None), axes, (), ())[""]
 
 
-def _names(files: Iterable[Opened]) -> list[str]:
+def _names(files: Iterable[FileHandle]) -> list[str]:
     return list(dict.fromkeys(name for file in files for name in file.columns))
 
 

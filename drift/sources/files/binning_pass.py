@@ -18,7 +18,7 @@ from drift.sources.files.stream import Stream, mapped
 from drift.sources.frames.arrow import UnbinnableError, values_of
 from drift.sources.frames.table import MAX_SEGMENTS, OTHER_SEGMENT, Table, segment_keys
 
-HELD: Final = 20_000_000
+MAX_ROWS_IN_MEMORY: Final = 20_000_000
 """Values of all samples together, about: of many columns, each has a smaller sample."""
 LEAST_SAMPLE: Final = 20_000
 
@@ -118,7 +118,7 @@ class _FirstPass:
     def __init__(self, bins: Mapping[str, Any], segments: Sequence[str], seed: int) -> None:
         self.rows = 0
         self._bins = bins
-        share = max(LEAST_SAMPLE, HELD // max(1, len(bins)))
+        share = max(LEAST_SAMPLE, MAX_ROWS_IN_MEMORY // max(1, len(bins)))
         self._sketches = {name: Sketch(rule, np.random.default_rng(seed), share) for name, rule in bins.items()}
         self._by = {name: Counter[str]() for name in segments}
         self._lost: dict[str, Uncounted] = {}

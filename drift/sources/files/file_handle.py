@@ -13,16 +13,16 @@ from drift.histogram import Uncounted
 from drift.monitors.window import Window
 from drift.sources.files.discovery import File
 from drift.sources.files.formats import open_file
-from drift.sources.files.reader import Piece, Placing, Reader, naming
+from drift.sources.files.reader import FormatReader, Piece, Placing, naming
 from drift.sources.frames.instants import as_instants, ticks_of
 from drift.sources.frames.table import Table
 from drift.sources.frames.window_split import by_window
 
-Made = TypeVar("Made")
+ColumnParts = TypeVar("ColumnParts")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WindowPlacement:
     """Which rows are wanted: those of a window, placed by a column."""
 
     window: Window
@@ -45,7 +45,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class FileHandle:
     """A file, and the columns that it or the names of its folders hold.
 
     Parameters
@@ -61,11 +61,11 @@ class Opened:
     """
 
     file: File
-    reader: Reader
+    reader: FormatReader
     columns: Mapping[str, pa.DataType | Uncounted]
     folders: Mapping[str, Any]
 
-    def tables(self, names: Sequence[str], place: Place | None) -> Iterator[Table]:
+    def tables(self, names: Sequence[str], place: WindowPlacement | None) -> Iterator[Table]:
         """Its rows in a window, piece by piece; of columns that it has."""
         if place is not None and place.timestamp in self.folders:
             if self._placed(place, Table(self._of_folders([place.timestamp], 1), 1)).rows == 0:
@@ -78,7 +78,9 @@ class Opened:
             if table.rows:
                 yield table
 
-    def parts(self, names: Sequence[str], place: Place, windows: Sequence[Window]) -> Iterator[tuple[int, Table]]:
+    def parts(
+        self, names: Sequence[str], place: WindowPlacement, windows: Sequence[Window]
+    ) -> Iterator[tuple[int, Table]]:
         """Its rows in each of several windows within a place, apart, piece by piece, each with its window's number."""
 
         def split(table: Table) -> list[tuple[int, Table]]:
@@ -96,7 +98,7 @@ class Opened:
         for piece in self._pieces(names, place, some):
             yield from self._told(self._table(piece, names), split)
 
-    def _pieces(self, names: Sequence[str], place: Place | None, placing: Placing | None) -> Iterator[Piece]:
+    def _pieces(self, names: Sequence[str], place: WindowPlacement | None, placing: Placing | None) -> Iterator[Piece]:
         own = set(self.reader.schema.names)
         here = [n for n in names if n in own and not isinstance(self.columns[n], Uncounted)]
         if place is not None:
@@ -117,10 +119,10 @@ class Opened:
         ]
         return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
 
-    def _placed(self, place: Place, table: Table) -> Table:
+    def _placed(self, place: WindowPlacement, table: Table) -> Table:
         return self._told(table, place.within)
 
-    def _told(self, table: Table, act: Callable[[Table], Made]) -> Made:
+    def _told(self, table: Table, act: Callable[[Table], ColumnParts]) -> ColumnParts:
         """What needs the timestamps; where they are amiss, the message lists all columns that are in the file."""
         try:
             return act(table)
@@ -138,7 +140,7 @@ class Opened:
         return {n: pa.chunked_array([pa.repeat(self.folders[n], rows)]) for n in names if n in self.folders}
 
 
-def open_all(files: Sequence[File]) -> list[Opened]:
+def open_all(files: Sequence[File]) -> list[FileHandle]:
     """All files, with their columns.
 
     Raises
@@ -151,7 +153,7 @@ def open_all(files: Sequence[File]) -> list[Opened]:
     return [_opened(file, whole) for file in files]
 
 
-def _opened(file: File, whole: Mapping[str, bool]) -> Opened:
+def _opened(file: File, whole: Mapping[str, bool]) -> FileHandle:
     reader = open_file(file)
     own = Table({field.name: pa.chunked_array([], field.type) for field in reader.schema}, 0).columns
     folders = {
@@ -162,7 +164,7 @@ def _opened(file: File, whole: Mapping[str, bool]) -> Opened:
         if key not in own
     }
     columns = {n: c if isinstance(c, Uncounted) else plain_type(c.type) for n, c in own.items()}
-    return Opened(file, reader, {**columns, **{key: value.type for key, value in folders.items()}}, folders)
+    return FileHandle(file, reader, {**columns, **{key: value.type for key, value in folders.items()}}, folders)
 
 
 def _are_integers(values: Sequence[str | None]) -> bool:

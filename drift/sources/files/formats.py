@@ -1,4 +1,4 @@
-"""Which formats of files there are: by suffix. To add one, write a `Reader` and list it here."""
+"""Which formats of files there are: by suffix. To add one, write a `FormatReader` and list it here."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -8,10 +8,10 @@ from drift.sources.files.discovery import File
 from drift.sources.files.ipc import Ipc
 from drift.sources.files.jsonlines import JsonLines
 from drift.sources.files.parquet import Parquet
-from drift.sources.files.reader import Reader, naming
+from drift.sources.files.reader import FormatReader, naming
 from drift.sources.frames.table import distinct
 
-FORMATS: Final[Mapping[str, Callable[[File], Reader]]] = {
+FORMATS: Final[Mapping[str, Callable[[File], FormatReader]]] = {
     ".parquet": Parquet,
     ".pq": Parquet,
     ".csv": Csv,
@@ -23,7 +23,7 @@ FORMATS: Final[Mapping[str, Callable[[File], Reader]]] = {
 }
 
 
-def open_file(file: File) -> Reader:
+def open_file(file: File) -> FormatReader:
     """What can be read from a file.
 
     Raises

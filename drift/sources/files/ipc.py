@@ -14,7 +14,7 @@ _END: Final = b"\xff\xff\xff\xff\0\0\0\0"
 
 
 class Ipc:
-    """An Arrow IPC file or stream; see `drift.sources.files.reader.Reader`."""
+    """An Arrow IPC file or stream; see `drift.sources.files.reader.FormatReader`."""
 
     def __init__(self, file: File) -> None:
         self._file = file

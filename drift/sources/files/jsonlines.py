@@ -21,7 +21,7 @@ BLOCK: Final = 8 * 2**20
 
 
 class JsonLines:
-    """A file of JSON lines; see `drift.sources.files.reader.Reader`."""
+    """A file of JSON lines; see `drift.sources.files.reader.FormatReader`."""
 
     def __init__(self, file: File) -> None:
         self._file = file

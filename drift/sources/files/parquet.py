@@ -16,7 +16,7 @@ _BUFFER: Final = 2**20  # bytes of a column read ahead; without it whole columns
 
 
 class Parquet:
-    """A Parquet file; see `drift.sources.files.reader.Reader`."""
+    """A Parquet file; see `drift.sources.files.reader.FormatReader`."""
 
     def __init__(self, file: File) -> None:
         self._file = file

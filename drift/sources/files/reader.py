@@ -43,7 +43,7 @@ Placing: TypeAlias = Callable[[pa.ChunkedArray, pa.ChunkedArray], list[bool | No
 """From least and largest timestamps, pair by pair: all in the window (True), all outside (False), or some (None)."""
 
 
-class Reader(Protocol):
+class FormatReader(Protocol):
     """One file of some format.
 
     `schema` is told when it is made: names, and the types that all its rows share. Columns of text may come as

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from drift.histogram import Fault, Uncounted
 from drift.monitors.window import Window
-from drift.sources.files.file_handle import Opened, Place, nulls, plain_type
+from drift.sources.files.file_handle import FileHandle, WindowPlacement, nulls, plain_type
 from drift.sources.frames.arrow import TEXT, decoded
 from drift.sources.frames.table import Table
 
@@ -41,7 +41,7 @@ class Stream:
         Where a file cannot be read.
     """
 
-    def __init__(self, files: Sequence[Opened], names: Sequence[str], place: Place | None) -> None:
+    def __init__(self, files: Sequence[FileHandle], names: Sequence[str], place: WindowPlacement | None) -> None:
         self._names, self._place = list(dict.fromkeys(names)), place
         if len(files) > 1 and not all(_agree(name, files) for name in self._names):
             files = [file for file in files if next(file.tables([], place), None) is not None] or files
@@ -116,12 +116,12 @@ def mapped(act: Callable[[Item], Made], items: Iterator[Item], workers: int = WO
             yield waiting.popleft().result()
 
 
-def _agree(name: str, files: Sequence[Opened]) -> bool:
+def _agree(name: str, files: Sequence[FileHandle]) -> bool:
     found = [file.columns.get(name) for file in files]
     return all(type_ == found[0] for type_ in found)
 
 
-def _joined(name: str, files: Sequence[Opened]) -> pa.DataType | Uncounted:
+def _joined(name: str, files: Sequence[FileHandle]) -> pa.DataType | Uncounted:
     there = [file for file in files if name in file.columns]
     if lacking := [file for file in files if name not in file.columns]:
         told = f"column {name!r} is in {there[0].file.name} but not in {lacking[0].file.name}"
@@ -141,7 +141,7 @@ def _joined(name: str, files: Sequence[Opened]) -> pa.DataType | Uncounted:
         return _of_different_types(name, files)
 
 
-def _of_different_types(name: str, files: Sequence[Opened]) -> Uncounted:
+def _of_different_types(name: str, files: Sequence[FileHandle]) -> Uncounted:
     types: dict[str, str] = {}
     for file in files:
         types.setdefault(str(file.columns[name]), file.file.name)

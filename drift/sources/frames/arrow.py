@@ -15,7 +15,7 @@ from drift.histogram import Counts, Kind
 from drift.histogram.column_values import CategoryCounts, OrderedValues, Values
 from drift.histogram.kernels import Chunk
 
-Column: TypeAlias = pa.ChunkedArray
+ArrowColumn: TypeAlias = pa.ChunkedArray
 _NANOSECONDS: Final = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 TEXT: Final = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 _DAY: Final = 86_400 * 10**9
@@ -27,7 +27,7 @@ class UnbinnableError(DriftError):
     """A column of a kind that has no bins: lists, bytes, structs, text that is not UTF-8."""
 
 
-def values_of(column: Column) -> Values:
+def values_of(column: ArrowColumn) -> Values:
     """The values of one column.
 
     Parameters
@@ -48,7 +48,7 @@ def values_of(column: Column) -> Values:
     return _converter(column.type)(column)
 
 
-def plain(column: Column) -> Column:
+def plain(column: ArrowColumn) -> ArrowColumn:
     """The column without views of texts, which Arrow cannot filter, and with no dictionaries but those of texts.
 
     Raises
@@ -69,7 +69,7 @@ def plain(column: Column) -> Column:
     return column if _is_text(type_.value_type) else decoded(column)
 
 
-def decoded(column: Column) -> Column:
+def decoded(column: ArrowColumn) -> ArrowColumn:
     """The column with its values in place of codes, where it has any."""
     if not pa.types.is_dictionary(column.type):
         return column
@@ -84,7 +84,7 @@ def _viewless(texts: Any) -> Any:
     return texts.cast(pa.large_string()) if pa.types.is_string_view(texts.type) else texts
 
 
-def _converter(type_: pa.DataType) -> Callable[[Column], Values]:
+def _converter(type_: pa.DataType) -> Callable[[ArrowColumn], Values]:
     for fits, convert in _CONVERTERS:
         if fits(type_):
             return convert
@@ -94,17 +94,17 @@ def _converter(type_: pa.DataType) -> Callable[[Column], Values]:
     )
 
 
-def _empty(column: Column) -> Values:
+def _empty(column: ArrowColumn) -> Values:
     return OrderedValues(Kind.EMPTY, (), Fraction(1), len(column))
 
 
-def _booleans(column: Column) -> Values:
+def _booleans(column: ArrowColumn) -> Values:
     true = pc.sum(column).as_py() or 0
     counts = {True: true, False: len(column) - column.null_count - true}
     return _categories(Kind.BOOLEAN, {key: number for key, number in counts.items() if number}, len(column))
 
 
-def _strings(column: Column) -> Values:
+def _strings(column: ArrowColumn) -> Values:
     """Looking up names that the first rows have costs less than gathering all; only what is left is gathered."""
     if len(column) < 4 * _FIRST or len(first := pc.unique(column.slice(0, _FIRST))) > _FIRST // 8:
         return _categories(Kind.STRING, _gathered(column), len(column))
@@ -116,12 +116,12 @@ def _strings(column: Column) -> Values:
     return _categories(Kind.STRING, {**_keyed(first, counts[:-1]), **others}, len(column))
 
 
-def _gathered(column: Column) -> dict[Any, int]:
+def _gathered(column: ArrowColumn) -> dict[Any, int]:
     found = pc.value_counts(column)
     return _keyed(found.field("values"), _chunk(found.field("counts"), np.dtype(np.int64)).data)
 
 
-def _coded(column: Column) -> Values:
+def _coded(column: ArrowColumn) -> Values:
     """Codes are counted, never decoded: a name may have several or none, and a code may mean a missing value."""
     named: Counter[Any] = Counter()
     known, counts = pa.nulls(0, pa.string()), np.empty(0, np.int64)
@@ -163,15 +163,15 @@ def _categories(kind: Kind, counts: Mapping[Any, int], rows: int) -> Values:
     return CategoryCounts(kind, tuple(counts), np.array(list(counts.values()), np.int64), rows)
 
 
-def _integers(column: Column) -> Values:
+def _integers(column: ArrowColumn) -> Values:
     return _ordered(column, Kind.NUMBER, _numpy_type(column.type))
 
 
-def _floats(column: Column) -> Values:
+def _floats(column: ArrowColumn) -> Values:
     return _ordered(column, Kind.NUMBER, _numpy_type(column.type))
 
 
-def _decimals(column: Column) -> Values:
+def _decimals(column: ArrowColumn) -> Values:
     """Unscaled integers: decimals keep their order and exactness."""
     chunks = tuple(Chunk(_unscaled(chunk)) for chunk in column.drop_null().chunks)
     return OrderedValues(Kind.NUMBER, chunks, Fraction(1, 10) ** column.type.scale, len(column))
@@ -195,21 +195,21 @@ def _unscaled(chunk: Any) -> npt.NDArray[Any]:
     return total
 
 
-def _dates(column: Column) -> Values:
+def _dates(column: ArrowColumn) -> Values:
     if pa.types.is_date32(column.type):
         return _ordered(column, Kind.DATETIME, np.dtype(np.int32), _DAY)
     return _ordered(column, Kind.DATETIME, np.dtype(np.int64), _NANOSECONDS["ms"])
 
 
-def _timestamps(column: Column) -> Values:
+def _timestamps(column: ArrowColumn) -> Values:
     return _ordered(column, Kind.DATETIME, np.dtype(np.int64), _NANOSECONDS[column.type.unit])
 
 
-def _durations(column: Column) -> Values:
+def _durations(column: ArrowColumn) -> Values:
     return _ordered(column, Kind.DURATION, np.dtype(np.int64), _NANOSECONDS[column.type.unit])
 
 
-def _clock_times(column: Column) -> Values:
+def _clock_times(column: ArrowColumn) -> Values:
     held = np.dtype(np.int32 if pa.types.is_time32(column.type) else np.int64)
     return _ordered(column, Kind.DURATION, held, _NANOSECONDS[column.type.unit])
 
@@ -219,7 +219,7 @@ def _numpy_type(type_: pa.DataType) -> "np.dtype[Any]":
     return held
 
 
-def _ordered(column: Column, kind: Kind, held: np.dtype[Any], step: int = 1) -> Values:
+def _ordered(column: ArrowColumn, kind: Kind, held: np.dtype[Any], step: int = 1) -> Values:
     """Values of fixed width are read where Arrow keeps them."""
     chunks = tuple(_chunk(chunk, held) for chunk in column.chunks if len(chunk))
     return OrderedValues(kind, chunks, Fraction(step), len(column))
@@ -235,7 +235,7 @@ def _chunk(array: Any, held: np.dtype[Any]) -> Chunk:
     return Chunk(values, np.frombuffer(validity, np.uint8), array.offset)
 
 
-_CONVERTERS: Final[tuple[tuple[Callable[[pa.DataType], bool], Callable[[Column], Values]], ...]] = (
+_CONVERTERS: Final[tuple[tuple[Callable[[pa.DataType], bool], Callable[[ArrowColumn], Values]], ...]] = (
     (pa.types.is_null, _empty),
     (pa.types.is_dictionary, _coded),
     (pa.types.is_boolean, _booleans),

@@ -24,7 +24,7 @@ from drift.histogram.binning import SAMPLE, choose_axis
 from drift.histogram.column_values import CategoryCounts, Values
 from drift.monitors.spec import Columns
 from drift.sources.frames.arrow import values_of
-from drift.sources.lazy.plain_columns import Form, Plain, plain, schema_of
+from drift.sources.lazy.plain_columns import ColumnForm, PlainFrame, plain, schema_of
 from drift.sources.lazy.segments import split
 from drift.sources.lazy.sums import counted
 
@@ -106,9 +106,9 @@ class LazyTable:
         return profiles
 
 
-def _values(table: Plain, seed: int) -> dict[str, Values]:
+def _values(table: PlainFrame, seed: int) -> dict[str, Values]:
     """What axes are chosen from, of each column that has bins."""
-    forms = {name: form for name, form in table.forms.items() if isinstance(form, Form)}
+    forms = {name: form for name, form in table.forms.items() if isinstance(form, ColumnForm)}
     if not forms:
         return {}
     ordered = [form for form in forms.values() if form.kind.ordered and form.kind is not Kind.EMPTY]
@@ -130,7 +130,7 @@ def _values(table: Plain, seed: int) -> dict[str, Values]:
     return values
 
 
-def _ends(table: Plain, ordered: list[Form]) -> tuple[int, dict[str, list[Any]]]:
+def _ends(table: PlainFrame, ordered: list[ColumnForm]) -> tuple[int, dict[str, list[Any]]]:
     """The number of rows, and the smallest and largest finite value of each column."""
     asked = [nw.len().alias("n")]
     for form in ordered:
@@ -144,7 +144,7 @@ def _ends(table: Plain, ordered: list[Form]) -> tuple[int, dict[str, list[Any]]]
     return int(row["n"][0].as_py()), ends
 
 
-def _ordered_values(column: Any, form: Form, ends: list[Any]) -> Values:
+def _ordered_values(column: Any, form: ColumnForm, ends: list[Any]) -> Values:
     """Plain integers, doubles or decimals as what they stood for; `ends` are added."""
     chunks = [chunk.cast(column.type) for part in (column, *ends) for chunk in part.chunks]
     joined = pa.chunked_array(chunks, column.type)
@@ -153,7 +153,7 @@ def _ordered_values(column: Any, form: Form, ends: list[Any]) -> Values:
     return values_of(joined.cast(form.held or column.type))
 
 
-def _frequent(table: Plain, form: Form) -> CategoryCounts:
+def _frequent(table: PlainFrame, form: ColumnForm) -> CategoryCounts:
     """The most frequent names of all rows: as many as an axis can remember, and one more to tell that there are."""
     column = nw.col(form.alias)
     groups = table.frame.filter(~column.is_null()).group_by(form.alias).agg(nw.len().alias("n"))

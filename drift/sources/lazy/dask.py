@@ -21,7 +21,7 @@ from drift.sources.frames.arrow import values_of
 from drift.sources.frames.read_frame import read_frame
 
 _ADDED_AT_ONCE: Final = 16
-Told: TypeAlias = CategoryCounts | Any
+PartitionSummary: TypeAlias = CategoryCounts | Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,9 @@ def _added(parts: Sequence[Profile]) -> Profile:
     return sum(parts[1:], parts[0])
 
 
-def _told(part: Any) -> dict[str, Told]:
+def _told(part: Any) -> dict[str, PartitionSummary]:
     """Of each column of a partition: its names and how many of each, or its smallest and largest finite value."""
-    told: dict[str, Told] = {}
+    told: dict[str, PartitionSummary] = {}
     for name, column in read_frame(part).columns.items():
         if isinstance(column, Uncounted):
             told[name] = None
@@ -117,7 +117,7 @@ def _told(part: Any) -> dict[str, Told]:
     return told
 
 
-def _values(drawn: pa.ChunkedArray, told: list[Told]) -> Values:
+def _values(drawn: pa.ChunkedArray, told: list[PartitionSummary]) -> Values:
     names = [part for part in told if isinstance(part, CategoryCounts) and part.keys]
     if names:
         total: Counter[tuple[str, Any]] = Counter()

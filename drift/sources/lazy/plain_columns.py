@@ -22,7 +22,7 @@ _DAY: Final = 86_400 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class ColumnForm:
     """How a plain column holds its values.
 
     Parameters
@@ -50,11 +50,11 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class PlainFrame:
     """A lazy frame of plain columns, and what became of each of the columns asked for."""
 
     frame: Any
-    forms: Mapping[str, Form | Uncounted]
+    forms: Mapping[str, ColumnForm | Uncounted]
     implementation: nw.Implementation
 
     def fetch(self, query: Any) -> Any:
@@ -124,7 +124,7 @@ def _lazy(frame: Any) -> Any:
         raise SourceError(f"column names stand twice: {told}; rename or drop one of each") from error
 
 
-def plain(frame: Any, names: Sequence[str]) -> Plain:
+def plain(frame: Any, names: Sequence[str]) -> PlainFrame:
     """A lazy frame's columns, those of `names` that are there, as plain ones.
 
     Raises
@@ -135,34 +135,34 @@ def plain(frame: Any, names: Sequence[str]) -> Plain:
     wrapped = _lazy(frame)
     schema = schema_of(frame)
     native, backend = wrapped.to_native(), BACKENDS[wrapped.implementation]
-    forms: dict[str, Form | Uncounted] = {}
+    forms: dict[str, ColumnForm | Uncounted] = {}
     wanted: list[tuple[str, str, Any]] = []
     for name in dict.fromkeys(n for n in names if n in schema):
         alias = f"c{len(wanted)}"
         dtype = backend.unknown(native, name) if isinstance(schema[name], nw.Unknown) else schema[name]
         forms[name] = form = _form(alias, dtype, backend)
-        if isinstance(form, Form):
+        if isinstance(form, ColumnForm):
             wanted.append((name, alias, dtype))
     with reading(wrapped.implementation):
         selected = backend.select(native, wanted) if wanted else native
-    return Plain(nw.from_native(selected), forms, wrapped.implementation)
+    return PlainFrame(nw.from_native(selected), forms, wrapped.implementation)
 
 
 def _is(dtype: Any, *types: Any) -> bool:
     return isinstance(dtype, types)
 
 
-def _form(alias: str, dtype: Any, backend: Backend) -> Form | Uncounted:
+def _form(alias: str, dtype: Any, backend: Backend) -> ColumnForm | Uncounted:
     whole = nw.Int64()
     if dtype is None:
-        return Form(alias, Kind.EMPTY, None, nw.Boolean())
+        return ColumnForm(alias, Kind.EMPTY, None, nw.Boolean())
     if isinstance(dtype, nw.Date):
-        return Form(alias, Kind.DATETIME, Fraction(_DAY), whole, _reach(whole), pa.date32())
+        return ColumnForm(alias, Kind.DATETIME, Fraction(_DAY), whole, _reach(whole), pa.date32())
     if isinstance(dtype, nw.Datetime | nw.Duration | nw.Time):
         unit = backend.unit(dtype)
         instants = isinstance(dtype, nw.Datetime)
         kind, held = (Kind.DATETIME, pa.timestamp(unit)) if instants else (Kind.DURATION, pa.duration(unit))
-        return Form(alias, kind, Fraction(_NANOSECONDS[unit]), whole, _reach(whole), held)
+        return ColumnForm(alias, kind, Fraction(_NANOSECONDS[unit]), whole, _reach(whole), held)
     for fits, form in _FORMS:
         if fits(dtype):
             return form(alias, dtype)
@@ -173,9 +173,9 @@ def _form(alias: str, dtype: Any, backend: Backend) -> Form | Uncounted:
     )
 
 
-def _decimals(alias: str, dtype: Any) -> Form:
+def _decimals(alias: str, dtype: Any) -> ColumnForm:
     most = 10**dtype.precision - 1
-    return Form(alias, Kind.NUMBER, Fraction(1, 10**dtype.scale), dtype, (-most, most))
+    return ColumnForm(alias, Kind.NUMBER, Fraction(1, 10**dtype.scale), dtype, (-most, most))
 
 
 def _reach(dtype: Any) -> tuple[int, int]:
@@ -185,16 +185,19 @@ def _reach(dtype: Any) -> tuple[int, int]:
     return (0, 2**bits - 1) if name.startswith("U") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
-_FORMS: Final[tuple[tuple[Callable[[Any], bool], Callable[[str, Any], Form]], ...]] = (
-    (lambda t: _is(t, nw.Boolean), lambda alias, t: Form(alias, Kind.BOOLEAN, None, t)),
+_FORMS: Final[tuple[tuple[Callable[[Any], bool], Callable[[str, Any], ColumnForm]], ...]] = (
+    (lambda t: _is(t, nw.Boolean), lambda alias, t: ColumnForm(alias, Kind.BOOLEAN, None, t)),
     (
         lambda t: _is(t, nw.String, nw.Categorical, nw.Enum),
-        lambda alias, _: Form(alias, Kind.STRING, None, nw.String()),
+        lambda alias, _: ColumnForm(alias, Kind.STRING, None, nw.String()),
     ),
     (lambda t: _is(t, nw.Decimal), _decimals),
     (
         lambda t: not isinstance(t, str) and t.is_integer(),
-        lambda alias, t: Form(alias, Kind.NUMBER, Fraction(1), t, _reach(t)),
+        lambda alias, t: ColumnForm(alias, Kind.NUMBER, Fraction(1), t, _reach(t)),
     ),
-    (lambda t: not isinstance(t, str) and t.is_float(), lambda alias, _: Form(alias, Kind.NUMBER, None, nw.Float64())),
+    (
+        lambda t: not isinstance(t, str) and t.is_float(),
+        lambda alias, _: ColumnForm(alias, Kind.NUMBER, None, nw.Float64()),
+    ),
 )

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from drift.errors import SourceError
 from drift.histogram import Kind, Uncounted
 from drift.sources.frames.table import MAX_SEGMENTS, OTHER_SEGMENT
-from drift.sources.lazy.plain_columns import Form, Plain
+from drift.sources.lazy.plain_columns import ColumnForm, PlainFrame
 
 _MOST: Final = 10_000
 
@@ -47,7 +47,7 @@ class Split:
         return frame.with_columns(placed.alias("label"))
 
 
-def split(table: Plain, name: str, known: Collection[str] | None) -> Split:
+def split(table: PlainFrame, name: str, known: Collection[str] | None) -> Split:
     """How a column splits the rows: by the segments known, or (None) by its most frequent values.
 
     Raises
@@ -70,7 +70,7 @@ def split(table: Plain, name: str, known: Collection[str] | None) -> Split:
     return Split(form.alias, form.type, list(listed.values()), labels)
 
 
-def _arrow_type(name: str, form: Form) -> pa.DataType:
+def _arrow_type(name: str, form: ColumnForm) -> pa.DataType:
     if form.kind is Kind.STRING:
         return pa.string()
     if form.kind is Kind.BOOLEAN:
@@ -85,7 +85,7 @@ def _arrow_type(name: str, form: Form) -> pa.DataType:
     )
 
 
-def _frequent(table: Plain, form: Form, type_: pa.DataType) -> dict[str, Any]:
+def _frequent(table: PlainFrame, form: ColumnForm, type_: pa.DataType) -> dict[str, Any]:
     column = nw.col(form.alias)
     groups = table.frame.filter(~column.is_null()).group_by(form.alias).agg(nw.len().alias("n"))
     found = table.fetch(groups.sort("n", form.alias, descending=[True, False]).head(_MOST))

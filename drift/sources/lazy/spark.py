@@ -16,7 +16,7 @@ from drift.monitors.window import Window
 from drift.sources.lazy import LazyTable
 from drift.sources.lazy.backends import reading
 from drift.sources.lazy.backends.spark import spark_column, spark_functions
-from drift.sources.lazy.plain_columns import Form, plain, schema_of
+from drift.sources.lazy.plain_columns import ColumnForm, plain, schema_of
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -150,7 +150,7 @@ class Spark:
             return int(n), None
         return int(n), (self._moment(first, form, dtype), self._moment(last, form, dtype))
 
-    def _moment(self, ticks: int, form: Form, dtype: Any) -> datetime:
+    def _moment(self, ticks: int, form: ColumnForm, dtype: Any) -> datetime:
         try:
             moment = _EPOCH + timedelta(microseconds=int(ticks * (form.step or 1) / 1000))
         except OverflowError as error:

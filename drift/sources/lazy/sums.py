@@ -14,7 +14,7 @@ from drift.errors import AxisError, SourceError
 from drift.histogram import Axis, CategoricalAxis, Fault, Histogram, Kind, NumericAxis, Profile, Uncounted
 from drift.histogram.counting import ceiling, histogram_of_cumulative, histogram_of_keys, histogram_of_presence
 from drift.sources.lazy.backends.backend import Question
-from drift.sources.lazy.plain_columns import Form, Plain
+from drift.sources.lazy.plain_columns import ColumnForm, PlainFrame
 from drift.sources.lazy.segments import Split
 
 FEW: Final = 12
@@ -33,12 +33,12 @@ class _Part:
     """One column's share of the row of sums: presence first, and how a histogram is made of the rest."""
 
     name: str
-    form: Form
+    form: ColumnForm
     sums: list[Question]
     finish: Finish
 
 
-def counted(table: Plain, axes: Mapping[str, Axis], by: Split | None) -> dict[str, Profile]:
+def counted(table: PlainFrame, axes: Mapping[str, Axis], by: Split | None) -> dict[str, Profile]:
     """A profile for each label of a split, and "" for all rows."""
     lost: dict[str, Uncounted] = {}
     parts = []
@@ -58,7 +58,7 @@ def counted(table: Plain, axes: Mapping[str, Axis], by: Split | None) -> dict[st
     grouped = {part.name for part in parts if _is_grouped(part.form, axes[part.name])} - set(lost)
     for name in grouped:
         axis, form = axes[name], table.forms[name]
-        if isinstance(axis, CategoricalAxis) and isinstance(form, Form):
+        if isinstance(axis, CategoricalAxis) and isinstance(form, ColumnForm):
             for label, histogram in _group(table, form, axis, by).items():
                 _same(rows[label], histogram.rows)
                 found[label][name] = histogram
@@ -90,7 +90,7 @@ def _batches(parts: list[_Part]) -> list[list[_Part]]:
     return batches
 
 
-def _row_of_sums(table: Plain, parts: list[_Part], by: Split | None) -> dict[str, list[int]]:
+def _row_of_sums(table: PlainFrame, parts: list[_Part], by: Split | None) -> dict[str, list[int]]:
     """By label: the number of rows, then the sums of all parts in their order."""
     asked = {f"s{i}": question for i, question in enumerate(question for part in parts for question in part.sums)}
     frame, keys = (table.frame, []) if by is None else (by.place(table.frame), ["label"])
@@ -122,7 +122,7 @@ def _histograms(
     return histograms
 
 
-def _part(name: str, form: Form, axis: Axis) -> _Part:
+def _part(name: str, form: ColumnForm, axis: Axis) -> _Part:
     present = Question(form.alias, "there", form.type)
     if not axis.kind.accepts(form.kind):
         return _Part(name, form, [present], _refuse(form, axis))
@@ -137,14 +137,14 @@ def _part(name: str, form: Form, axis: Axis) -> _Part:
     return _Part(name, form, [present], lambda _, n, lost: histogram_of_presence(axis, n, lost))
 
 
-def _refuse(form: Form, axis: Axis) -> Finish:
+def _refuse(form: ColumnForm, axis: Axis) -> Finish:
     def finish(*_: Any) -> Histogram:
         raise AxisError(f"expected {axis.kind.value} values as in the reference, got {form.kind.value}")
 
     return finish
 
 
-def _ordered(name: str, form: Form, axis: NumericAxis, present: Question) -> _Part:
+def _ordered(name: str, form: ColumnForm, axis: NumericAxis, present: Question) -> _Part:
     """A limit that the column's type does not reach is no question: all values, or none, are at least that."""
     sums = [present]
     where: list[int | None] = []  # which sum answers for each edge; None: none is at least that
@@ -165,7 +165,7 @@ def _ordered(name: str, form: Form, axis: NumericAxis, present: Question) -> _Pa
     return _Part(name, form, sums, finish)
 
 
-def _literal(limit: int | float, form: Form) -> Any:
+def _literal(limit: int | float, form: ColumnForm) -> Any:
     if not isinstance(form.type, nw.Decimal):
         return limit
     digits = Decimal(int(limit)).as_tuple()
@@ -176,7 +176,7 @@ def _names(axis: CategoricalAxis) -> list[Any]:
     return [*axis.categories, *(axis.rare or ())]
 
 
-def _is_grouped(form: Form, axis: Axis) -> bool:
+def _is_grouped(form: ColumnForm, axis: Axis) -> bool:
     return isinstance(axis, CategoricalAxis) and axis.kind is form.kind and len(_names(axis)) > FEW
 
 
@@ -187,7 +187,7 @@ def _of_names(axis: CategoricalAxis, names: list[Any], found: Sums, present: int
     return Histogram(axis, counts)
 
 
-def _group(table: Plain, form: Form, axis: CategoricalAxis, by: Split | None) -> dict[str, Histogram]:
+def _group(table: PlainFrame, form: ColumnForm, axis: CategoricalAxis, by: Split | None) -> dict[str, Histogram]:
     """How often each name occurs, by label, from one grouping of a column."""
     frame = table.frame if by is None else by.place(table.frame)
     keys = [form.alias] if by is None else ["label", form.alias]

@@ -24,7 +24,7 @@ from drift.sources.sql.connection import Database
 from drift.sources.sql.counting import count_rows, count_windows
 from drift.sources.sql.fit_axes import learn_axes
 from drift.sources.sql.segments import Segment, folded, frequent_segment, known_segment, split
-from drift.sources.sql.table_query import Relation, open_relation
+from drift.sources.sql.table_query import TableQuery, open_table_query
 from drift.sources.sql.types import SqlType
 
 
@@ -104,13 +104,15 @@ class Sql:
         }
 
     @contextmanager
-    def _open(self) -> Iterator[Relation]:
+    def _open(self) -> Iterator[TableQuery]:
         what = "query" if self.spec.query is not None else f"table {self.spec.table}"
         with Database.at(self.spec.url, what, self.spec.timeout).snapshot() as connection:
-            yield open_relation(connection, self.spec, self.timestamp, self.timezone)
+            yield open_table_query(connection, self.spec, self.timestamp, self.timezone)
 
 
-def _types(relation: Relation, rows: Select[Any], names: Sequence[str], segments: Sequence[str]) -> dict[str, SqlType]:
+def _types(
+    relation: TableQuery, rows: Select[Any], names: Sequence[str], segments: Sequence[str]
+) -> dict[str, SqlType]:
     for name in segments:
         if name not in relation.names:
             raise SourceError(f"segment column {name!r}: is not in the data")
@@ -119,7 +121,7 @@ def _types(relation: Relation, rows: Select[Any], names: Sequence[str], segments
 
 
 def _count_within(
-    relation: Relation,
+    relation: TableQuery,
     window: Window | None,
     axes: Mapping[str, Axis],
     segments: Sequence[str],
@@ -132,7 +134,7 @@ def _count_within(
 
 
 def _count(
-    relation: Relation,
+    relation: TableQuery,
     rows: Select[Any],
     axes: Mapping[str, Axis],
     by: Sequence[Segment],

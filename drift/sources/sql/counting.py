@@ -18,11 +18,11 @@ from drift.errors import AxisError, SourceError
 from drift.histogram import Axis, CategoricalAxis, Fault, Histogram, Kind, NumericAxis, Profile, Uncounted
 from drift.histogram.counting import histogram_of_cumulative, histogram_of_keys, histogram_of_presence
 from drift.monitors.window import Window
-from drift.sources.sql.table_query import Relation
-from drift.sources.sql.types import Bound, Sql, SqlType, count_of, truths
+from drift.sources.sql.table_query import TableQuery
+from drift.sources.sql.types import Bound, SqlExpression, SqlType, count_of, truths
 
 Counts = list[int]
-Group = tuple[Any, ...]
+GroupCounts = tuple[Any, ...]
 
 _DIGITS: Final = 12
 """Decimal digits of a packed count: a window has fewer than 10**12 rows."""
@@ -35,11 +35,11 @@ MAX_GROUPS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class ColumnTally:
     """What one numeric column adds to a statement, and how its part of the answer is read."""
 
     column: str
-    asked: list[Sql]
+    asked: list[SqlExpression]
     bound: int
     read: Callable[[Sequence[Any]], Histogram]
 
@@ -50,7 +50,7 @@ def count_rows(
     segments: Sequence[str],
     types: Mapping[str, SqlType],
     axes: Mapping[str, Axis],
-) -> tuple[dict[Group, Profile], dict[str, Uncounted]]:
+) -> tuple[dict[GroupCounts, Profile], dict[str, Uncounted]]:
     """The profile of each combination of segment values that has rows, and the columns that are in none.
 
     Parameters
@@ -72,7 +72,7 @@ def count_rows(
         Where the statements saw different rows.
     """
     found = _Found()
-    tallies: list[Tally] = []
+    tallies: list[ColumnTally] = []
     keyed: dict[str, CategoricalAxis] = {}
     for name, axis in axes.items():
         lost = _cannot(name, types.get(name))
@@ -98,11 +98,11 @@ def count_rows(
 class _Found:
     """Rows and histograms by group, as statement after statement tells them."""
 
-    rows: dict[Group, int] | None = None
-    counted: dict[Group, dict[str, Histogram]] = field(default_factory=dict)
+    rows: dict[GroupCounts, int] | None = None
+    counted: dict[GroupCounts, dict[str, Histogram]] = field(default_factory=dict)
     lost: dict[str, Uncounted] = field(default_factory=dict)
 
-    def saw(self, groups: dict[Group, int]) -> None:
+    def saw(self, groups: dict[GroupCounts, int]) -> None:
         """Each statement counts the rows it saw: half of them never pass for all."""
         if self.rows is None:
             self.rows = groups
@@ -122,9 +122,9 @@ def _cannot(name: str, type_: SqlType | None) -> Uncounted | None:
     return None
 
 
-def _parts(tallies: Sequence[Tally], most_bound: int) -> Iterator[list[Tally]]:
+def _parts(tallies: Sequence[ColumnTally], most_bound: int) -> Iterator[list[ColumnTally]]:
     """In statements of common size; one at least, since rows are to be counted."""
-    part: list[Tally] = []
+    part: list[ColumnTally] = []
     for tally in tallies:
         wide = sum(len(t.asked) for t in part) + len(tally.asked) > MAX_RESULTS
         if part and (wide or sum(t.bound for t in part) + tally.bound > most_bound):
@@ -135,7 +135,7 @@ def _parts(tallies: Sequence[Tally], most_bound: int) -> Iterator[list[Tally]]:
 
 
 def _run(
-    connection: Connection, rows: FromClause, segments: Sequence[str], tallies: Sequence[Tally], found: _Found
+    connection: Connection, rows: FromClause, segments: Sequence[str], tallies: Sequence[ColumnTally], found: _Found
 ) -> None:
     by = [rows.c[name] for name in segments]
     asked = [part for tally in tallies for part in tally.asked]
@@ -155,11 +155,11 @@ def _run(
                 found.lost[tally.column] = Uncounted(Fault.SCHEMA_ERROR, str(error))
 
 
-def _grouped(asked: Select[Any], by: Sequence[Sql]) -> Select[Any]:
+def _grouped(asked: Select[Any], by: Sequence[SqlExpression]) -> Select[Any]:
     return asked.group_by(*by) if by else asked
 
 
-def _tally(connection: Connection, name: str, x: Sql, type_: SqlType, axis: Axis) -> Tally:
+def _tally(connection: Connection, name: str, x: SqlExpression, type_: SqlType, axis: Axis) -> ColumnTally:
     present = type_.present(x)
     kind = type_.kind
     fits = kind is not None and Kind.EMPTY not in {kind, axis.kind} and axis.kind.accepts(kind)
@@ -171,17 +171,17 @@ def _tally(connection: Connection, name: str, x: Sql, type_: SqlType, axis: Axis
     return _summed(name, present, tests, axis)
 
 
-def _presence(name: str, present: Sql, type_: SqlType, axis: Axis) -> Tally:
+def _presence(name: str, present: SqlExpression, type_: SqlType, axis: Axis) -> ColumnTally:
     def read(part: Sequence[Any]) -> Histogram:
         if part[0] and axis.kind is not Kind.EMPTY:
             came = type_.kind.value if type_.kind is not None else "other"
             raise AxisError(f"expected {axis.kind.value} values as in the reference, got {came}")
         return histogram_of_presence(axis, int(part[0]), int(part[1]) - int(part[0]))
 
-    return Tally(name, [count_of(present), func.count()], 2, read)
+    return ColumnTally(name, [count_of(present), func.count()], 2, read)
 
 
-def _summed(name: str, present: Sql, tests: Sequence[Bound], axis: NumericAxis) -> Tally:
+def _summed(name: str, present: SqlExpression, tests: Sequence[Bound], axis: NumericAxis) -> ColumnTally:
     """For any database: how many are below each edge. A missing value is below none."""
     asked = [test for test in tests if not isinstance(test, bool)]
 
@@ -191,13 +191,15 @@ def _summed(name: str, present: Sql, tests: Sequence[Bound], axis: NumericAxis) 
         at_least = [there - (there * test if isinstance(test, bool) else next(below)) for test in tests]
         return histogram_of_cumulative(axis, at_least, there, rows - there)
 
-    return Tally(name, [count_of(present), func.count(), *(count_of(test) for test in asked)], 3 * len(asked) + 2, read)
+    return ColumnTally(
+        name, [count_of(present), func.count(), *(count_of(test) for test in asked)], 3 * len(asked) + 2, read
+    )
 
 
-def _packed(name: str, present: Sql, tests: Sequence[Bound], axis: NumericAxis) -> Tally:
+def _packed(name: str, present: SqlExpression, tests: Sequence[Bound], axis: NumericAxis) -> ColumnTally:
     """All bins in one number. Comparisons with a missing value are not true, and so end in the last leaf."""
     bins = range(axis.n_bins)
-    leaves: list[Sql] = [literal_column(f"1{'0' * (_DIGITS * i)}::numeric") for i in bins]
+    leaves: list[SqlExpression] = [literal_column(f"1{'0' * (_DIGITS * i)}::numeric") for i in bins]
     first = sum(test is False for test in tests)
     asked = [test for test in tests if not isinstance(test, bool)]
     here = slice(first, first + len(asked) + 1)
@@ -210,10 +212,10 @@ def _packed(name: str, present: Sql, tests: Sequence[Bound], axis: NumericAxis) 
             counts.append(number)
         return Histogram(axis, np.array(counts, dtype=np.int64))
 
-    return Tally(name, [func.sum(tree)], len(asked) + 1, read)
+    return ColumnTally(name, [func.sum(tree)], len(asked) + 1, read)
 
 
-def count_windows(relation: Relation, windows: Sequence[Window]) -> list[int]:
+def count_windows(relation: TableQuery, windows: Sequence[Window]) -> list[int]:
     """How many rows each of several windows holds: rows between two edges are grouped, and added up.
 
     Parameters
@@ -236,7 +238,7 @@ def count_windows(relation: Relation, windows: Sequence[Window]) -> list[int]:
     return [before[window.end] - before[window.start] for window in windows]
 
 
-def _search(tests: Sequence[Sql], leaves: Sequence[Sql]) -> Sql:
+def _search(tests: Sequence[SqlExpression], leaves: Sequence[SqlExpression]) -> SqlExpression:
     """The first leaf whose test is true, by halves: each test implies the ones after it."""
     if not tests:
         return leaves[0]
@@ -276,8 +278,8 @@ def _group(
     inner = select(*by, *values).subquery("keyed")  # grouped by its columns, whatever made them
     keys = list(inner.c)
     answers = connection.execute(select(*keys, func.count()).group_by(*keys)).all()
-    seen: dict[Group, int] = {}
-    held: dict[tuple[Group, str], dict[Any, int]] = {}
+    seen: dict[GroupCounts, int] = {}
+    held: dict[tuple[GroupCounts, str], dict[Any, int]] = {}
     for *row, number in answers:
         group = tuple(row[: len(by)])
         seen[group] = seen.get(group, 0) + number

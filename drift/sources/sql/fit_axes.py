@@ -15,8 +15,8 @@ from drift.histogram.column_values import CategoryCounts, Values
 from drift.monitors.spec import Columns
 from drift.monitors.window import Window
 from drift.sources.frames.arrow import UnbinnableError, values_of
-from drift.sources.sql.table_query import Relation
-from drift.sources.sql.types import Sql, SqlType
+from drift.sources.sql.table_query import TableQuery
+from drift.sources.sql.types import SqlExpression, SqlType
 
 _SEED: Final = 20_110_101
 _PRIME: Final = 2_147_483_647
@@ -25,7 +25,7 @@ _CHUNK: Final = 20
 
 
 def learn_axes(
-    relation: Relation,
+    relation: TableQuery,
     rows: Select[Any],
     window: Window | None,
     names: Sequence[str],
@@ -81,7 +81,7 @@ def learn_axes(
     return axes, lost
 
 
-def _names(relation: Relation, rows: Select[Any], name: str, type_: SqlType, seen: int) -> CategoryCounts:
+def _names(relation: TableQuery, rows: Select[Any], name: str, type_: SqlType, seen: int) -> CategoryCounts:
     """The names and how often each occurs; of more than an axis remembers, the most frequent ones."""
     x, number = type_.value(relation.rows.c[name]), func.count()
     asked = rows.where(type_.present(relation.rows.c[name])).with_only_columns(x.label("x"), number)
@@ -92,7 +92,7 @@ def _names(relation: Relation, rows: Select[Any], name: str, type_: SqlType, see
 
 
 def _drawn(
-    relation: Relation, rows: Select[Any], window: Window | None, types: dict[str, SqlType], number: int
+    relation: TableQuery, rows: Select[Any], window: Window | None, types: dict[str, SqlType], number: int
 ) -> dict[str, list[Any]]:
     """Values of some columns; where they are a sample, the smallest and the largest of all rows among them."""
     if number <= SAMPLE:
@@ -110,21 +110,21 @@ def _drawn(
     return found
 
 
-def _distinct(relation: Relation, rows: Select[Any], name: str, type_: SqlType) -> list[Any]:
+def _distinct(relation: TableQuery, rows: Select[Any], name: str, type_: SqlType) -> list[Any]:
     x = _sampled(relation.rows.c[name], type_)
     return list(relation.connection.execute(rows.with_only_columns(x).distinct().limit(2 * MAX_BINS)).scalars())
 
 
-def _values(relation: Relation, rows: Select[Any], types: dict[str, SqlType]) -> Select[Any]:
+def _values(relation: TableQuery, rows: Select[Any], types: dict[str, SqlType]) -> Select[Any]:
     return rows.with_only_columns(*(_sampled(relation.rows.c[name], type_) for name, type_ in types.items()))
 
 
-def _sampled(x: Sql, type_: SqlType) -> Sql:
+def _sampled(x: SqlExpression, type_: SqlType) -> SqlExpression:
     return type_.sampled(type_.value(x))
 
 
 def _sample(
-    relation: Relation, rows: Select[Any], window: Window | None, types: dict[str, SqlType], number: int
+    relation: TableQuery, rows: Select[Any], window: Window | None, types: dict[str, SqlType], number: int
 ) -> Select[Any]:
     """About `SAMPLE` rows, the same ones each time."""
     if relation.connection.dialect.name == "postgresql" and isinstance(relation.rows, Table | TableClause):
@@ -138,6 +138,6 @@ def _sample(
     return _values(replace(relation, rows=inner), select(inner).select_from(inner).where(chosen), types)
 
 
-def _end(relation: Relation, rows: Select[Any], types: dict[str, SqlType], end: Any) -> tuple[Any, ...]:
+def _end(relation: TableQuery, rows: Select[Any], types: dict[str, SqlType], end: Any) -> tuple[Any, ...]:
     asked = [end(type_.finite(type_.value(relation.rows.c[name]))) for name, type_ in types.items()]
     return tuple(relation.connection.execute(rows.with_only_columns(*asked)).one())

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, Double, FromClause, literal, or_, select
 
 from drift.sources.sql.types import (
-    Sql,
+    SqlExpression,
     SqlType,
     booleans,
     clock_times,
@@ -35,7 +35,7 @@ def types(connection: Connection, relation: FromClause, names: Sequence[str]) ->
     return {name: _type(_look(connection, relation.c[name]), infinite=infinite) for name in names}
 
 
-def _look(connection: Connection, x: Sql) -> list[object]:
+def _look(connection: Connection, x: SqlExpression) -> list[object]:
     return list(connection.execute(select(x).where(x.is_not(None)).limit(_LOOK)).scalars())
 
 
@@ -64,10 +64,10 @@ _PYTHON: Final[dict[type, Callable[[], SqlType]]] = {
 }
 
 
-def _is_number(x: Sql) -> Sql:
+def _is_number(x: SqlExpression) -> SqlExpression:
     """Not NaN, whether it is greater than every number (DuckDB, Snowflake) or equal to none, as IEEE has it."""
     return or_(x <= literal(sys.float_info.max, Double()), x == literal(math.inf, Double()))
 
 
-def _is_not_null(x: Sql) -> Sql:
+def _is_not_null(x: SqlExpression) -> SqlExpression:
     return x.is_not(None)

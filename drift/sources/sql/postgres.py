@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from drift.sources.sql.types import (
-    Sql,
+    SqlExpression,
     SqlType,
     booleans,
     clock_times,
@@ -42,20 +42,20 @@ from drift.sources.sql.types import (
 _NUMERIC: Final = 1700
 
 
-def _float_present(x: Sql) -> Sql:
+def _float_present(x: SqlExpression) -> SqlExpression:
     return x < literal(math.nan, Double())
 
 
-def _numeric_present(x: Sql) -> Sql:
+def _numeric_present(x: SqlExpression) -> SqlExpression:
     return x < literal(Decimal("NaN"), Numeric())
 
 
-def _numeric_finite(x: Sql) -> Sql:
+def _numeric_finite(x: SqlExpression) -> SqlExpression:
     # To double and back would round; the infinities of numeric exist since PostgreSQL 14, NaN always did.
     return case((and_(_numeric_present(x), cast(x, Text).not_in(["Infinity", "-Infinity"])), x))
 
 
-def _time_finite(x: Sql) -> Sql:
+def _time_finite(x: SqlExpression) -> SqlExpression:
     return case((and_(func.isfinite(x), x >= _FIRST, x < _BEYOND), x))  # the years of Python's own instants
 
 

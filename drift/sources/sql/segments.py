@@ -11,8 +11,8 @@ from sqlalchemy import FromClause, Select, case, func, literal_column, null
 from drift.errors import SourceError
 from drift.histogram import Axis, Histogram, Kind, Profile, Uncounted
 from drift.sources.frames.table import MAX_SEGMENTS, OTHER_SEGMENT
-from drift.sources.sql.counting import Group
-from drift.sources.sql.table_query import Relation
+from drift.sources.sql.counting import GroupCounts
+from drift.sources.sql.table_query import TableQuery
 from drift.sources.sql.types import SqlType
 
 _LOOK = 10_000
@@ -55,7 +55,7 @@ def known_segment(column: str, type_: SqlType, known: Collection[str]) -> Segmen
     return Segment(column, keys, tuple(absent))
 
 
-def frequent_segment(relation: Relation, rows: Select[Any], column: str, type_: SqlType) -> Segment:
+def frequent_segment(relation: TableQuery, rows: Select[Any], column: str, type_: SqlType) -> Segment:
     """By the most frequent values, ties by their text."""
     _parser(column, type_)
     x, number = type_.value(relation.rows.c[column]), func.count()
@@ -81,7 +81,7 @@ def _texts(column: str, type_: SqlType, values: list[Any]) -> list[str]:
 
 
 def folded(
-    relation: Relation,
+    relation: TableQuery,
     rows: Select[Any],
     names: Sequence[str],
     segments: Sequence[Segment],
@@ -98,7 +98,7 @@ def folded(
 
 
 def split(
-    found: Mapping[Group, Profile],
+    found: Mapping[GroupCounts, Profile],
     segments: Sequence[Segment],
     axes: Mapping[str, Axis],
     lost: Mapping[str, Uncounted],

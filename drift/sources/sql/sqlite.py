@@ -23,7 +23,7 @@ from drift.histogram import Edge, Kind
 from drift.histogram.counting import ceiling
 from drift.sources.sql.types import (
     Bound,
-    Sql,
+    SqlExpression,
     SqlType,
     booleans,
     count_of,
@@ -44,23 +44,23 @@ _FORM: Final = re.compile(r"\d{4}-\d\d-\d\d([ T])\d\d:\d\d(?::\d\d(?:\.\d+)?)?(Z
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class TimeFormat:
     """How instants are written: what parts day and time, and what says that they are in UTC (nothing: local)."""
 
     separator: str = " "
     zone: str = ""
 
     @classmethod
-    def of(cls, text: str | None) -> "Form":
+    def of(cls, text: str | None) -> "TimeFormat":
         """The form of a text; the plain one where it has no time."""
         found = _FORM.fullmatch(text or "")
         return cls(found[1], found[2] or "") if found else cls()
 
-    def body(self, x: Sql) -> Sql:
+    def body(self, x: SqlExpression) -> SqlExpression:
         """The text less its zone: texts of one form are ordered as their instants, whatever their precision."""
         return func.substr(x, 1, func.length(x) - len(self.zone)) if self.zone else x
 
-    def fits(self, x: Sql) -> Sql:
+    def fits(self, x: SqlExpression) -> SqlExpression:
         """Whether a text is of this form, or a day without a time."""
         body, timed = self.body(x), f"{_DATE}{self.separator}{_CLOCK}"
         zoned = func.substr(x, -len(self.zone)) == self.zone if self.zone else literal(1) == literal(1)
@@ -78,11 +78,11 @@ class Form:
         return f"{day}{self.separator}{clock}" if clock else day
 
 
-def _glob(x: Sql, pattern: str) -> Sql:
+def _glob(x: SqlExpression, pattern: str) -> SqlExpression:
     return x.op("GLOB", is_comparison=True)(pattern)
 
 
-def _clock(body: Sql, start: str, seconds_at: int) -> Sql:
+def _clock(body: SqlExpression, start: str, seconds_at: int) -> SqlExpression:
     """Minutes, seconds, or fractions of them behind a start that ends with minutes."""
     fraction = func.substr(body, seconds_at + 4)
     return or_(
@@ -115,13 +115,18 @@ def types(
     return found
 
 
-def _survey(x: Sql) -> list[Sql]:
-    counts: list[Sql] = [count_of(func.typeof(x) == name) for name in _CLASSES]
+def _survey(x: SqlExpression) -> list[SqlExpression]:
+    counts: list[SqlExpression] = [count_of(func.typeof(x) == name) for name in _CLASSES]
     return [*counts, func.max(case((func.typeof(x) == "text", x)))]
 
 
 def _type(
-    connection: Connection, rows: Select[Any], x: Sql, declared: str, held: Mapping[str, int], largest: str | None
+    connection: Connection,
+    rows: Select[Any],
+    x: SqlExpression,
+    declared: str,
+    held: Mapping[str, int],
+    largest: str | None,
 ) -> SqlType:
     there = {name for name, count in held.items() if count}
     if not there:
@@ -135,7 +140,7 @@ def _type(
         if declared.startswith("TIME") and not declared.startswith("TIMESTAMP"):
             chosen, fits = _clock_times(), _clock(x, _CLOCK, 6)
         else:
-            form = Form.of(largest)
+            form = TimeFormat.of(largest)
             chosen, fits = _instants(form), form.fits(x)
         odd = connection.execute(rows.with_only_columns(count_of(not_(fits)))).scalar_one()
         return (
@@ -162,13 +167,13 @@ def _numbers() -> SqlType:
     def to_arrow(values: list[Any]) -> pa.Array:
         return pa.array([None if v is None else float(v) for v in values], pa.float64())
 
-    def finite(x: Sql) -> Sql:
+    def finite(x: SqlExpression) -> SqlExpression:
         return case((and_(x > literal(-math.inf), x < literal(math.inf)), x))
 
     return SqlType(Kind.NUMBER, to_arrow, bound, finite=finite, segment=float)
 
 
-def _instants(form: Form) -> SqlType:
+def _instants(form: TimeFormat) -> SqlType:
     def bound(edge: Edge) -> Bound:
         text = form.write(int(edge))
         return bool(edge > 0) if text is None else literal(text, SqlText())
@@ -185,7 +190,7 @@ def _instants(form: Form) -> SqlType:
         except pa.ArrowInvalid:
             return bodies.cast(pa.timestamp("ns")).cast(pa.timestamp("ns", zone))
 
-    def value(x: Sql) -> Sql:
+    def value(x: SqlExpression) -> SqlExpression:
         return case((func.length(x) == 10, x), else_=form.body(x)) if form.zone else x
 
     return SqlType(Kind.DATETIME, to_arrow, bound, value=value, present=not_null)

@@ -32,7 +32,7 @@ from drift.monitors.spec import SqlSource
 from drift.monitors.window import Window
 from drift.sources.frames.table import distinct
 from drift.sources.sql import generic, postgres, sqlite
-from drift.sources.sql.types import Sql, SqlType, count_of
+from drift.sources.sql.types import SqlExpression, SqlType, count_of
 from drift.sources.sql.wall_clock import wall_clock
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,7 +40,7 @@ _VIEW: Final = "drift rows"
 
 
 @dataclass(frozen=True, slots=True)
-class Relation:
+class TableQuery:
     """A table or query, on one connection.
 
     Parameters
@@ -79,7 +79,7 @@ class Relation:
         start, end = self._moments((window.start, window.end))
         return self._all().where(x >= start, x < end)
 
-    def edges(self, moments: Sequence[datetime]) -> tuple[Sql, list[Sql]] | None:
+    def edges(self, moments: Sequence[datetime]) -> tuple[SqlExpression, list[SqlExpression]] | None:
         """The timestamp and some moments, as they are to be compared; None where no row has a timestamp.
 
         Raises
@@ -124,7 +124,7 @@ class Relation:
             raise SourceError(f"no timestamp column {self.timestamp!r}; there are {', '.join(self.names) or 'none'}")
         return self.timestamp
 
-    def _moments(self, moments: Sequence[datetime]) -> list[Sql]:
+    def _moments(self, moments: Sequence[datetime]) -> list[SqlExpression]:
         """Edges of windows as the column holds them: instants, local times, or days."""
         type_ = self.types(self._all(), [self._placed()])[self._placed()]
         if type_.kind is Kind.EMPTY:
@@ -136,7 +136,7 @@ class Relation:
         held = example.type if not isinstance(example, bool) else DateTime()
         return [self._moment(moment, held) for moment in moments]
 
-    def _moment(self, moment: datetime, held: Any) -> Sql:
+    def _moment(self, moment: datetime, held: Any) -> SqlExpression:
         local = wall_clock(moment, self.timezone)
         if isinstance(held, Date):
             day = local.date() + timedelta(days=local.time() != local.time().min)
@@ -144,7 +144,7 @@ class Relation:
         zoned = isinstance(held, DateTime) and held.timezone
         return literal(moment if zoned else local, DateTime(timezone=zoned))
 
-    def _within_texts(self, x: Sql, window: Window) -> Select[Any]:
+    def _within_texts(self, x: SqlExpression, window: Window) -> Select[Any]:
         form = self._form(x)
         if form is None:
             return self._all().where(x.is_not(None), literal(1) == literal(0))
@@ -159,12 +159,12 @@ class Relation:
             )
         return rows
 
-    def _ticks(self, moment: datetime, form: sqlite.Form) -> int:
+    def _ticks(self, moment: datetime, form: sqlite.TimeFormat) -> int:
         if not form.zone:
             moment = wall_clock(moment, self.timezone).replace(tzinfo=UTC)
         return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
 
-    def _form(self, x: Sql) -> sqlite.Form | None:
+    def _form(self, x: SqlExpression) -> sqlite.TimeFormat | None:
         """How the timestamps of a SQLite database are written; None where there are none."""
         asked = select(func.typeof(func.min(x)), func.typeof(func.max(x)), func.min(x), func.max(x))
         least, most, first, last = self.connection.execute(asked).one()
@@ -175,7 +175,7 @@ class Relation:
                 f"timestamp column {self.timestamp!r} holds {least} values; expected text in ISO 8601: name a query "
                 "that makes it, with strftime('%Y-%m-%d %H:%M:%f', ts, 'unixepoch') or the like"
             )
-        form = sqlite.Form.of(last)
+        form = sqlite.TimeFormat.of(last)
         for held in (first, last):
             if not self.connection.execute(select(form.fits(literal(held)))).scalar_one():
                 raise SourceError(
@@ -201,7 +201,7 @@ class Relation:
         return {str(name): str(type_) for name, type_ in self.connection.execute(rows)}
 
 
-def _comparable(form: sqlite.Form, x: Sql, edges: Sequence[str | None]) -> Sql:
+def _comparable(form: sqlite.TimeFormat, x: SqlExpression, edges: Sequence[str | None]) -> SqlExpression:
     """What of a text is compared: a Z sorts above the digits of a fraction, which matters where an edge has seconds.
 
     Without it, no index serves.
@@ -210,7 +210,7 @@ def _comparable(form: sqlite.Form, x: Sql, edges: Sequence[str | None]) -> Sql:
     return x if exact else form.body(x)
 
 
-def open_relation(connection: Connection, spec: SqlSource, timestamp: str | None, timezone: ZoneInfo) -> Relation:
+def open_table_query(connection: Connection, spec: SqlSource, timestamp: str | None, timezone: ZoneInfo) -> TableQuery:
     """The table or query of a source.
 
     Raises
@@ -222,16 +222,16 @@ def open_relation(connection: Connection, spec: SqlSource, timestamp: str | None
         _view(connection, spec)
         spec = SqlSource(spec.url, table=_VIEW)
         names = _names(connection, table(_VIEW))
-        return Relation(connection, table(_VIEW, *_columns(names)), names, timestamp, timezone)
+        return TableQuery(connection, table(_VIEW, *_columns(names)), names, timestamp, timezone)
     if spec.query is not None:
         bare = _query(spec.query).columns().subquery("q")
         names = _names(connection, bare)
-        return Relation(
+        return TableQuery(
             connection, _query(spec.query).columns(*_columns(names)).subquery("q"), names, timestamp, timezone
         )
     schema, name = _split(spec.table or "")
     names = _names(connection, table(name, schema=schema))
-    return Relation(connection, table(name, *_columns(names), schema=schema), names, timestamp, timezone)
+    return TableQuery(connection, table(name, *_columns(names), schema=schema), names, timestamp, timezone)
 
 
 def _view(connection: Connection, spec: SqlSource) -> None:

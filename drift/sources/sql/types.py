@@ -14,8 +14,8 @@ from sqlalchemy import BigInteger, ColumnElement, Date, DateTime, Double, Interv
 from drift.histogram import Edge, Kind
 from drift.histogram.counting import ceiling
 
-Sql: TypeAlias = ColumnElement[Any]
-Bound: TypeAlias = Sql | bool
+SqlExpression: TypeAlias = ColumnElement[Any]
+Bound: TypeAlias = SqlExpression | bool
 """What values are compared with; True where every value is below the edge, False where none is."""
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - wall clocks are compared as such
@@ -24,16 +24,16 @@ _MICROSECOND: Final = Fraction(1000)
 _INT64: Final = (-(2**63), 2**63 - 1)
 
 
-def _itself(x: Sql) -> Sql:
+def _itself(x: SqlExpression) -> SqlExpression:
     return x
 
 
-def not_null(x: Sql) -> Sql:
+def not_null(x: SqlExpression) -> SqlExpression:
     """Present is what is not null."""
     return x.is_not(None)
 
 
-def count_of(condition: Sql) -> Sql:
+def count_of(condition: SqlExpression) -> SqlExpression:
     """How many rows meet a condition; 0 of no rows. Standard SQL."""
     return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
@@ -67,14 +67,14 @@ class SqlType:
     kind: Kind | None
     to_arrow: Callable[[list[Any]], pa.Array] = pa.array
     bound: Callable[[Edge], Bound] | None = None
-    value: Callable[[Sql], Sql] = _itself
-    present: Callable[[Sql], Sql] = not_null
-    finite: Callable[[Sql], Sql] = _itself
-    sampled: Callable[[Sql], Sql] = _itself
+    value: Callable[[SqlExpression], SqlExpression] = _itself
+    present: Callable[[SqlExpression], SqlExpression] = not_null
+    finite: Callable[[SqlExpression], SqlExpression] = _itself
+    sampled: Callable[[SqlExpression], SqlExpression] = _itself
     segment: Callable[[str], Any] | None = None
     message: str = ""
 
-    def below(self, x: Sql, edge: Edge) -> Bound:
+    def below(self, x: SqlExpression, edge: Edge) -> Bound:
         """Whether a value lies below an edge; never for a missing one."""
         bound = self.bound(edge) if self.bound is not None else True
         return bound if isinstance(bound, bool) else self.value(x) < bound
@@ -101,10 +101,10 @@ def integers(low: int = _INT64[0], high: int = _INT64[1]) -> SqlType:
     return SqlType(Kind.NUMBER, arrow(pa.int64()), bound, segment=int)
 
 
-def floats(present: Callable[[Sql], Sql], *, infinite: bool, single: bool = False) -> SqlType:
+def floats(present: Callable[[SqlExpression], SqlExpression], *, infinite: bool, single: bool = False) -> SqlType:
     """Doubles, or floats of 32 bits; `present` tells NaN from numbers, where the database knows it."""
 
-    def finite(x: Sql) -> Sql:
+    def finite(x: SqlExpression) -> SqlExpression:
         return case(((x > literal(-math.inf, Double())) & (x < literal(math.inf, Double())), x))
 
     def bound(edge: Edge) -> Bound:
@@ -122,7 +122,9 @@ def floats(present: Callable[[Sql], Sql], *, infinite: bool, single: bool = Fals
 
 
 def decimals(
-    scale: int | None, present: Callable[[Sql], Sql] = not_null, finite: Callable[[Sql], Sql] = _itself
+    scale: int | None,
+    present: Callable[[SqlExpression], SqlExpression] = not_null,
+    finite: Callable[[SqlExpression], SqlExpression] = _itself,
 ) -> SqlType:
     """Exact decimals: an edge is bound as it is, all of its digits."""
 
@@ -174,7 +176,7 @@ def dates() -> SqlType:
     return SqlType(Kind.DATETIME, arrow(pa.date32()), bound, segment=date.fromisoformat)
 
 
-def timestamps(*, zoned: bool, finite: Callable[[Sql], Sql] = _itself) -> SqlType:
+def timestamps(*, zoned: bool, finite: Callable[[SqlExpression], SqlExpression] = _itself) -> SqlType:
     """Instants; without a zone they are cut as if in UTC, as everywhere."""
 
     def bound(edge: Edge) -> Bound:

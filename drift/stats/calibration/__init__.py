@@ -22,12 +22,12 @@ import numpy.typing as npt
 from drift.histogram import Axis, Histogram, History
 from drift.stats.calibration.group import Group, learn, neighbours
 from drift.stats.calibration.outliers import outliers
-from drift.stats.calibration.typical_scores import ordinary_scores
+from drift.stats.calibration.typical_scores import typical_scores
 from drift.stats.scoring import Method
 
-LEAST: Final = 8
+MIN_WINDOWS: Final = 8
 """Reference windows that hold rows, below which nothing is learned from them."""
-FEW: Final = 20
+FEW_WINDOWS: Final = 20
 """Below so many, what is learned is widened so much that a message says it."""
 _CELLS: Final = 2_000_000
 """Numbers in one pass: what fits a few tens of megabytes for each intermediate."""
@@ -62,7 +62,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Ordinary:
+class TypicalScores:
     """How ordinary windows score beside the rest of the reference, in the score's own unit.
 
     Parameters
@@ -87,7 +87,7 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
+class CalibrationWindows:
     """The windows behind one column.
 
     Parameters
@@ -111,7 +111,7 @@ class Calibration:
     Parameters
     ----------
     histories : mapping of str to History
-        By column. A column with fewer than `LEAST` windows that hold rows is left out.
+        By column. A column with fewer than `MIN_WINDOWS` windows that hold rows is left out.
     own : mapping of str to (History, Histogram), optional
         The reference of each of these windows, and that of the live one, where every window has its own (the same
         hour of earlier weeks): how windows differ from that is then what is learned.
@@ -135,11 +135,11 @@ class Calibration:
         self._groups: list[tuple[Group, dict[str, int], npt.NDArray[np.bool_]]] = []
         self._axes: dict[str, Axis] = {}
         self._windows: dict[str, int] = {}
-        self._ordinary: dict[tuple[str, Method, float], Ordinary] = {}  # the same for every window held to it
+        self._ordinary: dict[tuple[str, Method, float], TypicalScores] = {}  # the same for every window held to it
         alike: dict[Hashable, list[str]] = {}
         filled = {name: np.asarray(history.counts.any(axis=1)) for name, history in histories.items()}
         for name, history in histories.items():
-            if np.count_nonzero(filled[name]) >= LEAST:
+            if np.count_nonzero(filled[name]) >= MIN_WINDOWS:
                 key = (history.axis.n_bins, neighbours(history.axis), filled[name].tobytes())
                 alike.setdefault(key, []).append(name)
         for names in alike.values():
@@ -203,7 +203,7 @@ class Calibration:
             found.update({name: Band(low[at], high[at]) for name, at in places.items()})
         return found
 
-    def taught(self) -> dict[str, Taught]:
+    def taught(self) -> dict[str, CalibrationWindows]:
         """The windows behind each column, and which of them may be incidents (`drift.stats.calibration.outliers`)."""
         found = {}
         for group, places, filled in self._groups:
@@ -211,19 +211,19 @@ class Calibration:
             numbers, rows = np.flatnonzero(filled)[which], np.median(group.rows, axis=1)
             for name, at in places.items():
                 unlike = zip(numbers[at, : number[at]].tolist(), p_value[at, : number[at]].tolist(), strict=True)
-                found[name] = Taught(group.windows, float(rows[at]), tuple(unlike))
+                found[name] = CalibrationWindows(group.windows, float(rows[at]), tuple(unlike))
         return found
 
-    def ordinary(self, method: Method, level: float, columns: Collection[str]) -> dict[str, Ordinary]:
+    def ordinary(self, method: Method, level: float, columns: Collection[str]) -> dict[str, TypicalScores]:
         """How ordinary windows of some columns score by a method, and the smallest score told from them at a level."""
         found = {name: known for name in columns if (known := self._ordinary.get((name, method, level)))}
         for group, places, _ in self._groups:
             here = [name for name in places if name in columns and name not in found]
             if here:
                 at = np.array([places[name] for name in here])
-                mean, largest, seen = ordinary_scores(group, at, method, level)
+                mean, largest, seen = typical_scores(group, at, method, level)
                 numbers = zip(mean.tolist(), largest.tolist(), seen.tolist(), strict=True)
-                found.update({n: Ordinary(*three) for n, three in zip(here, numbers, strict=True)})
+                found.update({n: TypicalScores(*three) for n, three in zip(here, numbers, strict=True)})
                 self._ordinary.update({(n, method, level): found[n] for n in here})
         return found
 
@@ -238,7 +238,7 @@ class Calibration:
         Returns
         -------
         float
-            The mean over columns, plus a standard error of one column's; from 0 to 0.99. 0 where fewer than `LEAST`
+            The mean over columns, plus a standard error of one column's; from 0 to 0.99. 0 where fewer than `MIN_WINDOWS`
             windows follow another.
         """
         found: list[float] = []
@@ -247,7 +247,7 @@ class Calibration:
                 continue
             begins, stops = starts[filled], ends[filled]
             before = np.flatnonzero(begins[1:] == stops[:-1])
-            if len(before) >= LEAST:
+            if len(before) >= MIN_WINDOWS:
                 logs = np.log(group.strange.in_time + 1)
                 away = logs - logs.mean(axis=1, keepdims=True)
                 spread = np.maximum((away * away).mean(axis=1), 1e-12)

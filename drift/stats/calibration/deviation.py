@@ -6,7 +6,7 @@ Shares are looked at on a scale on which they vary alike whatever their size: th
 
 The standard deviation of a bin is that between the reference windows, and never taken for much less than
 sampling alone would give: where windows agree better than chance allows, their variance is mixed with the
-sampling variance, which counts as `PRIOR` windows (the posterior mean under a scaled inverse chi-squared
+sampling variance, which counts as `PRIOR_WINDOWS` windows (the posterior mean under a scaled inverse chi-squared
 prior: Gelman et al., Bayesian Data Analysis, 3rd ed. 2013, section 2.6), and `ROWS` rows more or less in a
 bin are never strange. Windows of other sizes have more or less sampling noise, and are given it; one larger than any
 of the reference is given that of the largest, since how windows of its size differ was never seen.
@@ -24,7 +24,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-PRIOR: Final = 6.0
+PRIOR_WINDOWS: Final = 6.0
 ROWS: Final = 2.0
 _SKEWED: Final = 0.8
 _EMPTY: Final = 0.1
@@ -32,7 +32,7 @@ _EMPTY: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Strangeness:
+class DeviationModel:
     """What ordinary windows of C columns of k bins look like.
 
     Parameters
@@ -85,7 +85,7 @@ class Strangeness:
         return _spread(rows, self.largest, variance, self.sampling, self.share, self.skewed)
 
 
-def strangeness(counts: Array, own: tuple[Array, Array] | None = None) -> Strangeness:
+def fit_deviation_model(counts: Array, own: tuple[Array, Array] | None = None) -> DeviationModel:
     """Learn from the windows of C columns, counts of shape (C, N, k) with N from 3, no window empty.
 
     The strangeness of a reference window is taken beside the others only: never against itself. Where every window
@@ -114,7 +114,7 @@ def strangeness(counts: Array, own: tuple[Array, Array] | None = None) -> Strang
     spread = _spread(rows, largest[:, None], alone, sampling[:, None], share[:, None], skewed[:, None])
     strangest = (np.abs(away) * n / (n - 1) / np.sqrt(spread + alone / (n - 1))).max(axis=-1)
     ordinary = np.sort(strangest, axis=-1)
-    return Strangeness(n, skewed, share, mean, variance, sampling, largest, usual, ordinary, strangest)
+    return DeviationModel(n, skewed, share, mean, variance, sampling, largest, usual, ordinary, strangest)
 
 
 def _arcsine(counts: Array, rows: Array) -> Array:
@@ -171,7 +171,9 @@ def _sampling(rows: Array, share: Array, skewed: Mask) -> Array:
 
 
 def _moderated(variance: Array, sampling: Array, degrees: int) -> Array:
-    return np.where(variance >= sampling, variance, (PRIOR * sampling + degrees * variance) / (PRIOR + degrees))
+    return np.where(
+        variance >= sampling, variance, (PRIOR_WINDOWS * sampling + degrees * variance) / (PRIOR_WINDOWS + degrees)
+    )
 
 
 def _spread(rows: Array, largest: Array, variance: Array, sampling: Array, share: Array, skewed: Mask) -> Array:

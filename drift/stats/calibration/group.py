@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from drift.histogram import Axis, CategoricalAxis, NumericAxis
-from drift.stats.calibration.deviation import Strangeness, strangeness
+from drift.stats.calibration.deviation import DeviationModel, fit_deviation_model
 from drift.stats.calibration.novelty import Novelty, design_effect, mean_design_effect
-from drift.stats.calibration.tail import Tail, tail
+from drift.stats.calibration.tail import Tail, fit_tail
 
 Array = npt.NDArray[np.float64]
 
@@ -60,7 +60,7 @@ class Group:
     """
 
     folds: tuple[tuple[int, int, npt.NDArray[np.bool_]], ...]
-    strange: Strangeness
+    strange: DeviationModel
     tail: Tail
     novelty: Novelty
     lowest: Array
@@ -136,14 +136,14 @@ def learn(
     beside_own = None
     if own is not None:
         beside_own = fold(own[0].astype(np.float64), folds), fold(own[1].astype(np.float64), folds)
-    strange = strangeness(merged, beside_own)
+    strange = fit_deviation_model(merged, beside_own)
     filled = np.count_nonzero(merged.sum(axis=1), axis=1)
     rows = values.sum(axis=2)
     shares = values / rows[:, :, None]
     return Group(
         folds=folds,
         strange=strange,
-        tail=tail(strange.ordinary, filled),
+        tail=fit_tail(strange.ordinary, filled),
         novelty=_novelty(axes, counts, values, beside),
         lowest=shares.min(axis=1),
         highest=shares.max(axis=1),

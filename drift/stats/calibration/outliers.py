@@ -3,7 +3,7 @@
 The strangest window is held against the tail of all others, then the next strangest against what is left, up to
 three times; as many are named as the last one that stands out (the generalised extreme studentised deviate procedure,
 Rosner 1983, with the tail of `calibration.tail` in place of the normal law: several incidents do not hide each
-other). The tail is wide on purpose, so a window stands out at a p-value below `ONCE` over the number of windows: where
+other). The tail is wide on purpose, so a window stands out at a p-value below `OUTLIER_LEVEL` over the number of windows: where
 nothing happened, one column in a hundred names a window (measured on 8 to 200 windows, tests/calibration).
 """
 
@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from drift.stats.calibration.group import Group
-from drift.stats.calibration.tail import tail
+from drift.stats.calibration.tail import fit_tail
 
-MOST: Final = 3
-ONCE: Final = 0.2
+MAX_OUTLIERS: Final = 3
+OUTLIER_LEVEL: Final = 0.2
 
 Array = npt.NDArray[np.float64]
 
@@ -35,11 +35,11 @@ def outliers(group: Group) -> tuple[npt.NDArray[np.intp], Array, npt.NDArray[np.
     """
     windows = group.windows
     bins = np.count_nonzero(group.counts.sum(axis=1), axis=1)
-    which = np.argsort(-group.strange.in_time, axis=1, kind="stable")[:, :MOST]
+    which = np.argsort(-group.strange.in_time, axis=1, kind="stable")[:, :MAX_OUTLIERS]
     ordinary = group.strange.ordinary
-    p_value = np.ones((len(ordinary), MOST))
-    for i in range(MOST):
+    p_value = np.ones((len(ordinary), MAX_OUTLIERS))
+    for i in range(MAX_OUTLIERS):
         left = windows - 1 - i
-        p_value[:, i] = tail(ordinary[:, :left], bins).fitted(ordinary[:, left])
-    told = p_value < ONCE / windows
-    return which, p_value, np.where(told.any(axis=1), MOST - told[:, ::-1].argmax(axis=1), 0)
+        p_value[:, i] = fit_tail(ordinary[:, :left], bins).fitted(ordinary[:, left])
+    told = p_value < OUTLIER_LEVEL / windows
+    return which, p_value, np.where(told.any(axis=1), MAX_OUTLIERS - told[:, ::-1].argmax(axis=1), 0)

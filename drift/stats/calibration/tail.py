@@ -7,7 +7,7 @@ days of flights, weather and bicycles and on simulated windows: a Student-t limi
 times the wanted number of false alarms pass where there are many bins of clustered rows.
 
 The fit is widened for the number of windows. Where all reference windows are alike, or calmer than chance would have
-them, what chance would give is mixed in, as `PRIOR` windows. And no window is called rarer than its rank among
+them, what chance would give is mixed in, as `PRIOR_WEIGHT` windows. And no window is called rarer than its rank among
 the reference's: what as many as one of N reference windows reaches has a p-value of at least 1/(N + 1).
 """
 
@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-PRIOR: Final = 10.0
+PRIOR_WEIGHT: Final = 10.0
 _SHIFT: Final = 5.0
 _WIDER: Final = 5.0
 _SCALE: Final = math.sqrt(6) / math.pi
@@ -64,15 +64,15 @@ class Tail:
         return np.asarray(np.maximum(fitted, np.nextafter(least, np.inf)))
 
 
-def tail(ordinary: Array, bins: npt.NDArray[np.int64]) -> Tail:
+def fit_tail(ordinary: Array, bins: npt.NDArray[np.int64]) -> Tail:
     """Fit to the strangeness of N reference windows, shape (C, N); `bins` that hold rows, shape (C,)."""
     windows = ordinary.shape[1]
     logs = np.log(ordinary + _SHIFT)
     by_chance = np.array([_by_chance(int(k), windows - 1) for k in bins]).reshape(-1, 2)
     seen, expected = logs.mean(axis=1), by_chance[:, 0]
-    centre = np.where(seen >= expected, seen, (PRIOR * expected + windows * seen) / (PRIOR + windows))
+    centre = np.where(seen >= expected, seen, (PRIOR_WEIGHT * expected + windows * seen) / (PRIOR_WEIGHT + windows))
     squares = ((logs - centre[:, None]) ** 2).sum(axis=1)
-    mixed = (PRIOR * by_chance[:, 1] ** 2 + squares) / (PRIOR + windows - 1)
+    mixed = (PRIOR_WEIGHT * by_chance[:, 1] ** 2 + squares) / (PRIOR_WEIGHT + windows - 1)
     variance = np.maximum(squares / (windows - 1), mixed)
     width = np.sqrt(variance * (1 + 1 / windows)) * (1 + _WIDER / windows)
     return Tail(ordinary, centre, width)

@@ -11,7 +11,7 @@ from drift.stats.smoothing import smooth
 Array = npt.NDArray[np.float64]
 
 
-def ordinary_scores(group: Group, at: npt.NDArray[np.intp], method: Method, level: float) -> tuple[Array, Array, Array]:
+def typical_scores(group: Group, at: npt.NDArray[np.intp], method: Method, level: float) -> tuple[Array, Array, Array]:
     """Mean and largest score of the reference windows against theirs, and the smallest that stands out.
 
     Of the columns `at` of a group, shape (len(at),) each. Infinite scores (an empty bin, not smoothed) are left out;

@@ -188,7 +188,7 @@ def test_names_of_metrics_keep_to_the_conventions_of_prometheus(served: Any) -> 
 
 def test_an_answer_that_would_be_too_long_is_refused_not_cut(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     served.service.tick()
-    monkeypatch.setattr("drift.server.web.api.MOST", 11)  # of 12 scores and 6 windows
+    monkeypatch.setattr("drift.server.web.api.MAX_ROWS", 11)  # of 12 scores and 6 windows
     answer = served.get("/api/v1/scores")
     assert answer.status_code == 422
     assert "more than 11 rows" in answer.json()["detail"]
@@ -211,7 +211,7 @@ def test_the_list_leads_to_every_report(served: Any, make: Any) -> None:
 
 
 def test_a_page_leads_to_older_windows_and_back(served: Any, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drift.report.stored_page.LEAST_WINDOWS", 4)
+    monkeypatch.setattr("drift.report.stored_page.MIN_WINDOWS_SHOWN", 4)
     monkeypatch.setattr("drift.server.web.app.CELLS", 1)
     served.service.tick()  # six windows of two columns, from the 8th on
     here = f"/monitors/{quote(make.NAME, safe='')}"

@@ -62,7 +62,7 @@ def test_pages_and_metrics_show_the_time_of_the_store_whatever_the_clock_of_the_
     asleep, shown = timedelta(hours=8), []  # for so long this host was suspended
     monkeypatch.setattr("drift.cli.service.steady_clock", lambda: lambda: make.wall() - asleep)
     monkeypatch.setattr("drift.server.web.create_app", lambda site, _access: shown.append(site.now()))
-    monkeypatch.setattr("drift.server.web.run", lambda *_: None)
+    monkeypatch.setattr("drift.server.web.serve_until_stopped", lambda *_: None)
     before = make.wall()
     result = CliRunner().invoke(app, ["serve", "--port", "0", "-c", str(project)], catch_exceptions=False)
     assert result.exit_code == 0

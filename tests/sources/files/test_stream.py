@@ -28,7 +28,7 @@ from drift.sources import Files, files
 from drift.sources.files import FileTable, sketch
 from drift.sources.files.binning_pass import count_stream
 from drift.sources.files.discovery import _matching, locate
-from drift.sources.files.file_handle import Place, open_all
+from drift.sources.files.file_handle import WindowPlacement, open_all
 from drift.sources.files.formats import FORMATS
 from drift.sources.files.stream import Stream
 from drift.sources.frames.table import Table
@@ -320,7 +320,7 @@ def test_files_of_another_file_system_are_read_the_same(tmp_path: Path, suffix: 
     (found,) = _matching(system, "", f"*{suffix}", "store://")
     assert found.name == f"store://a{suffix}"
     axes = Table.from_arrow(table).learn(["x", "name"], Columns()).axes
-    place = Place(WINDOW, "t", UTC_ZONE)
+    place = WindowPlacement(WINDOW, "t", UTC_ZONE)
     wanted = Table.from_arrow(table).within(WINDOW, "t", UTC_ZONE).count(axes)
     assert count_stream(Stream(open_all([found]), list(axes), place), axes, (), ())[""] == wanted
 
@@ -349,7 +349,7 @@ def test_provenance_lists_the_files(tmp_path: Path) -> None:
 
 
 def test_a_place_tells_where_a_stretch_of_time_lies() -> None:
-    place = Place(WINDOW, "t", UTC_ZONE)
+    place = WindowPlacement(WINDOW, "t", UTC_ZONE)
     hours = {(0, 4): False, (0, 5): None, (5, 30): True, (30, 31): None, (31, 40): False, (0, 40): None}
     least, largest = (pa.chunked_array([[START + timedelta(hours=h[end]) for h in hours]]) for end in (0, 1))
     assert place.holds(least, largest) == list(hours.values())

@@ -176,7 +176,7 @@ def test_an_index_on_the_timestamp_serves(tmp_path: Path, warehouse_url: str) ->
             c.exec_driver_sql(f'CREATE INDEX "ix {spec.table}" ON "{spec.table}" (ts)')
             c.exec_driver_sql("ANALYZE")
             c.commit()
-            held = table_query.open_relation(c, spec, "ts", UTC_ZONE)
+            held = table_query.open_table_query(c, spec, "ts", UTC_ZONE)
             asked = held.within(window).compile(c, compile_kwargs={"literal_binds": True})
             explain = "EXPLAIN QUERY PLAN" if c.dialect.name == "sqlite" else "EXPLAIN"
             plan = str(c.exec_driver_sql(f"{explain} {asked}".replace("%", "%%")).all())

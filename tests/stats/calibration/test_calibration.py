@@ -8,7 +8,7 @@ from scipy import stats
 
 import drift.stats.calibration
 from drift.histogram import Axis, CategoricalAxis, Histogram, History
-from drift.stats.calibration import FEW, LEAST, Calibration
+from drift.stats.calibration import FEW_WINDOWS, MIN_WINDOWS, Calibration
 from drift.stats.scoring import Method
 from tests.support.streams import Counts, alarms, counts_of, group_of, numbers, p_values, shares_of, wandering
 
@@ -122,10 +122,10 @@ def test_empty_windows_teach_nothing() -> None:
     assert known(holed).windows == {"x": 30}
 
 
-@pytest.mark.parametrize("windows", [0, 1, LEAST - 1, LEAST, FEW])
+@pytest.mark.parametrize("windows", [0, 1, MIN_WINDOWS - 1, MIN_WINDOWS, FEW_WINDOWS])
 def test_nothing_is_learned_of_fewer_windows_than_eight(windows: int) -> None:
     calibration = known(days(6, max(windows, 1))[:windows])
-    assert len(calibration) == (windows >= LEAST)
+    assert len(calibration) == (windows >= MIN_WINDOWS)
 
 
 def test_evidence_in_one_call_is_that_of_the_windows_one_by_one() -> None:

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from drift.stats.calibration.deviation import PRIOR, ROWS, _expected, strangeness
+from drift.stats.calibration.deviation import PRIOR_WINDOWS, ROWS, _expected, fit_deviation_model
 from tests.support.streams import Counts, counts_of, shares_of
 
 Array = npt.NDArray[np.float64]
@@ -53,7 +53,7 @@ def by_hand(others: Counts, window: Counts, every: Counts, skewed: Mask) -> Arra
         n, least, size = len(y), float(np.mean([chance(float(c.sum())) for c in every])), float(window.sum())
         variance = float(np.var(y, ddof=1))
         if variance < least:
-            variance = (PRIOR * least + (n - 1) * variance) / (PRIOR + n - 1)
+            variance = (PRIOR_WINDOWS * least + (n - 1) * variance) / (PRIOR_WINDOWS + n - 1)
         grown = max(variance + (chance(min(size, largest)) - least) * min(1.0, variance / least), variance / 10)
         # Two rows, on the scale; a share below one row counts as one row.
         steep = slope if p * (1 - p) >= 1 / size else (size if skewed[at] else np.sqrt(size) / 2)
@@ -68,7 +68,7 @@ def test_a_new_window_is_held_against_the_mean_and_spread_of_the_others(rows: li
     rng = np.random.default_rng(1)
     shares = shares_of(rng, 6, 6)
     reference, live = counts_of(rng, shares, rows, 200.0), counts_of(rng, shares, [700], 200.0)[:, 0]
-    learned = strangeness(reference.astype(float))
+    learned = fit_deviation_model(reference.astype(float))
     assert learned.skewed.any()
     assert not learned.skewed.all()
     for column in range(6):
@@ -81,7 +81,7 @@ def test_each_reference_window_is_held_against_all_others_as_if_it_had_been_dele
     rng = np.random.default_rng(2)
     shares = shares_of(rng, 6, 5)
     reference = counts_of(rng, shares, rows, 300.0)
-    learned = strangeness(reference.astype(float))
+    learned = fit_deviation_model(reference.astype(float))
     for column, windows in enumerate(reference):
         skewed = learned.skewed[column]
         expected = [by_hand(np.delete(windows, at, axis=0), windows[at], windows, skewed).max() for at in range(12)]
@@ -107,7 +107,7 @@ def test_an_empty_bin_is_no_stranger_in_a_window_of_another_size() -> None:
     """Where the reference's windows of 100 rows left a bin empty, one of 10,000 rows that does is ordinary."""
     reference = counts_of(np.random.default_rng(5), shares_of(np.random.default_rng(6), 20, 5, 0.0), [100] * 60)
     live = counts_of(np.random.default_rng(7), shares_of(np.random.default_rng(6), 20, 5, 0.0), [10_000])[:, 0]
-    told = strangeness(reference.astype(float)).of(live.astype(float))
+    told = fit_deviation_model(reference.astype(float)).of(live.astype(float))
     assert told[live == 0].max() < 1
 
 
@@ -126,16 +126,16 @@ def test_bins_of_skewed_shares_are_looked_at_on_the_logit_scale_and_others_are_n
     counts = rng.binomial(10_000, np.minimum(often, 0.5))
     rest = rng.binomial(10_000 - counts, 0.5)
     reference = np.stack([counts, rest, 10_000 - counts - rest], axis=2).astype(float)
-    learned = strangeness(reference)
+    learned = fit_deviation_model(reference)
     assert learned.skewed[:, 0].mean() > 0.5
-    plain = strangeness(counts_of(rng, shares_of(rng, 200, 5), [1000] * 60).astype(float)).skewed
+    plain = fit_deviation_model(counts_of(rng, shares_of(rng, 200, 5), [1000] * 60).astype(float)).skewed
     # Skewness of 60 normal values has a deviation of sqrt(6 / 60): above 0.8 about once in 170.
     assert plain.mean() < 0.03
 
 
 def test_a_window_just_like_the_mean_is_not_strange_however_calm_the_reference() -> None:
     reference = np.tile([0.0, 300.0, 500.0, 200.0, 0.0, 0.0], (1, 10, 1))
-    learned = strangeness(reference)
+    learned = fit_deviation_model(reference)
     assert learned.of(reference[:, 0]).max() == pytest.approx(0, abs=1e-9)
     assert np.isfinite(learned.of(np.array([[1000.0, 0, 0, 0, 0, 0]]))).all()
 
@@ -143,4 +143,4 @@ def test_a_window_just_like_the_mean_is_not_strange_however_calm_the_reference()
 def test_a_row_or_two_more_than_never_are_not_strange() -> None:
     """Of 60 windows of 1,000 rows none had a missing value; two in a window are within two deviations."""
     reference = np.tile([300.0, 500.0, 200.0, 0.0], (1, 60, 1))
-    assert strangeness(reference).of(np.array([[300.0, 500.0, 198.0, ROWS]]))[0, 3] < 2
+    assert fit_deviation_model(reference).of(np.array([[300.0, 500.0, 198.0, ROWS]]))[0, 3] < 2

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from drift.histogram import Axis, CategoricalAxis, Histogram, History, NumericAxis, Profile
-from drift.monitors.comparison import ColumnResult, Standard, compare_profiles
+from drift.monitors.comparison import ColumnResult, SegmentReference, compare_profiles
 from drift.monitors.spec import ColumnRule, Columns
-from drift.monitors.verdict import CUSTOMARY, Threshold, Verdict
-from drift.stats.calibration import LEAST, Calibration
+from drift.monitors.verdict import DEFAULT_THRESHOLDS, Threshold, Verdict
+from drift.stats.calibration import MIN_WINDOWS, Calibration
 from drift.stats.scoring import Method
 from tests.support.streams import Counts, counts_of, numbers, shares_of
 
@@ -22,9 +22,9 @@ def days(seed: int = 1, windows: int = 30, bins: int = 4, rows: int = 500) -> Co
     return counts_of(rng, shares_of(rng, 1, bins), [rows] * windows)[0]
 
 
-def standard(histories: dict[str, History]) -> Standard:
+def standard(histories: dict[str, History]) -> SegmentReference:
     """As the reference of a monitor: all windows pooled, and what they teach."""
-    return Standard({name: h.pooled for name, h in histories.items()}, calibration=Calibration(histories))
+    return SegmentReference({name: h.pooled for name, h in histories.items()}, calibration=Calibration(histories))
 
 
 def judged(reference: Counts, live: Counts | list[int], axis: Axis = AXIS, columns: Columns = AUTO) -> ColumnResult:
@@ -46,7 +46,7 @@ def assert_whole(result: ColumnResult) -> None:
         assert not math.isnan(result.ratio)
 
 
-@pytest.mark.parametrize("windows", [1, 2, LEAST - 1])
+@pytest.mark.parametrize("windows", [1, 2, MIN_WINDOWS - 1])
 def test_of_few_reference_windows_the_two_samples_judge(windows: int) -> None:
     reference = days(windows=windows)
     ordinary = judged(reference, days(2)[0] * 0 + reference[0])
@@ -56,8 +56,8 @@ def test_of_few_reference_windows_the_two_samples_judge(windows: int) -> None:
 
 
 def test_from_eight_windows_on_they_judge_and_the_message_says_that_they_are_few() -> None:
-    result = judged(days(windows=LEAST), days(windows=LEAST)[0])
-    assert (result.verdict, result.windows) == (Verdict.OK, LEAST)
+    result = judged(days(windows=MIN_WINDOWS), days(windows=MIN_WINDOWS)[0])
+    assert (result.verdict, result.windows) == (Verdict.OK, MIN_WINDOWS)
     assert "learned from 8 windows only" in result.message
 
 
@@ -173,7 +173,7 @@ def test_a_live_column_on_other_edges_is_not_held_against_what_was_learned() -> 
     assert calibration.evidence(live) == {}
 
 
-@pytest.mark.parametrize("metric", sorted(CUSTOMARY))
+@pytest.mark.parametrize("metric", sorted(DEFAULT_THRESHOLDS))
 def test_every_metric_has_finite_noise_where_bins_are_empty(metric: str) -> None:
     columns = Columns(ColumnRule(method=Method(metric)))
     result = judged(days(), days(2)[0], columns=columns)

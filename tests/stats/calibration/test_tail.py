@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from drift.stats.calibration.tail import PRIOR, Tail, tail
+from drift.stats.calibration.tail import PRIOR_WEIGHT, Tail, fit_tail
 
 Array = npt.NDArray[np.float64]
 
@@ -40,7 +40,7 @@ def test_no_window_is_rarer_than_its_rank_among_the_references() -> None:
 def test_moments_are_those_of_the_references_widened_for_how_few_they_are() -> None:
     """Where reference windows differ more than chance has it, the law is theirs: with the variance of a prediction."""
     ordinary = np.sort(np.exp(np.random.default_rng(2).gumbel(3.0, 0.4, size=(5, 40))), axis=1)
-    fitted, logs = tail(ordinary, np.full(5, 10)), np.log(ordinary + 5)
+    fitted, logs = fit_tail(ordinary, np.full(5, 10)), np.log(ordinary + 5)
     np.testing.assert_allclose(fitted.centre, logs.mean(axis=1))
     predicted = np.sqrt(logs.var(axis=1, ddof=1) * (1 + 1 / 40))
     assert (fitted.width >= predicted).all()
@@ -51,13 +51,13 @@ def test_moments_are_those_of_the_references_widened_for_how_few_they_are() -> N
 def test_references_that_are_all_alike_are_not_believed(windows: int) -> None:
     """What chance would give counts as so many windows: the law of the largest of some |t|, by simulation."""
     bins = 12
-    fitted = tail(np.zeros((1, windows)), np.array([bins]))
+    fitted = fit_tail(np.zeros((1, windows)), np.array([bins]))
     drawn = stats.t(windows - 1).rvs(size=(200_000, bins // 2), random_state=np.random.default_rng(3))
     logs = np.log(np.abs(drawn).max(axis=1) + 5)
-    expected = (PRIOR * logs.mean() + windows * np.log(5)) / (PRIOR + windows)
+    expected = (PRIOR_WEIGHT * logs.mean() + windows * np.log(5)) / (PRIOR_WEIGHT + windows)
     assert fitted.centre[0] == pytest.approx(expected, abs=0.005)
     squares = windows * (np.log(5) - expected) ** 2  # about the centre that was mixed, not about their own
-    variance = max(squares / (windows - 1), (PRIOR * logs.var() + squares) / (PRIOR + windows - 1))
+    variance = max(squares / (windows - 1), (PRIOR_WEIGHT * logs.var() + squares) / (PRIOR_WEIGHT + windows - 1))
     assert fitted.width[0] == pytest.approx(np.sqrt(variance * (1 + 1 / windows)) * (1 + 5 / windows), rel=0.05)
 
 
@@ -66,7 +66,7 @@ def test_references_that_are_all_alike_are_not_believed(windows: int) -> None:
     level=st.floats(-12, np.log10(0.05)).map(lambda x: 10**x),
 )
 def test_the_limit_is_where_the_p_value_falls_to_the_level(ordinary: list[float], level: float) -> None:
-    fitted = tail(np.sort(np.array([ordinary])), np.array([8]))
+    fitted = fit_tail(np.sort(np.array([ordinary])), np.array([8]))
     limit = fitted.limit(level)
     assert fitted.p_value(limit * (1 + 1e-9) + 1e-9)[0] <= level * (1 + 1e-6)
     if limit[0] > 1e-6:
@@ -74,6 +74,6 @@ def test_the_limit_is_where_the_p_value_falls_to_the_level(ordinary: list[float]
 
 
 def test_p_values_never_rise_with_strangeness() -> None:
-    fitted = tail(np.sort(np.random.default_rng(4).gamma(4.0, size=(1, 30)), axis=1), np.array([10]))
+    fitted = fit_tail(np.sort(np.random.default_rng(4).gamma(4.0, size=(1, 30)), axis=1), np.array([10]))
     told = [fitted.p_value(np.array([s]))[0] for s in np.linspace(0, 60, 500)]
     assert (np.diff(told) <= 0).all()

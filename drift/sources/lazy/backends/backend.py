@@ -7,7 +7,7 @@ from typing import Any, Literal
 import narwhals as nw
 
 Wanted = Sequence[tuple[str, str, Any]]
-Rules = Mapping[str, Callable[[Any], Any]]
+BackendRules = Mapping[str, Callable[[Any], Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Question:
     value: Any = None
 
 
-def plain(rules: Rules, column: Any, dtype: Any) -> Any:
+def plain(rules: BackendRules, column: Any, dtype: Any) -> Any:
     """A column by the rule for its type."""
     rule = rules.get(_treatment(dtype))
     return column if rule is None else rule(column)

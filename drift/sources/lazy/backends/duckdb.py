@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import narwhals as nw
 
-from drift.sources.lazy.backends.backend import Backend, Rules, Wanted, count, plain
+from drift.sources.lazy.backends.backend import Backend, BackendRules, Wanted, count, plain
 
 
 def _select(native: Any, columns: Wanted) -> Any:
@@ -16,7 +16,7 @@ def _select(native: Any, columns: Wanted) -> Any:
     def ticks(of: str) -> Callable[[Any], Any]:
         return lambda column: _instant(column, FunctionExpression(of, column))
 
-    rules: Rules = {
+    rules: BackendRules = {
         "nothing": lambda column: column.cast("BOOLEAN"),
         "float": lambda column: CaseExpression(FunctionExpression("isnan", column), ConstantExpression(None)).otherwise(
             column.cast("DOUBLE")

@@ -4,13 +4,13 @@ from typing import Any, Final
 
 import narwhals as nw
 
-from drift.sources.lazy.backends.backend import Backend, Rules, Wanted, count, plain
+from drift.sources.lazy.backends.backend import Backend, BackendRules, Wanted, count, plain
 
 
 def _select(native: Any, columns: Wanted) -> Any:
     import polars as pl  # noqa: PLC0415 - optional, and slow to load
 
-    rules: Rules = {
+    rules: BackendRules = {
         "nothing": lambda column: column.cast(pl.Boolean),
         "float": lambda column: column.cast(pl.Float64).fill_nan(None),
         "text": lambda column: column.cast(pl.String),

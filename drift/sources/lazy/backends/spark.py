@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import narwhals as nw
 
-from drift.sources.lazy.backends.backend import Backend, Question, Rules, Wanted, plain
+from drift.sources.lazy.backends.backend import Backend, BackendRules, Question, Wanted, plain
 
 SPARK: Final = (nw.Implementation.PYSPARK, nw.Implementation.PYSPARK_CONNECT)
 _WIDE_ROW: Final = "spark.sql.codegen.maxFields"
@@ -39,7 +39,7 @@ def _select(native: Any, columns: Wanted) -> Any:
         minutes = (days.cast("bigint") * 24 + make.hour(wall)) * 60 + make.minute(wall)
         return minutes * 60_000_000 + (second * 1_000_000).cast("bigint")
 
-    rules: Rules = {
+    rules: BackendRules = {
         "nothing": lambda column: column.cast("boolean"),
         "float": lambda column: make.nanvl(column.cast("double"), make.lit(None)),
         "date": lambda column: make.unix_date(column).cast("bigint"),
