@@ -73,7 +73,7 @@ def read_reference(monitor: Monitor, now: datetime) -> NewReference:
         "path": None if stretch else written.get("path", monitor.reference.path),  # as written: no secrets filled in
         "rows": profiles[""].rows,
         "source": source.provenance(),
-        "reference_warnings": [*reference_warnings(profiles[""]), *amiss, *lost],
+        "warnings": [*reference_warnings(profiles[""]), *amiss, *lost],
     }
     return NewReference(profiles, note, windows, histories)
 
