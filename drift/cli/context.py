@@ -173,7 +173,7 @@ def _without_rows(monitor: "Monitor", source: "Source", span: tuple[datetime, da
     if stretch is None:
         return ""
     if stretch.start <= span[1] and span[0] < stretch.end:
-        counted = source.rows_of([stretch])
+        counted = source.row_counts([stretch])
         rows = source.count({}, stretch, (), ())[""].rows if counted is None else counted[0]
         if rows:
             return ""

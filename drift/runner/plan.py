@@ -78,7 +78,7 @@ def plan_rechecks(store: Store, monitor: Monitor, source: Source, definition: De
     ended = store.ended_since(definition.monitor_id, now - monitor.lookback)
     if not ended:
         return 0
-    numbers = source.rows_of([one.window for one in ended])
+    numbers = source.row_counts([one.window for one in ended])
     looks: list[Mapping[str, Any]]
     if numbers is not None:
         before: list[Mapping[str, Any]] = [{"rows": one.rows} for one in ended]

@@ -45,7 +45,7 @@ class Source(Protocol):
         """What `count` gives for each of several windows, which are in the order of time and do not overlap."""
         ...
 
-    def rows_of(self, windows: Sequence[Window]) -> list[int] | None:
+    def row_counts(self, windows: Sequence[Window]) -> list[int] | None:
         """How many rows each of several windows holds; None where only counting them would tell.
 
         It is asked often, to see whether rows came late. Without it, `provenance` has to show that.

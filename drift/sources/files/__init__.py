@@ -106,7 +106,7 @@ class Files:
         stretch = Window(windows[0].start, windows[-1].end)
         return count_windows(self._stream([*axes, *segments], stretch), windows, axes, segments, known)
 
-    def rows_of(self, windows: Sequence[Window]) -> list[int] | None:  # noqa: ARG002 - of the interface
+    def row_counts(self, windows: Sequence[Window]) -> list[int] | None:  # noqa: ARG002 - of the interface
         """None: files would have to be read. Size and time of each tell whether rows came."""
         return None
 

@@ -75,7 +75,7 @@ class Spark:
         """Count each of several windows, one after the other."""
         return [self.count(axes, window, segments, known) for window in windows]
 
-    def rows_of(self, windows: Sequence[Window]) -> list[int] | None:  # noqa: ARG002 - of the interface
+    def row_counts(self, windows: Sequence[Window]) -> list[int] | None:  # noqa: ARG002 - of the interface
         """None: the number of all rows, which `provenance` asks for, tells whether any came."""
         return None
 

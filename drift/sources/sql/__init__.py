@@ -83,7 +83,7 @@ class Sql:
         with self._open() as relation:
             return [_count_within(relation, window, axes, segments, known) for window in windows]
 
-    def rows_of(self, windows: Sequence[Window]) -> list[int] | None:
+    def row_counts(self, windows: Sequence[Window]) -> list[int] | None:
         """How many rows each of several windows holds: one statement, for which an index on the timestamp will do."""
         if self.timestamp is None:
             return None

@@ -104,14 +104,14 @@ def test_the_rows_of_many_windows_are_those_that_each_holds(put: Put, zone: str 
     source = Sql(put(table), "ts", NEW_YORK)
     memory = Table.from_arrow(table)
     wanted = [memory.within(window, "ts", NEW_YORK).rows for window in windows]
-    assert source.rows_of(windows) == wanted
+    assert source.row_counts(windows) == wanted
     assert sum(wanted[:60]) > 500
-    assert source.rows_of([]) == []
+    assert source.row_counts([]) == []
 
 
 def test_a_table_without_rows_has_none_in_any_window(put: Put) -> None:
     source = Sql(put(rows(0)), "ts", UTC_ZONE)
-    assert source.rows_of([Window(START, START + timedelta(days=1))]) == [0]
+    assert source.row_counts([Window(START, START + timedelta(days=1))]) == [0]
 
 
 def test_columns_and_span(put: Put) -> None:
