@@ -38,8 +38,8 @@ def _check_rolling(rolling: timedelta, period: Period, columns: Columns, told: D
         judge = "the metric's customary number" if _any_auto(columns) else "the threshold given"
         told.warn(
             path,
-            f"holds {held} windows of {period}: below {MIN_WINDOWS} windows nothing can be learned of how ordinary windows "
-            f"differ; {judge} judges, guarded by the noise",
+            f"holds {held} windows of {period}: below {MIN_WINDOWS} windows nothing can be learned of how ordinary "
+            f"windows differ; {judge} judges, guarded by the noise",
         )
     elif held < FEW_WINDOWS:
         told.warn(
@@ -57,8 +57,8 @@ def _check_seasonal(season: timedelta, windows: int, period: Period, told: Diagn
     elif season > MAX_SHORT_SEASON and windows > 1 and WEEK % period.length:
         told.refuse(
             ("reference", "windows"),
-            f"of a season longer than {_days(MAX_SHORT_SEASON)}, windows lie a week apart, and a week is no multiple of {period}; "
-            "give windows: 1, or a window that a week is a multiple of",
+            f"of a season longer than {_days(MAX_SHORT_SEASON)}, windows lie a week apart, and a week is no multiple "
+            f"of {period}; give windows: 1, or a window that a week is a multiple of",
         )
     elif season > MAX_SHORT_SEASON and season <= WEEK * (most := (windows - 1) // 2):
         told.refuse(

@@ -98,7 +98,8 @@ def default_threshold(metric: str) -> Threshold:
     """
     if metric not in DEFAULT_THRESHOLDS:
         raise InputError(
-            f"no threshold is customary for {metric}; name one (threshold: 0.1), or use one of {', '.join(DEFAULT_THRESHOLDS)}"
+            f"no threshold is customary for {metric}; name one (threshold: 0.1), or use one of "
+            f"{', '.join(DEFAULT_THRESHOLDS)}"
         )
     return Threshold(DEFAULT_THRESHOLDS[metric], customary=True)
 

@@ -28,7 +28,8 @@ def whole_windows(monitor: Monitor, stretch: Window, now: datetime) -> list[Wind
 def sample_windows(windows: Sequence[Window], monitor: str) -> tuple[Window, ...]:
     """Those of a reference's windows that are counted apart.
 
-    Of more than `MAX_REFERENCE_WINDOWS` a random choice, the same each time: every k-th would be the same hours of the day.
+    Of more than `MAX_REFERENCE_WINDOWS` a random choice, the same each time: every k-th would be the same hours of the
+    day.
     """
     if len(windows) <= MAX_REFERENCE_WINDOWS:
         return tuple(windows)

@@ -23,7 +23,7 @@ class Seasons:
     monitor: Monitor
 
     def starts(self, window: Window) -> list[datetime]:
-        """When the windows begin that this one is held to: newest first up to `MAX_SHORT_SEASON`, oldest first beyond."""
+        """When the windows begin that it is held to: newest first up to `MAX_SHORT_SEASON`, oldest first beyond."""
         reference = self.monitor.reference
         season, number = reference.seasonal or WEEK, reference.windows
         if season <= MAX_SHORT_SEASON:

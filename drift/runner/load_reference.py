@@ -186,8 +186,8 @@ def _is_lost(store: Store, one: Attempt, worker: Worker, now: datetime) -> bool:
 def _put_off(lost: list[Attempt]) -> str:
     return (
         f"its reference waits: whoever read it came to no end {len(lost)} times, so it is read with nothing else in "
-        f"hand, and other monitors' work has taken longer than {MAX_TURN_SECONDS:g} s; it is tried again at each tick (`drift run` "
-        "reads it at once)"
+        f"hand, and other monitors' work has taken longer than {MAX_TURN_SECONDS:g} s; it is tried again at each tick "
+        "(`drift run` reads it at once)"
     )
 
 

@@ -9,7 +9,7 @@ from drift.monitors.spec import Monitor
 from drift.store import Store
 
 PRUNE_LIMIT: Final = 200
-"""Windows that one call of `prune_monitors` takes: a tick is not held up, and a year of many monitors is through in days."""
+"""Windows one call of `prune_monitors` takes: a tick is not held up; a year of many monitors is through in days."""
 
 PRUNE_BATCH: Final = 10
 """Windows in one transaction: no other writer waits for more."""

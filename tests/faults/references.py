@@ -81,7 +81,8 @@ def killing(bench: Bench, kind: str) -> Result:
         kind,
         f"{deaths} deaths in {times} worlds",
         total,
-        f"given up after {MAX_ATTEMPTS} each; the others were through and told after {ISOLATE_AFTER_CRASHES + 2} at most",
+        f"given up after {MAX_ATTEMPTS} each; the others were through and told after "
+        f"{ISOLATE_AFTER_CRASHES + 2} at most",
     )
 
 

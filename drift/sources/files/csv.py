@@ -45,7 +45,7 @@ _KINDS: Final = (
 
 
 class Csv:
-    """A CSV file: UTF-8, separated by commas, names in the first line; see `drift.sources.files.reader.FormatReader`."""
+    """A CSV file: UTF-8, comma-separated, column names in the first line; a `FormatReader`."""
 
     def __init__(self, file: File) -> None:
         self._file = file

@@ -238,8 +238,8 @@ class Calibration:
         Returns
         -------
         float
-            The mean over columns, plus a standard error of one column's; from 0 to 0.99. 0 where fewer than `MIN_WINDOWS`
-            windows follow another.
+            The mean over columns, plus a standard error of one column's; from 0 to 0.99. 0 where fewer than
+            `MIN_WINDOWS` windows follow another.
         """
         found: list[float] = []
         for group, _, filled in self._groups:

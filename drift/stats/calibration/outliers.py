@@ -3,8 +3,9 @@
 The strangest window is held against the tail of all others, then the next strangest against what is left, up to
 three times; as many are named as the last one that stands out (the generalised extreme studentised deviate procedure,
 Rosner 1983, with the tail of `calibration.tail` in place of the normal law: several incidents do not hide each
-other). The tail is wide on purpose, so a window stands out at a p-value below `OUTLIER_LEVEL` over the number of windows: where
-nothing happened, one column in a hundred names a window (measured on 8 to 200 windows, tests/calibration).
+other). The tail is wide on purpose, so a window stands out at a p-value below `OUTLIER_LEVEL` over the number of
+windows: where nothing happened, one column in a hundred names a window (measured on 8 to 200 windows,
+tests/calibration).
 """
 
 from typing import Final
