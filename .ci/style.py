@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 DIALECT = re.compile(
     r"\b(un)?told\b|\bheld (against|to|in)\b|\bin hand\b|\b(is|are|was|were) no more\b|\b(some|no)body\b|"
     r"\bwhoever\b|"
-    r"\b(came|come|comes|coming) to no end\b|\b(give|gives|gave|given|giving) up\b|\blest\b|\bbears?\b|\bstretch(es|ed)?\b|"
+    r"\b(came|come|comes|coming) to no end\b|\b(give|gives|gave|given|giving) up\b|"
+    r"\blest\b|\bbears?\b|\bstretch(es|ed)?\b|"
     r"\bmend(s|ed|ing)?\b|\b(house|rooms?)\b|\bway of the data\b|\bstands? out\b|\bcustomary\b|\bsecond looks?\b|"
     r"\bexpected this often\b|\bthinn(ed|ing) out\b|\bkeepers?\b|\bbe it that\b",
     re.IGNORECASE,
