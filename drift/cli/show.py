@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 SCORE_FIELDS = (
     "monitor", "segment", "column", "window_start", "window_end", "revision", "metric", "score", "noise_floor",
     "p_value", "threshold", "verdict", "message", "detectable", "level", "reference_windows",
+    "code",
 )  # fmt: skip
 WINDOW_FIELDS = (
     "monitor", "window_start", "window_end", "revision", "status", "verdict", "rows", "columns", "drifted", "attempts",
-    "due_at", "next_attempt_at", "message",
+    "due_at", "next_attempt_at", "message", "code",
 )  # fmt: skip
 SCORES_SHOWN = ("metric", "score", "noise_floor", "p_value", "threshold", "verdict")
 # What a narrow terminal can do without, the first first.

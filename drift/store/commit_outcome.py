@@ -81,6 +81,7 @@ def _write_revision(connection: Connection, claim: Claim, outcome: Outcome, now:
         "counted_at": now,
         "judged": None if outcome.judged is None else dict(outcome.judged),
         "token": claim.token,
+        "code": outcome.code or None,
     }
     made: int = connection.execute(revision.insert().returning(revision.c.id), row).scalar_one()
     return made
@@ -123,6 +124,7 @@ def _score_row(column: ColumnResult, methods: Mapping[MethodKey, int]) -> dict[s
         "message": column.message,
         "windows": column.windows,
         "level": column.level,
+        "code": getattr(column, "code", "") or None,
     }
 
 

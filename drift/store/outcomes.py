@@ -66,6 +66,8 @@ class Outcome:
         When to check the window again, as one more revision; None: it is done.
     judged : mapping or None
         How its scores were judged; strict JSON.
+    code : str
+        Stable code of the message; empty if it has none.
     """
 
     rows: int
@@ -80,6 +82,7 @@ class Outcome:
     channels: tuple[str, ...] = ()
     retry_at: datetime | None = None
     judged: Mapping[str, Any] | None = None
+    code: str = ""
 
     @property
     def reference_moves(self) -> bool:

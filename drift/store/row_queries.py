@@ -79,7 +79,7 @@ def scores(
             revision.c.number,
             score.c.method_id,
             *(score.c[n] for n in ("value", "noise_floor", "p_value", "detectable", "threshold_drift")),
-            *(score.c[n] for n in ("level", "windows", "verdict", "message")),
+            *(score.c[n] for n in ("level", "windows", "verdict", "message", "code")),
         )
         .select_from(window)
         .join(revision, revision.c.window_id == window.c.id)
@@ -116,7 +116,7 @@ def _score(
     *told: Any,
 ) -> dict[str, Any]:
     """One row. Written out: a column's year is 8,760 of them, and this is the quickest way to a dict."""
-    value, noise_floor, p_value, detectable, threshold, level, windows, verdict, message = told
+    value, noise_floor, p_value, detectable, threshold, level, windows, verdict, message, code = told
     return {
         "monitor": monitors[monitor_id],
         "segment": segment,
@@ -134,6 +134,7 @@ def _score(
         "reference_windows": windows,
         "verdict": verdict,
         "message": message,
+        "code": code,
     }
 
 
@@ -161,7 +162,7 @@ def windows(
             monitor.c.name,
             *_spelled("start_at", "end_at", "due_at", "next_attempt_at"),
             *(window.c[n] for n in ("status", "attempts", "last_error")),
-            *(revision.c[n] for n in ("number", "verdict", "rows", "message", "columns", "drifted")),
+            *(revision.c[n] for n in ("number", "verdict", "rows", "message", "columns", "drifted", "code")),
         )
         .select_from(window)
         .join(monitor, monitor.c.id == window.c.monitor_id)
@@ -184,7 +185,7 @@ def _window(
     last_error: str | None,
     *told: Any,
 ) -> dict[str, Any]:
-    number, verdict, rows, message, columns, drifted = told
+    number, verdict, rows, message, columns, drifted, code = told
     return {
         "monitor": monitor,
         "window_start": start,
@@ -199,6 +200,7 @@ def _window(
         "message": last_error or message or "",
         "columns": columns,
         "drifted": drifted,
+        "code": None if last_error else code,  # a code belongs to the message shown
     }
 
 

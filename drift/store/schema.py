@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 
 from drift.errors import StoreError
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """All migrations this drift knows, oldest first; a test holds it against the scripts."""
 
 REMEDY: Final = "run `drift db upgrade`"

@@ -191,6 +191,7 @@ revision = Table(
     _at("counted_at"),
     Column("judged", Document),  # how its scores were judged
     Column("token", Whole),  # of the claim that wrote it
+    Column("code", SafeText),  # stable code of the message; null: none, or written before 0007
     UniqueConstraint("window_id", "number"),
 )
 
@@ -261,6 +262,7 @@ score = Table(
     Column("held", LargeBinary),  # counts of the reference where that moves; null: they are the baseline's
     Column("windows", Whole),  # of the reference, behind the p-value; null: the two samples alone
     Column("level", Finite),  # the p-value that judged in place of a threshold
+    Column("code", SafeText),  # stable code of the message; null: none, or written before 0007
     # A column's year, of rows that lie by window. SQLite keeps the rows in the primary key, and gains nothing.
     Index(None, "column_id", "profile_id", info={"only": "postgresql"}).ddl_if(dialect="postgresql"),
     sqlite_with_rowid=False,

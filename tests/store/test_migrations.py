@@ -209,6 +209,22 @@ def test_older_rows_have_nothing_in_the_columns_of_0002(empty_url: str) -> None:
     assert after == before
 
 
+def test_rows_written_before_0007_have_no_codes(empty_url: str) -> None:
+    migrate.upgrade(empty_url)
+    fill(empty_url)
+    before = contents(empty_url)
+    assert {row[-1] for row in before["revision"]} == {"test-outcome"}
+    migrate.downgrade(empty_url, "0006")
+    migrate.upgrade(empty_url)
+    after = contents(empty_url)
+    for name in ("revision", "score"):
+        assert [row[:-1] for row in after[name]] == [row[:-1] for row in before.pop(name)]
+        assert {row[-1] for row in after.pop(name)} == {None}
+    assert after == before
+    with Store.open(empty_url) as store:
+        assert {row["code"] for row in (*store.scores(), *store.windows())} == {None}
+
+
 def test_an_upgrade_of_a_newest_store_changes_nothing(store_url: str) -> None:
     fill(store_url)
     before = contents(store_url)

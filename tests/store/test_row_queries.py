@@ -35,6 +35,7 @@ SCORE_KEYS = [
     "reference_windows",
     "verdict",
     "message",
+    "code",
 ]
 WINDOW_KEYS = [
     "monitor",
@@ -50,6 +51,7 @@ WINDOW_KEYS = [
     "message",
     "columns",
     "drifted",
+    "code",
 ]
 ALERT_KEYS = ["monitor", "column", "segment", "rule", "state", "since", "last_window", "reason", "fingerprint"]
 
@@ -117,6 +119,7 @@ def test_scores_are_rows_of_the_contract(filled: Store) -> None:
             "reference_windows": None,
             "verdict": result.verdict.value,
             "message": result.message,
+            "code": getattr(result, "code", "") or None,
         }
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
@@ -182,6 +185,7 @@ def test_windows_are_rows_of_the_contract_checked_or_not(filled: Store) -> None:
         "message": "9 columns",
         "columns": 9,
         "drifted": sum(c.verdict == "drift" for c in part.columns),
+        "code": "test-outcome",
     }
     assert found[3] | {"message": ""} == found[3]
     assert [found[3][key] for key in ("revision", "status", "verdict", "rows")] == [None, "due", None, None]

@@ -101,6 +101,7 @@ def outcome(
         notification=make_notification(claim.monitor, claim.window, claim.revision, events),
         channels=channels,
         judged={"reference windows": 3, "level": 1e-5},
+        code="test-outcome",
     )
 
 

@@ -61,6 +61,7 @@ class ScoreRow(ResponseModel):
     reference_windows: int | None
     verdict: Verdict
     message: str
+    code: str | None
 
 
 class WindowRow(ResponseModel):
@@ -79,6 +80,7 @@ class WindowRow(ResponseModel):
     message: str
     columns: int | None
     drifted: int | None
+    code: str | None
 
 
 class AlertRow(ResponseModel):
