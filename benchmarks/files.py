@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 import drift
 from drift.histogram import Profile
 from drift.monitors.spec import Columns
-from drift.sources import Files
+from drift.sources.files import Files
 
 BATCH: Final = 131_072
 CASES: Final = ("read", "count", "learn")

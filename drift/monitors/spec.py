@@ -78,8 +78,14 @@ class Columns:
         return [c for c in named if c not in self.exclude]
 
 
+class SourceSpec:
+    """Base of the specifications of rows, one class for each engine. As text it is safe to show: without secrets."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class FileSource:
+class FileSource(SourceSpec):
     """Files by path or glob; relative ones from the configuration's folder."""
 
     path: str
@@ -89,7 +95,7 @@ class FileSource:
 
 
 @dataclass(frozen=True, slots=True)
-class SqlSource:
+class SqlSource(SourceSpec):
     """A table, or the rows of a query, in a database that SQLAlchemy reaches; counted there.
 
     Parameters
@@ -114,7 +120,7 @@ class SqlSource:
 
 
 @dataclass(frozen=True, slots=True)
-class SparkSource:
+class SparkSource(SourceSpec):
     """A table, or the rows of a query, in Spark; counted there.
 
     Parameters
@@ -133,9 +139,6 @@ class SparkSource:
 
     def __str__(self) -> str:
         return f"Spark table {self.table}" if self.table else "Spark query"
-
-
-SourceSpec = FileSource | SqlSource | SparkSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +209,8 @@ class Monitor:
     ----------
     name : str
         Its name in the configuration.
-    source : FileSource, SqlSource or SparkSource
-        Where the rows are; as text it is safe to show.
+    source : SourceSpec
+        Where the rows are.
     timestamp : str
         The column that places a row in a window. Instants without a time zone are wall-clock time of
         `timezone`.

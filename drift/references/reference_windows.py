@@ -11,7 +11,8 @@ from drift.errors import SourceError
 from drift.histogram import History, Profile
 from drift.monitors.spec import Monitor
 from drift.monitors.window import Window
-from drift.sources import Files, Source
+from drift.sources import Source
+from drift.sources.files import Files
 
 MAX_REFERENCE_WINDOWS: Final = 500
 """Windows of a reference that are counted apart; more would teach little more."""

@@ -1,84 +1,118 @@
-"""Where rows come from: one room for each kind of engine, and all give equal integers for the same rows.
+"""Sources of rows. Each engine counts rows where they are; all engines give equal integers for equal rows.
 
-`memory` holds frames, `files` streams, `sql` and `lazy` (Polars, DuckDB, Dask, Spark) count where the rows are. To
-add one: write `sources/NAME.py` with a class that keeps to `Source`, give it a spec in `drift/monitors/spec.py`, and
-choose it in `open_source`.
+To add an engine:
+
+1. Write its file or folder here: a subclass of `drift.monitors.spec.SourceSpec` that says which rows are meant, a class
+   with the methods of `Source`, and a function (or that class) called with ``(spec, timestamp, timezone)``.
+2. Add its row to `ENGINES`.
+
+`tests/support/toy_engine.py` is a complete example. An engine whose rows fit in memory can leave the counting to
+`drift.sources.frames.table.Table`.
 """
 
+import pkgutil
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 from drift.histogram import Axis, Profile
-from drift.monitors.spec import Columns, FileSource, Monitor, SourceSpec, SqlSource
+from drift.monitors.spec import Columns, FileSource, Monitor, SourceSpec, SparkSource, SqlSource
 from drift.monitors.window import Window
-from drift.sources.files import Files
+
+ENGINES: Final[dict[type[SourceSpec], str]] = {
+    FileSource: "drift.sources.files.open_files",
+    SqlSource: "drift.sources.sql.Sql",
+    SparkSource: "drift.sources.lazy.spark.open_spark",
+}
+"""The opener of each kind of source, called with (spec, timestamp, timezone). It is imported when first used: engines
+need optional packages, and slow ones."""
 
 
 class Source(Protocol):
-    """What every engine can do. Each call raises SourceError where the data cannot be read."""
+    """Rows that can be counted by window and segment.
+
+    A profile is returned for each segment: its key is ``column=value``, or "" for all rows. Every method raises
+    `drift.errors.SourceError` if the data cannot be read.
+    """
 
     def columns(self) -> list[str]:
-        """Names of the columns, the timestamp's excepted."""
+        """Return the names of the columns, without the timestamp column."""
         ...
 
     def span(self) -> tuple[datetime, datetime] | None:
-        """First and last instant; None where no row has one."""
+        """Return the first and the last instant, or None if no row has one."""
         ...
 
     def learn(
         self, names: Sequence[str], columns: Columns, window: Window | None, segments: Sequence[str] = ()
     ) -> dict[str, Profile]:
-        """Choose axes from the rows of a window, and count them; by segment, "" is all rows."""
+        """Choose axes from the rows of a window, and count these rows on them.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The columns to count.
+        columns : Columns
+            The rules by which axes are chosen.
+        window : Window or None
+            None means all rows.
+        segments : sequence of str
+            Columns whose values split the rows.
+        """
         ...
 
     def count(
         self, axes: Mapping[str, Axis], window: Window | None, segments: Sequence[str], known: Collection[str]
     ) -> dict[str, Profile]:
-        """Count the rows of a window on axes chosen before, by the segments known to the reference."""
+        """Count the rows of a window on given axes.
+
+        Parameters
+        ----------
+        axes : mapping of str to Axis
+            The axis of each column.
+        window : Window or None
+            None means all rows.
+        segments : sequence of str
+            Columns whose values split the rows.
+        known : collection of str
+            Keys of the segments of the reference. Rows of other segments count as ``column=(other)``.
+        """
         ...
 
     def count_each(
         self, axes: Mapping[str, Axis], windows: Sequence[Window], segments: Sequence[str], known: Collection[str]
     ) -> list[dict[str, Profile]]:
-        """What `count` gives for each of several windows, which are in the order of time and do not overlap."""
+        """Return what `count` returns for each of several windows, which are in order and do not overlap."""
         ...
 
     def row_counts(self, windows: Sequence[Window]) -> list[int] | None:
-        """How many rows each of several windows holds; None where only counting them would tell.
+        """Return the number of rows in each window, or None if this costs as much as counting the windows.
 
-        It is asked often, to see whether rows came late. Without it, `provenance` has to show that.
+        It is called often, to detect late rows. If it returns None, `provenance` must reveal them.
         """
         ...
 
     def provenance(self) -> dict[str, Any]:
-        """What was read, in a form that changes when the data does."""
+        """Describe the data in JSON values that change when the data changes."""
         ...
 
 
 def open_source(monitor: Monitor) -> Source:
-    """The source of a monitor's live windows."""
+    """Open the source of a monitor's live windows."""
     return _open(monitor.source, monitor.timestamp, monitor.timezone)
 
 
 def open_reference(monitor: Monitor) -> Source:
-    """The source of its reference: a file of its own, all of it, or the same source."""
+    """Open the source of a monitor's reference: all rows of a separate file, or the source of the live windows."""
     if monitor.reference.path is None:
         return open_source(monitor)
-    return Files(monitor.reference.path, None, monitor.timezone)
+    return _open(FileSource(monitor.reference.path), None, monitor.timezone)
 
 
 def _open(spec: SourceSpec, timestamp: str | None, timezone: ZoneInfo) -> Source:
-    if isinstance(spec, SqlSource):
-        from drift.sources.sql import Sql  # noqa: PLC0415 - quick start-up: SQLAlchemy
-
-        return Sql(spec, timestamp, timezone)
-    if isinstance(spec, FileSource):
-        return Files(spec.path, timestamp, timezone)
-    from drift.sources.lazy.spark import open_spark  # noqa: PLC0415 - quick start-up, and an optional extra
-
-    return open_spark(spec, timestamp, timezone)
+    source: Source = pkgutil.resolve_name(ENGINES[type(spec)])(spec, timestamp, timezone)
+    return source
 
 
-__all__ = ["Files", "Source", "open_reference", "open_source"]
+__all__ = ["ENGINES", "Source", "open_reference", "open_source"]

@@ -1,4 +1,4 @@
-"""Which of the ways to count a frame is taken."""
+"""Data frames of any library, opened for counting."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ from drift.sources.lazy.plain_columns import is_lazy
 
 
 class CountableRows(Protocol):
-    """Rows to be counted, wherever they are."""
+    """Rows that can be counted as a whole."""
 
     @property
     def columns(self) -> Any:
@@ -22,21 +22,21 @@ class CountableRows(Protocol):
         ...
 
     def learn(self, names: Sequence[str], columns: Columns, *, seed: int = 0) -> Profile:
-        """Choose axes from the rows, and count them."""
+        """Choose axes from the rows, and count the rows on them."""
         ...
 
     def count(self, axes: Mapping[str, Axis]) -> Profile:
-        """Count on axes chosen before."""
+        """Count the rows on given axes."""
         ...
 
 
 def open_frame(frame: Any) -> CountableRows:
-    """A frame in memory as it is; a lazy or distributed one is counted where it is.
+    """Open a data frame: eager ones are counted in memory, lazy and distributed ones by their own engine.
 
     Raises
     ------
     SourceError
-        Where it is no data frame.
+        If `frame` is not a data frame.
     """
     native = nw.to_native(frame, pass_through=True)
     if nw.dependencies.is_dask_dataframe(native):

@@ -17,7 +17,8 @@ from drift.errors import SourceError
 from drift.histogram import Fault
 from drift.monitors.spec import Columns, SparkSource
 from drift.monitors.window import Period, Window
-from drift.sources import Files, Source
+from drift.sources import Source
+from drift.sources.files import Files
 from drift.sources.files.parquet import Parquet
 from drift.sources.frames.table import Table
 from drift.sources.frames.window_split import by_window

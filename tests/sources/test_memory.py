@@ -11,7 +11,7 @@ import pytest
 
 from drift.monitors.spec import ColumnRule, Columns
 from drift.monitors.window import Window
-from drift.sources import Files
+from drift.sources.files import Files
 
 FROM = datetime(2024, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from drift.errors import SourceError
 from drift.monitors.spec import Columns
-from drift.sources import Files
+from drift.sources.files import Files
 from drift.sources.frames.table import MAX_SEGMENTS, OTHER_SEGMENT, Table
 
 few = settings(max_examples=60, deadline=None)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from drift.errors import SourceError
 from drift.histogram import Axis, Profile, Uncounted
 from drift.histogram.binning import SAMPLE
-from drift.monitors.spec import Columns
+from drift.monitors.spec import Columns, FileSource
 from drift.monitors.window import Window, format_instant
 from drift.sources.files.binning_pass import count_stream, count_windows, learn_stream
 from drift.sources.files.discovery import locate
@@ -128,6 +128,11 @@ class Files:
             None if window is None or self.timestamp is None else WindowPlacement(window, self.timestamp, self.timezone)
         )
         return Stream(self._opened(), names, place)
+
+
+def open_files(spec: FileSource, timestamp: str | None, timezone: ZoneInfo) -> Files:
+    """Open the files of a monitor."""
+    return Files(spec.path, timestamp, timezone)
 
 
 class FileTable:

@@ -14,8 +14,7 @@ from drift.errors import SourceError
 from drift.histogram import Fault
 from drift.monitors.spec import Columns
 from drift.monitors.window import Window
-from drift.sources import Files
-from drift.sources.files import read_files
+from drift.sources.files import Files, read_files
 
 NEW_YEAR = Window(datetime(2011, 1, 1, tzinfo=UTC), datetime(2012, 1, 1, tzinfo=UTC))
 NOON = datetime(2011, 6, 1, 12, tzinfo=UTC)

@@ -24,8 +24,8 @@ from drift.histogram.binning import Bins
 from drift.histogram.column_values import CategoryCounts
 from drift.monitors.spec import ColumnRule, Columns
 from drift.monitors.window import Period, Window
-from drift.sources import Files, files
-from drift.sources.files import FileTable, sketch
+from drift.sources import files
+from drift.sources.files import Files, FileTable, sketch
 from drift.sources.files.binning_pass import count_stream
 from drift.sources.files.discovery import _matching, locate
 from drift.sources.files.file_handle import WindowPlacement, open_all
