@@ -1,6 +1,7 @@
 """A first configuration, written from the data: every key explained, the optional ones commented out."""
 
 import re
+import textwrap
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -12,6 +13,8 @@ from drift.errors import InputError
 from drift.histogram import Kind
 from drift.monitors.window import Period, Window, format_instant
 from drift.stats.calibration import FEW_WINDOWS, MIN_WINDOWS
+from drift.stats.divergence import DIVERGENCES
+from drift.stats.scoring import Method
 
 _PLAIN: Final = re.compile(r"[A-Za-z_./][\w./*-]*", re.ASCII)
 _NAME: Final = re.compile(r"[^A-Za-z0-9]+")
@@ -83,7 +86,16 @@ def starter(
         end=_end(period.window_at(last, zone), period, zone, now),
         columns=_columns(watched, left_out),
         example=_quoted(next(iter(watched), "column")),
+        metrics=_metrics(),
     )
+
+
+def _metrics() -> str:
+    """The other metrics, as the lines of a comment."""
+    others = [name for name, row in DIVERGENCES.items() if not row.ordered and name != Method().metric]
+    ordered = [name for name, row in DIVERGENCES.items() if row.ordered]
+    text = f"or {', '.join(others)}, and {', '.join(ordered)} for numbers; each has its own default smoothing and base"
+    return "\n    #                               # ".join(textwrap.wrap(text, width=80))
 
 
 def _period(length: timedelta) -> Period:
@@ -198,8 +210,7 @@ monitors:
 {end}
 
     # How the difference is scored. js_distance goes from 0 (equal) to 1 (nothing in common).
-    # metric: js_distance           # or js, kl, kl_reverse, jeffreys, psi, hellinger, total_variation, linf, chi2,
-    #                               # and ks, wasserstein for numbers; each has its own customary smoothing and base
+    # metric: js_distance           # {metrics}
     # smoothing: none               # or jeffreys, laplace, perks, or a pseudo-count such as 0.5
     # base: 2                       # of the logarithm
     # threshold: auto               # learned from the reference's windows where it holds 8 or more, so that false

@@ -8,6 +8,7 @@ from typing import Final
 
 from drift.errors import InputError
 from drift.stats.calibration import FEW_WINDOWS, Evidence
+from drift.stats.divergence import DIVERGENCES, lookup
 from drift.stats.null_distribution import SIGNIFICANCE
 from drift.stats.scoring import Score
 
@@ -42,9 +43,7 @@ _BADNESS: Final = {
     Verdict.OK: 0,
 }
 
-# Numbers in wide use, each for its metric's customary base. Not derived; docs/architecture.md.
 BLIND: Final = 3.0  # a customary limit gives way to the noise as long as three times the limit would stand out
-DEFAULT_THRESHOLDS: Final = {"js_distance": 0.1, "js": 0.01, "psi": 0.2, "kl": 0.05}
 
 
 def severity(verdict: Verdict) -> int:
@@ -89,19 +88,21 @@ class Threshold:
 
 
 def default_threshold(metric: str) -> Threshold:
-    """The number in wide use for a metric.
+    """Return the default threshold of a metric, from its row in `drift.stats.divergence.DIVERGENCES`.
 
     Raises
     ------
     InputError
-        Where no number is in wide use for it: the user must name one.
+        If the metric has none (the user must set one), or is unknown.
     """
-    if metric not in DEFAULT_THRESHOLDS:
+    limit = lookup(metric).threshold
+    if limit is None:
+        others = ", ".join(name for name, row in DIVERGENCES.items() if row.threshold is not None)
         raise InputError(
-            f"no threshold is customary for {metric}; name one (threshold: 0.1), or use one of "
-            f"{', '.join(DEFAULT_THRESHOLDS)}"
+            f"metric {metric} has no default threshold; set one (threshold: 0.1), or use one of {others}",
+            code="missing-key",
         )
-    return Threshold(DEFAULT_THRESHOLDS[metric], customary=True)
+    return Threshold(limit, customary=True)
 
 
 @dataclass(frozen=True, slots=True)

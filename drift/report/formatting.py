@@ -45,7 +45,7 @@ def unit(metric: str | None, base: float | None = None) -> str:
         return ""
     known = lookup(metric)
     if not known.logarithmic:
-        return "bins" if metric == "wasserstein" else ""
+        return known.unit
     base = known.base if base is None else base
     name = {2: "bit", 10: "dit"}.get(int(base), "") if base == int(base) else ""
     name = name or ("nat" if abs(base - 2.718281828459045) < 1e-9 else f"log{base:.4g}")

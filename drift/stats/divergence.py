@@ -1,12 +1,12 @@
 """Divergences between two probability vectors: one function each, vectorised over leading axes.
 
-Every function takes `p` and `q` of shape (..., k), shares that sum to 1 along the last axis, and
-`kl(p, q)` is KL(p || q). Scores pass p = live and q = reference. `base` is the logarithm's: 2 gives
-bits, e gives nats. A term 0 log 0 is 0; where q is 0 and p is not, KL is infinite, and says so: smooth
-counts first (`drift.stats.smoothing.smooth`), never here.
+Every function takes `p` and `q` of shape (..., k): shares that sum to 1 along the last axis. `kl(p, q)` is
+KL(p || q); scores pass p = live and q = reference. `base` is the base of the logarithm: 2 gives bits, e gives nats.
+A term 0 log 0 is 0. If q is 0 and p is not, KL is infinite: smooth the counts first
+(`drift.stats.smoothing.smooth`), never here.
 
-To add one: write the function of its terms (per-bin contributions that sum to it) and its row in
-`DIVERGENCES`.
+To add a divergence, write the function of its terms (per-bin contributions that sum to it) and its row in
+`DIVERGENCES`. Configuration, default thresholds and reports read that row.
 
 Sources: [CT] Cover and Thomas, Elements of Information Theory, 2nd ed. 2006; [C] Csiszar 1967 (the form
 p log(p/q) - p + q, whose terms are never negative); [L] Lin 1991; [ES] Endres and Schindelin 2003;
@@ -22,26 +22,48 @@ import numpy as np
 import numpy.typing as npt
 
 from drift.errors import InputError
+from drift.stats.arrays import Floats
 
-Vector = npt.NDArray[np.float64]
+__all__ = [
+    "DIVERGENCES",
+    "Divergence",
+    "chi2",
+    "contributions",
+    "cross_entropy",
+    "divergence",
+    "entropy",
+    "hellinger",
+    "jeffreys",
+    "js",
+    "js_distance",
+    "kl",
+    "kl_reverse",
+    "ks",
+    "linf",
+    "lookup",
+    "psi",
+    "total_variation",
+    "wasserstein",
+]
+
 _TOLERANCE: Final = 1e-9
 
 
-def entropy(p: npt.ArrayLike, base: float = 2) -> Vector:
+def entropy(p: npt.ArrayLike, base: float = 2) -> Floats:
     """Shannon entropy H(P) = -sum p log p, from 0 to log k. [CT 2.1]"""
     (p,) = _validated(p)
     return np.asarray(np.maximum(-_xlogx(p).sum(axis=-1), 0.0) / _log(base))  # maximum: 0, not -0
 
 
-def cross_entropy(p: npt.ArrayLike, q: npt.ArrayLike, base: float = 2) -> Vector:
-    """H(P, Q) = -sum p log q = H(P) + KL(P || Q); not symmetric; H(P) to infinity. [CT 2.3]"""
+def cross_entropy(p: npt.ArrayLike, q: npt.ArrayLike, base: float = 2) -> Floats:
+    """Cross entropy H(P, Q) = -sum p log q = H(P) + KL(P || Q); H(P) to infinity; not symmetric. [CT 2.3]"""
     p, q = _validated(p, q)
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(p > 0, -p * np.log(q), 0.0)
     return np.asarray(terms.sum(axis=-1) / _log(base))
 
 
-def kl(p: npt.ArrayLike, q: npt.ArrayLike, base: float = 2) -> Vector:
+def kl(p: npt.ArrayLike, q: npt.ArrayLike, base: float = 2) -> Floats:
     """Kullback-Leibler divergence KL(P || Q) = sum p log(p/q); 0 to infinity; not symmetric. [CT 2.3]
 
     Examples
@@ -49,240 +71,259 @@ def kl(p: npt.ArrayLike, q: npt.ArrayLike, base: float = 2) -> Vector:
     >>> round(float(kl([0.2, 0.8], [0.3, 0.7], base=math.e)), 6)
     0.025732
     """
-    return _total("kl", p, q, base)
+    return _value("kl", p, q, base)
 
 
-def kl_reverse(p: npt.ArrayLike, q: npt.ArrayLike, base: float = 2) -> Vector:
-    """KL(Q || P): the reference's view of the live shares; 0 to infinity; not symmetric. [CT 2.3]"""
-    return _total("kl_reverse", p, q, base)
+def kl_reverse(p: npt.ArrayLike, q: npt.ArrayLike, base: float = 2) -> Floats:
+    """Kullback-Leibler divergence of reference from live, KL(Q || P); 0 to infinity; not symmetric. [CT 2.3]"""
+    return _value("kl_reverse", p, q, base)
 
 
-def jeffreys(p: npt.ArrayLike, q: npt.ArrayLike, base: float = 2) -> Vector:
+def jeffreys(p: npt.ArrayLike, q: npt.ArrayLike, base: float = 2) -> Floats:
     """Jeffreys divergence KL(P || Q) + KL(Q || P); 0 to infinity; symmetric. [J]"""
-    return _total("jeffreys", p, q, base)
+    return _value("jeffreys", p, q, base)
 
 
-def psi(p: npt.ArrayLike, q: npt.ArrayLike, base: float = math.e) -> Vector:
-    """Population stability index sum (p - q) ln(p/q): Jeffreys' divergence, by custom in nats. [S]"""
-    return _total("psi", p, q, base)
+def psi(p: npt.ArrayLike, q: npt.ArrayLike, base: float = math.e) -> Floats:
+    """Population stability index sum (p - q) ln(p/q): Jeffreys divergence, by convention in nats. [S]"""
+    return _value("psi", p, q, base)
 
 
-def js(p: npt.ArrayLike, q: npt.ArrayLike, base: float = 2) -> Vector:
+def js(p: npt.ArrayLike, q: npt.ArrayLike, base: float = 2) -> Floats:
     """Jensen-Shannon divergence (KL(P || M) + KL(Q || M)) / 2, M = (P + Q) / 2; 0 to log 2. [L]"""
-    return _total("js", p, q, base)
+    return _value("js", p, q, base)
 
 
-def js_distance(p: npt.ArrayLike, q: npt.ArrayLike, base: float = 2) -> Vector:
+def js_distance(p: npt.ArrayLike, q: npt.ArrayLike, base: float = 2) -> Floats:
     """Square root of the Jensen-Shannon divergence: a metric; 0 to sqrt(log 2). [ES]"""
-    return _total("js_distance", p, q, base)
+    return _value("js_distance", p, q, base)
 
 
-def hellinger(p: npt.ArrayLike, q: npt.ArrayLike) -> Vector:
+def hellinger(p: npt.ArrayLike, q: npt.ArrayLike) -> Floats:
     """Hellinger distance sqrt(sum (sqrt p - sqrt q)^2 / 2): a metric; 0 to 1; no logarithm. [LC]"""
-    return _total("hellinger", p, q, 2)
+    return _value("hellinger", p, q, 2)
 
 
-def total_variation(p: npt.ArrayLike, q: npt.ArrayLike) -> Vector:
+def total_variation(p: npt.ArrayLike, q: npt.ArrayLike) -> Floats:
     """Total variation distance sum |p - q| / 2: a metric; 0 to 1; no logarithm. [LC]"""
-    return _total("total_variation", p, q, 2)
+    return _value("total_variation", p, q, 2)
 
 
-def linf(p: npt.ArrayLike, q: npt.ArrayLike) -> Vector:
+def linf(p: npt.ArrayLike, q: npt.ArrayLike) -> Floats:
     """Chebyshev distance max |p - q|: a metric; 0 to 1; no logarithm."""
-    return _total("linf", p, q, 2)
+    return _value("linf", p, q, 2)
 
 
-def ks(p: npt.ArrayLike, q: npt.ArrayLike) -> Vector:
-    """Kolmogorov-Smirnov distance max |P(bins <= i) - Q(bins <= i)|; 0 to 1; for ordered bins only."""
-    return _total("ks", p, q, 2)
+def ks(p: npt.ArrayLike, q: npt.ArrayLike) -> Floats:
+    """Kolmogorov-Smirnov distance max |P(bins <= i) - Q(bins <= i)|; 0 to 1; ordered bins only."""
+    return _value("ks", p, q, 2)
 
 
-def wasserstein(p: npt.ArrayLike, q: npt.ArrayLike) -> Vector:
+def wasserstein(p: npt.ArrayLike, q: npt.ArrayLike) -> Floats:
     """First Wasserstein distance sum |P(bins <= i) - Q(bins <= i)|, in bins; 0 to k - 1; ordered bins only.
 
-    Neighbouring bins lie one apart, whatever their width: on quantile bins the unit is a tenth of the
-    reference's rows, say. `missing`, the last bin, lies beyond all others.
+    Neighbouring bins are one apart, whatever their width: on ten quantile bins, for example, the unit is a tenth of
+    the reference's rows. `missing`, the last bin, is beyond all others.
     """
-    return _total("wasserstein", p, q, 2)
+    return _value("wasserstein", p, q, 2)
 
 
-def chi2(p: npt.ArrayLike, q: npt.ArrayLike) -> Vector:
+def chi2(p: npt.ArrayLike, q: npt.ArrayLike) -> Floats:
     """Pearson's chi-squared divergence sum (p - q)^2 / q; 0 to infinity; not symmetric; no logarithm. [P]"""
-    return _total("chi2", p, q, 2)
+    return _value("chi2", p, q, 2)
 
 
-def _terms_kl(p: Vector, q: Vector) -> Vector:
-    """Terms p ln(p/q) - p + q: never negative, and their sum is KL since both sides sum to 1. [C]"""
+def _terms_kl(p: Floats, q: Floats) -> Floats:
+    """Terms p ln(p/q) - p + q: never negative; their sum is KL because both sides sum to 1. [C]"""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.where(p > 0, p * np.log(p / q), 0.0) - p + q)
 
 
-def _terms_kl_reverse(p: Vector, q: Vector) -> Vector:
+def _terms_kl_reverse(p: Floats, q: Floats) -> Floats:
     return _terms_kl(q, p)
 
 
-def _terms_jeffreys(p: Vector, q: Vector) -> Vector:
+def _terms_jeffreys(p: Floats, q: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(p == q, 0.0, (p - q) * (np.log(p) - np.log(q)))
 
 
-def _terms_js(p: Vector, q: Vector) -> Vector:
+def _terms_js(p: Floats, q: Floats) -> Floats:
     middle = (p + q) / 2
     return (_terms_kl(p, middle) + _terms_kl(q, middle)) / 2
 
 
-def _terms_hellinger(p: Vector, q: Vector) -> Vector:
+def _terms_hellinger(p: Floats, q: Floats) -> Floats:
     return (np.sqrt(p) - np.sqrt(q)) ** 2 / 2
 
 
-def _terms_total_variation(p: Vector, q: Vector) -> Vector:
+def _terms_total_variation(p: Floats, q: Floats) -> Floats:
     return np.abs(p - q) / 2
 
 
-def _terms_linf(p: Vector, q: Vector) -> Vector:
-    """All of it on the (first) bin that differs most."""
+def _terms_linf(p: Floats, q: Floats) -> Floats:
+    """Assign the whole distance to the first bin that differs most."""
     gaps = np.abs(p - q)
     first = np.arange(gaps.shape[-1]) == gaps.argmax(axis=-1)[..., np.newaxis]
     return np.where(first, gaps, 0.0)
 
 
-def _terms_ks(p: Vector, q: Vector) -> Vector:
-    """Signed differences of the bins up to the widest gap of the cumulative shares: they sum to it."""
+def _terms_ks(p: Floats, q: Floats) -> Floats:
+    """Signed differences of the bins up to the widest gap of the cumulative shares; they sum to that gap."""
     gap = np.cumsum(p - q, axis=-1)
-    at = np.abs(gap).argmax(axis=-1)[..., np.newaxis]
-    sign = np.sign(np.take_along_axis(gap, at, axis=-1))
-    return np.where(np.arange(p.shape[-1]) <= at, sign * (p - q), 0.0)
+    widest = np.abs(gap).argmax(axis=-1)[..., np.newaxis]
+    sign = np.sign(np.take_along_axis(gap, widest, axis=-1))
+    return np.where(np.arange(p.shape[-1]) <= widest, sign * (p - q), 0.0)
 
 
-def _terms_wasserstein(p: Vector, q: Vector) -> Vector:
-    """What is carried over the border above each bin."""
-    carried = np.abs(np.cumsum(p - q, axis=-1))
-    carried[..., -1] = 0.0  # nothing lies beyond the last bin; rounding would
-    return carried
+def _terms_wasserstein(p: Floats, q: Floats) -> Floats:
+    """Share that has to move across the upper border of each bin."""
+    moved = np.abs(np.cumsum(p - q, axis=-1))
+    moved[..., -1] = 0.0  # the last bin has no upper border; rounding would leave a remainder
+    return moved
 
 
-def _terms_chi2(p: Vector, q: Vector) -> Vector:
+def _terms_chi2(p: Floats, q: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(p == q, 0.0, (p - q) ** 2 / q)
 
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """What the rest of drift needs to know of a divergence.
+    """A divergence and its defaults, as the rest of drift uses them.
 
     Parameters
     ----------
     terms : callable
-        (p, q) -> per-bin terms, shape (..., k), in nats where it has a logarithm.
+        (p, q) -> per-bin terms, shape (..., k); in nats if it has a logarithm.
     root : bool
         The value is the square root of the sum of terms.
     logarithmic : bool
-        It has a base; otherwise the base is ignored.
+        The divergence has a base; otherwise the base is ignored.
     base : float
-        The customary base, where the user names none.
+        Default base.
     smoothing : str
-        The customary smoothing: `jeffreys` where an empty bin makes it infinite, else `none`.
+        Default smoothing: `jeffreys` if an empty bin makes the value infinite, else `none`.
     ordered : bool
-        It needs ordered bins.
+        The divergence needs ordered bins.
     curvature : float or None
-        c, where sum of terms ~ c * chi2 near p = q, in nats: 1/2 for KL, 1/8 for JS. None where the
-        divergence is not locally quadratic: its noise is then simulated.
-    enough : int
-        Expected rows in each bin from which its scores under no change follow the chi-squared law: p = 0.001
+        c, if the sum of terms ~ c * chi2 near p = q, in nats: 1/2 for KL, 1/8 for JS. None if the divergence is not
+        locally quadratic: its noise is then simulated.
+    min_expected : int
+        Expected rows in each bin from which scores under no change follow the chi-squared law: p = 0.001
         is then right within a factor of 2 (measured: 5 to 54 bins, either side 50 times the other).
+    threshold : float or None
+        Default threshold of drift, in the default base: a number in wide use, not derived (docs/architecture.md).
+        None if no number is in wide use.
+    unit : str
+        Unit of a divergence without a logarithm, such as `bins`; empty if it has none. With a logarithm, the unit
+        follows from the base: bits for 2, nats for e.
     """
 
-    terms: Callable[[Vector, Vector], Vector]
+    terms: Callable[[Floats, Floats], Floats]
     root: bool = False
     logarithmic: bool = True
     base: float = 2
     smoothing: str = "none"
     ordered: bool = False
     curvature: float | None = None
-    enough: int = 25
+    min_expected: int = 25
+    threshold: float | None = None
+    unit: str = ""
 
 
 DIVERGENCES: Final[dict[str, Divergence]] = {
-    "js_distance": Divergence(_terms_js, root=True, curvature=1 / 8),
-    "js": Divergence(_terms_js, curvature=1 / 8),
-    "kl": Divergence(_terms_kl, smoothing="jeffreys", curvature=1 / 2),
+    "js_distance": Divergence(_terms_js, root=True, curvature=1 / 8, threshold=0.1),
+    "js": Divergence(_terms_js, curvature=1 / 8, threshold=0.01),
+    "kl": Divergence(_terms_kl, smoothing="jeffreys", curvature=1 / 2, threshold=0.05),
     "kl_reverse": Divergence(_terms_kl_reverse, smoothing="jeffreys", curvature=1 / 2),
     "jeffreys": Divergence(_terms_jeffreys, smoothing="jeffreys", curvature=1),
-    "psi": Divergence(_terms_jeffreys, base=math.e, smoothing="jeffreys", curvature=1),
+    "psi": Divergence(_terms_jeffreys, base=math.e, smoothing="jeffreys", curvature=1, threshold=0.2),
     "hellinger": Divergence(_terms_hellinger, root=True, logarithmic=False, curvature=1 / 8),
     "total_variation": Divergence(_terms_total_variation, logarithmic=False),
     "linf": Divergence(_terms_linf, logarithmic=False),
     "ks": Divergence(_terms_ks, logarithmic=False, ordered=True),
-    "wasserstein": Divergence(_terms_wasserstein, logarithmic=False, ordered=True),
-    "chi2": Divergence(_terms_chi2, logarithmic=False, smoothing="jeffreys", curvature=1, enough=200),
+    "wasserstein": Divergence(_terms_wasserstein, logarithmic=False, ordered=True, unit="bins"),
+    "chi2": Divergence(_terms_chi2, logarithmic=False, smoothing="jeffreys", curvature=1, min_expected=200),
 }
 
 
 def lookup(metric: str) -> Divergence:
-    """The divergence of that name.
+    """Return the divergence of that name.
 
     Raises
     ------
     InputError
-        Where there is none; the message names those there are.
+        If there is none; the message lists the known names.
     """
     if metric not in DIVERGENCES:
-        raise InputError(f"unknown metric {metric!r}; known are {', '.join(DIVERGENCES)}")
+        raise InputError(f"unknown metric {metric!r}; use one of {', '.join(DIVERGENCES)}", code="unknown-metric")
     return DIVERGENCES[metric]
 
 
-def divergence(metric: str, p: npt.ArrayLike, q: npt.ArrayLike, base: float | None = None) -> Vector:
-    """The divergence named `metric`, in its customary base unless told otherwise; shape (...)."""
-    return _total(metric, p, q, lookup(metric).base if base is None else base)
+def divergence(metric: str, p: npt.ArrayLike, q: npt.ArrayLike, base: float | None = None) -> Floats:
+    """Return the divergence named `metric`, shape (...); `base` defaults to the metric's own."""
+    return _value(metric, p, q, lookup(metric).base if base is None else base)
 
 
-def contributions(metric: str, p: npt.ArrayLike, q: npt.ArrayLike, base: float | None = None) -> Vector:
-    """Per-bin parts, shape (..., k), that sum to ``divergence(metric, p, q, base)``.
+def contributions(metric: str, p: npt.ArrayLike, q: npt.ArrayLike, base: float | None = None) -> Floats:
+    """Return per-bin parts, shape (..., k), that sum to ``divergence(metric, p, q, base)``.
 
-    Where the value is a root, each bin's share of the sum under the root is its share of the value.
+    If the value is a root, each bin's fraction of the sum under the root is its fraction of the value.
     """
-    known = lookup(metric)
+    row = lookup(metric)
     p, q = _validated(p, q)
-    terms = known.terms(p, q) / _unit(known, known.base if base is None else base)
-    if not known.root:
+    terms = row.terms(p, q) / _nats_per_unit(row, row.base if base is None else base)
+    if not row.root:
         return terms
     total = terms.sum(axis=-1, keepdims=True)
     return np.asarray(np.divide(terms, np.sqrt(total), out=np.zeros_like(terms), where=total > 0))
 
 
-def _total(metric: str, p: npt.ArrayLike, q: npt.ArrayLike, base: float) -> Vector:
-    known = lookup(metric)
+def _value(metric: str, p: npt.ArrayLike, q: npt.ArrayLike, base: float) -> Floats:
+    row = lookup(metric)
     p, q = _validated(p, q)
-    # Rounding may leave a sum a hair below zero; no divergence is negative.
-    total = np.maximum(known.terms(p, q).sum(axis=-1), 0.0) / _unit(known, base)
-    return np.asarray(np.sqrt(total) if known.root else total)
+    # Rounding may leave a sum slightly below zero; no divergence is negative.
+    total = np.maximum(row.terms(p, q).sum(axis=-1), 0.0) / _nats_per_unit(row, base)
+    return np.asarray(np.sqrt(total) if row.root else total)
 
 
-def _unit(known: Divergence, base: float) -> float:
-    return _log(base) if known.logarithmic else 1.0
+def _nats_per_unit(row: Divergence, base: float) -> float:
+    return _log(base) if row.logarithmic else 1.0
 
 
 def _log(base: float) -> float:
     if not (math.isfinite(base) and base > 1):
-        raise InputError(f"the base of a logarithm is a finite number > 1; got {base!r}")
+        raise InputError(f"invalid base of a logarithm: {base!r}; use a finite number above 1", code="invalid-value")
     return math.log(base)
 
 
-def _validated(*sides: npt.ArrayLike) -> tuple[Vector, ...]:
+def _validated(*sides: npt.ArrayLike) -> tuple[Floats, ...]:
     vectors = tuple(np.asarray(side, dtype=np.float64) for side in sides)
     for vector in vectors:
         if vector.ndim == 0 or vector.shape[-1] == 0:
-            raise InputError(f"expected shares along the last axis, one for each bin; got shape {vector.shape}")
+            raise InputError(
+                f"expected shares along the last axis, one for each bin; got shape {vector.shape}", code="invalid-input"
+            )
         if vector.shape[-1] != vectors[0].shape[-1]:
-            raise InputError(f"both sides have the same bins; got {vectors[0].shape[-1]} and {vector.shape[-1]}")
+            raise InputError(
+                f"p has {vectors[0].shape[-1]} bins and q has {vector.shape[-1]}; use the same bins for both",
+                code="axis-mismatch",
+            )
         if not np.isfinite(vector).all() or (vector < 0).any():
             wrong = vector[~(np.isfinite(vector) & (vector >= 0))].flat[0]
-            raise InputError(f"shares are finite and not negative; got {wrong}; make them by smoothing.smooth")
+            raise InputError(
+                f"shares must be finite and not negative; got {wrong}; make shares from counts with smoothing.smooth",
+                code="invalid-input",
+            )
         off = np.abs(vector.sum(axis=-1) - 1).max(initial=0.0)
         if off > _TOLERANCE * vector.shape[-1]:
-            raise InputError(f"shares sum to 1, these are off by {off:.3g}; use smoothing.smooth on counts")
+            raise InputError(
+                f"shares must sum to 1; the sum is off by {off:.3g}; make shares from counts with smoothing.smooth",
+                code="invalid-input",
+            )
     return vectors
 
 
-def _xlogx(p: Vector) -> Vector:
+def _xlogx(p: Floats) -> Floats:
     return np.asarray(p * np.log(np.where(p > 0, p, 1.0)))

@@ -10,7 +10,7 @@ has the mean of a chi variable. Sources: Wilks 1938 (likelihood ratio); Menendez
 That law needs rows in every bin. Measured with 14 to 54 bins and 20 to 200 live rows, JS scores of unchanged
 data passed p < 0.001 up to 25 times too often (and Hellinger's 600 times), or never where most bins are
 empty; Jeffreys smoothing moves scores over few rows by more than their noise. So where a bin expects few rows
-(`Divergence.enough`), and for divergences without such a form (total variation, ks, ...), the null is drawn:
+(`Divergence.min_expected`), and for divergences without such a form (total variation, ks, ...), the null is drawn:
 live rows without replacement from the pooled counts (multivariate hypergeometric: the exact permutation
 null), smoothed and scored as the data were.
 
@@ -202,7 +202,7 @@ def _plentiful(stack: PairBatch) -> Mask:
     held = (pooled > 0) | (stack.alpha > 0)
     least = np.where(held, pooled, np.inf).min(axis=-1)
     expected = least / (1 + np.maximum(stack.n, stack.m) / np.minimum(stack.n, stack.m))
-    return np.asarray((held.sum(axis=-1) > 1) & (expected >= max(stack.known.enough, 100 * stack.alpha**2)))
+    return np.asarray((held.sum(axis=-1) > 1) & (expected >= max(stack.known.min_expected, 100 * stack.alpha**2)))
 
 
 def _describable(stack: PairBatch) -> Mask:
@@ -213,7 +213,7 @@ def _describable(stack: PairBatch) -> Mask:
     finite = stack.alpha > 0 or stack.known.smoothing == "none"  # else an empty bin makes it infinite
     fair = np.count_nonzero(expected >= _FAIR, axis=-1) >= 3
     shifted = (stack.alpha * stack.live.shape[-1]) ** 2 > 0.1 * smaller
-    return np.asarray(fair & (smaller >= _ROWS) & ~shifted & finite & (stack.known.enough <= _LIGHT))
+    return np.asarray(fair & (smaller >= _ROWS) & ~shifted & finite & (stack.known.min_expected <= _LIGHT))
 
 
 def _told(stack: PairBatch, unchanged: NullDistribution) -> Floats:

@@ -203,9 +203,9 @@ def test_metrics_with_a_customary_threshold(metric: str) -> None:
 
 
 def test_a_metric_without_a_customary_threshold_asks_for_one() -> None:
-    with pytest.raises(InputError, match="no threshold is customary for hellinger"):
+    with pytest.raises(InputError, match="metric hellinger has no default threshold"):
         drift.compare(REFERENCE, LIVE, metric="hellinger")
-    with pytest.raises(InputError, match="no threshold is customary for linf"):
+    with pytest.raises(InputError, match="metric linf has no default threshold"):
         drift.compare(REFERENCE, LIVE, overrides={"x": drift.ColumnRule(method=drift.Method("linf"))})
     assert drift.compare(REFERENCE, LIVE, metric="hellinger", threshold=0.1)["x"].verdict is Verdict.DRIFT
 

@@ -340,7 +340,7 @@ def test_limits_go_to_columns_of_the_metric_they_are_of() -> None:
     tried = ReplayRules(metric="kl", smoothing="laplace").applied(monitor).columns
     assert [tried.rule(name).method for name in ("a", "b", "c")] == [Method("kl", "laplace")] * 3
     assert [tried.rule(name).limit for name in ("a", "b", "c")] == [None, Threshold(2.0), None]
-    with pytest.raises(InputError, match="no threshold is customary for hellinger"):
+    with pytest.raises(InputError, match="metric hellinger has no default threshold"):
         ReplayRules(metric="hellinger").applied(monitor)
     assert ReplayRules(metric="hellinger", limit=Threshold(0.1)).applied(monitor).columns.rule("c").limit == Threshold(
         0.1

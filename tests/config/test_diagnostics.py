@@ -46,12 +46,12 @@ IN_MONITOR = {
     "no customary number for a column": (
         "    columns:\n      overrides:\n        a:\n          metric: ks",
         "10: monitors.m.columns.overrides.a.metric",
-        "no threshold is customary for ks",
+        "metric ks has no default threshold",
     ),
     "no customary number for auto": (
         "    metric: ks\n    threshold: 0.1\n    columns: {overrides: {a: {threshold: auto}}}",
         "9: monitors.m.columns.overrides.a.threshold",
-        "no threshold is customary for ks",
+        "metric ks has no default threshold",
     ),
     "override key": (
         "    columns:\n      overrides:\n        threshold:\n          tresh: 1",

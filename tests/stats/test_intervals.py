@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from drift.stats.divergence import DIVERGENCES, Vector, divergence
+from drift.stats.arrays import Floats
+from drift.stats.divergence import DIVERGENCES, divergence
 from drift.stats.intervals import interval
 from drift.stats.null_distribution import PairBatch, fit_null_distribution, measure_noise
 
@@ -17,14 +18,14 @@ CHANGES = {"none": 0.0, "small": 0.08, "medium": 0.4, "large": 2.5}
 SIZES = [(1_000, 1_000), (1_000, 100_000), (10_000, 10_000), (1_000_000, 10_000), (1_000_000, 1_000_000)]
 
 
-def ends(metric: str, live: Vector, reference: Vector) -> tuple[Vector, Vector]:
+def ends(metric: str, live: Floats, reference: Floats) -> tuple[Floats, Floats]:
     known = DIVERGENCES[metric]
     stack = PairBatch(metric, known.smoothing, known.base, live, reference, range(len(live)))
     unchanged = fit_null_distribution(stack)
     return interval(stack, unchanged, measure_noise(stack, unchanged))
 
 
-def coverage(metric: str, before: Vector, after: Vector, n: int, m: int, pairs: int) -> float:
+def coverage(metric: str, before: Floats, after: Floats, n: int, m: int, pairs: int) -> float:
     rng = np.random.default_rng([n, m, len(before)])
     low, high = ends(metric, rng.multinomial(n, after, pairs), rng.multinomial(m, before, pairs))
     truth = float(divergence(metric, after, before))
@@ -33,7 +34,7 @@ def coverage(metric: str, before: Vector, after: Vector, n: int, m: int, pairs: 
     return float(np.mean((low <= truth) & (truth <= high)))
 
 
-def shares_of(kind: str, k: int) -> Vector:
+def shares_of(kind: str, k: int) -> Floats:
     """Even; skewed; or with hardly a row at either end."""
     made = {"even": np.ones(k), "skewed": 1 / np.arange(1.0, k + 1), "edges": np.ones(k)}[kind]
     if kind == "edges":
@@ -41,7 +42,7 @@ def shares_of(kind: str, k: int) -> Vector:
     return made / made.sum()
 
 
-def changed(shares: Vector, size: float) -> Vector:
+def changed(shares: Floats, size: float) -> Floats:
     made = shares * np.exp(size * np.cos(2.1 * np.arange(len(shares))))
     return np.asarray(made / made.sum())
 

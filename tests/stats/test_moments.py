@@ -7,19 +7,20 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from drift.stats.divergence import DIVERGENCES, Vector
+from drift.stats.arrays import Floats
+from drift.stats.divergence import DIVERGENCES
 from drift.stats.moments import moments
 
 quadratic = pytest.mark.parametrize("metric", sorted(n for n, d in DIVERGENCES.items() if d.curvature is not None))
 
 
-def totals(metric: str, live: Vector, reference: Vector, alpha: float) -> Vector:
+def totals(metric: str, live: Floats, reference: Floats, alpha: float) -> Floats:
     """T in nats, from its definition."""
     p, q = ((side + alpha) / (side + alpha).sum(axis=-1, keepdims=True) for side in (live, reference))
     return DIVERGENCES[metric].terms(p, q).sum(axis=-1)
 
 
-def dealt(pooled: list[int], n: int) -> tuple[Vector, Vector]:
+def dealt(pooled: list[int], n: int) -> tuple[Floats, Floats]:
     """Every way to deal n of the pooled rows to the live side, and the chance of each."""
     ways = [way for way in itertools.product(*(range(held + 1) for held in pooled)) if sum(way) == n]
     law = stats.multivariate_hypergeom(pooled, n)

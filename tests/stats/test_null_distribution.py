@@ -9,7 +9,8 @@ from scipy import stats
 
 from drift.histogram import Counts
 from drift.stats import null_distribution
-from drift.stats.divergence import DIVERGENCES, Vector, divergence
+from drift.stats.arrays import Floats
+from drift.stats.divergence import DIVERGENCES, divergence
 from drift.stats.intervals import interval
 from drift.stats.null_distribution import Noise, PairBatch, fit_null_distribution, measure_noise
 from drift.stats.smoothing import Smoothing, smooth
@@ -20,7 +21,7 @@ every = pytest.mark.parametrize("metric", sorted(DIVERGENCES))
 by_formula = pytest.mark.parametrize("metric", sorted(n for n, d in DIVERGENCES.items() if d.curvature is not None))
 
 
-def value_of(metric: str, live: Counts, reference: Counts, smoothing: Smoothing | None = None) -> Vector:
+def value_of(metric: str, live: Counts, reference: Counts, smoothing: Smoothing | None = None) -> Floats:
     """Scores as `drift.stats.scoring` takes them, over leading axes."""
     how = DIVERGENCES[metric].smoothing if smoothing is None else smoothing
     return divergence(metric, smooth(live, how), smooth(reference, how))
@@ -53,11 +54,11 @@ def noise_of(metric: str, live: Counts, reference: Counts, smoothing: Smoothing 
     return One(float(measured.floor[0]), float(measured.p_value[0]), float(measured.detectable[0]))
 
 
-def p_values_of(metric: str, live: Counts, reference: Counts) -> Vector:
+def p_values_of(metric: str, live: Counts, reference: Counts) -> Floats:
     return noises(stack_of(metric, live, reference)).p_value
 
 
-def unchanged(shares: Vector, n: int, m: int, pairs: int, seed: int) -> tuple[Counts, Counts]:
+def unchanged(shares: Floats, n: int, m: int, pairs: int, seed: int) -> tuple[Counts, Counts]:
     rng = np.random.default_rng(seed)
     return rng.multinomial(n, shares, size=pairs), rng.multinomial(m, shares, size=pairs)
 
@@ -235,7 +236,7 @@ def test_p_is_uniform_whatever_the_rows_and_bins(metric: str, n: int, k: int) ->
         assert np.mean(p_values <= level) >= binomial_bounds(pairs, max(0.0, level / 1.15 - 2 * ties))[0]
 
 
-def null_scores(metric: str, law: str, draws: int) -> tuple[Vector, One]:
+def null_scores(metric: str, law: str, draws: int) -> tuple[Floats, One]:
     """Scores of the exact permutation null of one unchanged pair, and what drift says of that pair."""
     shares, n, m = LAWS[law]
     live, reference = (side[0] for side in unchanged(shares, n, m, 1, seed=hash_of(metric, law)))

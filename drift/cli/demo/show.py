@@ -55,7 +55,7 @@ def run_demo(folder: Path) -> None:
 def _tell(scores: Sequence[Mapping[str, Any]], monitor: "Monitor") -> None:
     """Which columns drifted when, which never; the clearest case; what a customary threshold would have raised."""
     from drift.cli.demo.data import KNOWN, drift_summaries, reaching
-    from drift.monitors.verdict import DEFAULT_THRESHOLDS
+    from drift.stats.divergence import lookup
 
     found = drift_summaries(scores, monitor.timezone)
     drifted = [story for story in found if story.drifted]
@@ -72,7 +72,7 @@ def _tell(scores: Sequence[Mapping[str, Any]], monitor: "Monitor") -> None:
             say(f"What is known of {column} in the week of {day}: {words}.")
     weeks = sum(story.drifted for story in found)
     say(f"\n{weeks} of {len(scores)} column-weeks drifted, held to what the weeks of 2011 taught.")
-    limit = DEFAULT_THRESHOLDS.get(metric := monitor.columns.default.method.metric)
+    limit = lookup(metric := monitor.columns.default.method.metric).threshold
     if limit and scores:
         over = reaching(scores, limit)
         share = f"{over / len(scores):.0%}"
