@@ -18,6 +18,7 @@ from tests.support.postgres import (
     sqlite_url,
     store,
     store_url,
+    warehouse_url,
 )
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "sqlite_url",
     "store",
     "store_url",
+    "warehouse_url",
 ]

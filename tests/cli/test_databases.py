@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tests.sources.conftest import warehouse_url  # noqa: F401 - a fixture
 from tests.support.commands import Run, mixed
 from tests.support.databases import to_postgres, to_sqlite
 
@@ -43,7 +42,7 @@ def scores(drift: Run, source: str, folder: Path, **environ: str) -> pl.DataFram
 
 @pytest.mark.slow
 @pytest.mark.postgres
-def test_databases_give_the_scores_of_a_file(drift: Run, tmp_path: Path, warehouse_url: str) -> None:  # noqa: F811
+def test_databases_give_the_scores_of_a_file(drift: Run, tmp_path: Path, warehouse_url: str) -> None:
     rows = frame()
     rows.write_parquet(tmp_path / "rows.parquet")
     expected = scores(drift, "{path: rows.parquet}", tmp_path)

@@ -89,6 +89,12 @@ def own_postgres_url(postgres_server: str, postgres_template: str) -> Iterator[s
     yield from _database(postgres_server, postgres_template)
 
 
+@pytest.fixture(scope="session")
+def warehouse_url(postgres_server: str) -> Iterator[str]:
+    """A database of this process for rows, not for a store; each test creates tables of its own names."""
+    yield from _database(postgres_server, "template1")
+
+
 def _database(server: str, template: str) -> Iterator[str]:
     name = f"drift_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server, autocommit=True) as admin:

@@ -20,8 +20,8 @@ from drift.sources import lazy
 from drift.sources.frames.table import Table
 from drift.sources.lazy import LazyTable, sums
 from drift.sources.lazy import dask as by_partitions
-from tests.sources.test_engines import to_dask, to_duckdb
 from tests.support import spark
+from tests.support.engines import to_dask, to_duckdb
 
 ENGINES: dict[str, Callable[[pa.Table], Any]] = {"polars": pl.LazyFrame, "duckdb": to_duckdb, "dask": to_dask}
 every_engine = pytest.mark.parametrize("convert", ENGINES.values(), ids=ENGINES)
