@@ -1,0 +1,105 @@
+"""The pages of docs/howto, followed to the letter on a copy of the package."""
+
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+HOWTO = ROOT / "docs" / "howto"
+
+
+def code_blocks(page: str) -> list[str]:
+    """The Python blocks of a page; a row of a table keeps its indentation."""
+    matches = re.findall(r"^ {3}```python\n(.*?)^ {3}```$", (HOWTO / page).read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    return [re.sub(r"^ {3}", "", block, flags=re.MULTILINE) for block in matches]
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the package that a page may change."""
+    return Path(shutil.copytree(ROOT / "drift", tmp_path / "drift", ignore=shutil.ignore_patterns("__pycache__")))
+
+
+def insert_row(file: Path, table: str, row: str) -> None:
+    text = file.read_text("utf-8")
+    changed = re.sub(rf"^({table}\b[^\n]*\{{\n)", lambda match: match[1] + row, text, flags=re.MULTILINE)
+    assert changed != text, f"{file.name} has no table {table}"
+    file.write_text(changed, "utf-8")
+
+
+def insert_above(file: Path, text: str, anchor: str) -> None:
+    before, found, after = file.read_text("utf-8").partition(anchor)
+    assert found
+    file.write_text(f"{before}{text}\n\n{found}{after}", "utf-8")
+
+
+def changed_files(package: Path) -> set[str]:
+    """What differs from the checkout, by path below `drift/`."""
+    return {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if not (original := ROOT / "drift" / path.relative_to(package)).exists()
+        or original.read_bytes() != path.read_bytes()
+    }
+
+
+def run(folder: Path, code: str) -> str:
+    """Run Python with the copy in front, and return what it prints."""
+    program = textwrap.dedent(code)
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_metric_is_one_file(package: Path) -> None:
+    function, row = code_blocks("add-a-metric.md")
+    insert_above(package / "stats" / "divergence.py", function, "@dataclass")
+    insert_row(package / "stats" / "divergence.py", "DIVERGENCES", row)
+    assert changed_files(package) == {"stats/divergence.py"}
+    score = run(
+        package.parent,
+        """
+        import drift, pyarrow as pa
+        reference, live = pa.table({"x": ["a", "b"] * 500}), pa.table({"x": ["a"] * 750 + ["b"] * 250})
+        print(drift.compare(reference, live, metric="triangular")["x"].score)
+        """,
+    )
+    assert float(score) == pytest.approx(0.25**2 / 1.25 + 0.25**2 / 0.75)  # the formula of the page
+
+
+def test_an_engine_is_one_file_and_one_row(package: Path) -> None:
+    module, row = code_blocks("add-an-engine.md")
+    (package / "sources" / "fixed_width.py").write_text(module, "utf-8")
+    table = package / "sources" / "__init__.py"
+    insert_row(table, "ENGINES", row)
+    insert_above(table, "from drift.sources.fixed_width import FixedWidthSource", "ENGINES: Final")
+    assert changed_files(package) == {"sources/fixed_width.py", "sources/__init__.py"}
+    lines = [f"2024-01-0{1 + i // 24}T{i % 24:02}:00:00Z{i % 5:8.1f}" for i in range(48)]
+    (package.parent / "rows.txt").write_text("\n".join(lines), "ascii")
+    counts = run(
+        package.parent,
+        """
+        from datetime import UTC, datetime
+        from zoneinfo import ZoneInfo
+        from drift.monitors.spec import Columns, Monitor, Reference
+        from drift.monitors.window import Period, Window
+        from drift.sources import open_source
+        from drift.sources.fixed_width import FixedWidthSource
+
+        first, second = (Window(datetime(2024, 1, d, tzinfo=UTC), datetime(2024, 1, d + 1, tzinfo=UTC)) for d in (1, 2))
+        zone = ZoneInfo("UTC")
+        source = open_source(
+            Monitor("m", FixedWidthSource("rows.txt"), "ts", Reference(first), zone, Period.parse("1d"))
+        )
+        axes = source.learn(["x"], Columns(), first)[""].axes
+        print(source.count(axes, second, (), ())[""]["x"].counts.tolist())
+        """,
+    )
+    values = [i % 5 for i in range(24, 48)]
+    assert counts == str([0, *(values.count(value) for value in range(5)), 0, 0])
