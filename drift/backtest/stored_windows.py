@@ -12,8 +12,8 @@ from drift.monitors.verdict import Verdict
 from drift.monitors.window import Window
 from drift.store import Store, WindowHistories
 
-Kept = Mapping[str, Mapping[str, tuple[Verdict, str]]]
-"""By segment, then column: the stored verdict and its message."""
+Kept = Mapping[str, Mapping[str, tuple[Verdict, str, str]]]
+"""By segment, then column: the stored verdict, its code (empty if none was stored) and its message."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,14 +51,14 @@ class StoredWindows:
         if found:
             return Profile(found, next(iter(found.values())).rows)
         told = self.verdicts[window][segment].values()
-        empty = all(verdict is Verdict.NO_DATA for verdict, _ in told)
+        empty = all(verdict is Verdict.NO_DATA for verdict, *_ in told)
         return Profile({}, 0 if empty else self.rows[window])
 
     def kept(self, window: Window, segment: str, live: Collection[str], known: Collection[str]) -> list[ColumnResult]:
         """Columns that cannot be judged again, by their stored verdicts."""
         return [
-            ColumnResult(name, verdict, message)
-            for name, (verdict, message) in self.verdicts[window][segment].items()
+            ColumnResult(name, verdict, code, message)
+            for name, (verdict, code, message) in self.verdicts[window][segment].items()
             if name not in live and name in known
         ]
 
@@ -94,14 +94,14 @@ def load_stored_windows(
             f"the histograms of these windows of monitor {monitor.name!r} are dropped (`keep` is {monitor.keep}): "
             "their verdicts are all that is left; try a later stretch, or backfill this one while its data is there"
         )
-    verdicts: dict[Window, dict[str, dict[str, tuple[Verdict, str]]]] = {window: {} for window in rows}
+    verdicts: dict[Window, dict[str, dict[str, tuple[Verdict, str, str]]]] = {window: {} for window in rows}
     at: dict[tuple[str, str], Window] = {}  # one window has hundreds of rows: its times are read once
     for row in store.scores(monitor.name, since=since, until=until):
         key = row["window_start"], row["window_end"]
         window = at.get(key) or at.setdefault(key, _window(row))
         if window in verdicts:
             part = verdicts[window].setdefault(row["segment"], {})
-            part[row["column"]] = (Verdict(row["verdict"]), row["message"])
+            part[row["column"]] = (Verdict(row["verdict"]), row["code"] or "", row["message"])
     return StoredWindows(past, rows, verdicts)
 
 

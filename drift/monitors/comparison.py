@@ -37,6 +37,9 @@ class ColumnResult:
         Its name.
     verdict : Verdict
         The verdict; `message` says why.
+    code : str
+        The reason as a stable name for programs: ``threshold-reached``, ``schema-error``, ...; empty if
+        it was stored before codes were
     message : str
         One line for a person.
     threshold : Threshold or None
@@ -53,6 +56,7 @@ class ColumnResult:
 
     column: str
     verdict: Verdict
+    code: str
     message: str
     threshold: Threshold | None = None
     scored: Score | None = None
@@ -218,11 +222,11 @@ def importance_key(result: ColumnResult) -> tuple[int, float, str]:
     return -severity(result.verdict), -result.ratio, result.column
 
 
-_FAULTS: Mapping[Fault, Verdict] = {
-    Fault.SCHEMA_ERROR: Verdict.SCHEMA_ERROR,
-    Fault.NOT_COMPARABLE: Verdict.NOT_COMPARABLE,
-    Fault.ERROR: Verdict.ERROR,
-    Fault.ABSENT: Verdict.NOT_COMPARABLE,
+_FAULTS: Mapping[Fault, tuple[Verdict, str]] = {
+    Fault.SCHEMA_ERROR: (Verdict.SCHEMA_ERROR, "schema-error"),
+    Fault.NOT_COMPARABLE: (Verdict.NOT_COMPARABLE, "not-comparable"),
+    Fault.ERROR: (Verdict.ERROR, "evaluation-failed"),
+    Fault.ABSENT: (Verdict.NOT_COMPARABLE, "column-missing"),
 }
 
 
@@ -230,12 +234,14 @@ def _untold(name: str, live: Profile, held: SegmentReference) -> ColumnResult | 
     """The result of a column that cannot be scored; None where it can."""
     now, then = live.histograms.get(name), held.histograms.get(name)
     if live.rows == 0 and then is not None:
-        return ColumnResult(name, Verdict.NO_DATA, "the window holds no rows", None, None, now, then)
+        return ColumnResult(name, Verdict.NO_DATA, "no-rows", "the window holds no rows", None, None, now, then)
     if now is None or then is None:
         lost = _why_lost(name, live, held)
-        return ColumnResult(name, _FAULTS[lost.fault], lost.message, None, None, now, then)
+        return ColumnResult(name, *_FAULTS[lost.fault], lost.message, None, None, now, then)
     if then.rows == 0:
-        return ColumnResult(name, Verdict.NO_DATA, "the reference holds no rows", None, None, now, then)
+        return ColumnResult(
+            name, Verdict.NO_DATA, "no-reference-rows", "the reference holds no rows", None, None, now, then
+        )
     return None
 
 
@@ -247,7 +253,9 @@ def _scored(
     for name in names:
         rule = columns.rule(name)
         pairs.append(Pair(live[name], held.histograms[name], rule.method, _seed(base, name)))
-        results.append(ColumnResult(name, Verdict.OK, "", None, None, live[name], held.histograms[name]))
+        results.append(
+            ColumnResult(name, Verdict.OK, "within-limit", "", None, None, live[name], held.histograms[name])
+        )
     return [_with_score(r, found, columns.rule(r.column)) for r, found in zip(results, score_all(pairs), strict=True)]
 
 
@@ -257,7 +265,7 @@ def _with_score(result: ColumnResult, found: Score | InputError, rule: ColumnRul
             return replace(result, threshold=rule.threshold, scored=found)
     except InputError as error:  # no threshold is customary for this metric, and none was named
         found = error
-    return replace(result, verdict=Verdict.NOT_COMPARABLE, message=str(found))
+    return replace(result, verdict=Verdict.NOT_COMPARABLE, code=found.code, message=str(found))
 
 
 def _judged(results: Iterable[ColumnResult], live: Profile, held: SegmentReference) -> Iterable[ColumnResult]:
@@ -290,7 +298,7 @@ def _judged(results: Iterable[ColumnResult], live: Profile, held: SegmentReferen
 def _verdict(result: ColumnResult, learned: LearnedEvidence | None, scored: Score) -> ColumnResult:
     assert result.threshold is not None  # noqa: S101 - for the type checker; every scored column has one
     judged = judge(scored, result.threshold, learned)
-    found = replace(result, verdict=judged.verdict, message=judged.reason, scored=scored)
+    found = replace(result, verdict=judged.verdict, code=judged.code, message=judged.message, scored=scored)
     if learned is not None:
         found = replace(found, windows=learned.evidence.windows)
         if result.threshold.customary:

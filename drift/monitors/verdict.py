@@ -100,17 +100,18 @@ def default_threshold(metric: str) -> Threshold:
         others = ", ".join(name for name, row in DIVERGENCES.items() if row.threshold is not None)
         raise InputError(
             f"metric {metric} has no default threshold; set one (threshold: 0.1), or use one of {others}",
-            code="missing-key",
+            code="no-default-threshold",
         )
     return Threshold(limit, customary=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """A verdict and its reason."""
+    """A verdict, its stable code for programs, and its message for people."""
 
     verdict: Verdict
-    reason: str
+    code: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,16 +159,21 @@ def judge(score: Score, threshold: Threshold, learned: LearnedEvidence | None = 
     told = f"{score.method.metric} {score.value:.3g}"
     noise = f"noise {score.noise_floor:.2g}, p {format_p_value(score.p_value)}"
     if reached is Verdict.OK:
-        return Assessment(Verdict.OK, f"{told} is under the {named} {limit:g} (noise {score.noise_floor:.2g})")
+        message = f"{told} is under the {named} {limit:g} (noise {score.noise_floor:.2g})"
+        return Assessment(Verdict.OK, "within-limit", message)
     if score.p_value < SIGNIFICANCE:
-        return Assessment(reached, f"{told} reaches the {named} {limit:g} ({noise})")
+        code = "warning-threshold-reached" if reached is Verdict.WARN else "threshold-reached"
+        return Assessment(reached, code, f"{told} reaches the {named} {limit:g} ({noise})")
     rows = f"{score.live_rows} live and {score.reference_rows} reference rows vary this much by chance ({noise})"
     if learned is not None:
         rows = f"{learned.evidence.windows} reference windows vary this much ({noise})"
     if threshold.customary and score.detectable <= BLIND * limit:
-        return Assessment(Verdict.OK, f"{told} reaches the {named} {limit:g}, but {rows}: judged by the noise")
+        return Assessment(
+            Verdict.OK, "within-noise", f"{told} reaches the {named} {limit:g}, but {rows}: judged by the noise"
+        )
     return Assessment(
         Verdict.INSUFFICIENT,
+        "within-noise",
         f"{told} reaches the {named} {limit:g}, but {rows}; only {score.detectable:.2g} or more would stand out",
     )
 
@@ -178,10 +184,13 @@ def _judge_learned(score: Score, learned: LearnedEvidence) -> Assessment:
     few = f" (learned from {found.windows} windows only: wide)" if found.windows < FEW_WINDOWS else ""
     if found.p_value < learned.level:
         return Assessment(
-            Verdict.DRIFT, f"{told}; expected this often: {format_frequency(found.p_value, learned.period)}{few}"
+            Verdict.DRIFT,
+            "beyond-normal-variation",
+            f"{told}; expected this often: {format_frequency(found.p_value, learned.period)}{few}",
         )
     expected, budget = format_frequencies(found.p_value, learned.level, learned.period)
-    return Assessment(Verdict.OK, f"{told}; expected this often: {expected}, the budget asks for {budget}{few}")
+    message = f"{told}; expected this often: {expected}, the budget asks for {budget}{few}"
+    return Assessment(Verdict.OK, "within-limit", message)
 
 
 def _reached(value: float, threshold: Threshold) -> tuple[Verdict, float]:

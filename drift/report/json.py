@@ -47,6 +47,7 @@ def column_document(column: Column) -> dict[str, Any]:
         "column": column.name,
         "kind": column.kind,
         "verdict": column.verdict.value,
+        "code": column.code or None,
         "score": column.score,
         "noise_floor": column.noise_floor,
         "p_value": column.p_value,

@@ -52,6 +52,8 @@ class Column:
         Its name; the segment's, "" for all rows.
     verdict : Verdict
         What became of it; `message` says why.
+    code : str
+        The reason as a stable name for programs.
     message : str
         One line for a person.
     kind : str or None
@@ -88,6 +90,7 @@ class Column:
 
     name: str
     verdict: Verdict
+    code: str
     message: str
     segment: str = ""
     kind: str | None = None
@@ -123,6 +126,7 @@ class Column:
             name=result.column,
             segment=segment,
             verdict=result.verdict,
+            code=result.code,
             message=result.message,
             kind=None if result.kind is None else result.kind.value,
             metric=None if scored is None else scored.method.metric,

@@ -124,7 +124,7 @@ def _score_row(column: ColumnResult, methods: Mapping[MethodKey, int]) -> dict[s
         "message": column.message,
         "windows": column.windows,
         "level": column.level,
-        "code": getattr(column, "code", "") or None,
+        "code": column.code or None,
     }
 
 

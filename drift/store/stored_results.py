@@ -85,7 +85,9 @@ def _result(row: Any, live: Histogram | None, reference: Histogram | None) -> Co
     if row.value is not None and live is not None and reference is not None:
         scored = _scored(row, live, reference)
     verdict = Verdict(row.verdict)
-    return ColumnResult(row.name, verdict, row.message, threshold, scored, live, reference, row.windows, row.level)
+    return ColumnResult(
+        row.name, verdict, row.code or "", row.message, threshold, scored, live, reference, row.windows, row.level
+    )
 
 
 def _scored(row: Any, live: Histogram, reference: Histogram) -> Score:

@@ -281,7 +281,7 @@ def synthetic(
         {"": {name: History(axis, counts) for name, counts in live.items()}},
         {"": {name: np.ones(windows, bool) for name in names}},
     )
-    told = {"": dict.fromkeys(names, (Verdict.DRIFT, "stored"))}
+    told = {"": dict.fromkeys(names, (Verdict.DRIFT, "threshold-reached", "stored"))}
     stretch = StoredWindows(past, dict.fromkeys(past.windows, 500), dict.fromkeys(past.windows, told))
     return monitor_of(Path(), Reference(baseline.windows[0]), segments=()), baseline, stretch
 

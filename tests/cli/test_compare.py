@@ -14,6 +14,7 @@ KEYS = {
     "column",
     "kind",
     "verdict",
+    "code",
     "score",
     "noise_floor",
     "p_value",

@@ -41,23 +41,26 @@ def of_counts(live: list[int], reference: list[int], metric: str = "js_distance"
 
 
 @pytest.mark.parametrize(
-    ("value", "p_value", "threshold", "verdict"),
+    ("value", "p_value", "threshold", "verdict", "code"),
     [
-        (0.0, 1.0, BOTH, Verdict.OK),
-        (0.0999, 0.0, BOTH, Verdict.OK),
-        (0.1, 0.0, BOTH, Verdict.WARN),
-        (0.1999, 0.00099, BOTH, Verdict.WARN),
-        (0.2, 0.0, BOTH, Verdict.DRIFT),
-        (0.9, 0.00099, BOTH, Verdict.DRIFT),
-        (0.9, 0.001, BOTH, Verdict.INSUFFICIENT),
-        (0.15, 0.001, BOTH, Verdict.INSUFFICIENT),
-        (0.15, 0.0, Threshold(0.2), Verdict.OK),
-        (0.15, 0.9, Threshold(0.2), Verdict.OK),
-        (0.2, 0.0, Threshold(0.2, warn=0.2), Verdict.DRIFT),
+        (0.0, 1.0, BOTH, Verdict.OK, "within-limit"),
+        (0.0999, 0.0, BOTH, Verdict.OK, "within-limit"),
+        (0.1, 0.0, BOTH, Verdict.WARN, "warning-threshold-reached"),
+        (0.1999, 0.00099, BOTH, Verdict.WARN, "warning-threshold-reached"),
+        (0.2, 0.0, BOTH, Verdict.DRIFT, "threshold-reached"),
+        (0.9, 0.00099, BOTH, Verdict.DRIFT, "threshold-reached"),
+        (0.9, 0.001, BOTH, Verdict.INSUFFICIENT, "within-noise"),
+        (0.15, 0.001, BOTH, Verdict.INSUFFICIENT, "within-noise"),
+        (0.15, 0.0, Threshold(0.2), Verdict.OK, "within-limit"),
+        (0.15, 0.9, Threshold(0.2), Verdict.OK, "within-limit"),
+        (0.2, 0.0, Threshold(0.2, warn=0.2), Verdict.DRIFT, "threshold-reached"),
     ],
 )
-def test_verdict_of_a_score(value: float, p_value: float, threshold: Threshold, verdict: Verdict) -> None:
-    assert judge(scored(value, p_value), threshold).verdict is verdict
+def test_verdict_and_code_of_a_score(
+    value: float, p_value: float, threshold: Threshold, verdict: Verdict, code: str
+) -> None:
+    judged = judge(scored(value, p_value), threshold)
+    assert (judged.verdict, judged.code) == (verdict, code)
 
 
 def test_a_threshold_under_the_noise_gives_insufficient_and_never_an_alarm() -> None:
@@ -85,15 +88,15 @@ def test_a_single_row_is_never_an_alarm_where_the_reference_knows_its_bin(metric
 
 
 def test_reasons_name_the_numbers() -> None:
-    assert judge(scored(0.05, 0.5), BOTH).reason == "js_distance 0.05 is under the threshold 0.2 (noise 0.03)"
+    assert judge(scored(0.05, 0.5), BOTH).message == "js_distance 0.05 is under the threshold 0.2 (noise 0.03)"
     assert (
-        judge(scored(0.15, 2e-5), BOTH).reason
+        judge(scored(0.15, 2e-5), BOTH).message
         == "js_distance 0.15 reaches the warning threshold 0.1 (noise 0.03, p = 2e-05)"
     )
-    assert judge(scored(0.25, 0.0), default_threshold("js_distance")).reason == (
+    assert judge(scored(0.25, 0.0), default_threshold("js_distance")).message == (
         "js_distance 0.25 reaches the customary threshold 0.1 (noise 0.03, p < 1e-9)"
     )
-    reason = judge(scored(0.25, 0.04), BOTH).reason
+    reason = judge(scored(0.25, 0.04), BOTH).message
     for part in ("500 live and 9000 reference rows", "p = 0.04", "only 0.07 or more would stand out"):
         assert part in reason
 
@@ -117,7 +120,7 @@ def test_a_threshold_that_is_none_is_named(arguments: dict[str, Any], told: str)
 def test_a_metric_without_a_default_threshold_asks_for_one() -> None:
     with pytest.raises(InputError, match=r"ks.*js_distance, js, kl, psi") as error:
         default_threshold("ks")
-    assert error.value.code == "missing-key"
+    assert error.value.code == "no-default-threshold"
     assert default_threshold("psi") == Threshold(0.2, customary=True)
 
 
@@ -138,7 +141,7 @@ def test_a_customary_limit_within_the_noise_gives_way_to_it_until_the_window_is_
     score = replace(scored(0.12, 0.4), detectable=detectable)
     judged = judge(score, default_threshold("js_distance"))
     assert judged.verdict is verdict
-    assert ("judged by the noise" in judged.reason) is (verdict is Verdict.OK)
+    assert judged.code == "within-noise"
     assert judge(score, Threshold(0.1)).verdict is Verdict.INSUFFICIENT, "a limit of one's own does not give way"
 
 
@@ -154,8 +157,9 @@ def learned(p_value: float, level: float = 1e-3, windows: int = 60, period: time
 def test_where_no_limit_is_named_reference_windows_judge_whatever_the_score(
     p_value: float, verdict: Verdict, value: float
 ) -> None:
-    score = scored(value, 0.5)
-    assert judge(score, default_threshold("js_distance"), learned(p_value)).verdict is verdict
+    judged = judge(scored(value, 0.5), default_threshold("js_distance"), learned(p_value))
+    code = "beyond-normal-variation" if verdict is Verdict.DRIFT else "within-limit"
+    assert (judged.verdict, judged.code) == (verdict, code)
 
 
 @pytest.mark.parametrize(
@@ -174,22 +178,22 @@ def test_a_limit_of_the_users_judges_and_reference_windows_guard_it(
     """The score's p-value is the reference windows', once there are enough; the budget's level has no say."""
     judged = judge(scored(value, p_value), BOTH, learned(p_value, level=0.9))
     assert judged.verdict is verdict
-    assert ("60 reference windows vary this much" in judged.reason) is (verdict is Verdict.INSUFFICIENT)
+    assert ("60 reference windows vary this much" in judged.message) is (verdict is Verdict.INSUFFICIENT)
 
 
 @pytest.mark.parametrize(("windows", "said"), [(8, True), (FEW_WINDOWS - 1, True), (FEW_WINDOWS, False), (60, False)])
 @pytest.mark.parametrize("p_value", [1e-9, 0.5])
 def test_a_judgement_learned_from_few_windows_says_so(windows: int, said: bool, p_value: float) -> None:
-    reason = judge(scored(0.2, 0.0), default_threshold("js_distance"), learned(p_value, windows=windows)).reason
+    reason = judge(scored(0.2, 0.0), default_threshold("js_distance"), learned(p_value, windows=windows)).message
     assert (f"learned from {windows} windows only" in reason) is said
 
 
 def test_a_reason_says_how_often_an_ordinary_window_is_as_strange_and_what_the_budget_asks() -> None:
     auto = default_threshold("js_distance")
-    assert judge(scored(0.14, 0.0), auto, learned(1 / (9 * 365.2425))).reason == (
+    assert judge(scored(0.14, 0.0), auto, learned(1 / (9 * 365.2425))).message == (
         "js_distance 0.14, noise 0.03; expected this often: once in 9 years"
     )
-    assert judge(scored(0.04, 0.0), auto, learned(1 / 14, level=1 / 900, period=HOUR)).reason == (
+    assert judge(scored(0.04, 0.0), auto, learned(1 / 14, level=1 / 900, period=HOUR)).message == (
         "js_distance 0.04, noise 0.03; expected this often: once in 14 hours, the budget asks for once in 5 weeks"
     )
 
@@ -262,7 +266,7 @@ def test_equal_numbers_are_told_alike() -> None:
 
 def test_a_reason_near_the_limit_tells_both_numbers_apart() -> None:
     near = learned(1 / (3.01 * YEARS), level=1 / (3.04 * YEARS))
-    assert judge(scored(0.1, 0.0), default_threshold("js_distance"), near).reason.endswith(
+    assert judge(scored(0.1, 0.0), default_threshold("js_distance"), near).message.endswith(
         "expected this often: once in 3.01 years, the budget asks for once in 3.04 years"
     )
 

@@ -1,6 +1,7 @@
 """What is told: events and the one message of a window."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from drift.histogram import CategoricalAxis, Histogram, History, Profile
 from drift.monitors.alert_rules import transitions
 from drift.monitors.alert_state import AlertState
-from drift.monitors.comparison import ColumnResult, SegmentReference, SegmentResult, compare_profiles
+from drift.monitors.comparison import SegmentReference, SegmentResult, compare_profiles
 from drift.monitors.spec import Alerting, Columns
 from drift.monitors.verdict import Verdict
 from drift.notify.message import Notification, make_events, make_notification, one_line
@@ -152,7 +153,7 @@ def test_the_worst_comes_first(make: SimpleNamespace) -> None:
 def test_of_two_drifted_columns_the_one_further_over_its_threshold_comes_first(make: SimpleNamespace) -> None:
     part = make.segment({"a": V.DRIFT, "z": V.DRIFT})
     a, z = sorted(part.columns, key=lambda c: c.column)
-    milder = ColumnResult("a", a.verdict, a.message, type(a.threshold)(0.2), a.scored, a.live, a.reference)
+    milder = replace(a, threshold=type(a.threshold)(0.2))
     turns = transitions(make.monitor(), make.day(0), [part], {}, make.T0)
     events = make_events(turns, {("", "a"): milder, ("", "z"): z}, "bikes", make.day(0), 1)
     told = make_notification("bikes", make.day(0), 1, events)

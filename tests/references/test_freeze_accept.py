@@ -199,7 +199,7 @@ def test_a_reference_frozen_before_windows_were_counted_is_kept(either: Store, m
     key = either.define(monitor.name, monitor.document, NOW).monitor_id
     source = open_source(monitor)
     profiles = source.learn(["x", "site"], monitor.columns, monitor.reference.window)
-    old = freeze_module._digest(freeze._parts(monitor))
+    old = freeze_module._digest(freeze_module._parts(monitor))
     assert old != reference_digest(monitor)
     before = either.freeze(key, old, NewReference(profiles, {}), NOW)
     assert freeze(either, monitor) == before

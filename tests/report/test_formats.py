@@ -43,8 +43,8 @@ def test_the_comparison_document_keeps_the_contract(one_result):
     assert set(document) == {"version", "metric", "reference", "live", "columns"}
     column = document["columns"][0]
     assert set(column) == {
-        "column", "kind", "verdict", "score", "noise_floor", "p_value", "interval", "threshold", "missing", "bins",
-        "message",
+        "column", "kind", "verdict", "code", "score", "noise_floor", "p_value", "interval", "threshold", "missing",
+        "bins", "message",
     }  # fmt: skip
     assert sum(b["reference"] for b in column["bins"]) == document["reference"]["rows"] == 2000
     assert sum(b["live"] for b in column["bins"]) == document["live"]["rows"] == 1000
