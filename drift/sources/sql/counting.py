@@ -2,7 +2,7 @@
 
 Numeric columns share a statement. On PostgreSQL each is one aggregate: every row adds a power of ten, chosen by a
 binary search written as CASE, to a decimal number whose digits are then the counts of all bins. Elsewhere each edge is
-a sum of ``CASE WHEN x < edge THEN 1 ELSE 0 END``. Columns of categories are grouped by value, several together where
+a sum of ``CASE WHEN x < edge THEN 1 ELSE 0 END``. Categorical columns are grouped by value, several together if
 their names combine to few groups.
 """
 
@@ -21,8 +21,7 @@ from drift.monitors.window import Window
 from drift.sources.sql.table_query import TableQuery
 from drift.sources.sql.types import Bound, SqlExpression, SqlType, count_of, truths
 
-Counts = list[int]
-GroupCounts = tuple[Any, ...]
+GroupKey = tuple[Any, ...]
 
 _DIGITS: Final = 12
 """Decimal digits of a packed count: a window has fewer than 10**12 rows."""
@@ -30,28 +29,67 @@ MAX_BOUND: Final = {"postgresql": 20_000, "sqlite": 20_000}
 """Bound values of one statement; PostgreSQL takes 65,535, SQLite 32,766, others from 2,100 on."""
 MAX_RESULTS: Final = 1_000
 """Columns of one result; PostgreSQL returns up to 1,664, SQLite 2,000."""
-MAX_GROUPS: Final = 10_000
-"""Groups that several columns of categories may make together."""
+MAX_JOINT_GROUPS: Final = 10_000
+"""Groups that several categorical columns may make together."""
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnTally:
-    """What one numeric column adds to a statement, and how its part of the answer is read."""
+class ColumnSums:
+    """The sums that one column adds to a statement.
+
+    Parameters
+    ----------
+    column : str
+        Its name.
+    expressions : list of SqlExpression
+        Columns of the result.
+    n_bound : int
+        Number of values the expressions bind.
+    read : callable
+        Builds the histogram from the results of `expressions`.
+    """
 
     column: str
-    asked: list[SqlExpression]
-    bound: int
+    expressions: list[SqlExpression]
+    n_bound: int
     read: Callable[[Sequence[Any]], Histogram]
 
 
-def count_rows(
+@dataclass(slots=True)
+class GroupCounts:
+    """Rows and histograms by group, and the uncounted columns, collected from one statement after the other."""
+
+    rows: dict[GroupKey, int] | None = None
+    histograms: dict[GroupKey, dict[str, Histogram]] = field(default_factory=dict)
+    uncounted: dict[str, Uncounted] = field(default_factory=dict)
+
+    def check_rows(self, rows: dict[GroupKey, int]) -> None:
+        """Compare the rows that a statement saw with those of the first statement.
+
+        Raises
+        ------
+        SourceError
+            If they differ.
+        """
+        if self.rows is None:
+            self.rows = rows
+            self.histograms = {group: {} for group in rows}
+        elif self.rows != rows:
+            raise SourceError(
+                f"the rows changed while they were counted ({sum(self.rows.values())} at first, then "
+                f"{sum(rows.values())}), because this database offers no snapshot; count a table that does not change",
+                code="source-changed",
+            )
+
+
+def count_groups(
     connection: Connection,
     rows: FromClause,
     segments: Sequence[str],
     types: Mapping[str, SqlType],
     axes: Mapping[str, Axis],
-) -> tuple[dict[GroupCounts, Profile], dict[str, Uncounted]]:
-    """The profile of each combination of segment values that has rows, and the columns that are in none.
+) -> tuple[dict[GroupKey, Profile], dict[str, Uncounted]]:
+    """Count the rows of each combination of segment values.
 
     Parameters
     ----------
@@ -60,61 +98,48 @@ def count_rows(
     rows : FromClause
         The window's rows, with the columns of `axes` and `segments`.
     segments : sequence of str
-        Names of columns of `rows`: their values are few.
+        Names of columns of `rows` with few values.
     types : mapping of str to SqlType
-        Of the columns; what is not in it is not there.
+        Types of the columns that exist.
     axes : mapping of str to Axis
-        To count on.
+        Axes to count on.
+
+    Returns
+    -------
+    profiles : dict of tuple to Profile
+        By combination; only those that have rows.
+    uncounted : dict of str to Uncounted
+        Columns that no profile contains.
 
     Raises
     ------
     SourceError
-        Where the statements saw different rows.
+        If the statements saw different rows.
     """
-    found = _Found()
-    tallies: list[ColumnTally] = []
-    keyed: dict[str, CategoricalAxis] = {}
+    counts = GroupCounts()
+    summed: list[ColumnSums] = []
+    grouped: dict[str, CategoricalAxis] = {}
     for name, axis in axes.items():
-        lost = _cannot(name, types.get(name))
-        if lost is not None:
-            found.lost[name] = lost
+        reason = _why_uncounted(name, types.get(name))
+        if reason is not None:
+            counts.uncounted[name] = reason
         elif isinstance(axis, CategoricalAxis) and types[name].kind is axis.kind:
-            keyed[name] = axis
+            grouped[name] = axis
         else:
-            tallies.append(_tally(connection, name, rows.c[name], types[name], axis))
-    for part in _parts(tallies, MAX_BOUND.get(connection.dialect.name, 2_000)):
-        _run(connection, rows, segments, part, found)
-    for names in _together(keyed):
-        _group(connection, rows, segments, {name: types[name] for name in names}, keyed, found)
-    whole = [name for name in axes if name not in found.lost]
+            summed.append(_column_sums(connection, name, rows.c[name], types[name], axis))
+    for batch in _statements(summed, MAX_BOUND.get(connection.dialect.name, 2_000)):
+        _count_sums(connection, rows, segments, batch, counts)
+    for names in _joint_groupings(grouped):
+        _count_names(connection, rows, segments, {name: types[name] for name in names}, grouped, counts)
+    counted = [name for name in axes if name not in counts.uncounted]
     profiles = {
-        group: Profile({name: found.counted[group][name] for name in whole}, number, found.lost)
-        for group, number in (found.rows or {}).items()
+        group: Profile({name: counts.histograms[group][name] for name in counted}, n_rows, counts.uncounted)
+        for group, n_rows in (counts.rows or {}).items()
     }
-    return profiles, found.lost
+    return profiles, counts.uncounted
 
 
-@dataclass(slots=True)
-class _Found:
-    """Rows and histograms by group, as statement after statement tells them."""
-
-    rows: dict[GroupCounts, int] | None = None
-    counted: dict[GroupCounts, dict[str, Histogram]] = field(default_factory=dict)
-    lost: dict[str, Uncounted] = field(default_factory=dict)
-
-    def saw(self, groups: dict[GroupCounts, int]) -> None:
-        """Each statement counts the rows it saw: half of them never pass for all."""
-        if self.rows is None:
-            self.rows = groups
-            self.counted = {group: {} for group in groups}
-        elif self.rows != groups:
-            raise SourceError(
-                "rows came or went while they were counted, and this database keeps no snapshot; "
-                f"{sum(self.rows.values())} were there, then {sum(groups.values())}"
-            )
-
-
-def _cannot(name: str, type_: SqlType | None) -> Uncounted | None:
+def _why_uncounted(name: str, type_: SqlType | None) -> Uncounted | None:
     if type_ is None:
         return Uncounted(Fault.SCHEMA_ERROR, f"column {name!r} is not in the data")
     if type_.kind is None:
@@ -122,44 +147,48 @@ def _cannot(name: str, type_: SqlType | None) -> Uncounted | None:
     return None
 
 
-def _parts(tallies: Sequence[ColumnTally], most_bound: int) -> Iterator[list[ColumnTally]]:
-    """In statements of common size; one at least, since rows are to be counted."""
-    part: list[ColumnTally] = []
-    for tally in tallies:
-        wide = sum(len(t.asked) for t in part) + len(tally.asked) > MAX_RESULTS
-        if part and (wide or sum(t.bound for t in part) + tally.bound > most_bound):
-            yield part
-            part = []
-        part.append(tally)
-    yield part
+def _statements(columns: Sequence[ColumnSums], max_bound: int) -> Iterator[list[ColumnSums]]:
+    """Divide columns among statements within the limits; at least one statement, because rows must be counted."""
+    batch: list[ColumnSums] = []
+    for column in columns:
+        wide = sum(len(c.expressions) for c in batch) + len(column.expressions) > MAX_RESULTS
+        if batch and (wide or sum(c.n_bound for c in batch) + column.n_bound > max_bound):
+            yield batch
+            batch = []
+        batch.append(column)
+    yield batch
 
 
-def _run(
-    connection: Connection, rows: FromClause, segments: Sequence[str], tallies: Sequence[ColumnTally], found: _Found
+def _count_sums(
+    connection: Connection,
+    rows: FromClause,
+    segments: Sequence[str],
+    columns: Sequence[ColumnSums],
+    counts: GroupCounts,
 ) -> None:
     by = [rows.c[name] for name in segments]
-    asked = [part for tally in tallies for part in tally.asked]
-    answers = connection.execute(_grouped(select(*by, func.count(), *asked).select_from(rows), by)).all()
+    expressions = [expression for column in columns for expression in column.expressions]
+    results = connection.execute(_grouped(select(*by, func.count(), *expressions).select_from(rows), by)).all()
     width = len(by)
-    found.saw({tuple(row[:width]): row[width] for row in answers if row[width]})
-    for row in answers:
-        if not row[width]:  # without GROUP BY, no rows are one answer
+    counts.check_rows({tuple(row[:width]): row[width] for row in results if row[width]})
+    for row in results:
+        if not row[width]:  # without GROUP BY, no rows still give one result
             continue
         at = width + 1
-        for tally in tallies:
-            part = row[at : at + len(tally.asked)]
-            at += len(tally.asked)
+        for column in columns:
+            part = row[at : at + len(column.expressions)]
+            at += len(column.expressions)
             try:
-                found.counted[tuple(row[:width])][tally.column] = tally.read(part)
+                counts.histograms[tuple(row[:width])][column.column] = column.read(part)
             except AxisError as error:
-                found.lost[tally.column] = Uncounted(Fault.SCHEMA_ERROR, str(error))
+                counts.uncounted[column.column] = Uncounted(Fault.SCHEMA_ERROR, str(error))
 
 
-def _grouped(asked: Select[Any], by: Sequence[SqlExpression]) -> Select[Any]:
-    return asked.group_by(*by) if by else asked
+def _grouped(statement: Select[Any], by: Sequence[SqlExpression]) -> Select[Any]:
+    return statement.group_by(*by) if by else statement
 
 
-def _tally(connection: Connection, name: str, x: SqlExpression, type_: SqlType, axis: Axis) -> ColumnTally:
+def _column_sums(connection: Connection, name: str, x: SqlExpression, type_: SqlType, axis: Axis) -> ColumnSums:
     present = type_.present(x)
     kind = type_.kind
     fits = kind is not None and Kind.EMPTY not in {kind, axis.kind} and axis.kind.accepts(kind)
@@ -171,39 +200,38 @@ def _tally(connection: Connection, name: str, x: SqlExpression, type_: SqlType, 
     return _summed(name, present, tests, axis)
 
 
-def _presence(name: str, present: SqlExpression, type_: SqlType, axis: Axis) -> ColumnTally:
+def _presence(name: str, present: SqlExpression, type_: SqlType, axis: Axis) -> ColumnSums:
     def read(part: Sequence[Any]) -> Histogram:
         if part[0] and axis.kind is not Kind.EMPTY:
-            came = type_.kind.value if type_.kind is not None else "other"
-            raise AxisError(f"expected {axis.kind.value} values as in the reference, got {came}")
+            kind = type_.kind.value if type_.kind is not None else "other"
+            raise AxisError(f"expected {axis.kind.value} values as in the reference, got {kind}", code="type-conflict")
         return histogram_of_presence(axis, int(part[0]), int(part[1]) - int(part[0]))
 
-    return ColumnTally(name, [count_of(present), func.count()], 2, read)
+    return ColumnSums(name, [count_of(present), func.count()], 2, read)
 
 
-def _summed(name: str, present: SqlExpression, tests: Sequence[Bound], axis: NumericAxis) -> ColumnTally:
-    """For any database: how many are below each edge. A missing value is below none."""
-    asked = [test for test in tests if not isinstance(test, bool)]
+def _summed(name: str, present: SqlExpression, tests: Sequence[Bound], axis: NumericAxis) -> ColumnSums:
+    """Sum, for any database, the values below each edge; a missing value is below none."""
+    unknown = [test for test in tests if not isinstance(test, bool)]
 
     def read(part: Sequence[Any]) -> Histogram:
-        there, rows, *counted = (int(number) for number in part)
-        below = iter(counted)
-        at_least = [there - (there * test if isinstance(test, bool) else next(below)) for test in tests]
-        return histogram_of_cumulative(axis, at_least, there, rows - there)
+        n_present, n_rows, *sums = (int(number) for number in part)
+        below = iter(sums)
+        at_least = [n_present - (n_present * test if isinstance(test, bool) else next(below)) for test in tests]
+        return histogram_of_cumulative(axis, at_least, n_present, n_rows - n_present)
 
-    return ColumnTally(
-        name, [count_of(present), func.count(), *(count_of(test) for test in asked)], 3 * len(asked) + 2, read
-    )
+    expressions = [count_of(present), func.count(), *(count_of(test) for test in unknown)]
+    return ColumnSums(name, expressions, 3 * len(unknown) + 2, read)
 
 
-def _packed(name: str, present: SqlExpression, tests: Sequence[Bound], axis: NumericAxis) -> ColumnTally:
-    """All bins in one number. Comparisons with a missing value are not true, and so end in the last leaf."""
+def _packed(name: str, present: SqlExpression, tests: Sequence[Bound], axis: NumericAxis) -> ColumnSums:
+    """Pack all bins into one number. Comparisons with a missing value are not true, and so end in the last leaf."""
     bins = range(axis.n_bins)
     leaves: list[SqlExpression] = [literal_column(f"1{'0' * (_DIGITS * i)}::numeric") for i in bins]
     first = sum(test is False for test in tests)
-    asked = [test for test in tests if not isinstance(test, bool)]
-    here = slice(first, first + len(asked) + 1)
-    tree = _search([*asked, present], [*leaves[here], leaves[-1]])
+    unknown = [test for test in tests if not isinstance(test, bool)]
+    reachable = slice(first, first + len(unknown) + 1)
+    tree = _search([*unknown, present], [*leaves[reachable], leaves[-1]])
 
     def read(part: Sequence[Any]) -> Histogram:
         digits, counts = int(part[0] or 0), []
@@ -212,34 +240,36 @@ def _packed(name: str, present: SqlExpression, tests: Sequence[Bound], axis: Num
             counts.append(number)
         return Histogram(axis, np.array(counts, dtype=np.int64))
 
-    return ColumnTally(name, [func.sum(tree)], len(asked) + 1, read)
+    return ColumnSums(name, [func.sum(tree)], len(unknown) + 1, read)
 
 
-def count_windows(relation: TableQuery, windows: Sequence[Window]) -> list[int]:
-    """How many rows each of several windows holds: rows between two edges are grouped, and added up.
+def count_window_rows(query: TableQuery, windows: Sequence[Window]) -> list[int]:
+    """Count the rows of each window by one statement.
+
+    The edges of all windows cut time into intervals; rows are grouped by interval, and the intervals added up.
 
     Parameters
     ----------
-    relation : Relation
+    query : TableQuery
         The table or query.
     windows : sequence of Window
         In any order; they may overlap.
     """
     edges = sorted({edge for window in windows for edge in (window.start, window.end)})
-    compared = relation.edges(edges) if edges else None
-    if compared is None:
+    comparable = query.comparable_edges(edges) if edges else None
+    if comparable is None:
         return [0] * len(windows)
-    x, limits = compared
+    x, limits = comparable
     place = _search([x < limit for limit in limits[1:-1]], [literal_column(str(i)) for i in range(len(edges) - 1)])
-    placed = select(place.label("place")).select_from(relation.rows).where(x >= limits[0], x < limits[-1]).subquery()
-    answers = relation.connection.execute(select(placed.c.place, func.count()).group_by(placed.c.place))
-    between: dict[int, int] = {int(at): number for at, number in answers}
+    placed = select(place.label("place")).select_from(query.rows).where(x >= limits[0], x < limits[-1]).subquery()
+    results = query.connection.execute(select(placed.c.place, func.count()).group_by(placed.c.place))
+    between: dict[int, int] = {int(at): number for at, number in results}
     before = dict(zip(edges, accumulate((between.get(i, 0) for i in range(len(edges) - 1)), initial=0), strict=True))
     return [before[window.end] - before[window.start] for window in windows]
 
 
 def _search(tests: Sequence[SqlExpression], leaves: Sequence[SqlExpression]) -> SqlExpression:
-    """The first leaf whose test is true, by halves: each test implies the ones after it."""
+    """Return a CASE that finds the first leaf whose test is true, by halves: each test implies all later ones."""
     if not tests:
         return leaves[0]
     middle = len(tests) // 2
@@ -247,48 +277,48 @@ def _search(tests: Sequence[SqlExpression], leaves: Sequence[SqlExpression]) -> 
     return case((tests[middle], lower), else_=upper)
 
 
-def _together(axes: Mapping[str, CategoricalAxis]) -> Iterator[list[str]]:
-    """Columns whose names combine to few groups are grouped at once: reading the rows costs more than grouping."""
-    part: list[str] = []
+def _joint_groupings(axes: Mapping[str, CategoricalAxis]) -> Iterator[list[str]]:
+    """Join columns whose names combine to few groups: reading the rows costs more than grouping them."""
+    batch: list[str] = []
     groups = 1
-    for name in sorted(axes, key=lambda name: _known(axes[name])):
-        if part and groups * _known(axes[name]) > MAX_GROUPS:
-            yield part
-            part, groups = [], 1
-        part.append(name)
-        groups *= _known(axes[name])
-    if part:
-        yield part
+    for name in sorted(axes, key=lambda name: _max_names(axes[name])):
+        if batch and groups * _max_names(axes[name]) > MAX_JOINT_GROUPS:
+            yield batch
+            batch, groups = [], 1
+        batch.append(name)
+        groups *= _max_names(axes[name])
+    if batch:
+        yield batch
 
 
-def _known(axis: CategoricalAxis) -> int:
-    return MAX_GROUPS if axis.rare is None else len(axis.categories) + len(axis.rare) + 1
+def _max_names(axis: CategoricalAxis) -> int:
+    return MAX_JOINT_GROUPS if axis.rare is None else len(axis.categories) + len(axis.rare) + 1
 
 
-def _group(
+def _count_names(
     connection: Connection,
     rows: FromClause,
     segments: Sequence[str],
     types: Mapping[str, SqlType],
     axes: Mapping[str, CategoricalAxis],
-    found: _Found,
+    counts: GroupCounts,
 ) -> None:
     by = [rows.c[name] for name in segments]
     values = [type_.value(rows.c[name]).label(f"value {i}") for i, (name, type_) in enumerate(types.items())]
-    inner = select(*by, *values).subquery("keyed")  # grouped by its columns, whatever made them
+    inner = select(*by, *values).subquery("keyed")  # grouped by its columns, however complex their expressions
     keys = list(inner.c)
-    answers = connection.execute(select(*keys, func.count()).group_by(*keys)).all()
-    seen: dict[GroupCounts, int] = {}
-    held: dict[tuple[GroupCounts, str], dict[Any, int]] = {}
-    for *row, number in answers:
+    results = connection.execute(select(*keys, func.count()).group_by(*keys)).all()
+    group_rows: dict[GroupKey, int] = {}
+    name_counts: dict[tuple[GroupKey, str], dict[Any, int]] = {}
+    for *row, number in results:
         group = tuple(row[: len(by)])
-        seen[group] = seen.get(group, 0) + number
+        group_rows[group] = group_rows.get(group, 0) + number
         for name, key in zip(types, row[len(by) :], strict=True):
-            counts = held.setdefault((group, name), {})
-            counts[key] = counts.get(key, 0) + number
-    found.saw(seen)
-    for (group, name), counts in held.items():
-        missing = counts.pop(None, 0)
-        plain = truths(counts) if types[name].kind is Kind.BOOLEAN else list(counts)
-        pairs = [(key, number) for key, number in zip(plain, counts.values(), strict=True) if key is not None]
-        found.counted[group][name] = histogram_of_keys(axes[name], pairs, missing)
+            of_column = name_counts.setdefault((group, name), {})
+            of_column[key] = of_column.get(key, 0) + number
+    counts.check_rows(group_rows)
+    for (group, name), of_column in name_counts.items():
+        missing = of_column.pop(None, 0)
+        category_keys = truths(of_column) if types[name].kind is Kind.BOOLEAN else list(of_column)
+        pairs = [(key, n) for key, n in zip(category_keys, of_column.values(), strict=True) if key is not None]
+        counts.histograms[group][name] = histogram_of_keys(axes[name], pairs, missing)

@@ -1,4 +1,4 @@
-"""Databases whose names of types are not known here: types told from the values of their first rows."""
+"""Databases without type rules of their own: a column's type is inferred from its first values."""
 
 import math
 import sys
@@ -20,37 +20,38 @@ from drift.sources.sql.types import (
     empty,
     floats,
     integers,
+    not_null,
     texts,
     timestamps,
     unbinnable,
 )
 
-_LOOK: Final = 1000
+_MAX_VALUES: Final = 1000
 _WITHOUT_NAN: Final = {"mysql", "mariadb", "mssql", "oracle"}
 
 
-def types(connection: Connection, relation: FromClause, names: Sequence[str]) -> dict[str, SqlType]:
-    """The types of some columns, from the first values of each that are not null."""
+def generic_types(connection: Connection, relation: FromClause, names: Sequence[str]) -> dict[str, SqlType]:
+    """Infer the types of some columns from the first values of each that are not null."""
     infinite = connection.dialect.name not in _WITHOUT_NAN
-    return {name: _type(_look(connection, relation.c[name]), infinite=infinite) for name in names}
+    return {name: _type(_first_values(connection, relation.c[name]), infinite=infinite) for name in names}
 
 
-def _look(connection: Connection, x: SqlExpression) -> list[object]:
-    return list(connection.execute(select(x).where(x.is_not(None)).limit(_LOOK)).scalars())
+def _first_values(connection: Connection, x: SqlExpression) -> list[object]:
+    return list(connection.execute(select(x).where(x.is_not(None)).limit(_MAX_VALUES)).scalars())
 
 
 def _type(values: list[object], *, infinite: bool) -> SqlType:
     if not values:
         return empty()
-    found = {type(value) for value in values}
-    if len(found) > 1:
-        return unbinnable("mixed (" + ", ".join(sorted(t.__name__ for t in found)) + ")")
-    if datetime in found:
+    classes = {type(value) for value in values}
+    if len(classes) > 1:
+        return unbinnable("mixed (" + ", ".join(sorted(class_.__name__ for class_ in classes)) + ")")
+    if datetime in classes:
         return timestamps(zoned=isinstance(values[0], datetime) and values[0].tzinfo is not None)
-    if float in found:
-        return floats(_is_number if infinite else _is_not_null, infinite=infinite)
-    kind = found.pop()
-    return _PYTHON[kind]() if kind in _PYTHON else unbinnable(kind.__name__)
+    if float in classes:
+        return floats(_is_number if infinite else not_null, infinite=infinite)
+    class_ = classes.pop()
+    return _PYTHON[class_]() if class_ in _PYTHON else unbinnable(class_.__name__)
 
 
 _PYTHON: Final[dict[type, Callable[[], SqlType]]] = {
@@ -65,9 +66,5 @@ _PYTHON: Final[dict[type, Callable[[], SqlType]]] = {
 
 
 def _is_number(x: SqlExpression) -> SqlExpression:
-    """Not NaN, whether it is greater than every number (DuckDB, Snowflake) or equal to none, as IEEE has it."""
+    """Exclude NaN, whether it sorts above every number (DuckDB, Snowflake) or equals nothing (IEEE 754)."""
     return or_(x <= literal(sys.float_info.max, Double()), x == literal(math.inf, Double()))
-
-
-def _is_not_null(x: SqlExpression) -> SqlExpression:
-    return x.is_not(None)

@@ -1,7 +1,8 @@
-"""PostgreSQL: types by the server's own numbers for them. NaN is greater than every number there, infinity too."""
+"""PostgreSQL: types by their OIDs. NaN sorts above every number, infinity included."""
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -33,7 +34,6 @@ from drift.sources.sql.types import (
     durations,
     floats,
     integers,
-    not_null,
     texts,
     timestamps,
     unbinnable,
@@ -51,12 +51,12 @@ def _numeric_present(x: SqlExpression) -> SqlExpression:
 
 
 def _numeric_finite(x: SqlExpression) -> SqlExpression:
-    # To double and back would round; the infinities of numeric exist since PostgreSQL 14, NaN always did.
+    # A cast to double and back would round. Infinities of numeric exist since PostgreSQL 14; NaN always did.
     return case((and_(_numeric_present(x), cast(x, Text).not_in(["Infinity", "-Infinity"])), x))
 
 
 def _time_finite(x: SqlExpression) -> SqlExpression:
-    return case((and_(func.isfinite(x), x >= _FIRST, x < _BEYOND), x))  # the years of Python's own instants
+    return case((and_(func.isfinite(x), x >= _FIRST, x < _BEYOND), x))  # the range of Python's datetime
 
 
 _FIRST: Final = cast(literal("0001-01-02", Text()), DateTime())
@@ -82,34 +82,33 @@ _TYPES: Final[dict[int, Callable[[], SqlType]]] = {
 }
 
 
-def types(connection: Connection, relation: FromClause, names: Sequence[str]) -> dict[str, SqlType]:
-    """The types of some columns; no row is read."""
+def postgres_types(connection: Connection, relation: FromClause, names: Sequence[str]) -> dict[str, SqlType]:
+    """Return the types of some columns; reads no row."""
     if not names:
         return {}
     cursor = connection.execute(select(*(relation.c[name] for name in names)).where(false())).cursor
     described: Sequence[Any] = cursor.description or ()
-    unknown = {d.type_code for d in described if d.type_code not in _TYPES and d.type_code != _NUMERIC}
-    named = _named(connection, unknown)
-    found = {}
+    others = {d.type_code for d in described if d.type_code not in _TYPES and d.type_code != _NUMERIC}
+    other_types = _types_of_catalog(connection, others)
+    types = {}
     for name, d in zip(names, described, strict=True):
         if d.type_code == _NUMERIC:
-            found[name] = decimals(None if d.scale is None else max(d.scale, 0), _numeric_present, _numeric_finite)
+            types[name] = decimals(None if d.scale is None else max(d.scale, 0), _numeric_present, _numeric_finite)
         elif d.type_code in _TYPES:
-            found[name] = _TYPES[d.type_code]()
+            types[name] = _TYPES[d.type_code]()
         else:
-            found[name] = named[d.type_code]
-    return found
+            types[name] = other_types[d.type_code]
+    return types
 
 
-def _named(connection: Connection, codes: set[int]) -> dict[int, SqlType]:
-    """Types that are not built in: enumerations are categories, others have no bins."""
+def _types_of_catalog(connection: Connection, codes: set[int]) -> dict[int, SqlType]:
+    """Return types that are not in `_TYPES`: enumerations are categorical, others cannot be cut into bins."""
     if not codes:
         return {}
-    asked = text("SELECT oid, typtype::text, format_type(oid, NULL) FROM pg_type WHERE oid IN :codes")
-    rows = connection.execute(asked.bindparams(bindparam("codes", sorted(codes), expanding=True))).all()
+    statement = text("SELECT oid, typtype::text, format_type(oid, NULL) FROM pg_type WHERE oid IN :codes")
+    rows = connection.execute(statement.bindparams(bindparam("codes", sorted(codes), expanding=True))).all()
     return {oid: _enumeration() if type_ == "e" else unbinnable(name) for oid, type_, name in rows}
 
 
 def _enumeration() -> SqlType:
-    plain = texts()
-    return SqlType(plain.kind, plain.to_arrow, value=lambda x: cast(x, Text), present=not_null, segment=str)
+    return replace(texts(), value=lambda x: cast(x, Text))

@@ -1,9 +1,9 @@
-"""SQLite: any value may stand in any column, so what is there decides, not what is declared.
+"""SQLite: any value may be in any column, so the values decide the type, not the declaration alone.
 
-Numbers are columns of INTEGER and REAL values; NaN is stored as NULL. SQLite knows no times and no truth: a column
-declared DATE, DATETIME, TIMESTAMP or TIME holds ISO 8601 text (with a blank or a T, whole or with any fraction, in
-UTC where it says so), one declared BOOLEAN holds 0 and 1. Any other text is a category. A column in which values of
-several of these stand side by side is not comparable, and the message counts them.
+Numbers are columns of INTEGER and REAL values; NaN is stored as NULL. SQLite has neither times nor booleans: a column
+declared DATE, DATETIME, TIMESTAMP or TIME holds ISO 8601 text (with a blank or a T, with any or no fraction of seconds,
+in UTC if it says so); one declared BOOLEAN holds 0 and 1. Any other text is categorical. A column that mixes several
+of these is not comparable, and the message counts them.
 """
 
 import math
@@ -40,41 +40,52 @@ _D: Final = "[0-9]"
 _DATE: Final = f"{_D * 4}-{_D * 2}-{_D * 2}"
 _CLOCK: Final = f"{_D * 2}:{_D * 2}"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_FORM: Final = re.compile(r"\d{4}-\d\d-\d\d([ T])\d\d:\d\d(?::\d\d(?:\.\d+)?)?(Z|[+-]00:00)?")
+_ISO: Final = re.compile(r"\d{4}-\d\d-\d\d([ T])\d\d:\d\d(?::\d\d(?:\.\d+)?)?(Z|[+-]00:00)?")
 
 
 @dataclass(frozen=True, slots=True)
 class TimeFormat:
-    """How instants are written: what parts day and time, and what says that they are in UTC (nothing: local)."""
+    """How instants are written.
+
+    Parameters
+    ----------
+    separator : str
+        Between day and time.
+    zone : str
+        Suffix that says that the time is in UTC; empty for local times.
+    """
 
     separator: str = " "
     zone: str = ""
 
     @classmethod
     def of(cls, text: str | None) -> "TimeFormat":
-        """The form of a text; the plain one where it has no time."""
-        found = _FORM.fullmatch(text or "")
-        return cls(found[1], found[2] or "") if found else cls()
+        """Return the format of a text; the default format if it contains no time."""
+        match = _ISO.fullmatch(text or "")
+        return cls(match[1], match[2] or "") if match else cls()
 
-    def body(self, x: SqlExpression) -> SqlExpression:
-        """The text less its zone: texts of one form are ordered as their instants, whatever their precision."""
+    def without_zone(self, x: SqlExpression) -> SqlExpression:
+        """Return the text without its zone: such texts sort as their instants, whatever their precision."""
         return func.substr(x, 1, func.length(x) - len(self.zone)) if self.zone else x
 
-    def fits(self, x: SqlExpression) -> SqlExpression:
-        """Whether a text is of this form, or a day without a time."""
-        body, timed = self.body(x), f"{_DATE}{self.separator}{_CLOCK}"
+    def matches(self, x: SqlExpression) -> SqlExpression:
+        """Return the condition that a text has this format, or is a day without a time."""
+        body, start = self.without_zone(x), f"{_DATE}{self.separator}{_CLOCK}"
         zoned = func.substr(x, -len(self.zone)) == self.zone if self.zone else literal(1) == literal(1)
-        return or_(_glob(x, _DATE), and_(zoned, _clock(body, timed, 17)))
+        return or_(_glob(x, _DATE), and_(zoned, _clock(body, start, 17)))
 
     def write(self, nanoseconds: int) -> str | None:
-        """The shortest text of an instant: a prefix of every longer one, and so not above it. None out of reach."""
+        """Return the shortest text of an instant: a prefix of all longer ones, hence not above them.
+
+        None if the year is not between 1 and 9999.
+        """
         seconds, rest = divmod(nanoseconds, 10**9)
         try:
-            moment = _EPOCH + timedelta(seconds=seconds)
+            instant = _EPOCH + timedelta(seconds=seconds)
         except OverflowError:
             return None
-        day = f"{moment.year:04}-{moment.month:02}-{moment.day:02}"
-        clock = _short_clock(moment.hour, moment.minute, moment.second, rest)
+        day = f"{instant.year:04}-{instant.month:02}-{instant.day:02}"
+        clock = _short_clock(instant.hour, instant.minute, instant.second, rest)
         return f"{day}{self.separator}{clock}" if clock else day
 
 
@@ -82,13 +93,13 @@ def _glob(x: SqlExpression, pattern: str) -> SqlExpression:
     return x.op("GLOB", is_comparison=True)(pattern)
 
 
-def _clock(body: SqlExpression, start: str, seconds_at: int) -> SqlExpression:
-    """Minutes, seconds, or fractions of them behind a start that ends with minutes."""
-    fraction = func.substr(body, seconds_at + 4)
+def _clock(text: SqlExpression, start: str, seconds_at: int) -> SqlExpression:
+    """Return the condition that only seconds, fractions of them or nothing follow a start that ends with minutes."""
+    fraction = func.substr(text, seconds_at + 4)
     return or_(
-        _glob(body, start),
-        _glob(body, f"{start}:{_D * 2}"),
-        and_(_glob(body, f"{start}:{_D * 2}.{_D}*"), not_(_glob(fraction, "*[^0-9]*"))),
+        _glob(text, start),
+        _glob(text, f"{start}:{_D * 2}"),
+        and_(_glob(text, f"{start}:{_D * 2}.{_D}*"), not_(_glob(fraction, "*[^0-9]*"))),
     )
 
 
@@ -98,21 +109,35 @@ def _short_clock(hour: int, minute: int, second: int, nanoseconds: int) -> str:
     return f"{hour:02}:{minute:02}{seconds}" if hour or minute or seconds else ""
 
 
-def types(
+def sqlite_types(
     connection: Connection, rows: Select[Any], relation: FromClause, names: Sequence[str], declared: Mapping[str, str]
 ) -> dict[str, SqlType]:
-    """The types of some columns, from all the rows that are to be counted."""
-    found: dict[str, SqlType] = {}
+    """Determine the types of some columns from all the rows that are to be counted.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a snapshot.
+    rows : Select
+        The rows to be counted.
+    relation : FromClause
+        The table or view of the rows.
+    names : sequence of str
+        The columns.
+    declared : mapping of str to str
+        Declared type of each column.
+    """
+    types: dict[str, SqlType] = {}
+    width = len(_CLASSES) + 1
     for i in range(0, len(names), _CHUNK):
         chunk = names[i : i + _CHUNK]
-        asked = [part for name in chunk for part in _survey(relation.c[name])]
-        held = connection.execute(rows.with_only_columns(*asked)).one()
-        width = len(_CLASSES) + 1
+        expressions = [expression for name in chunk for expression in _survey(relation.c[name])]
+        results = connection.execute(rows.with_only_columns(*expressions)).one()
         for j, name in enumerate(chunk):
-            *counts, largest = held[j * width : (j + 1) * width]
-            numbers = dict(zip(_CLASSES, (int(n) for n in counts), strict=True))
-            found[name] = _type(connection, rows, relation.c[name], declared.get(name, "").upper(), numbers, largest)
-    return found
+            *numbers, largest = results[j * width : (j + 1) * width]
+            counts = {class_: int(n) for class_, n in zip(_CLASSES, numbers, strict=True) if n}
+            types[name] = _type(connection, rows, relation.c[name], declared.get(name, "").upper(), counts, largest)
+    return types
 
 
 def _survey(x: SqlExpression) -> list[SqlExpression]:
@@ -125,35 +150,40 @@ def _type(
     rows: Select[Any],
     x: SqlExpression,
     declared: str,
-    held: Mapping[str, int],
+    counts: Mapping[str, int],
     largest: str | None,
 ) -> SqlType:
-    there = {name for name, count in held.items() if count}
-    if not there:
+    """Return the type of a column by its storage classes, with their counts, and by its largest text."""
+    classes = set(counts)
+    if not classes:
         return empty()
-    told = ", ".join(f"{count} {name}" for name, count in held.items() if count)
-    if "blob" in there or ("text" in there and len(there) > 1):
-        return unbinnable("blob" if there == {"blob"} else f"mixed ({told})")
-    if there == {"text"}:
-        if "DATE" not in declared and "TIME" not in declared:
-            return texts()
-        if declared.startswith("TIME") and not declared.startswith("TIMESTAMP"):
-            chosen, fits = _clock_times(), _clock(x, _CLOCK, 6)
-        else:
-            form = TimeFormat.of(largest)
-            chosen, fits = _instants(form), form.fits(x)
-        odd = connection.execute(rows.with_only_columns(count_of(not_(fits)))).scalar_one()
-        return (
-            unbinnable(f"{declared} (of which {odd} are not ISO 8601 of one form, as {largest!r})") if odd else chosen
-        )
+    if "blob" in classes or ("text" in classes and len(classes) > 1):
+        mixture = ", ".join(f"{count} {class_}" for class_, count in counts.items())
+        return unbinnable("blob" if classes == {"blob"} else f"mixed ({mixture})")
+    if classes == {"text"}:
+        return _type_of_texts(connection, rows, x, declared, largest)
     if "BOOL" in declared:
         odd = connection.execute(rows.with_only_columns(count_of(x.not_in([0, 1])))).scalar_one()
         return unbinnable(f"BOOLEAN (of which {odd} are neither 0 nor 1)") if odd else booleans()
-    return integers() if there == {"integer"} else _numbers()
+    return integers() if classes == {"integer"} else _numbers()
+
+
+def _type_of_texts(
+    connection: Connection, rows: Select[Any], x: SqlExpression, declared: str, largest: str | None
+) -> SqlType:
+    if "DATE" not in declared and "TIME" not in declared:
+        return texts()
+    if declared.startswith("TIME") and not declared.startswith("TIMESTAMP"):
+        type_, matches = _clock_times(), _clock(x, _CLOCK, 6)
+    else:
+        time_format = TimeFormat.of(largest)
+        type_, matches = _instants(time_format), time_format.matches(x)
+    odd = connection.execute(rows.with_only_columns(count_of(not_(matches)))).scalar_one()
+    return unbinnable(f"{declared} (of which {odd} are not ISO 8601 of one format, as {largest!r})") if odd else type_
 
 
 def _numbers() -> SqlType:
-    """REAL values, integers among them: SQLite compares the two exactly, so an edge is bound as what it is."""
+    """REAL values, some of which may be INTEGER: SQLite compares the two exactly, so edges are bound as either."""
 
     def bound(edge: Edge) -> Bound:
         exact = Fraction(edge)
@@ -161,8 +191,7 @@ def _numbers() -> SqlType:
             whole = math.ceil(exact)
             if -(2**63) <= whole < 2**63:
                 return literal(whole)
-        limit = ceiling(edge, None)
-        return literal(limit)
+        return literal(ceiling(edge, None))
 
     def to_arrow(values: list[Any]) -> pa.Array:
         return pa.array([None if v is None else float(v) for v in values], pa.float64())
@@ -170,28 +199,28 @@ def _numbers() -> SqlType:
     def finite(x: SqlExpression) -> SqlExpression:
         return case((and_(x > literal(-math.inf), x < literal(math.inf)), x))
 
-    return SqlType(Kind.NUMBER, to_arrow, bound, finite=finite, segment=float)
+    return SqlType(Kind.NUMBER, to_arrow, bound, finite=finite, parse_segment=float)
 
 
-def _instants(form: TimeFormat) -> SqlType:
+def _instants(time_format: TimeFormat) -> SqlType:
     def bound(edge: Edge) -> Bound:
-        text = form.write(int(edge))
+        text = time_format.write(int(edge))
         return bool(edge > 0) if text is None else literal(text, SqlText())
 
     def to_arrow(values: list[Any]) -> pa.Array:
         bodies = pa.array(values, pa.string())
         if all(text is None or len(text) == 10 for text in values):
             return bodies.cast(pa.date32())
-        if form.separator == "T":
+        if time_format.separator == "T":
             bodies = pc.replace_substring(bodies, "T", " ")
-        zone = "UTC" if form.zone else None
+        zone = "UTC" if time_format.zone else None
         try:
             return bodies.cast(pa.timestamp("us")).cast(pa.timestamp("us", zone))
         except pa.ArrowInvalid:
             return bodies.cast(pa.timestamp("ns")).cast(pa.timestamp("ns", zone))
 
     def value(x: SqlExpression) -> SqlExpression:
-        return case((func.length(x) == 10, x), else_=form.body(x)) if form.zone else x
+        return case((func.length(x) == 10, x), else_=time_format.without_zone(x)) if time_format.zone else x
 
     return SqlType(Kind.DATETIME, to_arrow, bound, value=value, present=not_null)
 

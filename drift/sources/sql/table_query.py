@@ -1,4 +1,7 @@
-"""The rows of a table or query, and those of a window: found by comparing the bare column, so that an index serves."""
+"""The rows of a table or query, and those of a window.
+
+Windows compare the bare timestamp column, so that the database can use an index on it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,9 +34,11 @@ from drift.histogram import Kind
 from drift.monitors.spec import SqlSource
 from drift.monitors.window import Window
 from drift.sources.frames.table import distinct
-from drift.sources.sql import generic, postgres, sqlite
+from drift.sources.local_time import first_local_time
+from drift.sources.sql.generic import generic_types
+from drift.sources.sql.postgres import postgres_types
+from drift.sources.sql.sqlite import TimeFormat, sqlite_types
 from drift.sources.sql.types import SqlExpression, SqlType, count_of
-from drift.sources.sql.wall_clock import wall_clock
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _VIEW: Final = "drift rows"
@@ -52,9 +57,9 @@ class TableQuery:
     names : list of str
         Its columns, in order.
     timestamp : str or None
-        The one that places rows in windows.
+        The column that assigns rows to windows.
     timezone : ZoneInfo
-        Of times without one.
+        Zone of times without one.
     """
 
     connection: Connection
@@ -63,206 +68,211 @@ class TableQuery:
     timestamp: str | None
     timezone: ZoneInfo
 
-    def within(self, window: Window | None) -> Select[Any]:
-        """The rows of a window; those without a timestamp belong to none.
+    def rows_in(self, window: Window | None) -> Select[Any]:
+        """Select the rows of a window; those without a timestamp belong to none.
 
         Raises
         ------
         SourceError
-            Where the timestamp is not there or holds no dates or times.
+            If the timestamp column does not exist or holds no dates or times.
         """
         if window is None or self.timestamp is None:
-            return self._all()
-        x = self.rows.c[self._placed()]
+            return self._select_all()
+        x = self.rows.c[self._timestamp_name()]
         if self.connection.dialect.name == "sqlite":
-            return self._within_texts(x, window)
-        start, end = self._moments((window.start, window.end))
-        return self._all().where(x >= start, x < end)
+            return self._sqlite_rows_in(x, window)
+        start, end = self._literals((window.start, window.end))
+        return self._select_all().where(x >= start, x < end)
 
-    def edges(self, moments: Sequence[datetime]) -> tuple[SqlExpression, list[SqlExpression]] | None:
-        """The timestamp and some moments, as they are to be compared; None where no row has a timestamp.
+    def comparable_edges(self, instants: Sequence[datetime]) -> tuple[SqlExpression, list[SqlExpression]] | None:
+        """Return the timestamp and some instants in a comparable form; None if no row has a timestamp.
 
         Raises
         ------
         SourceError
-            As `within`; single rows are not looked at.
+            As `rows_in`; the format of single rows is not checked.
         """
-        x = self.rows.c[self._placed()]
+        x = self.rows.c[self._timestamp_name()]
         if self.connection.dialect.name != "sqlite":
-            return x, self._moments(moments)
-        if (form := self._form(x)) is None:
+            return x, self._literals(instants)
+        if (time_format := self._time_format(x)) is None:
             return None
-        written = [form.write(self._ticks(moment, form)) for moment in moments]
-        return _comparable(form, x, written), [literal(text) for text in written]
+        texts = [time_format.write(self._nanoseconds(instant, time_format)) for instant in instants]
+        return _comparable(time_format, x, texts), [literal(text) for text in texts]
 
     def span(self) -> tuple[datetime, datetime] | None:
-        """First and last instant; None without any."""
+        """Return the first and last instant; None if no row has one."""
         if self.timestamp is None:
             return None
-        x = self.rows.c[self._placed()]
+        x = self.rows.c[self._timestamp_name()]
         if self.connection.dialect.name == "sqlite":
-            self._form(x)
-        found = self.connection.execute(select(func.min(x), func.max(x))).one()
-        return None if found[0] is None else (self._instant(found[0]), self._instant(found[1]))
+            self._time_format(x)
+        first, last = self.connection.execute(select(func.min(x), func.max(x))).one()
+        return None if first is None else (self._instant(first), self._instant(last))
 
-    def types(self, rows: Select[Any], names: Sequence[str]) -> dict[str, SqlType]:
-        """The types of some columns that are there."""
+    def column_types(self, rows: Select[Any], names: Sequence[str]) -> dict[str, SqlType]:
+        """Return the types of some existing columns."""
         match self.connection.dialect.name:
             case "postgresql":
-                return postgres.types(self.connection, self.rows, names)
+                return postgres_types(self.connection, self.rows, names)
             case "sqlite":
-                return sqlite.types(self.connection, rows, self.rows, names, self._declared())
+                return sqlite_types(self.connection, rows, self.rows, names, self._declared_types())
             case _:
-                return generic.types(self.connection, self.rows, names)
+                return generic_types(self.connection, self.rows, names)
 
-    def _all(self) -> Select[Any]:
-        # Named as what is read from, whatever columns are asked for: count(*) has none.
+    def _select_all(self) -> Select[Any]:
+        # FROM is explicit, whatever columns are selected later: count(*) has none.
         return select(self.rows).select_from(self.rows)
 
-    def _placed(self) -> str:
+    def _timestamp_name(self) -> str:
         if self.timestamp not in self.names:
-            raise SourceError(f"no timestamp column {self.timestamp!r}; there are {', '.join(self.names) or 'none'}")
+            raise SourceError(
+                f"no timestamp column {self.timestamp!r}; there are {', '.join(self.names) or 'none'}",
+                code="timestamp-missing",
+            )
         return self.timestamp
 
-    def _moments(self, moments: Sequence[datetime]) -> list[SqlExpression]:
-        """Edges of windows as the column holds them: instants, local times, or days."""
-        type_ = self.types(self._all(), [self._placed()])[self._placed()]
+    def _literals(self, instants: Sequence[datetime]) -> list[SqlExpression]:
+        """Convert instants to values of the timestamp column: instants, local times or days."""
+        name = self._timestamp_name()
+        type_ = self.column_types(self._select_all(), [name])[name]
         if type_.kind is Kind.EMPTY:
-            return [literal(moment, DateTime(timezone=True)) for moment in moments]
+            return [literal(instant, DateTime(timezone=True)) for instant in instants]
         if type_.kind is not Kind.DATETIME:
-            told = type_.message or f"it holds {type_.kind.value if type_.kind else 'other'} values"
-            raise SourceError(f"timestamp column {self.timestamp!r}: expected dates or times; {told}")
+            reason = type_.message or f"it holds {type_.kind.value if type_.kind else 'other'} values"
+            raise self._invalid(f": expected dates or times; {reason}")
         example = type_.bound(0) if type_.bound is not None else False
-        held = example.type if not isinstance(example, bool) else DateTime()
-        return [self._moment(moment, held) for moment in moments]
+        sql_type = example.type if not isinstance(example, bool) else DateTime()
+        return [self._literal(instant, sql_type) for instant in instants]
 
-    def _moment(self, moment: datetime, held: Any) -> SqlExpression:
-        local = wall_clock(moment, self.timezone)
-        if isinstance(held, Date):
+    def _literal(self, instant: datetime, sql_type: Any) -> SqlExpression:
+        local = first_local_time(instant, self.timezone)
+        if isinstance(sql_type, Date):
             day = local.date() + timedelta(days=local.time() != local.time().min)
             return literal(day, Date())
-        zoned = isinstance(held, DateTime) and held.timezone
-        return literal(moment if zoned else local, DateTime(timezone=zoned))
+        zoned = isinstance(sql_type, DateTime) and sql_type.timezone
+        return literal(instant if zoned else local, DateTime(timezone=zoned))
 
-    def _within_texts(self, x: SqlExpression, window: Window) -> Select[Any]:
-        form = self._form(x)
-        if form is None:
-            return self._all().where(x.is_not(None), literal(1) == literal(0))
-        edges = [form.write(self._ticks(moment, form)) for moment in (window.start, window.end)]
-        body = _comparable(form, x, edges)
-        conditions = [body >= edges[0]] if edges[0] else []
-        conditions += [body < edges[1]] if edges[1] else []
-        rows = self._all().where(*conditions)
-        if odd := self.connection.execute(rows.with_only_columns(count_of(not_(form.fits(x))))).scalar_one():
-            raise SourceError(
-                f"timestamp column {self.timestamp!r}: {odd} rows of {window} are not ISO 8601 of one form"
-            )
+    def _sqlite_rows_in(self, x: SqlExpression, window: Window) -> Select[Any]:
+        time_format = self._time_format(x)
+        if time_format is None:
+            return self._select_all().where(x.is_not(None), literal(1) == literal(0))
+        start, end = (
+            time_format.write(self._nanoseconds(instant, time_format)) for instant in (window.start, window.end)
+        )
+        comparable = _comparable(time_format, x, (start, end))
+        conditions = [comparable >= start] if start else []
+        conditions += [comparable < end] if end else []
+        rows = self._select_all().where(*conditions)
+        if odd := self.connection.execute(rows.with_only_columns(count_of(not_(time_format.matches(x))))).scalar_one():
+            raise self._invalid(f": {odd} rows of {window} are not ISO 8601 of one format")
         return rows
 
-    def _ticks(self, moment: datetime, form: sqlite.TimeFormat) -> int:
-        if not form.zone:
-            moment = wall_clock(moment, self.timezone).replace(tzinfo=UTC)
-        return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+    def _nanoseconds(self, instant: datetime, time_format: TimeFormat) -> int:
+        if not time_format.zone:
+            instant = first_local_time(instant, self.timezone).replace(tzinfo=UTC)
+        return (instant - _EPOCH) // timedelta(microseconds=1) * 1000
 
-    def _form(self, x: SqlExpression) -> sqlite.TimeFormat | None:
-        """How the timestamps of a SQLite database are written; None where there are none."""
-        asked = select(func.typeof(func.min(x)), func.typeof(func.max(x)), func.min(x), func.max(x))
-        least, most, first, last = self.connection.execute(asked).one()
+    def _time_format(self, x: SqlExpression) -> TimeFormat | None:
+        """Return the format of the timestamps in a SQLite database; None if there are none."""
+        extremes = select(func.typeof(func.min(x)), func.typeof(func.max(x)), func.min(x), func.max(x))
+        lowest_type, highest_type, first, last = self.connection.execute(extremes).one()
         if first is None:
             return None
-        if (least, most) != ("text", "text"):  # numbers sort below texts, and blobs above
-            raise SourceError(
-                f"timestamp column {self.timestamp!r} holds {least} values; expected text in ISO 8601: name a query "
-                "that makes it, with strftime('%Y-%m-%d %H:%M:%f', ts, 'unixepoch') or the like"
+        if (lowest_type, highest_type) != ("text", "text"):  # numbers sort below texts, and blobs above
+            raise self._invalid(
+                f" holds {lowest_type} values; expected text in ISO 8601: write a query that converts them, with "
+                "strftime('%Y-%m-%d %H:%M:%f', ts, 'unixepoch') or the like"
             )
-        form = sqlite.TimeFormat.of(last)
-        for held in (first, last):
-            if not self.connection.execute(select(form.fits(literal(held)))).scalar_one():
-                raise SourceError(
-                    f"timestamp column {self.timestamp!r} holds {held!r}; expected text in ISO 8601, all of one form: "
-                    "2024-03-01, 2024-03-01 06:00:00, 2024-03-01T06:00:00.5Z (a blank or T, UTC or local)"
+        time_format = TimeFormat.of(last)
+        for value in (first, last):
+            if not self.connection.execute(select(time_format.matches(literal(value)))).scalar_one():
+                raise self._invalid(
+                    f" holds {value!r}; expected text in ISO 8601, all of one format: 2024-03-01, 2024-03-01 06:00:00, "
+                    "2024-03-01T06:00:00.5Z (a blank or T, UTC or local)"
                 )
-        return form
+        return time_format
 
-    def _instant(self, held: Any) -> datetime:
-        if isinstance(held, str):
+    def _instant(self, value: Any) -> datetime:
+        if isinstance(value, str):
             try:
-                held = datetime.fromisoformat(held)
+                value = datetime.fromisoformat(value)
             except ValueError as error:
-                raise SourceError(f"timestamp column {self.timestamp!r} holds {held!r}, no instant: {error}") from error
-        if isinstance(held, date) and not isinstance(held, datetime):
-            held = datetime(held.year, held.month, held.day)  # noqa: DTZ001 - local
-        if not isinstance(held, datetime):
-            raise SourceError(f"timestamp column {self.timestamp!r} holds {held!r}; expected dates or times")
-        return (held if held.tzinfo else held.replace(tzinfo=self.timezone)).astimezone(UTC)
+                raise self._invalid(f" holds {value!r}, which is no instant: {error}") from error
+        if isinstance(value, date) and not isinstance(value, datetime):
+            value = datetime(value.year, value.month, value.day)  # noqa: DTZ001 - local
+        if not isinstance(value, datetime):
+            raise self._invalid(f" holds {value!r}; expected dates or times")
+        return (value if value.tzinfo else value.replace(tzinfo=self.timezone)).astimezone(UTC)
 
-    def _declared(self) -> dict[str, str]:
+    def _invalid(self, problem: str) -> SourceError:
+        return SourceError(f"timestamp column {self.timestamp!r}{problem}", code="timestamp-invalid")
+
+    def _declared_types(self) -> dict[str, str]:
         rows = select(func.pragma_table_xinfo(_VIEW).table_valued("name", "type"))
         return {str(name): str(type_) for name, type_ in self.connection.execute(rows)}
 
 
-def _comparable(form: sqlite.TimeFormat, x: SqlExpression, edges: Sequence[str | None]) -> SqlExpression:
-    """What of a text is compared: a Z sorts above the digits of a fraction, which matters where an edge has seconds.
+def _comparable(time_format: TimeFormat, x: SqlExpression, edges: Sequence[str | None]) -> SqlExpression:
+    """Return the part of a text that is compared with edges.
 
-    Without it, no index serves.
+    A Z sorts above the digits of a fraction, so it must be cut off if an edge has seconds; then no index can be used.
     """
-    exact = form.zone != "Z" or all(len(edge or "") <= 16 for edge in edges)
-    return x if exact else form.body(x)
+    exact = time_format.zone != "Z" or all(len(edge or "") <= 16 for edge in edges)
+    return x if exact else time_format.without_zone(x)
 
 
 def open_table_query(connection: Connection, spec: SqlSource, timestamp: str | None, timezone: ZoneInfo) -> TableQuery:
-    """The table or query of a source.
+    """Return the table or query of a source.
 
     Raises
     ------
     SourceError
-        Where two of its columns bear one name.
+        If two of its columns have the same name.
     """
     if connection.dialect.name == "sqlite":
-        _view(connection, spec)
-        spec = SqlSource(spec.url, table=_VIEW)
-        names = _names(connection, table(_VIEW))
+        _create_view(connection, spec)
+        names = _column_names(connection, table(_VIEW))
         return TableQuery(connection, table(_VIEW, *_columns(names)), names, timestamp, timezone)
     if spec.query is not None:
-        bare = _query(spec.query).columns().subquery("q")
-        names = _names(connection, bare)
-        return TableQuery(
-            connection, _query(spec.query).columns(*_columns(names)).subquery("q"), names, timestamp, timezone
-        )
-    schema, name = _split(spec.table or "")
-    names = _names(connection, table(name, schema=schema))
-    return TableQuery(connection, table(name, *_columns(names), schema=schema), names, timestamp, timezone)
+        names = _column_names(connection, _text(spec.query).columns().subquery("q"))
+        rows: FromClause = _text(spec.query).columns(*_columns(names)).subquery("q")
+    else:
+        schema, name = _split_schema(spec.table or "")
+        names = _column_names(connection, table(name, schema=schema))
+        rows = table(name, *_columns(names), schema=schema)
+    return TableQuery(connection, rows, names, timestamp, timezone)
 
 
-def _view(connection: Connection, spec: SqlSource) -> None:
-    """SQLite tells what a column was declared as only of tables and views: one of this connection's own."""
+def _create_view(connection: Connection, spec: SqlSource) -> None:
+    """Create a temporary view of the rows: SQLite knows the declared types of tables and views only."""
     if spec.query is not None:
         rows = spec.query.strip().rstrip(";")
     else:
-        schema, name = _split(spec.table or "")
-        chosen: Select[Any] = select(literal_column("*")).select_from(table(name, schema=schema))
-        rows = str(chosen.compile(dialect=connection.dialect))
+        schema, name = _split_schema(spec.table or "")
+        statement: Select[Any] = select(literal_column("*")).select_from(table(name, schema=schema))
+        rows = str(statement.compile(dialect=connection.dialect))
     quoted = connection.dialect.identifier_preparer.quote(_VIEW)
     connection.exec_driver_sql(f"CREATE TEMP VIEW {quoted} AS {rows}")
     connection.exec_driver_sql("PRAGMA query_only = ON")
 
 
-def _query(query: str) -> TextClause:
+def _text(query: str) -> TextClause:
     # A colon is a colon: nothing in the user's text is a parameter.
     return text(query.strip().rstrip(";").replace(":", "\\:"))
 
 
-def _split(name: str) -> tuple[str | None, str]:
+def _split_schema(name: str) -> tuple[str | None, str]:
     schema, dot, rest = name.partition(".")
     return (schema, rest) if dot else (None, name)
 
 
 def _columns(names: Sequence[str]) -> list[ColumnClause[Any]]:
-    # The database's own spelling; which words are reserved differs from version to version.
+    # Always quoted, in the database's spelling: which words are reserved differs from version to version.
     return [column(quoted_name(name, quote=True)) for name in names]
 
 
-def _names(connection: Connection, rows: FromClause) -> list[str]:
-    asked: Select[Any] = select(literal_column("*")).select_from(rows).where(false())
-    with connection.execute(asked) as result:
-        return distinct([str(each[0]) for each in result.cursor.description or ()])
+def _column_names(connection: Connection, rows: FromClause) -> list[str]:
+    statement: Select[Any] = select(literal_column("*")).select_from(rows).where(false())
+    with connection.execute(statement) as result:
+        return distinct([str(description[0]) for description in result.cursor.description or ()])

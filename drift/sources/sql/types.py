@@ -1,4 +1,4 @@
-"""How the columns of a database are cut: for each type what is missing, and what an edge is compared as."""
+"""How the columns of a database are cut into bins: for each type what is missing, and what an edge is compared as."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -16,9 +16,9 @@ from drift.histogram.counting import ceiling
 
 SqlExpression: TypeAlias = ColumnElement[Any]
 Bound: TypeAlias = SqlExpression | bool
-"""What values are compared with; True where every value is below the edge, False where none is."""
+"""What values are compared with; True if every value is below the edge, False if none is."""
 
-_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - wall clocks are compared as such
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - local times are compared as they are
 _DAY: Final = 86_400 * 10**9
 _MICROSECOND: Final = Fraction(1000)
 _INT64: Final = (-(2**63), 2**63 - 1)
@@ -29,39 +29,40 @@ def _itself(x: SqlExpression) -> SqlExpression:
 
 
 def not_null(x: SqlExpression) -> SqlExpression:
-    """Present is what is not null."""
+    """Return the condition that a value is present: any but null."""
     return x.is_not(None)
 
 
 def count_of(condition: SqlExpression) -> SqlExpression:
-    """How many rows meet a condition; 0 of no rows. Standard SQL."""
+    """Count the rows that meet a condition, in standard SQL; 0 if there are no rows."""
     return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
 
 @dataclass(frozen=True, slots=True)
 class SqlType:
-    """A column's type, as far as counting needs it.
+    """The type of a column, as far as counting needs it.
 
     Parameters
     ----------
     kind : Kind or None
-        None where values of this type cannot be cut into bins, for the reason in `message`.
+        None if values of this type cannot be cut into bins, for the reason in `message`.
     to_arrow : callable
-        Python values as the driver hands them out (None among them), as the same rows in memory would be typed.
+        Converts the driver's Python values (None among them) to the Arrow type of the same rows in memory.
     bound : callable
-        An edge as a value of this type: ``x < bound`` holds exactly where a value lies below the edge.
+        Converts an edge to a value of this type: ``x < bound`` is true exactly for the values below the edge.
     value : callable
-        What is compared and grouped.
+        The expression that is compared and grouped.
     present : callable
-        Where there is a value: neither null nor NaN.
+        The condition that a value is neither null nor NaN.
     finite : callable
-        The value where it is finite, else null.
+        The value if it is finite, else null.
     sampled : callable
-        The value where the driver can hand it out, else null.
-    segment : callable
-        A segment's text (as in its key) as a value of this type; ValueError where it is none.
+        The value if the driver can return it, else null.
+    parse_segment : callable or None
+        Converts a segment's text (as in its key) to a value of this type; ValueError if it is none. None if values of
+        this type cannot name segments.
     message : str
-        Why it cannot be cut.
+        Why values cannot be cut into bins.
     """
 
     kind: Kind | None
@@ -71,23 +72,23 @@ class SqlType:
     present: Callable[[SqlExpression], SqlExpression] = not_null
     finite: Callable[[SqlExpression], SqlExpression] = _itself
     sampled: Callable[[SqlExpression], SqlExpression] = _itself
-    segment: Callable[[str], Any] | None = None
+    parse_segment: Callable[[str], Any] | None = None
     message: str = ""
 
     def below(self, x: SqlExpression, edge: Edge) -> Bound:
-        """Whether a value lies below an edge; never for a missing one."""
+        """Return the condition that a value is below an edge; a missing value never is."""
         bound = self.bound(edge) if self.bound is not None else True
         return bound if isinstance(bound, bool) else self.value(x) < bound
 
 
 def unbinnable(what: str) -> SqlType:
-    """A type whose values have no bins."""
-    told = f"{what} values cannot be cut into bins; watch something derived from them (a length, a count), or exclude"
-    return SqlType(None, message=f"{told} the column")
+    """Return a type whose values cannot be cut into bins."""
+    remedy = "watch something derived from them (a length, a count), or exclude the column"
+    return SqlType(None, message=f"{what} values cannot be cut into bins; {remedy}")
 
 
 def arrow(type_: pa.DataType) -> Callable[[list[Any]], pa.Array]:
-    """Values as an Arrow array of a type."""
+    """Return a function that makes an Arrow array of a type."""
     return lambda values: pa.array(values, type_)
 
 
@@ -98,11 +99,11 @@ def integers(low: int = _INT64[0], high: int = _INT64[1]) -> SqlType:
         limit = ceiling(edge, Fraction(1))
         return limit > high if limit > high or limit <= low else literal(limit, BigInteger())
 
-    return SqlType(Kind.NUMBER, arrow(pa.int64()), bound, segment=int)
+    return SqlType(Kind.NUMBER, arrow(pa.int64()), bound, parse_segment=int)
 
 
 def floats(present: Callable[[SqlExpression], SqlExpression], *, infinite: bool, single: bool = False) -> SqlType:
-    """Doubles, or floats of 32 bits; `present` tells NaN from numbers, where the database knows it."""
+    """Floats of 64 bits, or 32 bits if `single`; `present` tells NaN from numbers, if the database has NaN."""
 
     def finite(x: SqlExpression) -> SqlExpression:
         return case(((x > literal(-math.inf, Double())) & (x < literal(math.inf, Double())), x))
@@ -117,7 +118,7 @@ def floats(present: Callable[[SqlExpression], SqlExpression], *, infinite: bool,
         bound,
         present=present,
         finite=finite if infinite else _itself,
-        segment=float,
+        parse_segment=float,
     )
 
 
@@ -126,7 +127,7 @@ def decimals(
     present: Callable[[SqlExpression], SqlExpression] = not_null,
     finite: Callable[[SqlExpression], SqlExpression] = _itself,
 ) -> SqlType:
-    """Exact decimals: an edge is bound as it is, all of its digits."""
+    """Exact decimals: an edge is bound with all of its digits."""
 
     def bound(edge: Edge) -> Bound:
         return literal(Decimal(edge), Numeric())
@@ -134,38 +135,38 @@ def decimals(
     def to_arrow(values: list[Any]) -> pa.Array:
         return _decimal_array(values, scale)
 
-    return SqlType(Kind.NUMBER, to_arrow, bound, present=present, finite=finite, sampled=finite, segment=Decimal)
+    return SqlType(Kind.NUMBER, to_arrow, bound, present=present, finite=finite, sampled=finite, parse_segment=Decimal)
 
 
 def _decimal_array(values: list[Any], scale: int | None) -> pa.Array:
-    """With as many digits behind the point as declared, else as any value has."""
-    found = [v.as_tuple() for v in values if v is not None]
-    exponents = [-t.exponent for t in found if isinstance(t.exponent, int)]
+    """Return decimals of the declared scale, else of the largest scale of any value."""
+    tuples = [value.as_tuple() for value in values if value is not None]
+    exponents = [-t.exponent for t in tuples if isinstance(t.exponent, int)]
     scale = max([0, *exponents]) if scale is None else scale
-    digits = max((len(t.digits) + t.exponent + scale for t in found if isinstance(t.exponent, int)), default=1)
+    digits = max((len(t.digits) + t.exponent + scale for t in tuples if isinstance(t.exponent, int)), default=1)
     wide = pa.decimal128(38, scale) if digits <= 38 and scale <= 38 else pa.decimal256(76, min(scale, 76))
     return pa.array(values, wide)
 
 
 def texts() -> SqlType:
-    """Categories."""
-    return SqlType(Kind.STRING, arrow(pa.string()), segment=str)
+    """Text, which is categorical."""
+    return SqlType(Kind.STRING, arrow(pa.string()), parse_segment=str)
 
 
 def booleans() -> SqlType:
-    """Truth values; some databases hand them out as 0 and 1."""
+    """Booleans; some drivers return them as 0 and 1."""
     return SqlType(
-        Kind.BOOLEAN, lambda values: pa.array(truths(values), pa.bool_()), segment=lambda text: text == "true"
+        Kind.BOOLEAN, lambda values: pa.array(truths(values), pa.bool_()), parse_segment=lambda text: text == "true"
     )
 
 
 def truths(values: Iterable[Any]) -> list[bool | None]:
-    """0 and 1 as truth values."""
+    """Convert 0 and 1 to booleans."""
     return [None if value is None else bool(value) for value in values]
 
 
 def dates() -> SqlType:
-    """Days; midnight of each, as UTC."""
+    """Days; each stands for its midnight in UTC."""
 
     def bound(edge: Edge) -> Bound:
         days = ceiling(edge, Fraction(_DAY)) + _EPOCH.toordinal()
@@ -173,25 +174,25 @@ def dates() -> SqlType:
             return bool(days > 1)
         return literal(date.fromordinal(days), Date())
 
-    return SqlType(Kind.DATETIME, arrow(pa.date32()), bound, segment=date.fromisoformat)
+    return SqlType(Kind.DATETIME, arrow(pa.date32()), bound, parse_segment=date.fromisoformat)
 
 
 def timestamps(*, zoned: bool, finite: Callable[[SqlExpression], SqlExpression] = _itself) -> SqlType:
-    """Instants; without a zone they are cut as if in UTC, as everywhere."""
+    """Instants; without a zone they are cut as if in UTC, as in every engine."""
 
     def bound(edge: Edge) -> Bound:
         try:
-            moment = _EPOCH + timedelta(microseconds=ceiling(edge, _MICROSECOND))
+            instant = _EPOCH + timedelta(microseconds=ceiling(edge, _MICROSECOND))
         except OverflowError:
             return bool(edge > 0)
-        return literal(moment.replace(tzinfo=UTC) if zoned else moment, DateTime(timezone=zoned))
+        return literal(instant.replace(tzinfo=UTC) if zoned else instant, DateTime(timezone=zoned))
 
     type_ = pa.timestamp("us", "UTC" if zoned else None)
     return SqlType(Kind.DATETIME, arrow(type_), bound, finite=finite, sampled=finite)
 
 
 def clock_times() -> SqlType:
-    """Times of day, as durations since midnight."""
+    """Times of day, as durations from midnight."""
 
     def bound(edge: Edge) -> Bound:
         ticks = ceiling(edge, _MICROSECOND)
@@ -203,7 +204,7 @@ def clock_times() -> SqlType:
 
 
 def durations() -> SqlType:
-    """Intervals; a month counts as 30 days, as the database compares them."""
+    """Intervals; a month counts as 30 days, as in the database's comparisons."""
 
     def bound(edge: Edge) -> Bound:
         try:
@@ -215,5 +216,5 @@ def durations() -> SqlType:
 
 
 def empty() -> SqlType:
-    """A column without a value: it fits every axis."""
+    """Type of a column without a value: it fits every axis."""
     return SqlType(Kind.EMPTY, lambda values: pa.nulls(len(values)))
