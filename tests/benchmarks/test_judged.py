@@ -79,7 +79,7 @@ def test_five_percent_become_null_and_the_rest_stay(known: changes.Known) -> Non
         assert binomial(int(lost.sum()), ROWS, 0.05) > 1e-3
 
 
-def test_three_percent_get_a_name_that_the_reference_does_not_have(known: changes.Known) -> None:
+def test_three_percent_get_a_name_unknown_to_the_reference(known: changes.Known) -> None:
     before, after = changed("3 % unseen", known)
     new = after["word"] != before["word"]
     assert set(after["word"][new]) == {changes.NEW}
@@ -102,7 +102,7 @@ def test_the_order_of_windows_is_drawn_from_the_seed() -> None:
     assert sorted(orders[0]) == list(range(50)) != orders[0]
 
 
-def test_a_trial_is_the_same_from_the_same_seed_and_its_reference_is_not_live() -> None:
+def test_a_seed_repeats_a_trial_without_live_reference_windows() -> None:
     every = [window(at, 30).assign(at=float(at)) for at in range(12)]
     one, two = (trial.prepared(every, 5, reference=8, unchanged=3, changed=2) for _ in range(2))
     for frames, again in [(one.live, two.live), *((one.changed[k], two.changed[k]) for k in changes.KINDS)]:
@@ -115,7 +115,7 @@ def test_a_trial_is_the_same_from_the_same_seed_and_its_reference_is_not_live() 
     assert {len(frames) for frames in one.changed.values()} == {2}
 
 
-def test_counts_add_up_to_the_rows_and_show_where_a_change_leaves_no_trace() -> None:
+def test_counts_add_up_and_show_changes_without_trace() -> None:
     every = [window(at, 200) for at in range(12)]
     found = trial.counted(trial.prepared(every, 5, reference=8, unchanged=4, changed=4))
     assert all((counts.sum(axis=1) == 200).all() for counts in found.live.values())
@@ -165,7 +165,7 @@ def test_psi_by_its_formula() -> None:
     assert (rules.psi_over(limit)(REFERENCE, LIVE) == (seen > limit)).all()
 
 
-def test_students_limit_on_the_logarithm_keeps_its_level_on_lognormal_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_students_limit_keeps_its_level_on_lognormal_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
     alarms = 0
     for _ in range(100):

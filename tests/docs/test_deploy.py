@@ -189,7 +189,7 @@ def test_units_are_locked_alike_and_come_back_as_told() -> None:
     assert f"SuccessExitStatus={DRIFT}\n" in once
 
 
-def test_the_image_listens_where_it_says_and_is_nobody_in_particular() -> None:
+def test_the_image_exposes_its_port_as_an_unprivileged_user() -> None:
     text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
     assert exec_form("ENTRYPOINT") == ["drift"]
     assert f"EXPOSE {PORT}" in text
@@ -229,7 +229,7 @@ def test_the_images_health_is_that_of_healthz(status: int | None, healthy: bool)
     assert (done.returncode == 0) is healthy
 
 
-def test_what_a_wheel_is_built_from_is_sent_to_the_build() -> None:
+def test_the_build_context_contains_the_files_of_the_wheel() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     needed = {*wheel["packages"], *wheel["force-include"], "pyproject.toml"}

@@ -48,7 +48,7 @@ def test_default_thresholds_are_those_of_the_table() -> None:
     assert named == {metric: f"{DIVERGENCES[metric].threshold:g}" for metric in named}
 
 
-def test_the_test_command_of_the_readme_installs_what_the_project_names() -> None:
+def test_the_test_command_installs_the_extra_test() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert "pip install '.[test]' && pytest" in README
     assert "test" in project["optional-dependencies"]

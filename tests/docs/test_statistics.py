@@ -40,7 +40,7 @@ def test_scipys_default_is_the_distance_in_nats() -> None:
     assert float(js_distance(p, q)) * math.sqrt(math.log(2)) == pytest.approx(jensenshannon(p, q))
 
 
-def test_for_small_changes_kl_is_four_times_and_psi_eight_times_js() -> None:
+def test_small_changes_are_four_js_in_kl_eight_in_psi() -> None:
     q = np.array([0.2, 0.3, 0.5])
     p = q + np.array([0.001, 0.001, -0.002])
     nats = float(js(p, q, base=math.e))

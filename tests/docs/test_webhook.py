@@ -54,9 +54,7 @@ def test_the_receiver_takes_each_message_once(url: str, tmp_path: Path, payload:
     assert kept(tmp_path) == [payload("n-1"), payload("n-2")]
 
 
-def test_the_receiver_refuses_what_is_not_signed_and_keeps_nothing_old(
-    url: str, tmp_path: Path, payload: Payload
-) -> None:
+def test_the_receiver_refuses_unsigned_and_old_requests(url: str, tmp_path: Path, payload: Payload) -> None:
     for secret in ("wrong", None):
         with pytest.raises(DeliveryError, match="401"):
             WebhookChannel("hook", url, secret=secret).send(payload(), deadline=5)

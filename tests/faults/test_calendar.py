@@ -38,7 +38,7 @@ def changes(zone: ZoneInfo) -> list[datetime]:
 
 
 @pytest.mark.parametrize("name", ZONES)
-def test_each_row_lies_in_exactly_one_window_at_every_change_of_clocks(name: str) -> None:
+def test_rows_lie_in_one_window_at_changes_of_clocks(name: str) -> None:
     zone = ZoneInfo(name)
     moments = changes(zone)
     assert bool(moments) == (name != "America/Sao_Paulo")
@@ -56,7 +56,7 @@ def test_each_row_lies_in_exactly_one_window_at_every_change_of_clocks(name: str
 
 
 @pytest.mark.parametrize("name", ZONES)
-def test_days_are_those_of_the_wall_calendar_at_every_change_of_clocks(name: str) -> None:
+def test_days_are_calendar_days_at_changes_of_clocks(name: str) -> None:
     zone = ZoneInfo(name)
     for change in changes(zone):
         by_window: dict[datetime, set[object]] = {}

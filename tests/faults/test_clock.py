@@ -42,7 +42,7 @@ def compiler(clock: Clock) -> None:
     """There is one, or the test is not run."""
 
 
-def test_a_process_sees_its_clock_set_while_it_runs_and_counts_its_seconds_as_before(clock: Clock) -> None:
+def test_a_running_process_sees_its_clock_set(clock: Clock) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", ASK], env={**os.environ, **clock.env}, stdin=-1, stdout=-1, text=True, bufsize=1
     ) as process:
@@ -88,7 +88,7 @@ def test_a_server_sees_its_clock_set_while_it_runs(clock: Clock) -> None:
 @pytest.mark.postgres
 @pytest.mark.usefixtures("compiler")
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_clock_that_is_stepped_and_slewed_loses_and_doubles_nothing(bench: Bench, kind: str) -> None:
+def test_a_stepped_and_slewed_clock_loses_and_doubles_nothing(bench: Bench, kind: str) -> None:
     assert clocks.steps(bench, kind).counts.faults == NONE
 
 
@@ -103,5 +103,5 @@ def test_replicas_that_disagree_on_the_time_lose_and_double_nothing(bench: Bench
 @pytest.mark.postgres
 @pytest.mark.usefixtures("compiler")
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_clock_that_is_set_under_what_is_in_hand_loses_and_doubles_nothing(bench: Bench, kind: str) -> None:
+def test_a_clock_set_during_work_loses_and_doubles_nothing(bench: Bench, kind: str) -> None:
     assert clock_leases.leases(bench, kind).counts.faults == NONE

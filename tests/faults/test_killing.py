@@ -31,7 +31,7 @@ def test_what_a_replica_writes_past_its_lease_is_refused(bench: Bench, kind: str
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_upgrade_killed_at_a_statement_leaves_the_old_schema_whole(bench: Bench, kind: str) -> None:
+def test_an_upgrade_killed_at_a_statement_keeps_the_old_schema(bench: Bench, kind: str) -> None:
     assert int(upgrades.killed(bench, kind).runs.split()[0]) > 5, "hardly anything was killed"
 
 

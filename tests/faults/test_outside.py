@@ -16,7 +16,7 @@ def sound(result: Result) -> bool:
     return result.counts.faults == (0, 0, 0, 0, 0)
 
 
-def test_a_database_that_goes_in_the_midst_of_a_run_costs_nothing(bench: Bench) -> None:
+def test_a_database_lost_during_a_run_costs_nothing(bench: Bench) -> None:
     assert sound(database.gone(bench, "postgresql"))
 
 
@@ -24,7 +24,7 @@ def test_a_service_goes_on_when_its_database_is_back(bench: Bench) -> None:
     assert sound(database.gone_for_a_while(bench, "postgresql"))
 
 
-def test_a_service_whose_database_goes_at_a_bad_moment_goes_on_by_itself(bench: Bench) -> None:
+def test_a_service_recovers_from_a_database_lost_at_any_step(bench: Bench) -> None:
     assert sound(database.gone_at_moments(bench, "postgresql"))
 
 
@@ -32,7 +32,7 @@ def test_a_database_server_that_is_killed_and_recovers_costs_nothing(bench: Benc
     assert sound(postmaster.killed(bench, "postgresql"))
 
 
-def test_a_commit_without_an_answer_is_neither_lost_nor_done_twice(bench: Bench) -> None:
+def test_a_commit_without_an_answer_is_neither_lost_nor_repeated(bench: Bench) -> None:
     assert sound(database.lost_commits(bench, "postgresql"))
 
 
@@ -40,17 +40,17 @@ def test_a_database_that_stands_still_past_the_lease_costs_nothing(bench: Bench)
     assert sound(database.frozen(bench, "postgresql"))
 
 
-def test_a_full_disk_holds_a_store_up_until_there_is_room(bench: Bench) -> None:
+def test_a_full_disk_delays_a_store_until_there_is_space(bench: Bench) -> None:
     assert sound(disks.store_full(bench, "sqlite"))
 
 
-def test_a_machine_that_loses_its_power_forgets_nothing_that_was_told(bench: Bench) -> None:
+def test_a_power_loss_forgets_nothing_that_was_sent(bench: Bench) -> None:
     if shutil.which(preload.COMPILER) is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("no C compiler (cc) for the library that watches syncs")
     assert sound(power.lost(bench, "sqlite"))
 
 
-def test_a_report_that_does_not_fit_leaves_the_old_one_whole(bench: Bench) -> None:
+def test_a_report_that_does_not_fit_keeps_the_old(bench: Bench) -> None:
     assert sound(disks.report_full(bench, "sqlite"))
 
 

@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"])
-def test_two_services_of_one_name_lose_and_double_nothing_and_it_is_told(bench: Bench, store: str) -> None:
+def test_two_services_of_one_name_lose_and_double_nothing(bench: Bench, store: str) -> None:
     with bench.site(store, windows=80, seed=960) as place:
         twins = [place.start("serve", "--port", "0", "--tick", "0.3", "--worker", "twin") for _ in range(2)]
         place.until(lambda: place.left() == (0, 0), "the last message")
@@ -23,9 +23,7 @@ def test_two_services_of_one_name_lose_and_double_nothing_and_it_is_told(bench: 
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"])
-def test_a_service_that_is_started_again_and_again_beside_its_twin_stops_nothing(
-    bench: Bench, store: str, apart: list[str]
-) -> None:
+def test_restarts_beside_a_twin_of_the_name_stop_nothing(bench: Bench, store: str, apart: list[str]) -> None:
     """Each start takes away what the other has in hand just then: its late results are refused, and found again.
 
     In a container, where it cannot see that the other lives.

@@ -15,7 +15,7 @@ GIVEN_UP = ("serve", "--port", "0", "--tick", "0.5", "--give-up-after", "6")
 PATIENCE = 120.0
 
 
-def test_a_service_whose_database_is_frozen_ends_itself_and_its_successor_loses_nothing(bench: Bench) -> None:
+def test_a_service_with_a_frozen_database_ends_itself(bench: Bench) -> None:
     with bench.site("postgresql", windows=200, seed=950) as place, wired(place.store) as wire:
         through = place.world.configure(wire.url, place.receiver.url)
         service = place.start(*GIVEN_UP, config=through)
@@ -32,7 +32,7 @@ def test_a_service_whose_database_is_frozen_ends_itself_and_its_successor_loses_
         assert place.counts().faults == (0, 0, 0, 0, 0)
 
 
-def test_a_service_does_not_wait_for_ever_for_a_frozen_database_to_start(bench: Bench) -> None:
+def test_a_service_does_not_start_with_a_frozen_database(bench: Bench) -> None:
     with bench.site("postgresql", windows=6, seed=951) as place, wired(place.store) as wire:
         through = place.world.configure(wire.url, place.receiver.url)
         wire.freeze()
@@ -41,7 +41,7 @@ def test_a_service_does_not_wait_for_ever_for_a_frozen_database_to_start(bench: 
         _nothing_is_lost(place, wire)
 
 
-def test_a_service_told_to_end_ends_although_its_database_is_frozen(bench: Bench) -> None:
+def test_sigterm_ends_a_service_with_a_frozen_database(bench: Bench) -> None:
     with bench.site("postgresql", windows=60, seed=952) as place, wired(place.store) as wire:
         through = place.world.configure(wire.url, place.receiver.url)
         service = place.start("serve", "--port", "0", "--tick", "0.5", config=through)
