@@ -38,7 +38,7 @@ def main() -> None:
 
 def scored(known: dict[str, History]) -> None:
     """All that a window of a monitor asks of a reference seen for the first time."""
-    Calibration(known).ordinary(Method("js_distance"), 1e-4, known)
+    Calibration(known).typical_scores(Method("js_distance"), 1e-4, known)
 
 
 def histories(columns: int, windows: int) -> dict[str, History]:

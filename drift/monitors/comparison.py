@@ -278,7 +278,7 @@ def _judged(results: Iterable[ColumnResult], live: Profile, held: SegmentReferen
             by_method.setdefault(result.scored.method, []).append(result.column)
     ordinary = {}
     for method, names in by_method.items():
-        ordinary.update(held.calibration.ordinary(method, held.level, names))
+        ordinary.update(held.calibration.typical_scores(method, held.level, names))
     for result in results:
         if result.scored is None:
             yield result

@@ -176,7 +176,11 @@ class _Segment:
 
     def columns(self) -> Iterator[ColumnCalibration]:
         calibration = self.standard.calibration
-        taught, bands, ordinary = calibration.taught(), self._bands(calibration), self._ordinary(calibration)
+        taught, bands, ordinary = (
+            calibration.calibration_windows(),
+            self._bands(calibration),
+            self._ordinary(calibration),
+        )
         for column, reference in self.standard.histograms.items():
             rule = self.monitor.columns.rule(column)
             if column in taught:
@@ -212,7 +216,7 @@ class _Segment:
             alike.setdefault((self.monitor.columns.rule(name).method, levels[name]), []).append(name)
         found: dict[str, TypicalScores] = {}
         for (method, level), names in alike.items():
-            found |= calibration.ordinary(method, level, names)
+            found |= calibration.typical_scores(method, level, names)
         return found
 
     def _learned(
@@ -253,7 +257,7 @@ class _Segment:
             detectable=detectable,
             nearest=_nearest(bins),
             bins=bins,
-            unlike=tuple((self.dated[i], p_value) for i, p_value in taught.unlike) if self.dated else (),
+            unlike=tuple((self.dated[i], p_value) for i, p_value in taught.outliers) if self.dated else (),
         )
 
 

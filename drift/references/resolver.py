@@ -150,7 +150,7 @@ class ReferenceResolver:
         carried = 0.0
         if monitor.alerting.for_windows > 1 and len(whole):
             inner = windows[-max(whole.windows.values()) :] if kind == "rolling" else windows
-            carried = whole.carried_over(_seconds(w.start for w in inner), _seconds(w.end for w in inner))
+            carried = whole.autocorrelation(_seconds(w.start for w in inner), _seconds(w.end for w in inner))
         level = monitor.budget.level(checks, monitor.period.length, monitor.alerting.for_windows, carried)
         standards = {
             name: SegmentReference(

@@ -1,1 +1,1 @@
-"""Statistics: divergences, smoothing, what chance alone does, and what reference windows teach."""
+"""Statistics: divergences, smoothing, null distributions, and calibration on reference windows."""

@@ -1,22 +1,21 @@
-"""95 % intervals for a divergence, the noise taken out.
+"""95 % intervals for a divergence, with the noise removed.
 
-T of `null_distribution` is about normal where the data have changed (delta method: Bishop, Fienberg and Holland 1975,
+If the data have changed, T of `null_distribution` is about normal (delta method: Bishop, Fienberg and Holland 1975,
 section 14.6; Pardo 2006, section 3.1), with mean T0 + E for T0 of the true shares and E the mean under no change, and
 variance
 
     V(T0) = V + r T0,   r = S / T,   V the variance under no change,
     S = [sum p g^2 - (sum p g)^2] / n + [sum q h^2 - (sum q h)^2] / m,   g = dT/dp, h = dT/dq.
 
-Near no change r is 4 c (1/n + 1/m): both moments are then those of the noncentral chi-squared law. The ends are
-the T0 that lie 1.96 standard deviations *of their own* away from what was seen (Wilson 1927): a quadratic equation,
-and no interval about a chance low is too short. Where much of a score comes from bins that one side is hardly in, or
-E is not known, both sides' counts are drawn anew (bootstrap).
+Near no change r is 4 c (1/n + 1/m): both moments are then those of the noncentral chi-squared distribution. The ends
+are the T0 at a distance of 1.96 standard deviations from the observed value, by *their own* standard deviation (Wilson
+1927): a quadratic equation, and no interval is too short because a value is low by chance. If much of a score comes
+from bins with few rows on one side, or E is not known, the counts of both sides are resampled (bootstrap).
 
-How far that holds, by simulation (tests/stats/test_intervals.py): 93 to 98 % of intervals cover where nothing or little
-changed, and where much changed from 1,000 rows on either side (10,000 for the largest changes). Below, intervals of
-large changes are too short: js_distance covers 84 % at 200 to 1,000 rows, hellinger 59 %, and kl as few as 12 %, where
-the live rows lie in bins that the reference hardly has: its terms then rest on the pseudo-counts. The verdict does not
-use intervals.
+Coverage, by simulation (tests/stats/test_intervals.py): 93 to 98 % if nothing or little changed, and for large changes
+from 1,000 rows on either side (10,000 for the largest changes). With fewer rows, intervals of large changes are too
+short: js_distance covers 84 % at 200 to 1,000 rows, hellinger 59 %, and kl as few as 12 % if the live rows are in bins
+that the reference hardly has: its terms then depend on the pseudo-counts. Verdicts do not use intervals.
 """
 
 import math
@@ -25,75 +24,78 @@ from typing import Final
 import numpy as np
 
 from drift.histogram import Counts
-from drift.stats.null_distribution import SIGNIFICANCE, Floats, Mask, Noise, NullDistribution, PairBatch, finite_scores
+from drift.stats.arrays import Floats, Mask
+from drift.stats.null_distribution import SIGNIFICANCE, Noise, NullDistribution, PairBatch, finite_scores
 
-LEVEL: Final = 0.95
-_Z: Final = 1.959963984540054  # of the normal law, for LEVEL
+CONFIDENCE: Final = 0.95
+_Z: Final = 1.959963984540054  # normal quantile for CONFIDENCE
 _DRAWS: Final = 200
-_STEP: Final = 1e-4
-_INHABITED: Final = 5  # rows
-_BARE: Final = 0.1  # of a score
+_STEP: Final = 1e-4  # of the numerical derivatives, in log p and log q
+_MIN_ROWS: Final = 5  # of a bin, on either side
+_MAX_SPARSE: Final = 0.1  # fraction of a score that may come from bins with fewer rows
 
 
-def interval(stack: PairBatch, unchanged: NullDistribution, measured: Noise) -> tuple[Floats, Floats]:
-    """95 % intervals for the divergence itself, noise taken out: both ends, shape (pairs,) each, never below zero.
+def interval(batch: PairBatch, null: NullDistribution, noise: Noise) -> tuple[Floats, Floats]:
+    """Return both ends of the 95 % intervals, noise removed; shape (pairs,) each, never below zero.
 
-    By formula where the law is known and both sides have rows in most bins, else by the bootstrap (see the module).
+    By formula if the null distribution is known and most bins have rows on both sides, else by the bootstrap (see the
+    module).
     """
-    formal = unchanged.known & (_inhabited(stack) | (measured.p_value >= SIGNIFICANCE))
-    ends = np.empty((2, len(formal)))
-    if formal.any():
-        ends[:, formal] = _normal(stack, unchanged, formal)
-        # The normal law is a little too light above where nothing changed; there the p-value knows better.
-        ends[0, formal & (measured.p_value > (1 - LEVEL) / 2)] = 0.0
-    for pair in np.flatnonzero(~formal).tolist():
-        ends[:, pair] = _bootstrapped(stack, pair)
+    by_formula = null.known & (_is_smooth(batch) | (noise.p_value >= SIGNIFICANCE))
+    ends = np.empty((2, len(by_formula)))
+    if by_formula.any():
+        ends[:, by_formula] = _by_formula(batch, null, by_formula)
+        # The upper tail of the normal distribution is a little too light under no change; the p-value is more exact.
+        ends[0, by_formula & (noise.p_value > (1 - CONFIDENCE) / 2)] = 0.0
+    for pair in np.flatnonzero(~by_formula).tolist():
+        ends[:, pair] = _by_bootstrap(batch, pair)
     return ends[0], ends[1]
 
 
-def _inhabited(stack: PairBatch) -> Mask:
-    """Whether nearly all of the score comes from bins that both sides have rows in: there it is a smooth function."""
-    bare = np.minimum(stack.live, stack.reference) < _INHABITED
-    return np.asarray((stack.parts * bare).sum(axis=-1) <= _BARE * stack.values)
+def _is_smooth(batch: PairBatch) -> Mask:
+    """Whether nearly all of the score comes from bins with rows on both sides: there it is a smooth function."""
+    sparse = np.minimum(batch.live, batch.reference) < _MIN_ROWS
+    return np.asarray((batch.parts * sparse).sum(axis=-1) <= _MAX_SPARSE * batch.values)
 
 
-def _normal(stack: PairBatch, unchanged: NullDistribution, of: Mask) -> Floats:
-    mean, variance, total = unchanged.moments.mean[of], unchanged.moments.variance[of], stack.totals[of]
+def _by_formula(batch: PairBatch, null: NullDistribution, pairs: Mask) -> Floats:
+    mean, variance, total = null.moments.mean[pairs], null.moments.variance[pairs], batch.totals[pairs]
     excess = np.maximum(0.0, total - mean)
-    rate = np.divide(_variance(stack, of), total, out=4 * stack.scale[of], where=excess > 0)
+    rate = np.divide(_sampling_variance(batch, pairs), total, out=4 * batch.scale[pairs], where=excess > 0)
     middle = excess + _Z**2 * rate / 2
     half = _Z * np.sqrt(rate * excess + _Z**2 * rate**2 / 4 + variance)
-    ends = np.stack([np.maximum(0.0, middle - half), middle + half]) / stack.unit
-    return np.sqrt(ends) if stack.known.root else ends
+    ends = np.stack([np.maximum(0.0, middle - half), middle + half]) / batch.nats_per_unit
+    return np.sqrt(ends) if batch.divergence.root else ends
 
 
-def _variance(stack: PairBatch, of: Mask) -> Floats:
-    """S of the module: what the chances of both sides' rows make of T, to first order."""
-    p, q, terms = stack.p[of], stack.q[of], stack.known.terms
+def _sampling_variance(batch: PairBatch, pairs: Mask) -> Floats:
+    """S of the module: variance of T from the sampling of both sides' rows, to first order."""
+    p, q, terms = batch.p[pairs], batch.q[pairs], batch.divergence.terms
     up, down = math.exp(_STEP), math.exp(-_STEP)
     in_p = (terms(p * up, q) - terms(p * down, q)) / (2 * _STEP)  # p dT/dp, bin by bin
     in_q = (terms(p, q * up) - terms(p, q * down)) / (2 * _STEP)
-    return np.asarray(_spread(in_p, p) / stack.n[of] + _spread(in_q, q) / stack.m[of])
+    return np.asarray(_multinomial_variance(in_p, p) / batch.n[pairs] + _multinomial_variance(in_q, q) / batch.m[pairs])
 
 
-def _spread(weighted: Floats, shares: Floats) -> Floats:
+def _multinomial_variance(weighted: Floats, shares: Floats) -> Floats:
     """Sum p g^2 - (sum p g)^2, from p g."""
     squares = np.divide(weighted * weighted, shares, out=np.zeros_like(shares), where=shares > 0)
     return np.asarray(squares.sum(axis=-1) - weighted.sum(axis=-1) ** 2)
 
 
-def _bootstrapped(stack: PairBatch, pair: int) -> tuple[float, float]:
-    """By the basic bootstrap of both sides' counts.
+def _by_bootstrap(batch: PairBatch, pair: int) -> tuple[float, float]:
+    """Return the ends by the basic bootstrap of both sides' counts.
 
-    Resampled scores are too large by about the noise, as the score is; reflecting them about the score
-    (Davison and Hinkley 1997, section 5.2) takes the noise out of both ends. Noise adds to a distance's
-    square, so its lower end is reflected there: otherwise one unchanged window in four would seem to lie
-    above zero. Resampled scores that are infinite are left out.
+    Resampled scores are too large by about the noise, as the score is; reflecting them about the score (Davison and
+    Hinkley 1997, section 5.2) removes the noise from both ends. Noise adds to the square of a distance, so its lower
+    end is reflected on that scale: otherwise one unchanged window in four would have an interval above zero. Infinite
+    resampled scores do not count.
     """
-    value, rng = float(stack.values[pair]), stack.rng(pair)
-    draws = stack.scores(_resampled(stack.live[pair], rng), _resampled(stack.reference[pair], rng))
-    low, high = (float(end) for end in np.quantile(finite_scores(draws, value), [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
-    is_distance = stack.known.root or stack.known.curvature is None
+    value, rng = float(batch.values[pair]), batch.rng(pair)
+    draws = batch.scores(_resampled(batch.live[pair], rng), _resampled(batch.reference[pair], rng))
+    quantiles = np.quantile(finite_scores(draws, value), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    low, high = (float(end) for end in quantiles)
+    is_distance = batch.divergence.root or batch.divergence.curvature is None
     lower = math.sqrt(max(0.0, 2 * value**2 - high**2)) if is_distance else max(0.0, 2 * value - high)
     return lower, max(lower, 2 * value - low)
 

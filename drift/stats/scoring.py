@@ -1,4 +1,4 @@
-"""One score: a divergence between two histograms, with its provenance and its noise."""
+"""Scores: a divergence between two histograms, with its method, rows and noise."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -14,26 +14,26 @@ from drift.stats.intervals import interval
 from drift.stats.null_distribution import PairBatch, Seed, fit_null_distribution, measure_noise
 from drift.stats.smoothing import Smoothing, pseudo_count
 
-_AT_ONCE: Final = 1 << 16  # counts of a side: what is computed from them stays in the cache
+_BATCH_COUNTS: Final = 1 << 16  # counts of one side in a batch: the intermediate arrays fit the cache
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """How two histograms are scored; customary values are filled in.
+    """Metric, smoothing and base of a score; None is replaced by the metric's default.
 
     Parameters
     ----------
     metric : str
         A name in `drift.stats.divergence.DIVERGENCES`.
     smoothing : str, float or None
-        See `drift.stats.smoothing.pseudo_count`; None is the metric's customary one.
+        See `drift.stats.smoothing.pseudo_count`; None is the metric's default.
     base : float or None
-        Base of the logarithm; None is the metric's customary one (2; e for psi).
+        Base of the logarithm; None is the metric's default (2; e for psi).
 
     Raises
     ------
     InputError
-        For an unknown metric, smoothing or base.
+        If the metric or smoothing is unknown, or the base invalid.
     """
 
     metric: str = "js_distance"
@@ -41,44 +41,46 @@ class Method:
     base: float | None = None
 
     def __post_init__(self) -> None:
-        known = lookup(self.metric)
-        object.__setattr__(self, "smoothing", known.smoothing if self.smoothing is None else self.smoothing)
-        object.__setattr__(self, "base", known.base if self.base is None else self.base)
+        row = lookup(self.metric)
+        object.__setattr__(self, "smoothing", row.smoothing if self.smoothing is None else self.smoothing)
+        object.__setattr__(self, "base", row.base if self.base is None else self.base)
         pseudo_count(self.pseudo, 2)
         if not (math.isfinite(self.log_base) and self.log_base > 1):
-            raise InputError(f"the base of a logarithm is a finite number > 1; got {self.base!r}")
+            raise InputError(
+                f"invalid base of a logarithm: {self.base!r}; use a finite number above 1", code="invalid-value"
+            )
 
     @property
     def pseudo(self) -> Smoothing:
-        """The smoothing, filled in."""
+        """The smoothing, never None."""
         return lookup(self.metric).smoothing if self.smoothing is None else self.smoothing
 
     @property
     def log_base(self) -> float:
-        """The base, filled in."""
+        """The base, never None."""
         return lookup(self.metric).base if self.base is None else self.base
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A divergence with its provenance: direction is always live against reference.
+    """Divergence of a live histogram from a reference one.
 
     Parameters
     ----------
     method : Method
         Metric, smoothing and base.
     value : float
-        The divergence, in bits, nats or none as the method says.
+        The divergence, in the unit of the method (bits, nats or none).
     noise_floor : float
-        Expected value had nothing changed.
+        Expected value if nothing changed.
     p_value : float
-        How often a score this large comes from an unchanged distribution.
+        Probability of a score at least this large if nothing changed.
     interval : tuple of float
-        95 % interval, noise taken out.
+        95 % interval, noise removed.
     detectable : float
-        The smallest score that stands out at p = 0.001 with these rows.
+        Smallest score with p < 0.001 for these rows.
     live_rows, reference_rows : int
-        Rows behind either side.
+        Rows of either side.
     contributions : tuple of float
         One for each bin; they sum to the value.
     """
@@ -95,22 +97,22 @@ class Score:
 
     @property
     def excess(self) -> float:
-        """The value less the noise floor, not below zero."""
+        """The value minus `noise_floor`, at least zero."""
         return max(0.0, self.value - self.noise_floor)
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two histograms to be held against each other.
+    """Two histograms to score.
 
     Parameters
     ----------
     live, reference : Histogram
         On equal axes, at least one row each.
     method : Method
-        What to compute.
+        Metric, smoothing and base.
     rng : numpy.random.Generator, int or sequence of int
-        Drives what is drawn where no formula holds; a pair's own, or its score depends on other pairs. A seed
+        For simulations, if no formula applies. Each pair needs its own, or its score depends on other pairs. A seed
         costs less than a generator: few pairs need one.
     """
 
@@ -128,25 +130,25 @@ def score(live: Histogram, reference: Histogram, method: Method, rng: Seed) -> S
     live, reference : Histogram
         On equal axes, at least one row each.
     method : Method
-        What to compute.
+        Metric, smoothing and base.
     rng : numpy.random.Generator, int or sequence of int
-        Drives the null and the interval where few rows, or the metric, leave no formula for them.
+        For the simulation of p-value and interval, if the rows are few or the metric has no formula.
 
     Raises
     ------
     AxisError
-        Where the axes differ, or the metric needs ordered bins and these are categories.
+        If the axes differ, or the metric needs ordered bins and the axis is categorical.
     InputError
-        Where a side has no rows, or the divergence is infinite (an empty bin, not smoothed).
+        If a side has no rows, or the divergence is infinite (an empty bin without smoothing).
     """
-    (scored,) = score_all([Pair(live, reference, method, rng)])
-    if isinstance(scored, InputError):
-        raise scored
-    return scored
+    (result,) = score_all([Pair(live, reference, method, rng)])
+    if isinstance(result, InputError):
+        raise result
+    return result
 
 
 def score_all(pairs: Sequence[Pair]) -> list[Score | InputError]:
-    """Score many pairs at once: those of equal method and number of bins are computed together.
+    """Score many pairs: those of equal method and number of bins are computed together.
 
     Parameters
     ----------
@@ -156,66 +158,69 @@ def score_all(pairs: Sequence[Pair]) -> list[Score | InputError]:
     Returns
     -------
     list of Score or InputError
-        One for each pair, in order: what `score` would return or raise for it alone.
+        One for each pair, in order: what `score` returns or raises for it alone.
     """
-    results: list[Score | InputError | None] = [_refusal(pair) for pair in pairs]
+    results: list[Score | InputError | None] = [_invalid(pair) for pair in pairs]
     alike: dict[tuple[Method, int], list[int]] = {}
     for i, pair in enumerate(pairs):
         if results[i] is None:
             alike.setdefault((pair.method, len(pair.live.counts)), []).append(i)
-    for (method, n_bins), members in alike.items():
-        step = max(1, _AT_ONCE // n_bins)
-        for start in range(0, len(members), step):
-            some = members[start : start + step]
-            for i, result in zip(some, _scores(method, [pairs[i] for i in some]), strict=True):
+    for (method, n_bins), indices in alike.items():
+        size = max(1, _BATCH_COUNTS // n_bins)
+        for start in range(0, len(indices), size):
+            batch = indices[start : start + size]
+            for i, result in zip(batch, _score_batch(method, [pairs[i] for i in batch]), strict=True):
                 results[i] = result
     return [result for result in results if result is not None]
 
 
-def _refusal(pair: Pair) -> InputError | None:
-    """Why a pair cannot be scored by its method, if so."""
+def _invalid(pair: Pair) -> InputError | None:
+    """Return the reason why a pair cannot be scored by its method, or None."""
     live, reference, metric = pair.live, pair.reference, pair.method.metric
     if live.axis is not reference.axis and live.axis != reference.axis:
         return AxisError(
-            f"scores compare histograms on equal axes; live is on {live.axis!r}, reference on {reference.axis!r}"
+            f"histograms on different axes cannot be scored; live: {live.axis!r}, reference: {reference.axis!r}",
+            code="axis-mismatch",
         )
     if lookup(metric).ordered and not isinstance(live.axis, NumericAxis):
         return AxisError(
-            f"{metric} needs ordered bins and this column is {live.axis.kind.value}; "
-            "use js_distance, or another metric for this column under columns.overrides"
+            f"metric {metric} needs ordered bins, and this column holds {live.axis.kind.value} values; "
+            "use js_distance, or set another metric for this column under columns.overrides",
+            code="not-comparable",
         )
     for name, side in (("live", live), ("reference", reference)):
         if not side.counts.any():
-            return InputError(f"the {name} side has no rows; nothing can be scored")
+            return InputError(f"the {name} histogram has no rows and cannot be scored", code="no-rows")
     return None
 
 
-def _scores(method: Method, pairs: Sequence[Pair]) -> list[Score | InputError]:
-    """The scores of pairs that are all of one method and one number of bins, in order."""
+def _score_batch(method: Method, pairs: Sequence[Pair]) -> list[Score | InputError]:
+    """Score pairs that all have one method and one number of bins, in order."""
     n_bins = len(pairs[0].live.counts)
     live = np.concatenate([pair.live.counts for pair in pairs]).reshape(-1, n_bins)
     reference = np.concatenate([pair.reference.counts for pair in pairs]).reshape(-1, n_bins)
-    stack = PairBatch(method.metric, method.pseudo, method.log_base, live, reference, [pair.rng for pair in pairs])
-    finite = np.isfinite(stack.values).tolist()
+    batch = PairBatch(method.metric, method.pseudo, method.log_base, live, reference, [pair.rng for pair in pairs])
+    finite = np.isfinite(batch.values).tolist()
     if all(finite):
-        return list(_measured(method, stack))
-    kept = [pair for pair, told in zip(pairs, finite, strict=True) if told]
-    rest = iter(_scores(method, kept) if kept else [])
-    return [next(rest) if told else _infinite(method) for told in finite]
+        return list(_finite_scores(method, batch))
+    kept = [pair for pair, is_finite in zip(pairs, finite, strict=True) if is_finite]
+    scores = iter(_score_batch(method, kept) if kept else [])
+    return [next(scores) if is_finite else _infinite(method) for is_finite in finite]
 
 
-def _measured(method: Method, stack: PairBatch) -> Iterator[Score]:
-    unchanged = fit_null_distribution(stack)
-    measured = measure_noise(stack, unchanged)  # before the interval: both may draw from one generator
-    lower, upper = interval(stack, unchanged, measured)
-    columns = (stack.values, measured.floor, measured.p_value, lower, upper, measured.detectable, stack.n, stack.m)
-    for row, shares in zip(zip(*(c.tolist() for c in columns), strict=True), stack.parts.tolist(), strict=True):
+def _finite_scores(method: Method, batch: PairBatch) -> Iterator[Score]:
+    null = fit_null_distribution(batch)
+    noise = measure_noise(batch, null)  # before the interval: both may draw from one generator
+    lower, upper = interval(batch, null, noise)
+    columns = (batch.values, noise.floor, noise.p_value, lower, upper, noise.detectable, batch.n, batch.m)
+    for row, parts in zip(zip(*(c.tolist() for c in columns), strict=True), batch.parts.tolist(), strict=True):
         value, floor, p_value, low, high, detectable, n, m = row
-        yield Score(method, value, floor, p_value, (low, high), detectable, n, m, tuple(shares))
+        yield Score(method, value, floor, p_value, (low, high), detectable, n, m, tuple(parts))
 
 
 def _infinite(method: Method) -> InputError:
     return InputError(
         f"{method.metric} is infinite: a bin is empty on one side only and smoothing is {method.pseudo!r}; "
-        "use smoothing: jeffreys, or a bounded metric such as js_distance"
+        "use smoothing: jeffreys, or a bounded metric such as js_distance",
+        code="not-comparable",
     )

@@ -1,7 +1,7 @@
-"""From counts to probabilities: pseudo-counts, added to every bin of both sides, then normalised.
+"""Probabilities from counts: a pseudo-count is added to every bin of both sides, then the counts are normalised.
 
-The result is the posterior mean of a symmetric Dirichlet prior with parameter alpha (Gelman et al.,
-Bayesian Data Analysis, 3rd ed., section 3.4). It is the only place where an empty bin becomes positive.
+The result is the posterior mean under a symmetric Dirichlet prior with parameter alpha (Gelman et al.,
+Bayesian Data Analysis, 3rd ed., section 3.4). An empty bin becomes positive here and nowhere else.
 """
 
 from typing import Any, Final
@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from drift.errors import InputError
+from drift.stats.arrays import Floats
 
-Probabilities = npt.NDArray[np.float64]
 Smoothing = str | float
 """`none`, `jeffreys`, `laplace`, `perks`, or the pseudo-count itself."""
 
@@ -19,7 +19,7 @@ NAMED: Final = {"none": 0.0, "jeffreys": 0.5, "laplace": 1.0}
 
 
 def pseudo_count(smoothing: Smoothing, n_bins: int) -> float:
-    """The alpha that a smoothing adds to each of `n_bins` bins.
+    """Return the alpha that a smoothing adds to each of `n_bins` bins.
 
     Parameters
     ----------
@@ -31,22 +31,22 @@ def pseudo_count(smoothing: Smoothing, n_bins: int) -> float:
     Raises
     ------
     InputError
-        For an unknown name, or an alpha that is negative or not finite.
+        If the name is unknown, or alpha is negative or not finite.
     """
     if isinstance(smoothing, str):
         if smoothing == "perks":
             return 1.0 / n_bins
         if smoothing in NAMED:
             return NAMED[smoothing]
-        known = ", ".join([*NAMED, "perks"])
-        raise InputError(f"unknown smoothing {smoothing!r}; known are {known}, or a number >= 0")
+        names = ", ".join([*NAMED, "perks"])
+        raise InputError(f"unknown smoothing {smoothing!r}; use one of {names}, or a number >= 0", code="invalid-value")
     if isinstance(smoothing, bool) or not np.isfinite(smoothing) or smoothing < 0:
-        raise InputError(f"a pseudo-count is a finite number >= 0; got {smoothing!r}")
+        raise InputError(f"invalid pseudo-count {smoothing!r}; use a finite number >= 0", code="invalid-value")
     return float(smoothing)
 
 
-def smooth(counts: npt.ArrayLike, smoothing: Smoothing = "none") -> Probabilities:
-    """Probabilities from counts.
+def smooth(counts: npt.ArrayLike, smoothing: Smoothing = "none") -> Floats:
+    """Return probabilities from counts.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def smooth(counts: npt.ArrayLike, smoothing: Smoothing = "none") -> Probabilitie
     Raises
     ------
     InputError
-        For negative counts, or a row that holds nothing while nothing is added to it.
+        If counts are negative, or all counts of a row are 0 and the pseudo-count is 0.
 
     Examples
     --------
@@ -72,12 +72,16 @@ def smooth(counts: npt.ArrayLike, smoothing: Smoothing = "none") -> Probabilitie
     """
     values: np.ndarray[Any, np.dtype[np.float64]] = np.asarray(counts, dtype=np.float64)
     if values.ndim == 0 or values.shape[-1] == 0:
-        raise InputError(f"counts have one entry for each bin along the last axis; got shape {values.shape}")
+        raise InputError(
+            f"expected counts along the last axis, one for each bin; got shape {values.shape}", code="invalid-input"
+        )
     if not np.isfinite(values).all() or (values < 0).any():
         wrong = values[~(np.isfinite(values) & (values >= 0))].flat[0]
-        raise InputError(f"counts are finite and not negative; got {wrong}")
+        raise InputError(f"counts must be finite and not negative; got {wrong}", code="invalid-input")
     padded = values + pseudo_count(smoothing, values.shape[-1])
     total = padded.sum(axis=-1, keepdims=True)
     if (total == 0).any():
-        raise InputError("no rows: a histogram of nothing has no probabilities (add a pseudo-count, or data)")
+        raise InputError(
+            "a histogram without rows has no probabilities; add a pseudo-count, or provide data", code="no-rows"
+        )
     return np.asarray(padded / total)

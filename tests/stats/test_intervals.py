@@ -20,9 +20,9 @@ SIZES = [(1_000, 1_000), (1_000, 100_000), (10_000, 10_000), (1_000_000, 10_000)
 
 def ends(metric: str, live: Floats, reference: Floats) -> tuple[Floats, Floats]:
     known = DIVERGENCES[metric]
-    stack = PairBatch(metric, known.smoothing, known.base, live, reference, range(len(live)))
-    unchanged = fit_null_distribution(stack)
-    return interval(stack, unchanged, measure_noise(stack, unchanged))
+    batch = PairBatch(metric, known.smoothing, known.base, live, reference, range(len(live)))
+    unchanged = fit_null_distribution(batch)
+    return interval(batch, unchanged, measure_noise(batch, unchanged))
 
 
 def coverage(metric: str, before: Floats, after: Floats, n: int, m: int, pairs: int) -> float:
@@ -48,18 +48,18 @@ def changed(shares: Floats, size: float) -> Floats:
 
 
 @every
-def test_they_cover_a_moderate_change_about_95_times_in_100(metric: str) -> None:
+def test_coverage_of_a_moderate_change_is_about_95_percent(metric: str) -> None:
     assert 0.89 <= coverage(metric, BEFORE, AFTER, 1_000, 4_000, pairs=400) <= 0.995
 
 
 @every
-def test_they_hold_zero_where_nothing_changed(metric: str) -> None:
+def test_intervals_contain_zero_without_change(metric: str) -> None:
     assert coverage(metric, BEFORE, BEFORE, 300, 4_000, pairs=200) >= 0.95
 
 
 @pytest.mark.parametrize("metric", ["js_distance", "kl"])
 @pytest.mark.parametrize("change", CHANGES)
-def test_by_formula_they_cover_at_their_level(metric: str, change: str) -> None:
+def test_coverage_by_formula_is_about_95_percent(metric: str, change: str) -> None:
     for k in (3, 13, 50):
         before = shares_of("even", k)
         held = coverage(metric, before, changed(before, CHANGES[change]), 100_000, 30_000, pairs=1_500)
@@ -70,7 +70,7 @@ def test_by_formula_they_cover_at_their_level(metric: str, change: str) -> None:
 @pytest.mark.parametrize("metric", ["js_distance", "kl", "hellinger"])
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("kind", ["even", "skewed", "edges"])
-def test_they_cover_from_a_thousand_rows_and_large_changes_from_more(metric: str, change: str, kind: str) -> None:
+def test_coverage_by_size_of_change_and_rows(metric: str, change: str, kind: str) -> None:
     # A bin that a large change all but empties has too few rows to tell how large: of fewer rows they are too short.
     least = 1_000 if change != "large" else 1_000_000 if metric == "kl" else 10_000
     lowest = stats.binom(200, 0.93).ppf(1e-4) / 200
@@ -81,7 +81,7 @@ def test_they_cover_from_a_thousand_rows_and_large_changes_from_more(metric: str
             assert held >= lowest, (k, n, m, held)
 
 
-def test_they_shrink_as_rows_grow() -> None:
+def test_intervals_shrink_as_rows_grow() -> None:
     widths = []
     for rows in (1_000, 100_000, 10_000_000):
         low, high = ends("js_distance", np.array([AFTER * rows], np.int64), np.array([BEFORE * rows], np.int64))

@@ -27,7 +27,7 @@ def value_of(metric: str, live: Counts, reference: Counts, smoothing: Smoothing 
     return divergence(metric, smooth(live, how), smooth(reference, how))
 
 
-def stack_of(
+def batch_of(
     metric: str, live: Counts, reference: Counts, smoothing: Smoothing | None = None, *, seed: int = 0
 ) -> PairBatch:
     """Pairs of counts, shape (pairs, k) or (k,), as `scoring` hands them over; seeds count up from `seed`."""
@@ -37,8 +37,8 @@ def stack_of(
     return PairBatch(metric, how, known.base, live, reference, range(seed, seed + len(live)))
 
 
-def noises(stack: PairBatch) -> Noise:
-    return measure_noise(stack, fit_null_distribution(stack))
+def noises(batch: PairBatch) -> Noise:
+    return measure_noise(batch, fit_null_distribution(batch))
 
 
 class One(NamedTuple):
@@ -50,12 +50,12 @@ class One(NamedTuple):
 
 
 def noise_of(metric: str, live: Counts, reference: Counts, smoothing: Smoothing | None = None, *, seed: int = 0) -> One:
-    measured = noises(stack_of(metric, live, reference, smoothing, seed=seed))
+    measured = noises(batch_of(metric, live, reference, smoothing, seed=seed))
     return One(float(measured.floor[0]), float(measured.p_value[0]), float(measured.detectable[0]))
 
 
 def p_values_of(metric: str, live: Counts, reference: Counts) -> Floats:
-    return noises(stack_of(metric, live, reference)).p_value
+    return noises(batch_of(metric, live, reference)).p_value
 
 
 def unchanged(shares: Floats, n: int, m: int, pairs: int, seed: int) -> tuple[Counts, Counts]:
@@ -66,7 +66,7 @@ def unchanged(shares: Floats, n: int, m: int, pairs: int, seed: int) -> tuple[Co
 # The formula, where every bin expects rows enough -----------------------------------------------------
 
 
-def test_p_of_js_is_the_chi_squared_tail_of_8nm_over_n_plus_m() -> None:
+def test_the_p_value_of_js_is_a_chi_squared_tail() -> None:
     live, reference = np.array([520, 480, 510, 490]), np.array([990, 1010, 1060, 940])
     n, m = live.sum(), reference.sum()
     for metric, power in (("js", 1), ("js_distance", 2)):
@@ -76,7 +76,7 @@ def test_p_of_js_is_the_chi_squared_tail_of_8nm_over_n_plus_m() -> None:
 
 
 @by_formula
-def test_p_is_near_that_of_scipys_tests_of_homogeneity(metric: str) -> None:
+def test_p_values_agree_with_scipys_tests_of_homogeneity(metric: str) -> None:
     rng = np.random.default_rng(4)
     for shift in (0.0, 0.004, 0.008):
         changed = EVEN + np.array([shift, -shift] * 4)
@@ -100,7 +100,7 @@ def test_floor_and_detectable_of_the_formula() -> None:
     assert noise_of("kl", live, reference, "none").floor == pytest.approx(4 * js.floor, rel=1e-12)
 
 
-def test_bins_that_nobody_is_in_are_no_degrees_of_freedom() -> None:
+def test_bins_empty_on_both_sides_are_no_degrees_of_freedom() -> None:
     live, reference = np.array([300, 280, 310]), np.array([900, 950, 920])
     wider = [np.concatenate([side, np.zeros(20, dtype=np.int64)]) for side in (live, reference)]
     assert noise_of("js", *wider) == noise_of("js", live, reference)
@@ -109,7 +109,7 @@ def test_bins_that_nobody_is_in_are_no_degrees_of_freedom() -> None:
 # The drawn null, where they do not --------------------------------------------------------------------
 
 
-def test_a_drawn_p_agrees_with_the_hypergeometric_law() -> None:
+def test_a_simulated_p_value_agrees_with_the_hypergeometric_distribution() -> None:
     # Two bins: the score grows with |live share - expected|, so p is Fisher's exact sum over both tails.
     live, reference = np.array([13, 17]), np.array([10, 50])
     exact_law = stats.hypergeom(90, 23, 30)
@@ -120,20 +120,20 @@ def test_a_drawn_p_agrees_with_the_hypergeometric_law() -> None:
     assert np.mean(got) == pytest.approx(exact, abs=4 * math.sqrt(exact / 10_000) + 1 / 2001)
 
 
-def test_a_drawn_p_is_never_zero_and_reaches_below_the_level_of_alarms() -> None:
+def test_a_simulated_p_value_is_small_but_never_zero() -> None:
     live, reference = np.array([0, 0, 20]), np.array([300, 300, 0])
     for metric in DIVERGENCES:
         assert noise_of(metric, live, reference).p_value == pytest.approx(1 / 2001, rel=1e-9)
 
 
-def test_equal_shares_have_p_one() -> None:
+def test_equal_shares_have_p_value_one() -> None:
     small, large = np.array([2, 3, 5, 0]), np.array([2000, 3000, 5000, 0])
     for counts in (small, large):
         for metric in DIVERGENCES:
             assert noise_of(metric, counts, counts).p_value == pytest.approx(1)
 
 
-def test_everything_in_one_bin_is_no_difference() -> None:
+def test_identical_single_bins_are_no_difference() -> None:
     for metric, known in DIVERGENCES.items():
         for rows in (3, 3000):
             measured = noise_of(metric, np.array([rows, 0, 0]), np.array([50_000, 0, 0]))
@@ -142,7 +142,7 @@ def test_everything_in_one_bin_is_no_difference() -> None:
                 assert (measured.floor, measured.detectable) == (0, 0)
 
 
-def test_more_rows_than_hypergeometric_draws_can_take() -> None:
+def test_more_rows_than_numpy_draws_hypergeometrically() -> None:
     live, reference = np.array([1_000_000, 1_000_500]), np.array([3_000_000_000, 3_000_600_000])
     measured = noise_of("total_variation", live, reference)
     expected = math.sqrt(0.25 / 2_000_000) * math.sqrt(2 / math.pi)  # mean of |normal|
@@ -150,11 +150,11 @@ def test_more_rows_than_hypergeometric_draws_can_take() -> None:
     assert 0.05 < measured.p_value <= 1
 
 
-def test_an_unsmoothed_infinite_draw_leaves_finite_numbers() -> None:
+def test_an_infinite_draw_leaves_finite_numbers() -> None:
     live, reference = np.array([5, 5, 2]), np.array([6, 6, 1])
     measured = noise_of("kl", live, reference, "none")
-    stack = stack_of("kl", live, reference, "none")
-    ends = np.ravel(interval(stack, fit_null_distribution(stack), measure_noise(stack, fit_null_distribution(stack))))
+    batch = batch_of("kl", live, reference, "none")
+    ends = np.ravel(interval(batch, fit_null_distribution(batch), measure_noise(batch, fit_null_distribution(batch))))
     assert all(math.isfinite(x) for x in (measured.floor, measured.detectable, measured.p_value, *ends))
 
 
@@ -164,7 +164,7 @@ def test_the_same_seed_gives_the_same_noise() -> None:
     assert noise_of("ks", live, reference, seed=5) != noise_of("ks", live, reference, seed=6)
 
 
-def test_of_many_rows_a_drawn_p_is_the_one_by_moments() -> None:
+def test_p_values_by_moments_agree_with_simulation() -> None:
     # Two rows beyond the reference's ends: no formula, but what most scores need is no drawing either.
     shares = np.array([1e-4, *np.full(8, 0.12475), 1e-4, 0.0018])
     live, reference = unchanged(shares, 5_000, 20_000, 60, seed=1)
@@ -210,14 +210,14 @@ def hash_of(*names: str) -> int:
 
 @every
 @pytest.mark.parametrize("law", LAWS)
-def test_p_of_unchanged_data_is_uniform(metric: str, law: str) -> None:
+def test_p_values_of_unchanged_data_are_uniform(metric: str, law: str) -> None:
     check_uniform(metric, law, pairs=250, levels=(0.1, 0.5), slack=1.15)
 
 
 @pytest.mark.slow
 @every
 @pytest.mark.parametrize("law", LAWS)
-def test_p_of_unchanged_data_is_uniform_far_into_the_tail(metric: str, law: str) -> None:
+def test_p_values_of_unchanged_data_are_uniform_in_the_tail(metric: str, law: str) -> None:
     check_uniform(metric, law, pairs=3_000, levels=(0.001, 0.01, 0.1, 0.5), slack=1.3)
 
 
@@ -225,7 +225,7 @@ def test_p_of_unchanged_data_is_uniform_far_into_the_tail(metric: str, law: str)
 @pytest.mark.parametrize("metric", ["js_distance", "kl"])
 @pytest.mark.parametrize("k", [2, 5, 20, 200])
 @pytest.mark.parametrize("n", [20, 100, 1_000, 100_000, 10_000_000])
-def test_p_is_uniform_whatever_the_rows_and_bins(metric: str, n: int, k: int) -> None:
+def test_p_values_are_uniform_for_any_rows_and_bins(metric: str, n: int, k: int) -> None:
     shares, pairs = 1 / np.arange(1.0, k + 1), 4_000 if n >= 1_000 * k else 400
     live, reference = unchanged(shares / shares.sum(), n, 3 * n, pairs, seed=n + k)
     p_values = p_values_of(metric, live, reference)
@@ -255,16 +255,16 @@ def test_the_floor_is_the_mean_score_of_unchanged_data(metric: str, law: str) ->
 
 @pytest.mark.parametrize("smoothing", ["none", "jeffreys", "laplace", 20])
 @pytest.mark.parametrize("metric", ["kl", "js_distance", "psi"])
-def test_the_floor_is_that_mean_whatever_the_smoothing(metric: str, smoothing: Smoothing) -> None:
+def test_the_floor_is_that_mean_for_any_smoothing(metric: str, smoothing: Smoothing) -> None:
     live, reference = unchanged(SKEWED, 3_000, 30_000, 2_000, seed=hash_of(metric))
     scores = value_of(metric, live, reference, smoothing)
-    floor = noises(stack_of(metric, live[:10], reference[:10], smoothing)).floor.mean()
+    floor = noises(batch_of(metric, live[:10], reference[:10], smoothing)).floor.mean()
     assert floor == pytest.approx(scores.mean(), rel=0.05)
 
 
 @every
 @pytest.mark.parametrize("law", LAWS)
-def test_about_one_unchanged_window_in_a_thousand_exceeds_what_is_detectable(metric: str, law: str) -> None:
+def test_one_unchanged_window_in_a_thousand_exceeds_the_detectable_score(metric: str, law: str) -> None:
     scores, measured = null_scores(metric, law, 20_000)
     # Fitted to as few as 250 draws, so "about": a third more or less of the score is a factor of ten in rarity.
     assert 0 <= np.mean(scores >= measured.detectable) < 0.01
@@ -276,14 +276,14 @@ def test_about_one_unchanged_window_in_a_thousand_exceeds_what_is_detectable(met
 @pytest.mark.parametrize("metric", ["js_distance", "kl", "hellinger", "psi"])
 @pytest.mark.parametrize("k", [14, 54])
 @pytest.mark.parametrize("n", [20, 50, 200])
-def test_small_windows_raise_no_more_false_alarms_than_promised(metric: str, k: int, n: int) -> None:
+def test_small_windows_keep_the_false_alarm_rate(metric: str, k: int, n: int) -> None:
     shares = 1 / np.arange(1, k + 1)
     live, reference = unchanged(shares / shares.sum(), n, 10_000, 3_000, seed=k * n)
     p_values = p_values_of(metric, live, reference)
     assert np.mean(p_values < null_distribution.SIGNIFICANCE) <= binomial_bounds(3_000, 0.001)[1]
 
 
-def test_the_formula_is_left_where_it_would_cry_wolf() -> None:
+def test_the_formula_is_not_used_if_it_fails() -> None:
     # Measured: by the chi-squared law, Hellinger scores of 200 rows over 54 skewed bins pass 0.001 in 31 % of pairs.
     shares = 1 / np.arange(1, 55)
     live, reference = unchanged(shares / shares.sum(), 200, 10_000, 120, seed=3)

@@ -46,7 +46,7 @@ def test_reports_show_its_unit() -> None:
 
 
 @pytest.mark.parametrize("root", [False, True])
-def test_a_logarithmic_one_is_in_bits_or_nats_by_its_base(monkeypatch: pytest.MonkeyPatch, *, root: bool) -> None:
+def test_a_logarithmic_metric_is_in_bits_or_nats(monkeypatch: pytest.MonkeyPatch, *, root: bool) -> None:
     monkeypatch.setitem(DIVERGENCES, "toy", Divergence(squared_gaps, root=root))
     sign = "√" if root else ""
     assert [formatting.unit("toy", base) for base in (None, 2, np.e)] == [f"{sign}bit", f"{sign}bit", f"{sign}nat"]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from drift.histogram import CategoricalAxis
-from drift.stats.calibration.group import Group, learn
+from drift.stats.calibration.group import Group, fit_group
 from tests.support.streams import Counts, Rng, counts_of, group_of
 
 _FINE = 60
@@ -46,7 +46,7 @@ def of_names(
         others = [column[:, some].sum(axis=1, keepdims=True) for some in (rare, unseen)]
         told.append(np.concatenate([column[:, order[:10]], *others, missing], axis=1))
     every = np.stack(told)
-    return learn(axes, every[:, : windows[0]]), every[:, windows[0] :]
+    return fit_group(axes, every[:, : windows[0]]), every[:, windows[0] :]
 
 
 def group_and_live(counts: Counts, windows: int) -> tuple[Group, Counts]:

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from drift.histogram import History, NumericAxis
+from drift.stats.arrays import Floats
 from drift.stats.calibration import Calibration
-from drift.stats.calibration.group import Group, learn
+from drift.stats.calibration.group import Group, fit_group
 from drift.stats.false_alarm_budget import Budget
 
-Array = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 Rng = np.random.Generator
 
@@ -24,13 +24,13 @@ def numbers(bins: int) -> NumericAxis:
     return NumericAxis(tuple(range(bins + 1)))
 
 
-def shares_of(rng: Rng, columns: int, bins: int, missing: float = 0.01) -> Array:
+def shares_of(rng: Rng, columns: int, bins: int, missing: float = 0.01) -> Floats:
     """Shares of some columns, no two alike, shape (columns, bins + 3); none below or above, some missing."""
     inner = rng.dirichlet(np.full(bins, 2.0), size=columns) * (1 - missing)
     return np.pad(inner, ((0, 0), (1, 2))) + missing * (np.arange(bins + 3) == bins + 2)
 
 
-def counts_of(rng: Rng, shares: Array, rows: Sequence[int] | Counts, concentration: float | None = None) -> Counts:
+def counts_of(rng: Rng, shares: Floats, rows: Sequence[int] | Counts, concentration: float | None = None) -> Counts:
     """Windows of so many rows in columns of such shares, shape (columns, windows, bins).
 
     Rows are independent, or, where a concentration c is given, come in clusters: Dirichlet-multinomial, of variance
@@ -44,7 +44,7 @@ def counts_of(rng: Rng, shares: Array, rows: Sequence[int] | Counts, concentrati
     return rng.multinomial(np.asarray(rows)[None, :], each)
 
 
-def wandering(rng: Rng, shares: Array, windows: int, rho: float, deviation: float) -> Array:
+def wandering(rng: Rng, shares: Floats, windows: int, rho: float, deviation: float) -> Floats:
     """Shares that wander: log-odds are a stationary Gaussian AR(1), shape (columns, windows, bins)."""
     columns, bins = shares.shape
     away = rng.normal(size=(columns, windows, bins)) * deviation
@@ -56,10 +56,10 @@ def wandering(rng: Rng, shares: Array, windows: int, rho: float, deviation: floa
 
 def group_of(reference: Counts) -> Group:
     """What reference windows teach; shape (columns, windows, bins)."""
-    return learn([numbers(reference.shape[2] - 3)] * len(reference), reference)
+    return fit_group([numbers(reference.shape[2] - 3)] * len(reference), reference)
 
 
-def p_values(group: Group, live: Counts) -> Array:
+def p_values(group: Group, live: Counts) -> Floats:
     """Of every live window, shape (columns, windows); live of shape (columns, windows, bins)."""
     found = [group.evidence(live[:, at].astype(np.float64))[0] for at in range(live.shape[1])]
     return np.stack(found, axis=1)
@@ -89,7 +89,7 @@ class Monitor:
         """Alarms that the budget allows, for each window of each column."""
         return self.budget.alarms * (self.period / self.budget.per) / self.columns
 
-    def levels(self, reference: Counts) -> Array:
+    def levels(self, reference: Counts) -> Floats:
         """The level of every column, shape (columns, 1): of each monitor's own, since runs of bad windows are learned.
 
         The columns of several monitors come one after the other.
@@ -102,7 +102,7 @@ class Monitor:
                 axis = numbers(some.shape[2] - 3)
                 known = Calibration({str(i): History(axis, counts) for i, counts in enumerate(some)})
                 times = np.arange(some.shape[1] + 1.0)
-                carried = known.carried_over(times[:-1], times[1:])
+                carried = known.autocorrelation(times[:-1], times[1:])
             found.append(self.budget.level(self.columns, self.period, self.for_windows, carried))
         return np.repeat(found, self.columns)[: len(reference), None]
 

@@ -1,56 +1,54 @@
-"""Noise of real windows: how windows in which nothing changed differ from each other, learned column by column.
+"""Normal variation between real windows, fitted to the reference windows of each column.
 
-Rows of real windows are no independent draws: days differ though nothing changed. So each window of the reference
-is held against all others, never against itself, and a live window is held against what that showed.
+Rows of real windows are not independent draws: days differ although nothing changed. So each reference window is
+compared with all others, never with itself, and a live window is compared with the result.
 
-- `strangeness`: how far a window's strangest bin lies from where ordinary windows have it;
+- `deviation`: distance of a window's most unusual bin from where the reference windows have it;
 - `novelty`: rows in bins that the reference never filled;
-- `tail`: how often an ordinary window is as strange.
+- `tail`: p-value of a deviation.
 
-What is assumed: the live window, had nothing changed, would be one more like the reference's, in no particular
-order (exchangeable). A trend, a season that the reference does not hold, or a kind of day rarer than the
-reference is long (a storm a year, on a reference of two months) looks like a change.
+Assumption: if nothing changed, the live window is exchangeable with the reference windows. A trend, a season that the
+reference does not include, or a kind of day rarer than the reference is long (one storm a year, on a reference of two
+months) looks like a change.
 """
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from drift.histogram import Axis, Histogram, History
-from drift.stats.calibration.group import Group, learn, neighbours
-from drift.stats.calibration.outliers import outliers
-from drift.stats.calibration.typical_scores import typical_scores
+from drift.histogram import Histogram, History
+from drift.stats.arrays import Floats, Mask
+from drift.stats.calibration.group import Group, fit_group, neighbours
+from drift.stats.calibration.outliers import find_outliers
+from drift.stats.calibration.typical_scores import score_windows
 from drift.stats.scoring import Method
 
 MIN_WINDOWS: Final = 8
-"""Reference windows that hold rows, below which nothing is learned from them."""
+"""Minimum of reference windows with rows for a calibration."""
 FEW_WINDOWS: Final = 20
-"""Below so many, what is learned is widened so much that a message says it."""
-_CELLS: Final = 2_000_000
-"""Numbers in one pass: what fits a few tens of megabytes for each intermediate."""
-
-Array = npt.NDArray[np.float64]
+"""Below this number of windows, the limits are so wide that messages point it out."""
+_MAX_CELLS: Final = 2_000_000
+"""Maximum size of an intermediate array: a few tens of megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How an ordinary window compares with this one, in one column.
+    """Result of comparing a live window with the reference windows, in one column.
 
     Parameters
     ----------
     p_value : float
-        How often an ordinary window is as strange.
+        Probability that an unchanged window is at least as unusual.
     bin : int
-        Index of the bin that speaks.
+        Index of the most unusual bin.
     new : bool
-        It is one that no reference window filled.
+        No reference window filled that bin.
     low, high : float
-        The least and the largest share of that bin in the reference windows.
+        Range of the share of that bin in the reference windows.
     windows : int
-        Reference windows that were looked at.
+        Number of reference windows.
     """
 
     p_value: float
@@ -63,14 +61,14 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class TypicalScores:
-    """How ordinary windows score beside the rest of the reference, in the score's own unit.
+    """Scores of the reference windows of one column, in the unit of the method.
 
     Parameters
     ----------
     mean, largest : float
         Of the reference windows' scores, each against all others.
     detectable : float
-        The smallest score that would be told from them: of one bin that leaves its band, the others giving way.
+        The smallest score beyond normal variation: one bin leaves its band, the others change in proportion.
     """
 
     mean: float
@@ -80,41 +78,52 @@ class TypicalScores:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """The shares between which the bins of one column stay, shape (k,) each."""
+    """Lowest and highest normal share of each bin of one column, shape (k,) each."""
 
-    low: Array
-    high: Array
+    low: Floats
+    high: Floats
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationWindows:
-    """The windows behind one column.
+    """Reference windows behind the calibration of one column.
 
     Parameters
     ----------
     windows : int
-        How many hold rows.
+        Number of windows that hold rows.
     rows : float
         Median of their rows.
-    unlike : tuple of (int, float)
-        Numbers of those that look unlike the others, at most three, and how often an ordinary one would.
+    outliers : tuple of (int, float)
+        Index and p-value of the windows that differ from the others, at most three
+        (`drift.stats.calibration.outliers`).
     """
 
     windows: int
     rows: float
-    unlike: tuple[tuple[int, float], ...]
+    outliers: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _FittedGroup:
+    """A group, the position of each column in it, and which windows of the histories hold rows."""
+
+    group: Group
+    positions: dict[str, int]
+    filled: Mask
 
 
 class Calibration:
-    """What the reference windows say about each column.
+    """Normal variation of each column, fitted to its reference windows.
 
     Parameters
     ----------
     histories : mapping of str to History
-        By column. A column with fewer than `MIN_WINDOWS` windows that hold rows is left out.
+        By column. Columns with fewer than `MIN_WINDOWS` windows that hold rows are skipped.
     own : mapping of str to (History, Histogram), optional
-        The reference of each of these windows, and that of the live one, where every window has its own (the same
-        hour of earlier weeks): how windows differ from that is then what is learned.
+        If every window has a reference of its own (the same hour of earlier weeks): the references of the windows in
+        `histories`, and that of the live window. The calibration then describes how windows differ from their own
+        reference.
 
     Examples
     --------
@@ -123,8 +132,8 @@ class Calibration:
     >>> axis, rng = NumericAxis((0, 1, 2, 3)), np.random.default_rng(7)
     >>> days = History(axis, rng.multinomial(1000, [0, 0.2, 0.3, 0.5, 0, 0], size=60))
     >>> today = Histogram(axis, [0, 210, 280, 460, 0, 50])
-    >>> found = Calibration({"age": days}).evidence({"age": today})["age"]
-    >>> axis.labels[found.bin], found.new, found.p_value < 1e-6
+    >>> evidence = Calibration({"age": days}).evidence({"age": today})["age"]
+    >>> axis.labels[evidence.bin], evidence.new, evidence.p_value < 1e-6
     ('missing', True, True)
     """
 
@@ -132,125 +141,146 @@ class Calibration:
         self, histories: Mapping[str, History], own: Mapping[str, tuple[History, Histogram]] | None = None
     ) -> None:
         self._own = own
-        self._groups: list[tuple[Group, dict[str, int], npt.NDArray[np.bool_]]] = []
-        self._axes: dict[str, Axis] = {}
-        self._windows: dict[str, int] = {}
-        self._ordinary: dict[tuple[str, Method, float], TypicalScores] = {}  # the same for every window held to it
-        alike: dict[Hashable, list[str]] = {}
-        filled = {name: np.asarray(history.counts.any(axis=1)) for name, history in histories.items()}
-        for name, history in histories.items():
-            if np.count_nonzero(filled[name]) >= MIN_WINDOWS:
-                key = (history.axis.n_bins, neighbours(history.axis), filled[name].tobytes())
-                alike.setdefault(key, []).append(name)
-        for names in alike.values():
-            where = filled[names[0]]
-            some = max(1, _CELLS // (histories[names[0]].axis.n_bins * int(np.count_nonzero(where))))
-            for start in range(0, len(names), some):
-                self._learn({name: histories[name] for name in names[start : start + some]}, where)
+        self._groups = [
+            self._fit({name: histories[name] for name in names}, filled) for names, filled in _batches(histories)
+        ]
+        self._axes = {name: histories[name].axis for fitted in self._groups for name in fitted.positions}
+        self._windows = {name: fitted.group.windows for fitted in self._groups for name in fitted.positions}
+        # Typical scores do not depend on the live window, so they are computed once.
+        self._typical: dict[tuple[str, Method, float], TypicalScores] = {}
 
-    def _learn(self, histories: Mapping[str, History], filled: npt.NDArray[np.bool_]) -> None:
-        axes = {name: history.axis for name, history in histories.items()}
+    def _fit(self, histories: Mapping[str, History], filled: Mask) -> _FittedGroup:
         own = None
         if self._own is not None:
             pairs = [self._own[name] for name in histories]
             own = np.stack([h.counts for h, _ in pairs])[:, filled], np.stack([live.counts for _, live in pairs])
-        group = learn(list(axes.values()), np.stack([h.counts for h in histories.values()])[:, filled], own)
-        self._groups.append((group, {name: at for at, name in enumerate(histories)}, filled))
-        self._axes |= axes
-        self._windows |= dict.fromkeys(axes, group.windows)
+        axes = [history.axis for history in histories.values()]
+        group = fit_group(axes, np.stack([h.counts for h in histories.values()])[:, filled], own)
+        return _FittedGroup(group, {name: position for position, name in enumerate(histories)}, filled)
 
     def __len__(self) -> int:
         return len(self._axes)
 
     @property
     def windows(self) -> Mapping[str, int]:
-        """Reference windows behind each column that something was learned of."""
+        """Number of reference windows of each calibrated column."""
         return self._windows
 
     def evidence(self, live: Mapping[str, Histogram]) -> dict[str, Evidence]:
-        """What speaks for a change, in each column that is known and has rows on the same axis."""
-        told: dict[str, Evidence] = {}
-        for group, places, _ in self._groups:
-            here = [n for n in places if n in live and live[n].axis == self._axes[n] and live[n].counts.any()]
-            if not here:
+        """Compare a live window with the reference windows.
+
+        Returns
+        -------
+        dict of str to Evidence
+            For each calibrated column that has rows in `live`, on the same axis.
+        """
+        result: dict[str, Evidence] = {}
+        for fitted in self._groups:
+            group, positions = fitted.group, fitted.positions
+            names = [n for n in positions if n in live and live[n].axis == self._axes[n] and live[n].counts.any()]
+            if not names:
                 continue
-            counts = np.ones((len(places), group.lowest.shape[1]))  # of columns that are not asked for: anything
-            counts[[places[n] for n in here]] = [live[n].counts for n in here]
-            p_value, which, new = group.evidence(counts)
-            for name in here:
-                at = places[name]
-                spoke = int(which[at])
-                low, high = float(group.lowest[at, spoke]), float(group.highest[at, spoke])
-                told[name] = Evidence(float(p_value[at]), spoke, bool(new[at]), low, high, group.windows)
-        return told
+            counts = np.ones((len(positions), group.lowest.shape[1]))  # any counts will do for the other columns
+            counts[[positions[n] for n in names]] = [live[n].counts for n in names]
+            p_value, bins, new = group.evidence(counts)
+            for name in names:
+                i = positions[name]
+                moved = int(bins[i])
+                low, high = float(group.lowest[i, moved]), float(group.highest[i, moved])
+                result[name] = Evidence(float(p_value[i]), moved, bool(new[i]), low, high, group.windows)
+        return result
 
     def bands(self, level: float, rows: Mapping[str, int] | None = None) -> dict[str, Band]:
-        """The shares between which bins stay unless the p-value of a window falls below `level`.
+        """Return the shares between which bins stay unless the p-value of a window falls below `level`.
 
         Parameters
         ----------
         level : float
             A p-value.
         rows : mapping of str to int, optional
-            Size of the window in question; else that of the reference's windows (their median).
+            Size of the window by column; default: the median size of the reference windows.
         """
-        found = {}
-        for group, places, _ in self._groups:
-            size = np.median(group.rows, axis=1)
-            for name, at in places.items():
-                size[at] = (rows or {}).get(name, size[at])
-            low, high = group.bands(level, size[:, None])
-            found.update({name: Band(low[at], high[at]) for name, at in places.items()})
-        return found
+        result = {}
+        for fitted in self._groups:
+            size = np.median(fitted.group.rows, axis=1)
+            for name, i in fitted.positions.items():
+                size[i] = (rows or {}).get(name, size[i])
+            low, high = fitted.group.bands(level, size[:, None])
+            result.update({name: Band(low[i], high[i]) for name, i in fitted.positions.items()})
+        return result
 
-    def taught(self) -> dict[str, CalibrationWindows]:
-        """The windows behind each column, and which of them may be incidents (`drift.stats.calibration.outliers`)."""
-        found = {}
-        for group, places, filled in self._groups:
-            which, p_value, number = outliers(group)
-            numbers, rows = np.flatnonzero(filled)[which], np.median(group.rows, axis=1)
-            for name, at in places.items():
-                unlike = zip(numbers[at, : number[at]].tolist(), p_value[at, : number[at]].tolist(), strict=True)
-                found[name] = CalibrationWindows(group.windows, float(rows[at]), tuple(unlike))
-        return found
+    def calibration_windows(self) -> dict[str, CalibrationWindows]:
+        """Return the reference windows behind each column, and which of them may be incidents."""
+        result = {}
+        for fitted in self._groups:
+            windows, p_value, number = find_outliers(fitted.group)
+            indices, rows = np.flatnonzero(fitted.filled)[windows], np.median(fitted.group.rows, axis=1)
+            for name, i in fitted.positions.items():
+                outliers = zip(indices[i, : number[i]].tolist(), p_value[i, : number[i]].tolist(), strict=True)
+                result[name] = CalibrationWindows(fitted.group.windows, float(rows[i]), tuple(outliers))
+        return result
 
-    def ordinary(self, method: Method, level: float, columns: Collection[str]) -> dict[str, TypicalScores]:
-        """How ordinary windows of some columns score by a method, and the smallest score told from them at a level."""
-        found = {name: known for name in columns if (known := self._ordinary.get((name, method, level)))}
-        for group, places, _ in self._groups:
-            here = [name for name in places if name in columns and name not in found]
-            if here:
-                at = np.array([places[name] for name in here])
-                mean, largest, seen = typical_scores(group, at, method, level)
-                numbers = zip(mean.tolist(), largest.tolist(), seen.tolist(), strict=True)
-                found.update({n: TypicalScores(*three) for n, three in zip(here, numbers, strict=True)})
-                self._ordinary.update({(n, method, level): found[n] for n in here})
-        return found
+    def typical_scores(self, method: Method, level: float, columns: Collection[str]) -> dict[str, TypicalScores]:
+        """Return the scores of the reference windows of some columns by a method.
 
-    def carried_over(self, starts: Array, ends: Array) -> float:
-        """Correlation of strangeness between a window and the next: how far strange windows come in rows.
+        Parameters
+        ----------
+        method : Method
+            The metric and its parameters.
+        level : float
+            P-value below which a window is beyond normal variation: it defines the smallest detectable score.
+        columns : collection of str
+            Columns without a calibration are skipped.
+        """
+        result = {name: known for name in columns if (known := self._typical.get((name, method, level)))}
+        for fitted in self._groups:
+            names = [name for name in fitted.positions if name in columns and name not in result]
+            if names:
+                scores = score_windows(fitted.group, np.array([fitted.positions[n] for n in names]), method, level)
+                rows = zip(*(part.tolist() for part in scores), strict=True)
+                result.update({name: TypicalScores(*row) for name, row in zip(names, rows, strict=True)})
+                self._typical.update({(name, method, level): result[name] for name in names})
+        return result
+
+    def autocorrelation(self, starts: Floats, ends: Floats) -> float:
+        """Return the correlation between the deviations of a window and the next: unusual windows come in runs.
 
         Parameters
         ----------
         starts, ends : array, shape (windows,)
-            When the windows of the histories begin and end, in any unit. Histories of other lengths are passed over.
+            Start and end of the windows of the histories, in any unit. Histories of other lengths are skipped.
 
         Returns
         -------
         float
-            The mean over columns, plus a standard error of one column's; from 0 to 0.99. 0 where fewer than
+            The mean over columns, plus a standard error of one column's; from 0 to 0.99. 0 if fewer than
             `MIN_WINDOWS` windows follow another.
         """
-        found: list[float] = []
-        for group, _, filled in self._groups:
-            if len(filled) != len(starts):
+        correlations: list[float] = []
+        for fitted in self._groups:
+            if len(fitted.filled) != len(starts):
                 continue
-            begins, stops = starts[filled], ends[filled]
+            begins, stops = starts[fitted.filled], ends[fitted.filled]
             before = np.flatnonzero(begins[1:] == stops[:-1])
             if len(before) >= MIN_WINDOWS:
-                logs = np.log(group.strange.in_time + 1)
-                away = logs - logs.mean(axis=1, keepdims=True)
-                spread = np.maximum((away * away).mean(axis=1), 1e-12)
-                alike = (away[:, before + 1] * away[:, before]).mean(axis=1) / spread
-                found += (alike + len(before) ** -0.5).tolist()
-        return float(np.clip(np.mean(found), 0.0, 0.99)) if found else 0.0
+                logs = np.log(fitted.group.model.deviations + 1)
+                distance = logs - logs.mean(axis=1, keepdims=True)
+                variance = np.maximum((distance * distance).mean(axis=1), 1e-12)
+                correlation = (distance[:, before + 1] * distance[:, before]).mean(axis=1) / variance
+                correlations += (correlation + len(before) ** -0.5).tolist()
+        return float(np.clip(np.mean(correlations), 0.0, 0.99)) if correlations else 0.0
+
+
+def _batches(histories: Mapping[str, History]) -> Iterator[tuple[list[str], Mask]]:
+    """Columns to fit together, and which of their windows hold rows: like axes, the same windows, limited memory."""
+    filled = {name: np.asarray(history.counts.any(axis=1)) for name, history in histories.items()}
+    alike: dict[Hashable, list[str]] = {}
+    for name, history in histories.items():
+        if np.count_nonzero(filled[name]) >= MIN_WINDOWS:
+            key = (history.axis.n_bins, neighbours(history.axis), filled[name].tobytes())
+            alike.setdefault(key, []).append(name)
+    for names in alike.values():
+        windows = filled[names[0]]
+        size = max(1, _MAX_CELLS // (histories[names[0]].axis.n_bins * int(np.count_nonzero(windows))))
+        for start in range(0, len(names), size):
+            yield names[start : start + size], windows

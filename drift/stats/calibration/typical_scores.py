@@ -1,56 +1,67 @@
-"""What ordinary windows score, and the smallest score that would be told from them."""
+"""Scores of the reference windows, and the smallest score that is beyond their normal variation."""
 
 import numpy as np
 import numpy.typing as npt
 
+from drift.stats.arrays import Floats, Indices
 from drift.stats.calibration.group import Group
 from drift.stats.divergence import divergence
 from drift.stats.scoring import Method
 from drift.stats.smoothing import smooth
 
-Array = npt.NDArray[np.float64]
 
+def score_windows(group: Group, columns: Indices, method: Method, level: float) -> tuple[Floats, Floats, Floats]:
+    """Return mean and largest score of the reference windows, and the smallest detectable score.
 
-def typical_scores(group: Group, at: npt.NDArray[np.intp], method: Method, level: float) -> tuple[Array, Array, Array]:
-    """Mean and largest score of the reference windows against theirs, and the smallest that stands out.
+    Each window is scored against its reference. Infinite scores (an empty bin, not smoothed) do not count; if all are
+    infinite, the result is NaN.
 
-    Of the columns `at` of a group, shape (len(at),) each. Infinite scores (an empty bin, not smoothed) are left out;
-    where all are, NaN is given.
+    Parameters
+    ----------
+    columns : array of int, shape (c,)
+        Indices of columns of the group.
+    level : float
+        P-value below which a window is beyond normal variation.
+
+    Returns
+    -------
+    mean, largest, detectable : array, shape (c,)
+        In the unit of the method.
     """
-    counts = group.counts[at]
-    others = counts.sum(axis=1, keepdims=True) - counts if group.own is None else group.own[at]
-    scores = _scores(method, counts, others)
+    counts = group.counts[columns]
+    references = counts.sum(axis=1, keepdims=True) - counts if group.own is None else group.own[columns]
+    scores = _scores(method, counts, references)
     finite = np.isfinite(scores)
     number = finite.sum(axis=1)
-    some = np.where(finite, scores, 0.0)
+    summands = np.where(finite, scores, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = some.sum(axis=1) / number
-    largest = np.where(number > 0, some.max(axis=1), np.nan)
-    return mean, largest, _smallest(group, at, method, level)
+        mean = summands.sum(axis=1) / number
+    largest = np.where(number > 0, summands.max(axis=1), np.nan)
+    return mean, largest, _detectable(group, columns, method, level)
 
 
-def _scores(method: Method, live: npt.NDArray[np.int64], reference: npt.NDArray[np.int64]) -> Array:
+def _scores(method: Method, live: npt.NDArray[np.int64], reference: npt.NDArray[np.int64]) -> Floats:
     p, q = smooth(live, method.pseudo), smooth(reference, method.pseudo)
     return np.asarray(divergence(method.metric, p, q, method.log_base))
 
 
-def _smallest(group: Group, at: npt.NDArray[np.intp], method: Method, level: float) -> Array:
-    """One bin is set to the edge of its band, the others give way in proportion; the least score of these."""
+def _detectable(group: Group, columns: Indices, method: Method, level: float) -> Floats:
+    """Smallest score over windows in which one bin is at the edge of its band; the others change in proportion."""
     rows = np.median(group.rows, axis=1)
     low, high = group.bands(level, rows[:, None])
-    total = group.held[at]
+    total = group.live_reference[columns]
     share = total / total.sum(axis=1, keepdims=True)
-    edges = np.concatenate([low[at], high[at]], axis=1)  # (C, 2k)
+    edges = np.concatenate([low[columns], high[columns]], axis=1)  # (c, 2k)
     k = share.shape[1]
-    which = np.tile(np.arange(k), 2)
-    own = share[:, which]
-    others = (1 - edges) / np.where(own < 1, 1 - own, 1.0)
-    moved = share[:, None, :] * np.nan_to_num(others)[:, :, None]
-    moved[:, np.arange(2 * k), which] = np.nan_to_num(edges)
-    # Only what is out of reach of ordinary windows stands out: a band may end at 0 or 1, or where the share stands.
-    told = (edges > 1e-9) & (edges < 1 - 1e-9) & (np.abs(edges - own) > 1e-12) & (own < 1) & np.isfinite(edges)
-    p = smooth(np.where(told[:, :, None], moved, share[:, None, :]) * rows[at][:, None, None], method.pseudo)
+    bins = np.tile(np.arange(k), 2)
+    own = share[:, bins]
+    factor = (1 - edges) / np.where(own < 1, 1 - own, 1.0)
+    moved = share[:, None, :] * np.nan_to_num(factor)[:, :, None]
+    moved[:, np.arange(2 * k), bins] = np.nan_to_num(edges)
+    # A band may end at 0 or 1, or at the share itself: nothing beyond such an edge can be detected.
+    proper = (edges > 1e-9) & (edges < 1 - 1e-9) & (np.abs(edges - own) > 1e-12) & (own < 1) & np.isfinite(edges)
+    p = smooth(np.where(proper[:, :, None], moved, share[:, None, :]) * rows[columns][:, None, None], method.pseudo)
     q = smooth(np.broadcast_to(total[:, None, :], p.shape), method.pseudo)
-    scores = np.where(told, divergence(method.metric, p, q, method.log_base), np.inf)
-    least = scores.min(axis=1)
-    return np.asarray(np.where(np.isfinite(least), least, np.nan))
+    scores = np.where(proper, divergence(method.metric, p, q, method.log_base), np.inf)
+    smallest = scores.min(axis=1)
+    return np.asarray(np.where(np.isfinite(smallest), smallest, np.nan))

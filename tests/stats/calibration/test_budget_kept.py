@@ -123,9 +123,7 @@ def test_values_beyond_the_edges_keep_the_budget(rows: int, concentration: float
 @pytest.mark.parametrize("rows", [200, 2000])
 @pytest.mark.parametrize("concentration", [None, 50, 300])
 @pytest.mark.parametrize("windows", [12, 60])
-def test_names_that_the_reference_did_not_have_keep_the_budget(
-    rows: int, concentration: float | None, windows: int
-) -> None:
+def test_unseen_categories_keep_the_budget(rows: int, concentration: float | None, windows: int) -> None:
     """Zipf's law: names the reference lacks come in every few windows, of clustered rows many at once.
 
     Of twelve windows with clustered rows, up to twice the budget is spent.
@@ -140,7 +138,7 @@ def test_names_that_the_reference_did_not_have_keep_the_budget(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rho", [0.3, 0.6])
-def test_windows_that_resemble_the_ones_before_keep_the_budget(rho: float) -> None:
+def test_autocorrelated_windows_keep_the_budget(rho: float) -> None:
     """Log-odds wander by 0.1 (10 %) as an AR(1); the live windows go on where the reference ended."""
     rng = np.random.default_rng(4)
     counts = counts_of(rng, wandering(rng, shares_of(rng, 1000, 10), 160, rho, 0.1), [10_000] * 160)
@@ -158,7 +156,7 @@ def test_windows_that_resemble_the_ones_before_keep_the_budget(rho: float) -> No
         (50, 60, (100,), (10_000,), 10.0),
     ],
 )
-def test_where_the_promise_ends(
+def test_the_budget_is_exceeded_by_a_known_factor(
     bins: int, windows: int, rows: Sequence[int], live_rows: Sequence[int] | None, times: float
 ) -> None:
     """Many bins of rows that come in very large clusters: so many times the budget, no more."""

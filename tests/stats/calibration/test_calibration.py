@@ -37,7 +37,7 @@ def p_of(calibration: Calibration, live: Counts, axis: Axis = AXIS) -> float:
     at=st.integers(0, 6),
     upward=st.booleans(),
 )
-def test_just_inside_a_band_is_not_drift_and_just_outside_is(
+def test_a_p_value_falls_below_the_level_outside_its_band(
     seed: int, level: float, rows: int, missing: bool, at: int, upward: bool
 ) -> None:
     """One bin is moved to the edge of its band, the others stand at the middle of theirs as far as rows allow."""
@@ -71,7 +71,7 @@ def test_just_inside_a_band_is_not_drift_and_just_outside_is(
         assert p_value >= level
 
 
-def test_what_a_column_gets_never_depends_on_its_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_column_does_not_depend_on_its_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
     histories, live = {}, {}
     for i in range(40):
@@ -86,7 +86,7 @@ def test_what_a_column_gets_never_depends_on_its_neighbours(monkeypatch: pytest.
     live["names"] = Histogram(names, days(3)[0])
     together = Calibration(histories)
     for size in (2_000_000, 500):
-        monkeypatch.setattr(drift.stats.calibration, "_CELLS", size)
+        monkeypatch.setattr(drift.stats.calibration, "_MAX_CELLS", size)
         batched = Calibration(histories)
         assert batched.evidence(live) == together.evidence(live)
         for name, history in histories.items():
@@ -101,21 +101,21 @@ def test_what_a_column_gets_never_depends_on_its_neighbours(monkeypatch: pytest.
                 all_of_them.high,
             )
             assert together.evidence({name: live[name]})[name] == all_of_them
-            ours = together.ordinary(Method("js_distance"), 1e-3, [name])[name]
-            theirs = alone.ordinary(Method("js_distance"), 1e-3, [name])[name]
+            ours = together.typical_scores(Method("js_distance"), 1e-3, [name])[name]
+            theirs = alone.typical_scores(Method("js_distance"), 1e-3, [name])[name]
             assert ours.mean == pytest.approx(theirs.mean)
             assert ours.detectable == pytest.approx(theirs.detectable)
 
 
 @given(seed=st.integers(0, 1000))
 @settings(max_examples=20, deadline=None)
-def test_the_order_of_the_windows_makes_no_difference(seed: int) -> None:
+def test_the_order_of_the_windows_is_irrelevant(seed: int) -> None:
     counts, live = days(seed), days(seed + 1)[:1][0]
     shuffled = np.random.default_rng(seed).permutation(counts)
     assert p_of(known(shuffled), live) == pytest.approx(p_of(known(counts), live), rel=1e-9)
 
 
-def test_empty_windows_teach_nothing() -> None:
+def test_empty_windows_are_ignored() -> None:
     counts, live = days(4), days(5)[0]
     holed = np.insert(counts, [0, 7, 7, 30], 0, axis=0)
     assert p_of(known(holed), live) == p_of(known(counts), live)
@@ -123,12 +123,12 @@ def test_empty_windows_teach_nothing() -> None:
 
 
 @pytest.mark.parametrize("windows", [0, 1, MIN_WINDOWS - 1, MIN_WINDOWS, FEW_WINDOWS])
-def test_nothing_is_learned_of_fewer_windows_than_eight(windows: int) -> None:
+def test_fewer_than_eight_windows_give_no_calibration(windows: int) -> None:
     calibration = known(days(6, max(windows, 1))[:windows])
     assert len(calibration) == (windows >= MIN_WINDOWS)
 
 
-def test_evidence_in_one_call_is_that_of_the_windows_one_by_one() -> None:
+def test_evidence_is_the_same_in_one_call_or_many() -> None:
     """The vectorised way that simulations go is the public one."""
     rng = np.random.default_rng(7)
     shares = shares_of(rng, 3, 4)
@@ -140,7 +140,7 @@ def test_evidence_in_one_call_is_that_of_the_windows_one_by_one() -> None:
         assert [told[str(i)].p_value for i in range(3)] == stacked[:, at].tolist()
 
 
-def test_windows_with_the_same_own_reference_are_judged_as_without_one() -> None:
+def test_a_constant_own_reference_changes_nothing() -> None:
     """The scale is measured from the own reference; a constant shift of it changes nothing."""
     counts, live = days(8), days(9)[0]
     own = np.tile(counts.sum(axis=0), (30, 1))
@@ -152,7 +152,7 @@ def test_windows_with_the_same_own_reference_are_judged_as_without_one() -> None
         assert p_of(with_own, window) == pytest.approx(p_of(plain, window), rel=1e-6)
 
 
-def test_a_strong_season_is_no_drift_where_every_window_has_its_own_reference() -> None:
+def test_a_season_is_no_drift_with_seasonal_references() -> None:
     """Ten days of forty, the odds of the bins swing by up to e^1.6.
 
     The own reference is the same days of two cycles ago.
@@ -176,7 +176,7 @@ def test_a_strong_season_is_no_drift_where_every_window_has_its_own_reference() 
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.6, 0.9])
-def test_how_far_strange_windows_come_in_rows_is_learned(rho: float) -> None:
+def test_autocorrelation_matches_simulated_streams(rho: float) -> None:
     """Against streams of normal AR(1) bins, 120 long each, in deviations from their own means: what can be seen in 120.
 
     Of a strong correlation less is seen than there is (0.9: about 0.64 of 0.78), since the mean is learned as well.
@@ -188,12 +188,12 @@ def test_how_far_strange_windows_come_in_rows_is_learned(rho: float) -> None:
     strange = np.log(np.abs((z - z.mean(axis=1, keepdims=True)) / z.std(axis=1, keepdims=True)).max(axis=2) + 5)
     seen = np.mean([np.corrcoef(one[:-1], one[1:])[0, 1] for one in strange])
     at = np.arange(121.0)
-    told = calibration.carried_over(at[:-1], at[1:])
+    told = calibration.autocorrelation(at[:-1], at[1:])
     assert told - 119**-0.5 == pytest.approx(seen, abs=0.06), "a standard error is added on purpose"
-    assert calibration.carried_over(2 * at[:-1], 2 * at[:-1] + 1) == 0, "no window follows another"
+    assert calibration.autocorrelation(2 * at[:-1], 2 * at[:-1] + 1) == 0, "no window follows another"
 
 
-def test_alarms_of_simulations_are_those_of_the_alerts_own_rule() -> None:
+def test_simulated_alarms_follow_the_alert_rule() -> None:
     from datetime import UTC, datetime
 
     from drift.monitors.alert_state import AlertRule, AlertState, State, decide

@@ -5,21 +5,19 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from drift.stats.calibration.deviation import PRIOR_WINDOWS, ROWS, _expected, fit_deviation_model
+from drift.stats.arrays import Floats
+from drift.stats.calibration.deviation import PRIOR_WINDOWS, TOLERATED_ROWS, _expected, fit_deviation_model
 from tests.support.streams import Counts, counts_of, shares_of
-
-Array = npt.NDArray[np.float64]
-
 
 Mask = npt.NDArray[np.bool_]
 
 
-def alike(counts: Array, rows: float) -> Array:
+def alike(counts: Floats, rows: float) -> Floats:
     """Anscombe's arcsine of a root."""
     return np.asarray(np.arcsin(np.sqrt((counts + 3 / 8) / (rows + 3 / 4))))
 
 
-def odds(counts: Array, rows: float) -> Array:
+def odds(counts: Floats, rows: float) -> Floats:
     """Logit, half a row added to both sides."""
     return np.asarray(np.log((counts + 0.5) / (rows - counts + 0.5)))
 
@@ -33,7 +31,7 @@ def usual(share: float, rows: float, logit: bool) -> float:
     return float(np.arcsin(np.sqrt(near / (near + far))))
 
 
-def by_hand(others: Counts, window: Counts, every: Counts, skewed: Mask) -> Array:
+def by_hand(others: Counts, window: Counts, every: Counts, skewed: Mask) -> Floats:
     """How far each bin of a window lies from other windows, from the definition; shapes (N, k), (k,), (M, k), (k,).
 
     What sampling alone would give is that of `every` window of the reference: it hardly depends on one.
@@ -57,14 +55,14 @@ def by_hand(others: Counts, window: Counts, every: Counts, skewed: Mask) -> Arra
         grown = max(variance + (chance(min(size, largest)) - least) * min(1.0, variance / least), variance / 10)
         # Two rows, on the scale; a share below one row counts as one row.
         steep = slope if p * (1 - p) >= 1 / size else (size if skewed[at] else np.sqrt(size) / 2)
-        grown += min((ROWS / size * steep) ** 2, chance(min(size, largest)))
+        grown += min((TOLERATED_ROWS / size * steep) ** 2, chance(min(size, largest)))
         away = scale(window[at].astype(float), size) - usual(p, size, logit) - np.mean(y)
         told.append(abs(away) / np.sqrt(grown + variance / n))
     return np.array(told)
 
 
 @pytest.mark.parametrize("rows", [[1000] * 9, [100, 10_000] * 10, [50, 400, 3000] * 4, [200] * 20])
-def test_a_new_window_is_held_against_the_mean_and_spread_of_the_others(rows: list[int]) -> None:
+def test_deviations_match_the_definition(rows: list[int]) -> None:
     rng = np.random.default_rng(1)
     shares = shares_of(rng, 6, 6)
     reference, live = counts_of(rng, shares, rows, 200.0), counts_of(rng, shares, [700], 200.0)[:, 0]
@@ -73,11 +71,11 @@ def test_a_new_window_is_held_against_the_mean_and_spread_of_the_others(rows: li
     assert not learned.skewed.all()
     for column in range(6):
         expected = by_hand(reference[column], live[column], reference[column], learned.skewed[column])
-        np.testing.assert_allclose(learned.of(live.astype(float))[column], expected, rtol=1e-9)
+        np.testing.assert_allclose(learned.bin_deviations(live.astype(float))[column], expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("rows", [[1000] * 12, [100, 10_000] * 6])
-def test_each_reference_window_is_held_against_all_others_as_if_it_had_been_deleted(rows: list[int]) -> None:
+def test_reference_deviations_match_leaving_one_window_out(rows: list[int]) -> None:
     rng = np.random.default_rng(2)
     shares = shares_of(rng, 6, 5)
     reference = counts_of(rng, shares, rows, 300.0)
@@ -85,12 +83,12 @@ def test_each_reference_window_is_held_against_all_others_as_if_it_had_been_dele
     for column, windows in enumerate(reference):
         skewed = learned.skewed[column]
         expected = [by_hand(np.delete(windows, at, axis=0), windows[at], windows, skewed).max() for at in range(12)]
-        np.testing.assert_allclose(learned.in_time[column], expected, rtol=1e-9)
-        np.testing.assert_array_equal(learned.ordinary[column], np.sort(learned.in_time[column]))
+        np.testing.assert_allclose(learned.deviations[column], expected, rtol=1e-9)
+        np.testing.assert_array_equal(learned.sorted_deviations[column], np.sort(learned.deviations[column]))
 
 
 @pytest.mark.parametrize(("logit", "close"), [(False, 0.004), (True, 0.013)])
-def test_the_mean_of_a_transformed_share_is_known_for_every_number_of_rows(logit: bool, close: float) -> None:
+def test_expected_transformed_share_matches_the_binomial_mean(logit: bool, close: float) -> None:
     """Against the exact mean under the binomial law: angles in standard deviations of a sample, odds as they are."""
     for rows in (50, 400, 10_000):
         counts = np.arange(rows + 1.0)
@@ -103,15 +101,15 @@ def test_the_mean_of_a_transformed_share_is_known_for_every_number_of_rows(logit
             assert (told if logit else told * 2 * np.sqrt(rows)) == pytest.approx(exact, abs=slack)
 
 
-def test_an_empty_bin_is_no_stranger_in_a_window_of_another_size() -> None:
+def test_an_empty_bin_does_not_deviate_in_larger_windows() -> None:
     """Where the reference's windows of 100 rows left a bin empty, one of 10,000 rows that does is ordinary."""
     reference = counts_of(np.random.default_rng(5), shares_of(np.random.default_rng(6), 20, 5, 0.0), [100] * 60)
     live = counts_of(np.random.default_rng(7), shares_of(np.random.default_rng(6), 20, 5, 0.0), [10_000])[:, 0]
-    told = fit_deviation_model(reference.astype(float)).of(live.astype(float))
+    told = fit_deviation_model(reference.astype(float)).bin_deviations(live.astype(float))
     assert told[live == 0].max() < 1
 
 
-def test_sampling_variance_of_both_scales_is_that_of_samples() -> None:
+def test_sampling_variance_of_both_scales_matches_samples() -> None:
     """Delta method against the variance of 100,000 samples, of rows enough that it holds to a few percent."""
     rng = np.random.default_rng(3)
     rows, share = 2000, 0.1
@@ -120,7 +118,7 @@ def test_sampling_variance_of_both_scales_is_that_of_samples() -> None:
     assert odds(drawn, rows).var() == pytest.approx(1 / (rows * share * (1 - share) + 0.5), rel=0.03)
 
 
-def test_bins_of_skewed_shares_are_looked_at_on_the_logit_scale_and_others_are_not() -> None:
+def test_only_skewed_bins_use_the_logit_scale() -> None:
     rng = np.random.default_rng(4)
     often = np.exp(rng.normal(np.log(0.002), 1.5, size=(20, 60)))  # the share of a bad day is many times the usual
     counts = rng.binomial(10_000, np.minimum(often, 0.5))
@@ -133,14 +131,14 @@ def test_bins_of_skewed_shares_are_looked_at_on_the_logit_scale_and_others_are_n
     assert plain.mean() < 0.03
 
 
-def test_a_window_just_like_the_mean_is_not_strange_however_calm_the_reference() -> None:
+def test_the_mean_window_does_not_deviate_from_identical_windows() -> None:
     reference = np.tile([0.0, 300.0, 500.0, 200.0, 0.0, 0.0], (1, 10, 1))
     learned = fit_deviation_model(reference)
-    assert learned.of(reference[:, 0]).max() == pytest.approx(0, abs=1e-9)
-    assert np.isfinite(learned.of(np.array([[1000.0, 0, 0, 0, 0, 0]]))).all()
+    assert learned.bin_deviations(reference[:, 0]).max() == pytest.approx(0, abs=1e-9)
+    assert np.isfinite(learned.bin_deviations(np.array([[1000.0, 0, 0, 0, 0, 0]]))).all()
 
 
-def test_a_row_or_two_more_than_never_are_not_strange() -> None:
+def test_two_more_rows_do_not_deviate() -> None:
     """Of 60 windows of 1,000 rows none had a missing value; two in a window are within two deviations."""
     reference = np.tile([300.0, 500.0, 200.0, 0.0], (1, 60, 1))
-    assert fit_deviation_model(reference).of(np.array([[300.0, 500.0, 198.0, ROWS]]))[0, 3] < 2
+    assert fit_deviation_model(reference).bin_deviations(np.array([[300.0, 500.0, 198.0, TOLERATED_ROWS]]))[0, 3] < 2

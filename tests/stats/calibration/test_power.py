@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from drift.histogram import CategoricalAxis, NumericAxis
-from drift.stats.calibration.group import Group, learn
+from drift.stats.calibration.group import Group, fit_group
 from tests.support.streams import Counts, counts_of, group_of
 
 LEVEL = 1e-4
@@ -35,17 +35,17 @@ def reference_of(shares: npt.NDArray[np.float64], seed: int) -> tuple[np.random.
     return rng, counts_of(rng, shares, [ROWS] * WINDOWS)
 
 
-def test_an_unseen_category_of_three_percent_is_found() -> None:
+def test_an_unseen_category_of_three_percent_is_detected() -> None:
     """Where 20 names are rare, and a few of them were seen once."""
     axis = CategoricalAxis(tuple("abcdefg"), rare=frozenset(f"r{i}" for i in range(20)))
     shares = np.tile([*[0.95 / 7] * 7, 0.05, 0.0, 0.0], (COLUMNS, 1))
     rng, reference = reference_of(shares, 1)
     changed = 0.97 * shares
     changed[:, 8] = 0.03
-    assert at_least(learn([axis] * COLUMNS, reference), counts_of(rng, changed, [ROWS])[:, 0]) > 0.95
+    assert at_least(fit_group([axis] * COLUMNS, reference), counts_of(rng, changed, [ROWS])[:, 0]) > 0.95
 
 
-def test_five_percent_missing_where_none_ever_were_are_found() -> None:
+def test_the_first_five_percent_missing_are_detected() -> None:
     rng, reference = reference_of(even(10), 2)
     assert at_least(group_of(reference), counts_of(rng, 0.95 * even(10) + 0.05 * missing(10), [ROWS])[:, 0]) > 0.98
 
@@ -55,7 +55,7 @@ def missing(bins: int) -> npt.NDArray[np.float64]:
     return np.asarray((np.arange(bins + 3) == bins + 2).astype(float))
 
 
-def test_one_bin_doubled_is_found() -> None:
+def test_one_doubled_bin_is_detected() -> None:
     """From a tenth of the rows to a fifth; the others give way."""
     rng, reference = reference_of(even(10, 0.01), 3)
     usual = even(10, 0.01)
@@ -64,7 +64,7 @@ def test_one_bin_doubled_is_found() -> None:
     assert at_least(group_of(reference), counts_of(rng, changed, [ROWS])[:, 0]) > 0.7
 
 
-def test_another_unit_is_found() -> None:
+def test_another_unit_is_detected() -> None:
     """Miles become kilometres: normal values of mean 20 and deviation 5, on the quantile edges of the reference."""
     edges = stats.norm(20, 5).ppf(np.arange(1, 10) / 10)
     axis = NumericAxis((-20.0, *edges.tolist(), 60.0))
@@ -75,11 +75,11 @@ def test_another_unit_is_found() -> None:
         return counts_of(rng, np.tile(shares, (COLUMNS, 1)), [ROWS] * windows)
 
     rng = np.random.default_rng(4)
-    group = learn([axis] * COLUMNS, counts(1.0, WINDOWS, rng))
+    group = fit_group([axis] * COLUMNS, counts(1.0, WINDOWS, rng))
     assert at_least(group, counts(1.609, 1, rng)[:, 0]) > 0.98
 
 
-def test_a_shift_of_half_a_deviation_is_found() -> None:
+def test_a_shift_of_half_a_deviation_is_detected() -> None:
     edges = stats.norm.ppf(np.arange(1, 10) / 10)
     shares, shifted = (
         np.concatenate([[0.0], np.diff(np.concatenate([[0.0], stats.norm(by).cdf(edges), [1.0]])), [0.0, 0.0]])

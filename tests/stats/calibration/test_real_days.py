@@ -23,7 +23,7 @@ def flat(alarms: trial.Alarms) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("load", [windows.bike_days, windows.bike_weeks])
-def test_false_alarms_within_twice_the_level_and_more_found_than_by_mean_and_three_deviations(
+def test_calibration_beats_mean_plus_three_deviations_on_real_data(
     load: Callable[[], windows.Windows],
 ) -> None:
     every = load()

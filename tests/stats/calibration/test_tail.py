@@ -1,15 +1,12 @@
 """How often an ordinary window is as strange: Gumbel's law by SciPy, the rank rule by counting."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from drift.stats.calibration.tail import PRIOR_WEIGHT, Tail, fit_tail
-
-Array = npt.NDArray[np.float64]
 
 
 def gumbel(centre: float, width: float) -> "stats.rv_frozen":
@@ -18,7 +15,7 @@ def gumbel(centre: float, width: float) -> "stats.rv_frozen":
     return stats.gumbel_r(loc=centre - np.euler_gamma * scale, scale=scale)
 
 
-def test_far_out_the_p_value_is_that_of_gumbels_law_of_that_mean_and_deviation() -> None:
+def test_the_fitted_p_value_matches_gumbel() -> None:
     fitted = Tail(np.full((3, 60), 0.1), np.array([2.0, 2.1, 2.3]), np.array([0.1, 0.2, 0.05]))
     for strange in (1.0, 4.0, 10.0, 40.0):
         got = fitted.p_value(np.full(3, strange))
@@ -29,7 +26,7 @@ def test_far_out_the_p_value_is_that_of_gumbels_law_of_that_mean_and_deviation()
             assert got[column] == pytest.approx(law.sf(np.log(strange + 5)), rel=1e-9, abs=1e-300)
 
 
-def test_no_window_is_rarer_than_its_rank_among_the_references() -> None:
+def test_a_p_value_is_not_below_the_rank() -> None:
     ordinary = np.sort(np.random.default_rng(1).gamma(4.0, size=(1, 20)), axis=1)
     narrow = Tail(ordinary, np.array([-20.0]), np.array([0.01]))  # the fit says: impossible
     for strange in (*ordinary[0], 0.0, float(ordinary.max()) + 1):
@@ -37,7 +34,7 @@ def test_no_window_is_rarer_than_its_rank_among_the_references() -> None:
         assert narrow.p_value(np.array([strange]))[0] == pytest.approx(counted)
 
 
-def test_moments_are_those_of_the_references_widened_for_how_few_they_are() -> None:
+def test_moments_are_widened_for_the_number_of_windows() -> None:
     """Where reference windows differ more than chance has it, the law is theirs: with the variance of a prediction."""
     ordinary = np.sort(np.exp(np.random.default_rng(2).gumbel(3.0, 0.4, size=(5, 40))), axis=1)
     fitted, logs = fit_tail(ordinary, np.full(5, 10)), np.log(ordinary + 5)
@@ -48,7 +45,7 @@ def test_moments_are_those_of_the_references_widened_for_how_few_they_are() -> N
 
 
 @pytest.mark.parametrize("windows", [8, 20, 60])
-def test_references_that_are_all_alike_are_not_believed(windows: int) -> None:
+def test_identical_reference_windows_are_mixed_with_chance(windows: int) -> None:
     """What chance would give counts as so many windows: the law of the largest of some |t|, by simulation."""
     bins = 12
     fitted = fit_tail(np.zeros((1, windows)), np.array([bins]))
@@ -65,7 +62,7 @@ def test_references_that_are_all_alike_are_not_believed(windows: int) -> None:
     ordinary=st.lists(st.floats(0, 50), min_size=8, max_size=40),
     level=st.floats(-12, np.log10(0.05)).map(lambda x: 10**x),
 )
-def test_the_limit_is_where_the_p_value_falls_to_the_level(ordinary: list[float], level: float) -> None:
+def test_the_p_value_falls_to_the_level_at_the_limit(ordinary: list[float], level: float) -> None:
     fitted = fit_tail(np.sort(np.array([ordinary])), np.array([8]))
     limit = fitted.limit(level)
     assert fitted.p_value(limit * (1 + 1e-9) + 1e-9)[0] <= level * (1 + 1e-6)
@@ -73,7 +70,7 @@ def test_the_limit_is_where_the_p_value_falls_to_the_level(ordinary: list[float]
         assert fitted.p_value(limit * (1 - 1e-6))[0] >= level * (1 - 1e-6)
 
 
-def test_p_values_never_rise_with_strangeness() -> None:
+def test_p_values_never_rise_with_the_deviation() -> None:
     fitted = fit_tail(np.sort(np.random.default_rng(4).gamma(4.0, size=(1, 30)), axis=1), np.array([10]))
     told = [fitted.p_value(np.array([s]))[0] for s in np.linspace(0, 60, 500)]
     assert (np.diff(told) <= 0).all()
