@@ -113,7 +113,7 @@ class _Ledger:
         self._firing = {key: replace(alert, windows=alert.windows + 1) for key, alert in self._firing.items()}
         self._windows[window] = worst([c.verdict for c in results.values()]) if parts else Verdict.ERROR
         self._columns |= dict.fromkeys(results)
-        self._kept += sum(c.scored is None and (c.verdict.told or c.verdict is Verdict.INSUFFICIENT)
+        self._kept += sum(c.scored is None and (c.verdict.is_conclusive or c.verdict is Verdict.INSUFFICIENT)
                           for c in results.values())  # fmt: skip
         firing = {(key.segment, key.column) for key in self._firing}
         self._cells += [

@@ -83,7 +83,7 @@ def _print_comparison(found: "Comparison") -> None:
     print_table(title, heads, rows, numeric=heads[2:6], spare=("p", "noise", "threshold"))
     for warning in found.warnings:
         say(f"note: {warning}")
-    untold = sum(not result.verdict.told for result in found.columns)
+    untold = sum(not result.verdict.is_conclusive for result in found.columns)
     say(f"{len(found.drifted)} of {len(found)} columns drifted" + (f"; {untold} could not be told" if untold else ""))
 
 

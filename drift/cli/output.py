@@ -154,4 +154,4 @@ def exit_status(verdicts: "Iterable[Verdict]", fail_on: FailOn) -> int:
     bad = {FailOn.DRIFT: {Verdict.DRIFT}, FailOn.WARN: {Verdict.DRIFT, Verdict.WARN}, FailOn.NEVER: set()}[fail_on]
     if found & bad:
         return DRIFT
-    return UNCHECKED if any(not verdict.told for verdict in found) else OK
+    return UNCHECKED if any(not verdict.is_conclusive for verdict in found) else OK

@@ -55,7 +55,7 @@ def report_unjudged(checked: "Sequence[WindowResult]") -> None:
 
     unjudged: dict[str, list[WindowResult]] = {}
     for one in checked:
-        if one.outcome.verdict is not Verdict.ERROR and any(not verdict.told for verdict in one.verdicts):
+        if one.outcome.verdict is not Verdict.ERROR and any(not verdict.is_conclusive for verdict in one.verdicts):
             unjudged.setdefault(one.monitor, []).append(one)
     for name, ones in unjudged.items():
         many = f"{len(ones)} windows" if len(ones) > 1 else "1 window"

@@ -10,7 +10,7 @@ from drift.histogram.kinds import Category, Edge, Kind
 
 BELOW, ABOVE, MISSING = "below", "above", "missing"
 RARE, UNSEEN, OTHER = "rare", "unseen", "other"
-_SPECIAL = frozenset({BELOW, ABOVE, MISSING, RARE, UNSEEN, OTHER})
+SPECIAL = frozenset({BELOW, ABOVE, MISSING, RARE, UNSEEN, OTHER})
 
 
 def edge_names(edges: Iterable[Edge], kind: Kind) -> list[str]:
@@ -68,7 +68,7 @@ def rounder_predecessor(edge: Edge, kind: Kind) -> Edge | None:
 
 def category_name(key: Category) -> str:
     """The name of a category; one that could be mistaken stands in quotes."""
-    if isinstance(key, str) and (key in _SPECIAL or _easily_mistaken(key)):
+    if isinstance(key, str) and (key in SPECIAL or _easily_mistaken(key)):
         return json.dumps(key, ensure_ascii=False)
     return str(key)
 

@@ -11,7 +11,7 @@ from drift.monitors.spec import Alerting, Monitor
 from drift.monitors.verdict import Verdict
 from drift.monitors.window import Window
 
-_TOLD: Final = frozenset(v for v in Verdict if v.told)
+_TOLD: Final = frozenset(v for v in Verdict if v.is_conclusive)
 _SEEN: Final = _TOLD | {Verdict.INSUFFICIENT}
 
 # Per column: which verdict has a rule of which name, and what shows that its cause is gone.

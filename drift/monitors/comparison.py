@@ -1,8 +1,8 @@
-"""Two profiles side by side: each column of either has a result, whatever became of it."""
+"""Comparison of a live profile with its reference: every column of either side gets a result."""
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from operator import attrgetter
@@ -11,15 +11,16 @@ import numpy as np
 
 from drift.errors import InputError
 from drift.histogram import Fault, Histogram, Kind, Profile, Uncounted
+from drift.histogram.labels import SPECIAL
 from drift.monitors.spec import ColumnRule, Columns
-from drift.monitors.verdict import LearnedEvidence, Threshold, Verdict, judge, ratio_of, severity, worst
+from drift.monitors.verdict import LearnedEvidence, Threshold, Verdict, judge, ratio_to_limit, severity, worst
 from drift.stats.calibration import Calibration, Evidence
 from drift.stats.scoring import Method, Pair, Score, score_all
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """One bin of both sides: counts, and its part of the score (None where there is no score)."""
+    """The counts of one bin on both sides, and its part of the score (None without a score)."""
 
     label: str
     reference: int
@@ -29,29 +30,29 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class ColumnResult:
-    """What became of one column.
+    """The result of one column.
 
     Parameters
     ----------
     column : str
-        Its name.
+        Name of the column.
     verdict : Verdict
-        The verdict; `message` says why.
+        The verdict; `message` explains it.
     code : str
-        The reason as a stable name for programs: ``threshold-reached``, ``schema-error``, ...; empty if
-        it was stored before codes were
+        Stable name of the reason, for programs: ``threshold-reached``, ``schema-error``, ...; empty for a result
+        stored before there were codes.
     message : str
-        One line for a person.
+        The reason, one line for people.
     threshold : Threshold or None
-        What it was held against; None where what was learned from reference windows judged.
+        The threshold that the score was compared with; None if limits learned from reference windows decided.
     scored : Score or None
         The score with its provenance.
     live, reference : Histogram or None
-        Both sides, where they could be counted.
+        Both sides, if they could be counted.
     windows : int or None
-        Reference windows behind the p-value and the noise; None where they follow from the two samples alone.
+        Reference windows that the p-value and the typical score come from; None if they follow from the two samples.
     level : float or None
-        The p-value below which it is drift, where what was learned judged.
+        The p-value below which the column drifts, if learned limits decided.
     """
 
     column: str
@@ -67,47 +68,53 @@ class ColumnResult:
 
     @property
     def score(self) -> float | None:
-        """The divergence of live against reference."""
+        """The divergence of live from reference."""
         return None if self.scored is None else self.scored.value
 
     @property
     def noise_floor(self) -> float | None:
-        """Expected score had nothing changed."""
+        """The typical score: its expected value if nothing changed."""
         return None if self.scored is None else self.scored.noise_floor
 
     @property
     def p_value(self) -> float | None:
-        """How often a score this large comes from unchanged data."""
+        """The probability of a score at least this large if nothing changed."""
         return None if self.scored is None else self.scored.p_value
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % interval of the divergence, noise taken out."""
+        """The 95 % interval of the divergence, corrected for noise."""
         return None if self.scored is None else self.scored.interval
 
     @property
+    def detectable(self) -> float | None:
+        """The smallest score that would be significant."""
+        return None if self.scored is None else self.scored.detectable
+
+    @property
     def ratio(self) -> float:
-        """How far it is on the way to drift: 1 at the limit; 0 without a score."""
+        """The score relative to its limit (1.0 = drift); 0 without a score."""
         if self.scored is None:
             return 0.0
         if self.level is not None:
-            return ratio_of(self.scored.p_value, self.level)
+            return ratio_to_limit(self.scored.p_value, self.level)
         return 0.0 if self.threshold is None else self.scored.value / self.threshold.drift
 
     @property
-    def incident(self) -> bool:
-        """Whether its window is no longer taken for ordinary: it drifted, by a limit of the user's or by evidence.
+    def excluded_from_reference(self) -> bool:
+        """Whether later references must leave this window out: it drifted by the user's threshold or learned limits.
 
-        Not so by a customary limit: where nothing is learned yet, that would keep out whatever could teach better.
+        Drift by a default threshold does not exclude a window: as long as nothing is learned, that would keep out
+        the windows that could be learned from.
         """
-        by_custom = self.threshold is not None and self.threshold.customary
-        return self.verdict is Verdict.DRIFT and not by_custom
+        by_default = self.threshold is not None and self.threshold.is_default
+        return self.verdict is Verdict.DRIFT and not by_default
 
     @property
     def kind(self) -> Kind | None:
-        """What the column holds; None where it could not be counted."""
-        known = self.reference or self.live
-        return None if known is None else known.axis.kind
+        """The kind of values; None if the column could not be counted."""
+        histogram = self.reference or self.live
+        return None if histogram is None else histogram.axis.kind
 
     @property
     def bins(self) -> tuple[Bin, ...]:
@@ -120,28 +127,29 @@ class ColumnResult:
         sides = zip(self.reference.labels, self.reference.counts, self.live.counts, parts, strict=True)
         return tuple(Bin(label, int(a), int(b), part) for label, a, b, part in sides)
 
-    def moved(self, most: int = 3) -> tuple[Bin, ...]:
-        """The bins with the largest contributions, the largest first; none of less than 1 % of the score."""
+    def moved_bins(self, limit: int = 3) -> tuple[Bin, ...]:
+        """Return the bins with the largest contributions, the largest first; none below 1 % of the score."""
         least = 0.01 * (self.score or 0.0)
-        told = [b for b in self.bins if b.contribution is not None and b.contribution > 0 and b.contribution >= least]
-        return tuple(sorted(told, key=attrgetter("contribution"), reverse=True)[:most])
+        moved = [b for b in self.bins if b.contribution is not None and b.contribution > 0 and b.contribution >= least]
+        return tuple(sorted(moved, key=attrgetter("contribution"), reverse=True)[:limit])
 
     @property
     def explanation(self) -> str:
-        """Which bins moved: ``[30, 45) 12.1 % -> 30.8 %, 61 % of the score``; empty without a score."""
+        """The bins that moved: ``[30, 45) rose from 12.1% to 30.8% (61% of the score)``; empty without a score."""
         if self.live is None or self.reference is None or not self.score:
             return ""
         n, m = self.live.rows, self.reference.rows
-        return "; ".join(
-            f"{b.label} {b.reference / m:.1%} -> {b.live / n:.1%}, {share / self.score:.0%} of the score"
-            for b in self.moved()
-            if (share := b.contribution)
+        return ", ".join(
+            f"{_named(b.label)} {_change(b.reference / m, b.live / n)} from {b.reference / m:.1%} to {b.live / n:.1%} "
+            f"({contribution / self.score:.0%} of the score)"
+            for b in self.moved_bins()
+            if (contribution := b.contribution)
         )
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentResult:
-    """All columns of one segment of one window; segment "" is all rows."""
+    """The results of all columns of one segment of one window; segment "" is all rows."""
 
     segment: str
     live: Profile
@@ -149,24 +157,24 @@ class SegmentResult:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst column's."""
-        return worst([c.verdict for c in self.columns])
+        """The most severe verdict of the columns."""
+        return worst(c.verdict for c in self.columns)
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentReference:
-    """What the windows of one segment are held to.
+    """The reference of one segment.
 
     Parameters
     ----------
     histograms : mapping of str to Histogram
         The reference of each column.
     uncounted : mapping of str to Uncounted
-        Columns the reference could not count.
+        Columns that the reference could not count.
     calibration : Calibration
-        What the reference's own windows taught; may know no column.
+        Limits learned from reference windows; it may hold no column.
     level : float
-        A p-value below it is drift where no limit is named.
+        The p-value below which a column without a user's threshold drifts.
     period : timedelta
         Length of a window.
     """
@@ -178,47 +186,49 @@ class SegmentReference:
     period: timedelta = timedelta(days=1)
 
     @classmethod
-    def of(cls, reference: Profile) -> "SegmentReference":
-        """A reference of one piece: nothing is learned from it."""
+    def from_profile(cls, reference: Profile) -> "SegmentReference":
+        """Return the reference of a single profile: nothing is learned from it."""
         return cls(reference.histograms, reference.uncounted)
 
 
 def compare_profiles(
     live: Profile, reference: Profile | SegmentReference, columns: Columns, rng: np.random.Generator
 ) -> tuple[ColumnResult, ...]:
-    """Hold every column of a live profile against the reference, by its own rule.
+    """Compare every column of a live profile with its reference, each by its own rule.
 
     Parameters
     ----------
     live : Profile
-        Counted on the reference's axes.
-    reference : Profile or Standard
-        What it is held to.
+        Counts on the axes of the reference.
+    reference : Profile or SegmentReference
+        The reference.
     columns : Columns
         The rule of each column.
     rng : numpy.random.Generator
-        Drives intervals; each column draws from a stream of its own, whatever columns stand beside it.
+        Source of randomness for p-values and intervals. Each column draws from its own stream, so other columns do
+        not change its result.
 
     Returns
     -------
     tuple of ColumnResult
         One for every column of either side, sorted by `importance_key`.
     """
-    held = SegmentReference.of(reference) if isinstance(reference, Profile) else reference
-    names = sorted({*live, *live.uncounted, *held.histograms, *held.uncounted})
+    if isinstance(reference, Profile):
+        reference = SegmentReference.from_profile(reference)
+    names = sorted({*live, *live.uncounted, *reference.histograms, *reference.uncounted})
     base = int(rng.integers(2**63))
-    untold = {name: found for name in names if (found := _untold(name, live, held)) is not None}
-    scored = _scored([name for name in names if name not in untold], live, held, columns, base)
-    return tuple(sorted([*untold.values(), *_judged(scored, live, held)], key=importance_key))
+    unscored = {name: result for name in names if (result := _unscored(name, live, reference)) is not None}
+    scored = _scored([name for name in names if name not in unscored], live, reference, columns, base)
+    return tuple(sorted([*unscored.values(), *_judged(scored, live, reference)], key=importance_key))
 
 
 def _seed(base: int, column: str) -> list[int]:
-    named = hashlib.sha256(column.encode("utf-8", "surrogatepass")).digest()
-    return [base, int.from_bytes(named[:8], "little")]
+    digest = hashlib.sha256(column.encode("utf-8", "surrogatepass")).digest()
+    return [base, int.from_bytes(digest[:8], "little")]
 
 
 def importance_key(result: ColumnResult) -> tuple[int, float, str]:
-    """Sort key: the worst verdict first, then the farthest beyond its limit, then the name."""
+    """Return a sort key: the most severe verdict first, then the largest ratio to the limit, then the name."""
     return -severity(result.verdict), -result.ratio, result.column
 
 
@@ -230,99 +240,109 @@ _FAULTS: Mapping[Fault, tuple[Verdict, str]] = {
 }
 
 
-def _untold(name: str, live: Profile, held: SegmentReference) -> ColumnResult | None:
-    """The result of a column that cannot be scored; None where it can."""
-    now, then = live.histograms.get(name), held.histograms.get(name)
-    if live.rows == 0 and then is not None:
-        return ColumnResult(name, Verdict.NO_DATA, "no-rows", "the window holds no rows", None, None, now, then)
-    if now is None or then is None:
-        lost = _why_lost(name, live, held)
-        return ColumnResult(name, *_FAULTS[lost.fault], lost.message, None, None, now, then)
-    if then.rows == 0:
-        return ColumnResult(
-            name, Verdict.NO_DATA, "no-reference-rows", "the reference holds no rows", None, None, now, then
-        )
+def _unscored(name: str, live: Profile, reference: SegmentReference) -> ColumnResult | None:
+    """Return the result of a column that cannot be scored; None if it can."""
+    a, b = live.histograms.get(name), reference.histograms.get(name)
+    if live.rows == 0 and b is not None:
+        return ColumnResult(name, Verdict.NO_DATA, "no-rows", "the window has no rows", live=a, reference=b)
+    if a is None or b is None:
+        lost = _uncounted(name, live, reference)
+        return ColumnResult(name, *_FAULTS[lost.fault], lost.message, live=a, reference=b)
+    if b.rows == 0:
+        message = "the reference has no rows"
+        return ColumnResult(name, Verdict.NO_DATA, "no-reference-rows", message, live=a, reference=b)
     return None
 
 
 def _scored(
-    names: Iterable[str], live: Profile, held: SegmentReference, columns: Columns, base: int
+    names: Iterable[str], live: Profile, reference: SegmentReference, columns: Columns, base: int
 ) -> list[ColumnResult]:
-    """Columns with their scores, not judged yet."""
+    """Return columns with scores but without verdicts."""
     results, pairs = [], []
     for name in names:
-        rule = columns.rule(name)
-        pairs.append(Pair(live[name], held.histograms[name], rule.method, _seed(base, name)))
-        results.append(
-            ColumnResult(name, Verdict.OK, "within-limit", "", None, None, live[name], held.histograms[name])
-        )
-    return [_with_score(r, found, columns.rule(r.column)) for r, found in zip(results, score_all(pairs), strict=True)]
+        a, b = live[name], reference.histograms[name]
+        pairs.append(Pair(a, b, columns.rule(name).method, _seed(base, name)))
+        results.append(ColumnResult(name, Verdict.OK, "within-limit", "", live=a, reference=b))
+    scores = zip(results, score_all(pairs), strict=True)
+    return [_with_score(result, score, columns.rule(result.column)) for result, score in scores]
 
 
-def _with_score(result: ColumnResult, found: Score | InputError, rule: ColumnRule) -> ColumnResult:
+def _with_score(result: ColumnResult, score: Score | InputError, rule: ColumnRule) -> ColumnResult:
     try:
-        if isinstance(found, Score):
-            return replace(result, threshold=rule.threshold, scored=found)
-    except InputError as error:  # no threshold is customary for this metric, and none was named
-        found = error
-    return replace(result, verdict=Verdict.NOT_COMPARABLE, code=found.code, message=str(found))
+        if isinstance(score, Score):
+            return replace(result, threshold=rule.threshold, scored=score)
+    except InputError as error:  # the user set no threshold, and the metric has no default
+        score = error
+    return replace(result, verdict=Verdict.NOT_COMPARABLE, code=score.code, message=str(score))
 
 
-def _judged(results: Iterable[ColumnResult], live: Profile, held: SegmentReference) -> Iterable[ColumnResult]:
-    """With verdicts: the noise of reference windows takes the place of that of two samples, where it is known."""
-    results = list(results)
-    evidence = held.calibration.evidence(live.histograms) if len(held.calibration) else {}
+def _judged(results: Iterable[ColumnResult], live: Profile, reference: SegmentReference) -> Iterator[ColumnResult]:
+    """Yield results with verdicts; noise learned from reference windows replaces that of the two samples."""
+    results, calibration = list(results), reference.calibration
+    evidence = calibration.evidence(live.histograms) if len(calibration) else {}
     by_method: dict[Method, list[str]] = {}
     for result in results:
         if result.scored is not None and result.column in evidence:
             by_method.setdefault(result.scored.method, []).append(result.column)
-    ordinary = {}
+    typical_scores = {}
     for method, names in by_method.items():
-        ordinary.update(held.calibration.typical_scores(method, held.level, names))
+        typical_scores.update(calibration.typical_scores(method, reference.level, names))
     for result in results:
         if result.scored is None:
             yield result
-        elif result.column not in ordinary:
-            yield _verdict(result, None, result.scored)
+        elif result.column not in typical_scores:
+            yield _with_verdict(result, None, result.scored)
         else:
-            usual, found = ordinary[result.column], evidence[result.column]
+            typical, learned = typical_scores[result.column], evidence[result.column]
             scored = replace(
                 result.scored,
-                noise_floor=usual.mean if math.isfinite(usual.mean) else result.scored.noise_floor,
-                p_value=found.p_value,
-                detectable=usual.detectable if math.isfinite(usual.detectable) else result.scored.detectable,
+                noise_floor=typical.mean if math.isfinite(typical.mean) else result.scored.noise_floor,
+                p_value=learned.p_value,
+                detectable=typical.detectable if math.isfinite(typical.detectable) else result.scored.detectable,
             )
-            yield _verdict(result, LearnedEvidence(found, held.level, held.period), scored)
+            yield _with_verdict(result, LearnedEvidence(learned, reference.level, reference.period), scored)
 
 
-def _verdict(result: ColumnResult, learned: LearnedEvidence | None, scored: Score) -> ColumnResult:
+def _with_verdict(result: ColumnResult, learned: LearnedEvidence | None, scored: Score) -> ColumnResult:
     assert result.threshold is not None  # noqa: S101 - for the type checker; every scored column has one
     judged = judge(scored, result.threshold, learned)
-    found = replace(result, verdict=judged.verdict, code=judged.code, message=judged.message, scored=scored)
+    is_default = result.threshold.is_default
+    result = replace(result, verdict=judged.verdict, code=judged.code, message=judged.message, scored=scored)
     if learned is not None:
-        found = replace(found, windows=learned.evidence.windows)
-        if result.threshold.customary:
-            found = replace(found, threshold=None, level=learned.level)
+        result = replace(result, windows=learned.evidence.windows)
+        if is_default:
+            result = replace(result, threshold=None, level=learned.level)
     if judged.verdict not in {Verdict.DRIFT, Verdict.WARN}:
-        return found
-    if learned is not None:
-        found = replace(found, message=f"{_spoken(learned.evidence, found)}; {found.message}")
-    return replace(found, message=f"{found.message}: {found.explanation}")
+        return result
+    moved = result.explanation if learned is None else _evidence_text(learned.evidence, result)
+    return replace(result, message=f"{moved}; {result.message}")
 
 
-def _spoken(evidence: Evidence, result: ColumnResult) -> str:
-    """The bin that speaks: ``missing 4.1 %, 0.0 % to 0.3 % in 60 reference windows``."""
-    assert result.live is not None  # noqa: S101 - for the type checker; what was scored was counted
-    label, share = result.live.labels[evidence.bin], result.live.counts[evidence.bin] / result.live.rows
-    before = "never" if evidence.high == 0 else f"{evidence.low:.1%} to {evidence.high:.1%}"
-    return f"{label} {share:.1%}, {before} in {evidence.windows} reference windows"
+def _evidence_text(evidence: Evidence, result: ColumnResult) -> str:
+    """Return the most unusual bin: ``missing rose to 4.1% (0.0-0.3% in 60 reference windows)``."""
+    live, reference = result.live, result.reference
+    assert live is not None  # noqa: S101 - for the type checker; scored columns have both sides
+    assert reference is not None  # noqa: S101
+    i = evidence.bin
+    share, expected = live.counts[i] / live.rows, reference.counts[i] / reference.rows
+    windows = f"{evidence.windows} reference windows"
+    usual = f"{100 * evidence.low:.1f}-{evidence.high:.1%} in {windows}" if evidence.high else f"never in {windows}"
+    return f"{_named(live.labels[i])} {_change(expected, share)} to {share:.1%} ({usual})"
 
 
-def _why_lost(name: str, live: Profile, held: SegmentReference) -> Uncounted:
-    """Why a column has no histogram on one of the sides; the reference's reason first."""
-    for side, uncounted in (("reference", held.uncounted), ("live", live.uncounted)):
+def _named(label: str) -> str:
+    return label if label in SPECIAL else f"share of {label}"
+
+
+def _change(before: float, after: float) -> str:
+    return "rose" if after >= before else "fell"
+
+
+def _uncounted(name: str, live: Profile, reference: SegmentReference) -> Uncounted:
+    """Return why a column has no histogram on one of the sides; the reason of the reference first."""
+    for side, uncounted in (("reference", reference.uncounted), ("live", live.uncounted)):
         if (lost := uncounted.get(name)) is not None:
             return Uncounted(lost.fault, f"{side}: {lost.message}")
-    if name not in held.histograms:
+    if name not in reference.histograms:
         return Uncounted(Fault.NOT_COMPARABLE, f"column {name!r} is new: the reference does not have it")
     return Uncounted(Fault.SCHEMA_ERROR, f"column {name!r} is not in the live data")

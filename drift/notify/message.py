@@ -109,7 +109,7 @@ class Event:
             "reference_windows": result.windows if result else None,
             "bins": [
                 {"label": b.label, "reference": b.reference, "live": b.live, "contribution": _finite(b.contribution)}
-                for b in (result.moved() if result else ())
+                for b in (result.moved_bins() if result else ())
             ],
         }
 

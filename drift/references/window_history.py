@@ -71,4 +71,4 @@ class WindowHistory:
             column = found.get(key)
             told = column is not None and column.live is not None and column.live.axis == self._axes[key]
             counts[at] = column.live.counts if told and column is not None and column.live is not None else 0
-            self._drifted[key][at] = column is not None and column.incident
+            self._drifted[key][at] = column is not None and column.excluded_from_reference

@@ -29,7 +29,7 @@ VERDICT_COLOURS: Final = {
 }
 _STEPS: Final = (0.4, 0.7, 1, 1.5, 2.5)  # of the way to drift, where the colour of a cell changes; 1 is the limit
 _FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
-_UNJUDGED: Final = [v.value for v in Verdict if not v.told]
+_UNJUDGED: Final = [v.value for v in Verdict if not v.is_conclusive]
 
 
 @cache

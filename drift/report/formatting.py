@@ -141,7 +141,7 @@ def sentence(page: Page) -> str:
 def _others(page: Page) -> str:
     """What else a reader must know before believing the count of drifted columns."""
     warned = page.counts.get(Verdict.WARN, 0)
-    untold = sum(n for verdict, n in page.counts.items() if not verdict.told)
+    untold = sum(n for verdict, n in page.counts.items() if not verdict.is_conclusive)
     told = []
     if warned:
         told.append(f"{warned} {'is' if warned == 1 else 'are'} close to it.")
@@ -192,7 +192,7 @@ def history_words(column: Column) -> str:
 
 def moved(column: Column) -> str:
     """What moved most, or why nothing can be said: the last cell of a column's line."""
-    if not column.verdict.told:
+    if not column.verdict.is_conclusive:
         return column.message
     reference = sum(b.reference for b in column.bins) or 1
     live = sum(b.live for b in column.bins) or 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from drift.monitors.comparison import SegmentResult
-from drift.monitors.verdict import Verdict, ratio_of
+from drift.monitors.verdict import Verdict, ratio_to_limit
 from drift.monitors.window import Window
 from drift.report.formatting import period
 from drift.report.page import Column, Page, Point, Side
@@ -162,7 +162,7 @@ def _ratio(trend: "Trend") -> float | None:
     if trend.score is None:
         return None
     if trend.level is not None and trend.p_value is not None:
-        return ratio_of(trend.p_value, trend.level)
+        return ratio_to_limit(trend.p_value, trend.level)
     return None if trend.threshold is None else trend.score / trend.threshold
 
 

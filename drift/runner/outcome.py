@@ -100,7 +100,7 @@ def _summary(results: tuple[SegmentResult, ...], new: tuple[str, ...]) -> str:
     """One line for a person: how many columns, how many drifted, the worst of them, what cannot be told."""
     columns = [column for part in results for column in part.columns]
     drifted = [column.column for column in columns if column.verdict is Verdict.DRIFT]
-    untold = sum(not column.verdict.told for column in columns)
+    untold = sum(not column.verdict.is_conclusive for column in columns)
     if columns and all(column.verdict is Verdict.NO_DATA for column in columns):
         return "no rows"
     told = f"{len(drifted)} of {len(columns)} columns drifted" + (f", most: {drifted[0]}" if drifted else "")

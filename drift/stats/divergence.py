@@ -218,6 +218,8 @@ class Divergence:
     unit : str
         Unit of a divergence without a logarithm, such as `bins`; empty if it has none. With a logarithm, the unit
         follows from the base: bits for 2, nats for e.
+    label : str
+        Name in messages; empty if the metric's own name is used.
     """
 
     terms: Callable[[Floats, Floats], Floats]
@@ -230,21 +232,33 @@ class Divergence:
     min_expected: int = 25
     threshold: float | None = None
     unit: str = ""
+    label: str = ""
 
 
 DIVERGENCES: Final[dict[str, Divergence]] = {
-    "js_distance": Divergence(_terms_js, root=True, curvature=1 / 8, threshold=0.1),
-    "js": Divergence(_terms_js, curvature=1 / 8, threshold=0.01),
-    "kl": Divergence(_terms_kl, smoothing="jeffreys", curvature=1 / 2, threshold=0.05),
-    "kl_reverse": Divergence(_terms_kl_reverse, smoothing="jeffreys", curvature=1 / 2),
-    "jeffreys": Divergence(_terms_jeffreys, smoothing="jeffreys", curvature=1),
-    "psi": Divergence(_terms_jeffreys, base=math.e, smoothing="jeffreys", curvature=1, threshold=0.2),
-    "hellinger": Divergence(_terms_hellinger, root=True, logarithmic=False, curvature=1 / 8),
-    "total_variation": Divergence(_terms_total_variation, logarithmic=False),
-    "linf": Divergence(_terms_linf, logarithmic=False),
-    "ks": Divergence(_terms_ks, logarithmic=False, ordered=True),
-    "wasserstein": Divergence(_terms_wasserstein, logarithmic=False, ordered=True, unit="bins"),
-    "chi2": Divergence(_terms_chi2, logarithmic=False, smoothing="jeffreys", curvature=1, min_expected=200),
+    "js_distance": Divergence(_terms_js, root=True, curvature=1 / 8, threshold=0.1, label="JS distance"),
+    "js": Divergence(_terms_js, curvature=1 / 8, threshold=0.01, label="JS divergence"),
+    "kl": Divergence(_terms_kl, smoothing="jeffreys", curvature=1 / 2, threshold=0.05, label="KL divergence"),
+    "kl_reverse": Divergence(_terms_kl_reverse, smoothing="jeffreys", curvature=1 / 2, label="reverse KL divergence"),
+    "jeffreys": Divergence(_terms_jeffreys, smoothing="jeffreys", curvature=1, label="Jeffreys divergence"),
+    "psi": Divergence(_terms_jeffreys, base=math.e, smoothing="jeffreys", curvature=1, threshold=0.2, label="PSI"),
+    "hellinger": Divergence(
+        _terms_hellinger, root=True, logarithmic=False, curvature=1 / 8, label="Hellinger distance"
+    ),
+    "total_variation": Divergence(_terms_total_variation, logarithmic=False, label="total variation distance"),
+    "linf": Divergence(_terms_linf, logarithmic=False, label="Chebyshev distance"),
+    "ks": Divergence(_terms_ks, logarithmic=False, ordered=True, label="KS distance"),
+    "wasserstein": Divergence(
+        _terms_wasserstein, logarithmic=False, ordered=True, unit="bins", label="Wasserstein distance"
+    ),
+    "chi2": Divergence(
+        _terms_chi2,
+        logarithmic=False,
+        smoothing="jeffreys",
+        curvature=1,
+        min_expected=200,
+        label="chi-squared divergence",
+    ),
 }
 
 
@@ -259,6 +273,11 @@ def lookup(metric: str) -> Divergence:
     if metric not in DIVERGENCES:
         raise InputError(f"unknown metric {metric!r}; use one of {', '.join(DIVERGENCES)}", code="unknown-metric")
     return DIVERGENCES[metric]
+
+
+def metric_label(metric: str) -> str:
+    """Return the name of a metric in messages: ``JS distance`` for ``js_distance``."""
+    return lookup(metric).label or metric
 
 
 def divergence(metric: str, p: npt.ArrayLike, q: npt.ArrayLike, base: float | None = None) -> Floats:

@@ -119,7 +119,7 @@ def _score_row(column: ColumnResult, methods: Mapping[MethodKey, int]) -> dict[s
         "detectable": None if scored is None else scored.detectable,
         "threshold_drift": None if threshold is None else threshold.drift,
         "threshold_warn": None if threshold is None else threshold.warn,
-        "customary": None if threshold is None else bool(threshold.customary),
+        "customary": None if threshold is None else bool(threshold.is_default),
         "verdict": column.verdict.value,
         "message": column.message,
         "windows": column.windows,

@@ -44,7 +44,7 @@ class WindowHistories:
         By segment, then column. A row of zeros is a window without rows, or one in which the column was not counted
         on the axis that the newest of these windows has.
     drifted : mapping of str to mapping of str to ndarray of bool, shape (windows,)
-        As `histories`: whether it was an incident (`drift.monitors.comparison.ColumnResult.incident`).
+        As `histories`: whether references leave the window out (`ColumnResult.excluded_from_reference`).
     """
 
     windows: tuple[Window, ...]
@@ -156,7 +156,7 @@ def _counted(
 
 
 def _drifted(connection: Connection, places: Mapping[int, Place]) -> Iterator[tuple[int, int]]:
-    """Profile and column of each incident (`ColumnResult.incident`); it has a score, and so a histogram."""
+    """Profile and column of each `ColumnResult.excluded_from_reference`; it has a score, and so a histogram."""
     query = select(score.c.profile_id, score.c.column_id).where(
         score.c.verdict == Verdict.DRIFT.value, score.c.customary.is_not(True)
     )

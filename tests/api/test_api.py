@@ -194,12 +194,14 @@ def test_a_report_is_written(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("metric", ["js_distance", "js", "psi", "kl"])
-def test_metrics_with_a_customary_threshold(metric: str) -> None:
+def test_metrics_with_a_default_threshold(metric: str) -> None:
     report = drift.compare(REFERENCE, LIVE, metric=metric)
     assert report.metric == metric
     assert report["x"].scored is not None
     assert report["x"].scored.method.metric == metric
-    assert "customary" in report["x"].message
+    assert report["x"].threshold is not None
+    assert report["x"].threshold.is_default
+    assert report["x"].code == "threshold-reached"
 
 
 def test_a_metric_without_a_customary_threshold_asks_for_one() -> None:

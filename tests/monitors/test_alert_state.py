@@ -143,7 +143,7 @@ def test_it_resolves_exactly_after_keep_firing_for_and_one_more_calm_window(
         before = state.state
 
 
-@given(histories, rules, st.sampled_from([v for v in Verdict if not v.told]))
+@given(histories, rules, st.sampled_from([v for v in Verdict if not v.is_conclusive]))
 def test_a_verdict_that_tells_nothing_changes_nothing(
     history: list[Verdict], held: AlertRule, unknown: Verdict
 ) -> None:

@@ -218,7 +218,7 @@ class _Page(HTMLResponse):
 def _sentence(standings: list[MonitorOverview]) -> str:
     """How they stand, all together."""
     drifted = [one.name for one in standings if one.last and one.last["verdict"] == Verdict.DRIFT]
-    untold = [one.name for one in standings if one.last and not Verdict(one.last["verdict"]).told]
+    untold = [one.name for one in standings if one.last and not Verdict(one.last["verdict"]).is_conclusive]
     waiting = [one.name for one in standings if not one.last]
     told = f"{len(drifted)} of {len(standings)} monitors drifted in the newest window"
     told += f"; {len(untold)} could not be told" if untold else ""
