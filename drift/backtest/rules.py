@@ -176,7 +176,7 @@ def variants(
 
 def _limit(text: str, warn: float | None) -> Threshold:
     try:
-        return Threshold(values.number(text), warn)
+        return Threshold(values.finite_number(text), warn)
     except InputError as error:
         raise InputError(f"--threshold {text!r}: {error}; expected auto, or a number such as 0.1") from error
 
@@ -217,7 +217,7 @@ def _moving(kind: str, length: str = "", windows: str = "", *more: str) -> Refer
         return Reference(rolling=values.duration(length))
     if kind != "seasonal" or not length or more:
         raise InputError(f"expected {_KINDS}")
-    count = values.whole(windows) if windows else Reference().windows
+    count = values.whole_number(windows) if windows else Reference().windows
     if count < 1:
         raise InputError(f"a season is held against 1 window or more; got {count}")
     return Reference(seasonal=values.season(length), windows=count)

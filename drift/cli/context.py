@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 def load_config(path: Path, *, strict: bool = False) -> "Config":
     """The configuration; warnings and monitors that cannot be used are told on standard error."""
     from drift.config import load
+    from drift.notify.channels import option_classes
 
-    config = load(path, SecretFiles(os.environ), strict=strict)
+    config = load(path, SecretFiles(os.environ), option_classes(), strict=strict)
     for warning in config.warnings:
         complain(f"drift: note: {warning}")
     for name, why in config.broken.items():
@@ -87,7 +88,7 @@ def open_channels(config: "Config") -> "dict[str, Channel]":
     """Every configured channel."""
     from drift.notify.channels import open_channel
 
-    return {name: open_channel(name, spec.type, spec.options) for name, spec in config.channels.items()}
+    return {name: open_channel(spec) for name, spec in config.channels.items()}
 
 
 @dataclass(frozen=True, slots=True)

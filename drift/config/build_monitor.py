@@ -1,4 +1,4 @@
-"""One monitor: its section checked, and made into the value the core takes."""
+"""One monitor: its section validated, and made into the value the core takes."""
 
 import glob
 from collections.abc import Collection, Mapping
@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from drift.config import values
-from drift.config.column_rules import check_columns, columns, without_default_threshold
+from drift.config.column_rules import build_columns, check_columns, metrics_without_default
 from drift.config.diagnostics import KeyPath, Problem
 from drift.config.environment import fill
-from drift.config.reference_checks import check_moving, judged_by_budget
+from drift.config.reference_checks import budget_columns, check_moving
 from drift.config.sections import AlertSection, MonitorSection, SourceSection, section_at
-from drift.config.validation_errors import explain
+from drift.config.validation_errors import code_of, explain
 from drift.config.yaml_loader import DiagnosticCollector, YamlTree
 from drift.errors import InputError
 from drift.monitors.spec import Alerting, FileSource, Monitor, Reference, SourceSpec, SparkSource, SqlSource
@@ -26,7 +26,7 @@ from drift.stats.false_alarm_budget import Budget
 _SQLITE: Final = ("sqlite:///", "sqlite+pysqlite:///")
 
 
-def monitor(
+def build_monitor(
     tree: YamlTree,
     name: str,
     environ: Mapping[str, str],
@@ -34,13 +34,13 @@ def monitor(
     channels: Collection[str],
     page: str | None = None,
 ) -> tuple[Monitor | None, list[Problem], list[Problem]]:
-    """One monitor (None where it has problems), its problems, and its warnings."""
+    """Return one monitor (None if it has problems), its problems, and its warnings."""
     prefix: KeyPath = ("monitors", name)
     problems: list[Problem] = []
     try:
         values.name(name)
     except ValueError as error:
-        problems.append(tree.problem(prefix, str(error)))
+        problems.append(tree.problem(prefix, str(error), code=code_of(error)))
     filled = fill(tree, prefix, environ, problems)
     try:
         section = MonitorSection.model_validate(filled, context={"channels": channels})
@@ -48,32 +48,33 @@ def monitor(
         section = None
         problems += explain(error, tree, prefix, section_at, problems)
     if isinstance(filled, dict):
-        problems += without_default_threshold(filled, tree, prefix)
+        problems += metrics_without_default(filled, tree, prefix)
     if section is None or problems:
         return None, problems, []
-    told = DiagnosticCollector(tree, prefix)
-    built = _monitor(section, name, folder, tree.at(prefix), told)
-    built = replace(built, alerting=replace(built.alerting, page=page))
-    return (None if told.problems else built), told.problems, told.warnings
+    diagnostics = DiagnosticCollector(tree, prefix)
+    monitor = _build(section, name, folder, tree.at(prefix), diagnostics)
+    monitor = replace(monitor, alerting=replace(monitor.alerting, page=page))
+    return (None if diagnostics.problems else monitor), diagnostics.problems, diagnostics.warnings
 
 
-def _monitor(
-    section: MonitorSection, name: str, folder: Path, written: Mapping[str, Any], told: DiagnosticCollector
+def _build(
+    section: MonitorSection, name: str, folder: Path, written: Mapping[str, Any], diagnostics: DiagnosticCollector
 ) -> Monitor:
-    start, end = (_instant(section, key, told) for key in ("start", "end"))
-    reference = _reference(section, folder, told)
-    watched = columns(section)
-    check_moving(reference, section.window, watched, told)
-    _check_span(reference, start, end, told)
-    check_columns(section, told)
+    start, end = (_instant(section, key, diagnostics) for key in ("start", "end"))
+    reference = _reference(section, folder, diagnostics)
+    columns = build_columns(section)
+    check_moving(reference, section.window, columns, diagnostics)
+    _check_span(reference, start, end, diagnostics)
+    check_columns(section, diagnostics)
     if section.false_alarms is not None and section.threshold is not None:
-        left = ", ".join(judged_by_budget(watched)) or "there are none"
-        told.warn(
+        names = ", ".join(budget_columns(columns)) or "there are none"
+        diagnostics.warn(
             ("false_alarms",),
-            "the threshold given judges, guarded by the noise; the budget judges only columns whose threshold is "
-            f"auto: {left}",
+            "the monitor's threshold decides instead of the budget; the budget applies only to columns whose threshold "
+            f"is auto: {names}",
+            code="budget-unused",
         )
-    built = Monitor(
+    monitor = Monitor(
         name=name,
         source=_source(section.source, folder),
         timestamp=section.timestamp,
@@ -86,7 +87,7 @@ def _monitor(
         lookback=section.lookback,
         catch_up=section.catch_up,
         keep=section.keep,
-        columns=watched,
+        columns=columns,
         segments=section.segments,
         alerting=_alerting(section.alert),
         budget=section.false_alarms or Budget(),
@@ -94,42 +95,46 @@ def _monitor(
         end=end,
         document=_document(written),
     )
-    _check_keep(built, told)
-    return built
+    _check_keep(monitor, diagnostics)
+    return monitor
 
 
-def _check_keep(built: Monitor, told: DiagnosticCollector) -> None:
-    """What is looked at again, or makes a reference that moves, must not be dropped before."""
-    least = built.lookback + built.period.length
-    if built.keep is not None and built.lookback and built.keep < least:
-        told.refuse(
+def _check_keep(monitor: Monitor, diagnostics: DiagnosticCollector) -> None:
+    """Refuse to drop windows that a re-check or a moving reference still needs."""
+    minimum = monitor.lookback + monitor.period.length
+    if monitor.keep is not None and monitor.lookback and monitor.keep < minimum:
+        diagnostics.refuse(
             ("keep",),
-            f"windows are looked at again until {built.lookback} after their end (lookback), and would by then have "
-            f"nothing left to be compared with; got {built.keep}: keep at least {_days(least)}d, or look back less",
+            f"windows are re-checked until {monitor.lookback} after their end (lookback), but their histograms would "
+            f"be dropped before; got {monitor.keep}: keep at least {_days(minimum)}d, or shorten lookback",
+            code="keep-too-short",
         )
-    if built.keep is not None and built.reference.moves and built.keep < (needed := built.memory + built.period.length):
-        told.refuse(
-            ("keep",),
-            f"the reference looks back {built.memory.days} days, at windows that would be dropped by then: keep at "
-            f"least {_days(needed)}d, better much more, since windows that drifted are passed over",
-        )
+    if monitor.keep is not None and monitor.reference.moves:
+        needed = monitor.memory + monitor.period.length
+        if monitor.keep < needed:
+            diagnostics.refuse(
+                ("keep",),
+                f"the reference uses windows of the last {monitor.memory.days} days, but they would be dropped before; "
+                f"keep at least {_days(needed)}d, preferably much more, because windows that drifted are skipped",
+                code="keep-too-short",
+            )
 
 
 def _days(length: timedelta) -> int:
-    """Whole days that hold it."""
+    """Return a length of time in days, rounded up."""
     return -(-length // timedelta(days=1))
 
 
-def _source(given: SourceSection, folder: Path) -> SourceSpec:
-    if given.spark is not None:
-        return SparkSource(given.spark.table, given.spark.query, given.spark.remote)
-    if given.url is not None:
-        return SqlSource(absolute_url(given.url, folder), given.table, given.query, given.timeout)
-    return FileSource(_absolute(given.path or "", folder))
+def _source(section: SourceSection, folder: Path) -> SourceSpec:
+    if section.spark is not None:
+        return SparkSource(section.spark.table, section.spark.query, section.spark.remote)
+    if section.url is not None:
+        return SqlSource(absolute_url(section.url, folder), section.table, section.query, section.timeout)
+    return FileSource(_absolute(section.path or "", folder))
 
 
 def absolute_url(url: str, folder: Path) -> str:
-    """A relative SQLite path counts from the configuration's folder, not from where drift was started."""
+    """Return a database URL; a relative SQLite path starts at the configuration's folder."""
     for scheme in _SQLITE:
         if url.startswith(scheme):
             path = url[len(scheme) :]
@@ -139,71 +144,78 @@ def absolute_url(url: str, folder: Path) -> str:
 
 
 def _absolute(path: str, folder: Path) -> str:
-    """Only the path as written may hold a pattern: a folder called ``[v2]`` is just called so."""
+    """Return an absolute path; only the written part is a pattern, a folder called ``[v2]`` is not."""
     return path if "://" in path or Path(path).is_absolute() else str(Path(glob.escape(str(folder))) / path)
 
 
-def _instant(section: MonitorSection, key: str, told: DiagnosticCollector) -> datetime | None:
+def _instant(section: MonitorSection, key: str, diagnostics: DiagnosticCollector) -> datetime | None:
     moment: datetime | None = getattr(section, key)
-    return None if moment is None else _utc(moment, section.timezone, (key,), told)
+    return None if moment is None else _utc(moment, section.timezone, (key,), diagnostics)
 
 
-def _utc(moment: datetime, timezone: ZoneInfo, path: KeyPath, told: DiagnosticCollector) -> datetime | None:
-    """An instant; a naive one is read on the monitor's clocks."""
+def _utc(moment: datetime, timezone: ZoneInfo, path: KeyPath, diagnostics: DiagnosticCollector) -> datetime | None:
+    """Return an instant in UTC; a naive one is in the monitor's time zone."""
     try:
         return (moment if moment.tzinfo else moment.replace(tzinfo=timezone)).astimezone(UTC)
     except OverflowError:
-        told.refuse(path, "outside the years 1 to 9999 in UTC; give a later or an earlier date")
+        message = "outside the years 1 to 9999 in UTC; give a later or an earlier date"
+        diagnostics.refuse(path, message, code="invalid-value")
         return None
 
 
-def _reference(section: MonitorSection, folder: Path, told: DiagnosticCollector) -> Reference:
-    given = section.reference
-    if given.path is not None:
-        return Reference(path=_absolute(given.path, folder))
-    if given.rolling is not None:
-        return Reference(rolling=given.rolling)
-    if given.seasonal is not None:
-        usual = Reference().windows
-        return Reference(seasonal=given.seasonal, windows=usual if given.windows is None else given.windows)
-    since, until = (
-        _utc(moment, section.timezone, ("reference", key), told)
-        for key, moment in (("from", given.since), ("to", given.until))
+def _reference(section: MonitorSection, folder: Path, diagnostics: DiagnosticCollector) -> Reference:
+    written = section.reference
+    if written.path is not None:
+        return Reference(path=_absolute(written.path, folder))
+    if written.rolling is not None:
+        return Reference(rolling=written.rolling)
+    if written.seasonal is not None:
+        windows = Reference().windows if written.windows is None else written.windows
+        return Reference(seasonal=written.seasonal, windows=windows)
+    start, end = (
+        _utc(moment, section.timezone, ("reference", key), diagnostics)
+        for key, moment in (("from", written.since), ("to", written.until))
         if moment is not None
     )
-    if since is None or until is None:
+    if start is None or end is None:
         return Reference()
     try:
-        return Reference(Window(since, until))
+        return Reference(Window(start, end))
     except InputError:
-        told.refuse(("reference", "to"), "from comes before to; the reference is [from, to): move one of them")
+        message = "the reference is [from, to), so from must come before to; change one of them"
+        diagnostics.refuse(("reference", "to"), message, code="invalid-range")
         return Reference()
 
 
-def _check_span(reference: Reference, start: datetime | None, end: datetime | None, told: DiagnosticCollector) -> None:
-    stretch = reference.window
+def _check_span(
+    reference: Reference, start: datetime | None, end: datetime | None, diagnostics: DiagnosticCollector
+) -> None:
+    span = reference.window
     if start is not None and end is not None and start >= end:
-        told.refuse(("end",), "start comes before end; nothing would be watched: move one of them")
-    elif start is None and end is not None and stretch is not None and end <= stretch.end:
-        told.warn(("end",), "nothing is watched: windows begin where the reference ends; give a later end, or a start")
-    if start is not None and stretch is not None and stretch.start <= start < stretch.end:
-        told.warn(("start",), "lies inside the reference: each of those windows is held to the rest of it")
+        message = "end is not after start, so no window would be monitored; change one of them"
+        diagnostics.refuse(("end",), message, code="invalid-range")
+    elif start is None and end is not None and span is not None and end <= span.end:
+        message = "no window is monitored: windows start at the end of the reference; give a later end, or a start"
+        diagnostics.warn(("end",), message, code="nothing-monitored")
+    if start is not None and span is not None and span.start <= start < span.end:
+        message = "inside the reference: each window there is compared with the rest of the reference"
+        diagnostics.warn(("start",), message, code="start-in-reference")
 
 
 def _alerting(section: AlertSection) -> Alerting:
-    usual = Alerting()
+    verdicts = Alerting().verdicts if section.verdicts is None else frozenset(section.verdicts)
     return Alerting(
         for_windows=section.for_windows,
         keep_firing_for=section.keep_firing_for,
         notify=tuple(dict.fromkeys(section.notify)),
-        verdicts=usual.verdicts if section.verdicts is None else frozenset(section.verdicts),
+        verdicts=verdicts,
         labels=section.labels,
         runbook=section.runbook,
     )
 
 
 def _document(written: Any) -> Any:
-    """As written, dates as ISO text, so that JSON can hold it; variables not filled in."""
+    """Return the section as written, for JSON: dates as ISO text, variables not filled in."""
     if isinstance(written, dict):
         return {key: _document(value) for key, value in written.items()}
     if isinstance(written, list):

@@ -1,32 +1,24 @@
-"""Channels as configured: their options checked, their secrets read."""
+"""Channels as configured: their options validated, their secrets read."""
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
+from typing import Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, ValidationError
+from pydantic import ValidationError
 
 from drift.config import values
+from drift.config.channel_options import ChannelOptions
 from drift.config.diagnostics import KeyPath, Problem
 from drift.config.environment import fill
-from drift.config.sections import Section, Text
-from drift.config.validation_errors import explain
+from drift.config.validation_errors import code_of, explain
 from drift.config.yaml_loader import YamlTree
 from drift.errors import InputError
 
-_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+OptionClasses = Mapping[str, type[ChannelOptions]]
+"""The options class of each channel type."""
 
-
-class Options(dict[str, object]):
-    """Options of a channel: a dict that shows its keys and never its values."""
-
-    def __repr__(self) -> str:
-        return f"Options({', '.join(self)})"
-
-    __str__ = __repr__
+_PLANNED: Final = ("slack", "email", "pagerduty", "teams", "alertmanager", "apprise")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,161 +30,105 @@ class ChannelSpec:
     name : str
         Its name in the configuration.
     type : str
-        `webhook`, `console` or `file`.
-    options : mapping of str to object
-        Checked, secrets filled in: of `webhook` url, timeout (seconds) and headers, and secret where one is
-        given; of `file` path (absolute); of `console` none. Not shown by repr.
+        A key of the table of channel types, such as `webhook`.
+    options : ChannelOptions
+        Validated options, secrets filled in (repr masks them).
     """
 
     name: str
     type: str
-    options: Mapping[str, object] = field(default_factory=Options, repr=False)
+    options: ChannelOptions
 
 
-def _secret(value: object) -> SecretStr:
-    return SecretStr(values.text(value))
-
-
-def _url(value: SecretStr) -> SecretStr:
-    url = value.get_secret_value()
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:  # a port that is no number, brackets that do not close
-        sound = False
-    if not sound or not url.isprintable() or " " in url:
-        raise InputError(
-            "expected a URL that begins with https:// or http:// and names a host (what came is not shown)"
-        )
-    return value
-
-
-def _seconds(value: object) -> float:
-    seconds = values.number(value)
-    if not 0 < seconds <= 300:
-        raise InputError("expected seconds, above 0 and up to 300")
-    return seconds
-
-
-def _headers(value: object) -> dict[str, Any]:
-    headers = values.mapping(value)
-    if not all(_HEADER.fullmatch(header) for header in headers):
-        raise InputError("a header's name is letters, digits and dashes, such as X-Team; rename it")
-    return headers
-
-
-def _header_value(value: SecretStr) -> SecretStr:
-    text = value.get_secret_value()
-    if not text.isascii() or not text.isprintable():
-        raise InputError("a header's value is one line of printable ASCII (what came is not shown)")
-    return value
-
-
-Secret = Annotated[SecretStr, PlainValidator(_secret)]
-
-
-class WebhookSection(Section):
-    """A POST of signed JSON."""
-
-    files = ("url", "secret")
-
-    url: Annotated[Secret, AfterValidator(_url)]
-    secret: Secret | None = None
-    timeout: Annotated[float, PlainValidator(_seconds)] = 10.0
-    headers: Annotated[dict[str, Annotated[Secret, AfterValidator(_header_value)]], BeforeValidator(_headers)] = Field(
-        default_factory=dict
-    )
-
-
-class ConsoleSection(Section):
-    """Text on standard error."""
-
-
-class FileSection(Section):
-    """One JSON line an event, appended to a file."""
-
-    path: Text
-
-
-TYPES: Final[Mapping[str, type[Section]]] = {
-    "webhook": WebhookSection,
-    "console": ConsoleSection,
-    "file": FileSection,
-}
-
-
-def channel(
-    tree: YamlTree, name: str, environ: Mapping[str, str], folder: Path
+def build_channel(
+    tree: YamlTree, name: str, environ: Mapping[str, str], folder: Path, option_classes: OptionClasses
 ) -> tuple[ChannelSpec | None, list[Problem]]:
-    """One channel; None where it has problems."""
+    """Validate one channel; None if it has problems.
+
+    Parameters
+    ----------
+    tree : YamlTree
+        The document.
+    name : str
+        Key below ``channels``.
+    environ : mapping of str to str
+        Fills in variables.
+    folder : Path
+        Relative paths start here.
+    option_classes : mapping of str to type
+        The known channel types.
+    """
     prefix: KeyPath = ("channels", name)
     problems: list[Problem] = []
     try:
         values.name(name)
-        given = values.mapping(tree.at(prefix))
+        written = values.mapping(tree.at(prefix))
     except ValueError as error:
-        return None, [tree.problem(prefix, str(error))]
-    if given.get("type") is None:
-        return None, [tree.problem((*prefix, "type"), f"missing; known in this release are {', '.join(TYPES)}")]
-    # Elsewhere a key without a value is not given; here it may be a secret that was lost (`secret: &x`).
-    lost = "no value; give one (in quotes where it begins with & or !), or delete the key"
-    problems += [tree.problem((*prefix, key), lost) for key, value in given.items() if value is None]
+        return None, [tree.problem(prefix, str(error), code=code_of(error))]
+    # In other sections a key without a value counts as absent; here it may be a lost secret (`secret: &x`).
+    message = "no value; give one (in quotes if it begins with & or !), or delete the key"
+    empty = [key for key, value in written.items() if value is None and key != "type"]
+    problems += [tree.problem((*prefix, key), message, code="invalid-value") for key in empty]
+    if written.get("type") is None:
+        message = f"missing; channel types are {', '.join(option_classes)}"
+        return None, [tree.problem((*prefix, "type"), message, code="missing-key")]
     filled = fill(tree, prefix, environ, problems)
     try:
-        kind = values.text(filled.pop("type"))
-        if kind not in TYPES:  # the message repeats what is written, not what a variable holds
-            values.one_of(given["type"], TYPES, "channel type (or one not in this release)")
+        kind = _channel_type(filled.pop("type"), written["type"], option_classes)
     except ValueError as error:
-        return None, [*problems, tree.problem((*prefix, "type"), str(error))]
-    section = TYPES[kind]
+        return None, [*problems, tree.problem((*prefix, "type"), str(error), code=code_of(error))]
+    section = option_classes[kind]
     _read_files(filled, section, tree, prefix, folder, problems)
     try:
-        model = section.model_validate(filled)
+        options = section.model_validate(filled, context={"folder": folder})
     except ValidationError as error:
         problems += explain(error, tree, prefix, lambda _: section, problems)
     if problems:
         return None, problems
-    options = Options({key: _plain(getattr(model, key)) for key in section.model_fields})
-    if "path" in options:
-        options["path"] = str(folder / str(options["path"]))
-    return ChannelSpec(name, kind, Options({k: v for k, v in options.items() if v is not None})), []
+    return ChannelSpec(name, kind, options), []
+
+
+def _channel_type(filled: object, written: object, known: OptionClasses) -> str:
+    """Return a channel type; messages repeat what is written, not what a variable holds."""
+    kind = values.text(filled)
+    if kind in known:
+        return kind
+    if kind == written and kind in _PLANNED:
+        raise InputError(
+            f"the channel type {kind} is not in this release; use one of {', '.join(known)}", code="not-in-release"
+        )
+    return values.one_of(written, known, "channel type", code="unknown-channel-type")
 
 
 def _read_files(
     filled: dict[str, Any],
-    section: type[Section],
+    section: type[ChannelOptions],
     tree: YamlTree,
     prefix: KeyPath,
     folder: Path,
     problems: list[Problem],
 ) -> None:
-    """Put what KEY_file holds under KEY."""
+    """Replace KEY_file by KEY, with the content of the file."""
     for key in section.files:
-        if (written := filled.pop(f"{key}_file", None)) is None:
+        if (name := filled.pop(f"{key}_file", None)) is None:
             continue
         path = (*prefix, f"{key}_file")
         if filled.get(key) is not None:
-            problems.append(tree.problem(path, f"{key} is given as well; keep one of them"))
+            problems.append(tree.problem(path, f"{key} is given as well; keep one of them", code="conflicting-keys"))
             continue
         try:
-            secret = (folder / values.text(written)).read_text(encoding="utf-8").strip()
+            content = (folder / values.text(name)).read_text(encoding="utf-8").strip()
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            problems.append(tree.problem(path, f"cannot read {tree.at(path)} ({reason}); check path and permissions"))
-            continue
+            message = f"cannot read {tree.at(path)} ({reason}); check path and permissions"
+            problems.append(tree.problem(path, message, code="secret-file-unreadable"))
+        except UnicodeDecodeError:
+            problems.append(tree.problem(path, "the file is not UTF-8 text", code="secret-file-unreadable"))
         except ValueError as error:
-            undecodable = isinstance(error, UnicodeDecodeError)
-            problems.append(tree.problem(path, "the file is not UTF-8 text" if undecodable else str(error)))
-            continue
-        if secret:
-            filled[key] = secret
+            problems.append(tree.problem(path, str(error), code=code_of(error)))
         else:
-            problems.append(tree.problem(path, f"{tree.at(path)} is empty; write the {key} into it"))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    if isinstance(value, dict):
-        return Options({key: _plain(item) for key, item in value.items()})
-    return value
+            if content:
+                filled[key] = content
+            else:
+                message = f"{tree.at(path)} is empty; write the {key} into it"
+                problems.append(tree.problem(path, message, code="secret-file-unreadable"))

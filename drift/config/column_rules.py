@@ -1,4 +1,4 @@
-"""The rules of columns: what each leaves open is the monitor's."""
+"""The rules of columns: a key that an override leaves out is taken from the monitor."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -16,76 +16,77 @@ from drift.stats.scoring import Method
 _METRIC: Final = Method().metric
 
 
-def columns(section: MonitorSection) -> Columns:
-    """Which columns are watched, and by which rules."""
-    given = section.columns
+def build_columns(section: MonitorSection) -> Columns:
+    """Return the monitored columns and their rules."""
+    columns = section.columns
     return Columns(
         default=_rule(section, section),
-        overrides={column: _rule(rule, section) for column, rule in given.overrides.items()},
-        include=given.include,
-        exclude=given.exclude,
+        overrides={column: _rule(rule, section) for column, rule in columns.overrides.items()},
+        include=columns.include,
+        exclude=columns.exclude,
     )
 
 
 def _rule(rule: RuleSection, base: RuleSection) -> ColumnRule:
-    """A rule, with what it leaves open taken from the monitor's.
+    """Return a rule with missing keys taken from the monitor's rule.
 
-    A rule that names another metric takes that metric's customary smoothing, base and threshold: the
-    monitor's numbers were given for its own.
+    A rule with another metric takes the default smoothing, base and threshold of that metric instead: the monitor's
+    values were chosen for the monitor's metric.
     """
     metric = rule.metric or base.metric or _METRIC
-    heir = metric == (base.metric or _METRIC)
-    limit = base.threshold if heir and "threshold" not in rule.model_fields_set else rule.threshold
+    same_metric = metric == (base.metric or _METRIC)
+    limit = base.threshold if same_metric and "threshold" not in rule.model_fields_set else rule.threshold
     return ColumnRule(
         bins=_bins(rule.bins, base.bins),
         method=Method(
             metric=metric,
-            smoothing=base.smoothing if heir and rule.smoothing is None else rule.smoothing,
-            base=base.base if heir and rule.base is None else rule.base,
+            smoothing=base.smoothing if same_metric and rule.smoothing is None else rule.smoothing,
+            base=base.base if same_metric and rule.base is None else rule.base,
         ),
         limit=None if limit is None else limit.threshold(),
     )
 
 
 def _bins(own: BinsSection, base: BinsSection) -> Bins:
-    usual = Bins()
-    numeric = own.numeric or base.numeric or usual.method
+    default = Bins()
+    numeric = own.numeric or base.numeric or default.method
     return Bins(
         method=numeric if isinstance(numeric, str) else "edges",
-        count=own.count or base.count or usual.count,
+        count=own.count or base.count or default.count,
         edges=None if isinstance(numeric, str) else numeric,
-        top=own.top or base.top or usual.top,
+        top=own.top or base.top or default.top,
     )
 
 
-def check_columns(section: MonitorSection, told: DiagnosticCollector) -> None:
-    """Warn of columns that are named and excluded."""
+def check_columns(section: MonitorSection, diagnostics: DiagnosticCollector) -> None:
+    """Warn of columns that are both named and excluded."""
     excluded = set(section.columns.exclude)
-    for i, column in enumerate(section.columns.include or ()):
+    named: dict[KeyPath, str] = {("include", i): column for i, column in enumerate(section.columns.include or ())}
+    named |= {("overrides", column): column for column in section.columns.overrides}
+    for path, column in named.items():
         if column in excluded:
-            told.warn(("columns", "include", i), f"{column!r} is excluded too, and so not watched")
-    for column in section.columns.overrides:
-        if column in excluded:
-            told.warn(("columns", "overrides", column), "the column is excluded, and so not watched")
+            message = f"column {column!r} is also in exclude, so it is not monitored; remove it from one of them"
+            diagnostics.warn(("columns", *path), message, code="column-excluded")
 
 
-def without_default_threshold(filled: Mapping[str, Any], tree: YamlTree, prefix: KeyPath) -> list[Problem]:
-    """Metrics that are judged by a customary number and have none.
+def metrics_without_default(filled: Mapping[str, Any], tree: YamlTree, prefix: KeyPath) -> list[Problem]:
+    """Return a problem for each metric that needs a threshold, because it has no default one, and has none.
 
-    Read from the values as they came, so that it is told about together with whatever else is wrong.
+    It reads the values before validation, so that these problems are reported together with all others.
     """
-    given = filled.get("columns")
-    overrides = given.get("overrides") if isinstance(given, dict) else None
+    columns = filled.get("columns")
+    overrides = columns.get("overrides") if isinstance(columns, dict) else None
     base = filled.get("metric") or _METRIC
-    found = _judged(filled, base, base, None, tree, prefix)
+    problems = _without_threshold(filled, base, base, None, tree, prefix)
     for column, rule in (overrides if isinstance(overrides, dict) else {}).items():
         if isinstance(rule, dict):
             path = (*prefix, "columns", "overrides", column)
-            found += _judged(rule, rule.get("metric") or base, base, filled.get("threshold"), tree, path)
-    return found
+            metric = rule.get("metric") or base
+            problems += _without_threshold(rule, metric, base, filled.get("threshold"), tree, path)
+    return problems
 
 
-def _judged(
+def _without_threshold(
     rule: Mapping[str, Any], metric: object, base: object, inherited: object, tree: YamlTree, path: KeyPath
 ) -> list[Problem]:
     limit = rule.get("threshold")
@@ -97,5 +98,5 @@ def _judged(
         default_threshold(metric)
     except InputError as error:
         key = next((key for key in ("metric", "threshold") if rule.get(key) is not None), None)
-        return [tree.problem((*path, key), str(error))] if key else []
+        return [tree.problem((*path, key), str(error), code="threshold-required")] if key else []
     return []

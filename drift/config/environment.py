@@ -7,16 +7,16 @@ from typing import Any, Final
 from drift.config.diagnostics import KeyPath, Problem
 from drift.config.yaml_loader import YamlTree
 
-_REFERENCE: Final = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<odd>\{))")
+_REFERENCE: Final = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<malformed>\{))")
 
 
 def fill(tree: YamlTree, path: KeyPath, environ: Mapping[str, str], problems: list[Problem]) -> Any:
-    """The value at a path with every variable filled in; what is missing becomes a problem."""
+    """Return the value at a path with every variable filled in; add unset variables to `problems`."""
     return _filled(tree.at(path), path, tree, environ, problems)
 
 
 def mentioned(value: Any) -> tuple[str, ...]:
-    """Names of the variables in a value, as written."""
+    """Return the names of the variables in a value as written."""
     if isinstance(value, dict):
         return tuple(name for child in value.values() for name in mentioned(child))
     if isinstance(value, list):
@@ -39,14 +39,14 @@ def _filled(value: Any, path: KeyPath, tree: YamlTree, environ: Mapping[str, str
             return "$"
         name = match["name"]
         if name is None:
-            told = "${ begins a variable, as in ${NAME} (letters, digits, _); write $$ for a dollar sign"
-            problems.append(tree.problem(path, told))
+            message = "${ begins a variable, as in ${NAME} (letters, digits, _); write $$ for a dollar sign"
+            problems.append(tree.problem(path, message, code="invalid-variable"))
         elif name not in environ:
-            told = (
+            message = (
                 f"the environment variable {name} is not set; set it (or {name}_FILE, to a file that holds it), "
                 f"or write $${{{name}}} for that text itself"
             )
-            problems.append(tree.problem(path, told))
+            problems.append(tree.problem(path, message, code="unset-variable"))
         else:
             return environ[name]
         return match[0]

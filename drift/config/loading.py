@@ -1,4 +1,4 @@
-"""A configuration from its file or folder: everything that is wrong told at once, with its place."""
+"""A configuration from its file or folder: all problems are reported at once, with their places."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,38 +7,37 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from drift.config.build_monitor import absolute_url, monitor
-from drift.config.channels import ChannelSpec, channel
-from drift.config.diagnostics import Problem, ordered, refuse, report
+from drift.config.build_monitor import absolute_url, build_monitor
+from drift.config.channels import ChannelSpec, OptionClasses, build_channel
+from drift.config.diagnostics import Problem, format_problems, ordered, raise_problems
 from drift.config.environment import fill
 from drift.config.sections import TopSection
 from drift.config.validation_errors import explain
 from drift.config.yaml_loader import YamlTree, read
-from drift.errors import ConfigError
 from drift.monitors.spec import Monitor
 
 _DEFAULT_STORE: Final = "sqlite:///drift.db"
-_TEXTS: Final = ("store", "page")  # keys at the top that hold one text
+_TEXT_KEYS: Final = ("store", "page")  # keys of the top that hold one text
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Config:
-    """A sound configuration.
+    """A valid configuration.
 
     Parameters
     ----------
     store : str
         SQLAlchemy URL, secrets filled in; a relative SQLite path is made absolute. Not shown by repr.
     monitors : mapping of str to Monitor
-        The sound monitors, in the order of the files.
+        The valid monitors, in the order of the files.
     channels : mapping of str to ChannelSpec
-        Where alerts go.
+        The channels that notifications go to.
     folder : Path
-        Relative paths start here: the folder of the configuration, absolute.
+        The folder of the configuration, absolute: relative paths start there.
     warnings : tuple of str
-        What is accepted and yet worth knowing, each with its place.
+        Valid values that are probably not intended, each with its place.
     broken : mapping of str to str
-        Monitors that cannot be used and why; empty where `load` was strict.
+        Invalid monitors and their problems; empty if `load` was strict.
     """
 
     store: str
@@ -55,64 +54,66 @@ class Config:
 
 @dataclass(slots=True)
 class _Merged:
-    """What the files of a folder hold together; every name with the document that defines it."""
+    """The files of a folder as one: each name with the document that defines it."""
 
     texts: dict[str, tuple[str, YamlTree]] = field(default_factory=dict)
     monitors: dict[str, YamlTree] = field(default_factory=dict)
     channels: dict[str, YamlTree] = field(default_factory=dict)
 
 
-def load(path: Path, environ: Mapping[str, str], *, strict: bool = True) -> Config:
+def load(path: Path, environ: Mapping[str, str], option_classes: OptionClasses, *, strict: bool = True) -> Config:
     """Read a configuration.
 
     Parameters
     ----------
     path : Path
-        A YAML file, or a folder whose ``*.yaml`` and ``*.yml`` files are read as one (hidden ones and
-        folders inside are left alone).
+        A YAML file, or a folder whose ``*.yaml`` and ``*.yml`` files are read as one (hidden files and subfolders
+        are ignored).
     environ : mapping of str to str
         Fills in ``${NAME}``.
+    option_classes : mapping of str to type
+        The options class of each channel type, such as `drift.notify.channels.option_classes` returns.
     strict : bool
-        False keeps going past a monitor that is wrong: it stands in `Config.broken`, with the reason.
-        What is wrong outside of monitors raises all the same.
+        If False, an invalid monitor does not raise: `Config.broken` names it and its problems. Problems outside of
+        monitors raise in any case.
 
     Raises
     ------
-    ConfigError
-        Naming everything that is wrong, a line each: file, line, key, what came, what to do.
+    InvalidConfigError
+        With one line for each problem: file, line, key, message, code.
     """
     problems: list[Problem] = []
     warnings: list[Problem] = []
     files, folder = _files(path)
     trees = [tree for file in files if (tree := read(file, str(file), problems)) is not None]
     if len(trees) < len(files):
-        refuse(problems)  # what else seems wrong may be so only because a file is not read
+        raise_problems(problems)  # the others may follow only from the unreadable file
     merged = _merge(trees, environ, problems)
     channels, monitors = {}, {}
     for name, tree in merged.channels.items():
-        spec, found = channel(tree, name, environ, folder)
-        problems += found
+        spec, errors = build_channel(tree, name, environ, folder, option_classes)
+        problems += errors
         if spec is not None:
             channels[name] = spec
     page = merged.texts["page"][0].rstrip("/") if "page" in merged.texts else None
     for name, tree in merged.monitors.items():
-        built, found, heard = monitor(tree, name, environ, folder, merged.channels, page)
-        problems += found
-        warnings += heard
-        if built is not None:
-            monitors[name] = built
+        monitor, errors, notes = build_monitor(tree, name, environ, folder, merged.channels, page)
+        problems += errors
+        warnings += notes
+        if monitor is not None:
+            monitors[name] = monitor
     if not merged.monitors and not problems:
-        told = "no monitor is defined; add one under monitors, or let `drift init DATA` write a first one"
-        problems.append(Problem(str(path), None, ("monitors",), told))
-    refuse(p for p in problems if strict or p.monitor is None)
+        message = "no monitor is defined; add one under monitors, or create a first one with `drift init DATA`"
+        problems.append(Problem(str(path), None, ("monitors",), message, code="no-monitor"))
+    raise_problems(p for p in problems if strict or p.monitor is None)
     broken = {
-        name: report(p for p in problems if p.monitor == name)
+        name: format_problems(p for p in problems if p.monitor == name)
         for name in (p.monitor for p in problems)
         if name is not None
     }
     return Config(
         store=absolute_url(merged.texts["store"][0] if "store" in merged.texts else _DEFAULT_STORE, folder),
-        monitors={name: built for name, built in monitors.items() if name not in broken},
+        monitors={name: monitor for name, monitor in monitors.items() if name not in broken},
         channels=channels,
         folder=folder,
         warnings=tuple(str(w) for w in ordered(warnings) if w.monitor not in broken),
@@ -121,19 +122,23 @@ def load(path: Path, environ: Mapping[str, str], *, strict: bool = True) -> Conf
 
 
 def _files(path: Path) -> tuple[list[Path], Path]:
-    """The files to read, and the folder that relative paths start from."""
-    start = "let `drift init DATA` write a first one"
+    """Return the files to read, and the folder that relative paths start from."""
+    shown, remedy = str(path), "or create a first one with `drift init DATA`"
+    files: list[Path] = []
     try:
         if not path.is_dir():
             if path.exists():
                 return [path], path.parent.absolute()
-            raise ConfigError(f"{path}: no such file; name another with --config, or {start}")
+            message = f"no such file; name another with --config, {remedy}"
+            raise_problems([Problem(shown, None, (), message, code="config-not-found")])
         files = [f for f in path.iterdir() if f.suffix in {".yaml", ".yml"} and not f.name.startswith(".")]
         files = sorted(file for file in files if not file.is_dir())
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
+        message = f"cannot be read ({error.strerror}); check the path and its permissions"
+        raise_problems([Problem(shown, None, (), message, code="config-unreadable")])
     if not files:
-        raise ConfigError(f"{path}: the folder holds no *.yaml or *.yml file; add one, or {start}")
+        message = f"the folder has no *.yaml or *.yml file; add one, {remedy}"
+        raise_problems([Problem(shown, None, (), message, code="config-not-found")])
     return files, path.absolute()
 
 
@@ -146,28 +151,29 @@ def _merge(trees: list[YamlTree], environ: Mapping[str, str], problems: list[Pro
             problems += explain(error, tree, (), lambda _: TopSection, problems)
         if not isinstance(tree.value, dict):
             continue
-        for key in _TEXTS:
+        for key in _TEXT_KEYS:
             if isinstance(tree.value.get(key), str):
                 if key in merged.texts:
-                    problems.append(_twice(tree, (key,), merged.texts[key][1]))
+                    problems.append(_duplicate(tree, (key,), merged.texts[key][1]))
                 merged.texts[key] = (fill(tree, (key,), environ, []), tree)
         for kind, known in (("monitors", merged.monitors), ("channels", merged.channels)):
             section = tree.value.get(kind)
             for name in section if isinstance(section, dict) else ():
                 if name in known:
-                    problems.append(_twice(tree, (kind, name), known[name]))
+                    problems.append(_duplicate(tree, (kind, name), known[name]))
                 else:
                     known[name] = tree
     return merged
 
 
 def _top(tree: YamlTree, environ: Mapping[str, str], problems: list[Problem]) -> Any:
-    """The top of a document, its texts filled in; monitors and channels are filled in by themselves."""
+    """Return the top of a document with its own variables filled in, but not those of monitors and channels."""
     if not isinstance(tree.value, dict):
         return tree.value
-    return tree.value | {key: fill(tree, (key,), environ, problems) for key in _TEXTS if key in tree.value}
+    return tree.value | {key: fill(tree, (key,), environ, problems) for key in _TEXT_KEYS if key in tree.value}
 
 
-def _twice(tree: YamlTree, path: tuple[str, ...], first: YamlTree) -> Problem:
+def _duplicate(tree: YamlTree, path: tuple[str, ...], first: YamlTree) -> Problem:
     place = f"{first.file}:{first.lines[path]}"
-    return tree.problem(path, f"defined twice; first in {place}: rename one of them, or delete it")
+    message = f"defined twice; first in {place}: rename one of them, or delete it"
+    return tree.problem(path, message, code="duplicate-key")

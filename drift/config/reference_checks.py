@@ -1,4 +1,4 @@
-"""What a reference can teach: whether it holds windows enough, and who judges then, in words."""
+"""Whether a reference has enough windows, and which rule decides then: checks, and an explanation in words."""
 
 from datetime import timedelta
 from itertools import islice
@@ -9,139 +9,143 @@ from drift.monitors.spec import MAX_SHORT_SEASON, WEEK, Columns, Monitor, Refere
 from drift.monitors.window import Period, Window, format_instant
 from drift.stats.calibration import FEW_WINDOWS, MIN_WINDOWS
 
-_COUNTED: Final = 500  # windows of a stretch counted for a message; of more, "more than" is told
-_SHOWN: Final = 5  # names in a message
-_FROM_FILE: Final = f"where it has the timestamp and holds {MIN_WINDOWS} windows or more"
-_FROM_EARLIER: Final = f"once {MIN_WINDOWS} windows or more were held against references of their own"
+_MAX_COUNTED: Final = 500  # reference windows counted for a message; above, it says "more than 500"
+_MAX_NAMES: Final = 5  # column names in a message
+_GUARDED: Final = "only if the score also exceeds the noise"
+_FROM_FILE: Final = f"if the file has the timestamp column and {MIN_WINDOWS} windows or more"
+_FROM_EARLIER: Final = f"once {MIN_WINDOWS} windows or more were compared with their own references"
 
 
-def judged_by_budget(columns: Columns) -> list[str]:
-    """Names of the columns with a rule of their own whose threshold is `auto`."""
+def budget_columns(columns: Columns) -> list[str]:
+    """Return the columns with an override whose threshold is `auto`."""
     return [name for name, rule in columns.overrides.items() if rule.limit is None and name not in columns.exclude]
 
 
-def check_moving(reference: Reference, period: Period, columns: Columns, told: DiagnosticCollector) -> None:
-    """Refuse or warn about a moving reference that does not go with the monitor's windows."""
+def check_moving(reference: Reference, period: Period, columns: Columns, diagnostics: DiagnosticCollector) -> None:
+    """Refuse a moving reference that does not fit the monitor's windows; warn if it has few windows."""
     if reference.rolling is not None:
-        _check_rolling(reference.rolling, period, columns, told)
+        _check_rolling(reference.rolling, period, columns, diagnostics)
     if reference.seasonal is not None:
-        _check_seasonal(reference.seasonal, reference.windows, period, told)
+        _check_seasonal(reference.seasonal, reference.windows, period, diagnostics)
 
 
-def _check_rolling(rolling: timedelta, period: Period, columns: Columns, told: DiagnosticCollector) -> None:
-    path, held = ("reference", "rolling"), rolling // period.length
-    if held < 2:
-        told.refuse(
-            path, f"must hold at least 2 windows of {period}, and holds {held}; give a longer time, or a shorter window"
+def _check_rolling(rolling: timedelta, period: Period, columns: Columns, diagnostics: DiagnosticCollector) -> None:
+    path, count = ("reference", "rolling"), rolling // period.length
+    if count < 2:
+        message = f"must span at least 2 windows of {period}, but spans {count}; give a longer time or a shorter window"
+        diagnostics.refuse(path, message, code="reference-too-short")
+    elif count < MIN_WINDOWS:
+        threshold = "the metric's default threshold" if _any_auto(columns) else "the given threshold"
+        message = (
+            f"spans {count} windows of {period}; fewer than {MIN_WINDOWS} are too few to learn limits from, so "
+            f"{threshold} decides, {_GUARDED}"
         )
-    elif held < MIN_WINDOWS:
-        judge = "the metric's customary number" if _any_auto(columns) else "the threshold given"
-        told.warn(
-            path,
-            f"holds {held} windows of {period}: below {MIN_WINDOWS} windows nothing can be learned of how ordinary "
-            f"windows differ; {judge} judges, guarded by the noise",
-        )
-    elif held < FEW_WINDOWS:
-        told.warn(
-            path, f"holds {held} windows of {period}: below {FEW_WINDOWS} windows the limits that are learned are wide"
-        )
+        diagnostics.warn(path, message, code="few-reference-windows")
+    elif count < FEW_WINDOWS:
+        message = f"spans {count} windows of {period}; limits learned from fewer than {FEW_WINDOWS} windows are wide"
+        diagnostics.warn(path, message, code="few-reference-windows")
 
 
-def _check_seasonal(season: timedelta, windows: int, period: Period, told: DiagnosticCollector) -> None:
+def _check_seasonal(season: timedelta, windows: int, period: Period, diagnostics: DiagnosticCollector) -> None:
+    weeks = (windows - 1) // 2
     if season % period.length:
-        told.refuse(
+        diagnostics.refuse(
             ("reference", "seasonal"),
-            f"a season is a whole number of windows, so that one lies in the same place of the season before; "
-            f"{_days(season)} are no multiple of {period}: change window, or the season",
+            "a season must be a whole number of windows, so that windows start at the same place of each season; "
+            f"{_length(season)} is not a multiple of {period}: change window or seasonal",
+            code="reference-mismatch",
         )
     elif season > MAX_SHORT_SEASON and windows > 1 and WEEK % period.length:
-        told.refuse(
+        diagnostics.refuse(
             ("reference", "windows"),
-            f"of a season longer than {_days(MAX_SHORT_SEASON)}, windows lie a week apart, and a week is no multiple "
-            f"of {period}; give windows: 1, or a window that a week is a multiple of",
+            f"the windows of a season longer than {_length(MAX_SHORT_SEASON)} are a week apart, and a week is not a "
+            f"multiple of {period}; give windows: 1, or a window that divides a week",
+            code="reference-mismatch",
         )
-    elif season > MAX_SHORT_SEASON and season <= WEEK * (most := (windows - 1) // 2):
-        told.refuse(
+    elif MAX_SHORT_SEASON < season <= WEEK * weeks:
+        diagnostics.refuse(
             ("reference", "windows"),
-            f"{windows} weeks about the same time {_days(season)} ago reach {most} weeks on, to the window itself; "
-            "give fewer",
+            f"{windows} weeks around the same time {_length(season)} ago extend {weeks} weeks forward, to the window "
+            "being checked; give fewer windows",
+            code="reference-mismatch",
         )
 
 
 def _any_auto(columns: Columns) -> bool:
-    return columns.default.limit is None or bool(judged_by_budget(columns))
+    return columns.default.limit is None or bool(budget_columns(columns))
 
 
 def explain_reference(monitor: Monitor) -> str:
-    """What a monitor is held against, how many windows that is, and who judges: for a person, without a full stop."""
+    """Describe a monitor's reference, its number of windows, and the deciding rule, without a full stop."""
     reference, period = monitor.reference, monitor.period
     if reference.rolling is not None:
-        held = reference.rolling // period.length
-        what = f"the newest {held} windows of {period} before each one; {_beginning(monitor, reference.rolling)}"
-        return f"{what}; {_judge(monitor, held)}"
+        count = reference.rolling // period.length
+        first = _first_rolling(monitor, reference.rolling)
+        return f"the newest {count} windows of {period} before each one; {first}; {_rule(monitor, count)}"
     if reference.seasonal is not None:
-        return f"{_seasonal(reference.seasonal, reference.windows, monitor)}; {_learning(monitor, _FROM_EARLIER)}"
+        windows = _seasonal_windows(reference.seasonal, reference.windows, monitor)
+        return f"{windows}; {_rule_if(monitor, _FROM_EARLIER)}"
     if reference.window is None:
-        return f"a file of its own; {_learning(monitor, _FROM_FILE)}"
-    held = _whole_windows(reference.window, monitor)
-    told = f"more than {_COUNTED}" if held > _COUNTED else str(held)
-    return f"{told} whole windows of {period}; {_judge(monitor, held)}"
+        return f"a separate file; {_rule_if(monitor, _FROM_FILE)}"
+    count = _whole_windows(reference.window, monitor)
+    shown = f"more than {_MAX_COUNTED}" if count > _MAX_COUNTED else str(count)
+    return f"{shown} whole windows of {period}; {_rule(monitor, count)}"
 
 
-def _whole_windows(stretch: Window, monitor: Monitor) -> int:
-    """Windows that lie wholly inside, counted to one more than `_COUNTED`."""
-    found = monitor.period.windows(stretch.start, stretch.end, monitor.timezone)
-    return sum(window.start >= stretch.start for window in islice(found, _COUNTED + 2))
+def _whole_windows(span: Window, monitor: Monitor) -> int:
+    """Count the windows wholly inside a span, up to one more than `_MAX_COUNTED`."""
+    windows = monitor.period.windows(span.start, span.end, monitor.timezone)
+    return sum(window.start >= span.start for window in islice(windows, _MAX_COUNTED + 2))
 
 
-def _beginning(monitor: Monitor, length: timedelta) -> str:
-    """What the first windows are held against, before there are any that were checked."""
+def _first_rolling(monitor: Monitor, length: timedelta) -> str:
+    """Return the reference of the first windows, before any was checked."""
     if monitor.start is None:
-        return f"it begins with the first {_days(length)} of the data"
-    return f"it begins with the {_days(length)} before start ({format_instant(monitor.start)})"
+        return f"at first, the first {_length(length)} of the data"
+    return f"at first, the {_length(length)} before start ({format_instant(monitor.start)})"
 
 
-def _seasonal(season: timedelta, windows: int, monitor: Monitor) -> str:
-    """As `Reference.windows` says: of a season up to a quarter of a year as many seasons, of a longer one weeks."""
-    first = "it begins with a stretch of that length from the first row on"
+def _seasonal_windows(season: timedelta, windows: int, monitor: Monitor) -> str:
+    """Return the windows of a seasonal reference; see `Reference.windows` for short and long seasons."""
+    first = "at first, a range of that length from the first row on"
     if monitor.start is not None:
-        first = f"it begins with a stretch of that length before start ({format_instant(monitor.start)})"
+        first = f"at first, a range of that length before start ({format_instant(monitor.start)})"
     if season <= MAX_SHORT_SEASON:
-        which = ", ".join(str(n * season.days) for n in range(1, windows + 1))
-        return f"the window at the same hour of the week {which} days before each one; {first}"
+        days = ", ".join(str(n * season.days) for n in range(1, windows + 1))
+        return f"the window at the same hour of the week {days} days before each one; {first}"
     weeks = "1 week" if windows == 1 else f"{windows} weeks"
-    return f"windows at the same hour of the week in {weeks} about the same time {season.days} days before; {first}"
+    return f"windows at the same hour of the week in {weeks} around the same time {season.days} days before; {first}"
 
 
-def _judge(monitor: Monitor, held: int) -> str:
-    """Who judges where the number of reference windows is known."""
-    if held < MIN_WINDOWS:
-        judge = f"fewer than {MIN_WINDOWS}, so the metric's customary number judges, guarded by the noise"
+def _rule(monitor: Monitor, count: int) -> str:
+    """Return the deciding rule for a known number of reference windows."""
+    if count < MIN_WINDOWS:
+        rule = f"fewer than {MIN_WINDOWS}, so the metric's default threshold decides, {_GUARDED}"
     else:
-        wide = f" (fewer than {FEW_WINDOWS}, so they are wide)" if held < FEW_WINDOWS else ""
-        judge = f"limits are learned from these{wide}, so that false alarms stay within {monitor.budget}"
-    return _of_whom(monitor.columns, judge)
+        wide = f" (fewer than {FEW_WINDOWS}, so they are wide)" if count < FEW_WINDOWS else ""
+        rule = f"limits are learned from these{wide}, so that false alarms stay within {monitor.budget}"
+    return _with_thresholds(monitor.columns, rule)
 
 
-def _learning(monitor: Monitor, when: str) -> str:
-    """Who judges where only the data can tell how many windows there are."""
+def _rule_if(monitor: Monitor, condition: str) -> str:
+    """Return the deciding rule if the number of reference windows depends on the data."""
     learned = f"limits are learned, so that false alarms stay within {monitor.budget}"
-    judge = f"{when}, {learned}; else the metric's customary number judges, guarded by the noise"
-    return _of_whom(monitor.columns, judge)
+    rule = f"{condition}, {learned}; otherwise the metric's default threshold decides, {_GUARDED}"
+    return _with_thresholds(monitor.columns, rule)
 
 
-def _of_whom(columns: Columns, judge: str) -> str:
-    """The judge of `auto`, beside the user's own numbers."""
-    auto = judged_by_budget(columns)
+def _with_thresholds(columns: Columns, auto_rule: str) -> str:
+    """Return the rule of `auto` together with the thresholds that the user gives."""
+    auto = budget_columns(columns)
     if columns.default.limit is not None:
-        given = "the threshold given judges, guarded by the noise"
-        names = ", ".join(auto[:_SHOWN]) + (", ..." if len(auto) > _SHOWN else "")
-        return f"{given}; of {names}: {judge}" if auto else given
+        rule = f"the given threshold decides, {_GUARDED}"
+        names = ", ".join(auto[:_MAX_NAMES]) + (", ..." if len(auto) > _MAX_NAMES else "")
+        return f"{rule}; for {names}: {auto_rule}" if auto else rule
     if any(rule.limit is not None for rule in columns.overrides.values()):
-        return f"{judge}; columns with a threshold of their own are judged by that"
-    return judge
+        return f"{auto_rule}; for columns with their own threshold, that threshold decides"
+    return auto_rule
 
 
-def _days(length: timedelta) -> str:
+def _length(length: timedelta) -> str:
     days = length / timedelta(days=1)
     return f"{days:g} days" if days >= 1 else f"{days * 24:g} hours"

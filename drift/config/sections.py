@@ -17,42 +17,42 @@ from drift.stats.false_alarm_budget import Budget
 from drift.stats.smoothing import Smoothing
 
 Text = Annotated[str, PlainValidator(values.text)]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(values.listed)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(values.sequence)]
 Moment = Annotated[datetime, PlainValidator(values.moment)]
 
 
 class Section(BaseModel):
-    """A mapping of the configuration: unknown keys are errors, a key without a value is not given."""
+    """A mapping of the configuration: unknown keys are errors, a key without a value counts as absent."""
 
-    # hide_input: whatever raises, a value never stands in a traceback.
+    # hide_input: no traceback shows a value.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    later: ClassVar[tuple[str, ...]] = ()  # keys of the design that this release does not have
-    files: ClassVar[tuple[str, ...]] = ()  # keys that KEY_file may give instead
+    later: ClassVar[tuple[str, ...]] = ()  # keys of a later release
+    files: ClassVar[tuple[str, ...]] = ()  # keys that may be given as KEY_file
 
     @classmethod
     def allowed(cls) -> list[str]:
-        """The keys a user may write."""
+        """Return the keys a user may write."""
         named = [field.alias or key for key, field in cls.model_fields.items()]
         return [*named, *(f"{key}_file" for key in cls.files)]
 
     @check(mode="before")
     @classmethod
-    def _given(cls, data: Any) -> Any:
+    def _without_empty_keys(cls, data: Any) -> Any:
         if not isinstance(data, dict):
-            keys = ", ".join(cls.allowed())
-            raise InputError(f"expected a mapping with the keys {keys}; got {values.quote_value(data)}")
+            keys = f" with the keys {', '.join(cls.allowed())}" if cls.allowed() else ""
+            raise InputError(f"expected a mapping{keys}; got {values.quote_value(data)}")
         return {key: value for key, value in data.items() if value is not None}
 
 
 def _version(value: object) -> int:
     if isinstance(value, bool) or value != 1:
-        raise InputError("this drift reads version 1; write version: 1, or use the drift that the file was written for")
+        raise InputError("this release reads version 1; write version: 1, or use the release the file was written for")
     return 1
 
 
 def _database(value: object) -> str:
-    """Never repeats the value: it may hold a password."""
+    """Return a database URL; messages never repeat it, because it may hold a password."""
     url = values.text(value)
     scheme, mark, _ = url.partition("://")
     if not mark or not scheme.replace("+", "").replace("_", "").isalnum():
@@ -63,17 +63,17 @@ def _database(value: object) -> str:
 
 
 def _address(value: object) -> str:
-    """Of a page: what is appended to it is a link that people are sent, so it holds no password and no query."""
+    """Return the address of the web page; links to it are sent to people, so it holds no password and no query."""
     url = values.text(value)
     try:
         parts = urlsplit(url)
-        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:  # a port that is no number, brackets that do not close
-        sound = False
-    if not sound or "@" in url or "?" in url or "#" in url or " " in url or not url.isprintable():
+        is_valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # an invalid port, or unbalanced brackets
+        is_valid = False
+    if not is_valid or "@" in url or "?" in url or "#" in url or " " in url or not url.isprintable():
         raise InputError(
-            "expected where people reach the page of drift serve, such as https://drift.example.org: http or https, "
-            "a host, perhaps a port and a path; no user, no query"
+            "expected the address of the web page of drift serve, such as https://drift.example.org: http or https, "
+            "a host, optionally a port and a path; no user, no query"
         )
     return url.rstrip("/")
 
@@ -89,21 +89,21 @@ class TopSection(Section):
 
 
 class SparkSection(Section):
-    """Rows in Spark."""
+    """A table or query in Spark."""
 
     remote: Text | None = None
     table: Text | None = None
     query: Text | None = None
 
     @check(mode="after")
-    def _one(self) -> Self:
+    def _check_one_kind(self) -> Self:
         if (self.table is None) == (self.query is None):
-            raise InputError("give table (such as db.features) or query (a SELECT), and not both")
+            raise InputError("give either table (such as db.features) or query (a SELECT)", code="conflicting-keys")
         return self
 
 
 class SourceSection(Section):
-    """Where the rows are: in files, in a database, or in Spark."""
+    """The data: files, a table or query of a database, or Spark."""
 
     later = ("storage",)
 
@@ -115,27 +115,34 @@ class SourceSection(Section):
     spark: SparkSection | None = None
 
     @check(mode="after")
-    def _one(self) -> Self:
+    def _check_one_kind(self) -> Self:
         if sum(place is not None for place in (self.path, self.url, self.spark)) != 1:
-            raise InputError("give path (files), url and table or query (a database), or spark, and one of them only")
+            raise InputError(
+                "give exactly one of path (files), url with table or query (a database), and spark",
+                code="conflicting-keys",
+            )
         if self.url is None and (self.table, self.query, self.timeout) != (None, None, None):
-            raise InputError("table, query and timeout go with url (for Spark: inside spark)")
+            raise InputError(
+                "table, query and timeout require url (for Spark, give them inside spark)", code="conflicting-keys"
+            )
         if self.url is not None and (self.table is None) == (self.query is None):
-            raise InputError("with url give table (name or schema.name) or query (a SELECT), and not both")
+            raise InputError(
+                "with url, give either table (name or schema.name) or query (a SELECT)", code="conflicting-keys"
+            )
         if self.timeout is not None and self.timeout <= timedelta(0):
-            raise InputError("timeout is longer than nothing; leave it out for no limit")
+            raise InputError("timeout must be above 0; leave it out for no limit")
         return self
 
 
 def _season_windows(value: object) -> int:
-    count = values.whole(value)
+    count = values.whole_number(value)
     if not 1 <= count <= 60:
         raise InputError(f"expected a number of windows, 1 to 60; got {count}")
     return count
 
 
 class ReferenceSection(Section):
-    """What is held against: a stretch of the source, a file, the newest windows, or those of earlier seasons."""
+    """The reference: a range of the source, a file, the newest windows, or those of earlier seasons."""
 
     since: Moment | None = Field(default=None, alias="from")
     until: Moment | None = Field(default=None, alias="to")
@@ -145,25 +152,26 @@ class ReferenceSection(Section):
     windows: Annotated[int, PlainValidator(_season_windows)] | None = None
 
     @check(mode="after")
-    def _one(self) -> Self:
-        stretch = (self.since is not None, self.until is not None)
+    def _check_one_kind(self) -> Self:
+        span = (self.since is not None, self.until is not None)
         others = (self.path, self.rolling, self.seasonal)
-        if any(stretch) + sum(kind is not None for kind in others) != 1 or any(stretch) != all(stretch):
+        if any(span) + sum(kind is not None for kind in others) != 1 or any(span) != all(span):
             raise InputError(
-                "give from and to (a stretch of the source), or path (a file of its own), or rolling (the newest "
-                "windows, such as 28d), or seasonal (windows of 1w or 1y ago), and one of them only"
+                "give exactly one of: from and to (a range of the source), path (a separate file), rolling (the newest "
+                "windows, such as 28d), seasonal (windows of 1w or 1y ago)",
+                code="conflicting-keys",
             )
         if self.windows is not None and self.seasonal is None:
-            raise InputError("windows says how many of a season: it goes with seasonal; take it out")
+            raise InputError("windows requires seasonal; delete windows, or give seasonal", code="conflicting-keys")
         return self
 
 
 def _bin_count(value: object) -> int:
-    return Bins(count=values.whole(value)).count
+    return Bins(count=values.whole_number(value)).count
 
 
 def _bin_top(value: object) -> int:
-    return Bins(top=values.whole(value)).top
+    return Bins(top=values.whole_number(value)).top
 
 
 def _edges(value: object) -> tuple[int | float, ...] | str:
@@ -174,7 +182,7 @@ def _edges(value: object) -> tuple[int | float, ...] | str:
 
 
 class BinsSection(Section):
-    """How axes are chosen."""
+    """How bins are chosen."""
 
     numeric: Annotated[str | tuple[int | float, ...], PlainValidator(_edges)] | None = None
     count: Annotated[int, PlainValidator(_bin_count)] | None = None
@@ -182,22 +190,22 @@ class BinsSection(Section):
 
 
 def _limit(value: object) -> float:
-    return Threshold(values.number(value)).drift
+    return Threshold(values.finite_number(value)).drift
 
 
 class ThresholdSection(Section):
-    """Limits of the user's own."""
+    """Thresholds that the user gives."""
 
     drift: Annotated[float, PlainValidator(_limit)]
     warn: Annotated[float, PlainValidator(_limit)] | None = None
 
     @check(mode="after")
-    def _ordered(self) -> Self:
+    def _check_order(self) -> Self:
         self.threshold()
         return self
 
     def threshold(self) -> Threshold:
-        """As the core takes it."""
+        """Return the core's value."""
         return Threshold(self.drift, self.warn)
 
 
@@ -211,7 +219,7 @@ def _threshold_form(value: object) -> object:
     if isinstance(value, dict):
         return value
     try:
-        return {"drift": values.number(value)}
+        return {"drift": values.finite_number(value)}
     except ValueError:
         raise InputError(
             f"expected auto, a number, or {{warn: 0.05, drift: 0.1}}; got {values.quote_value(value)}"
@@ -219,10 +227,10 @@ def _threshold_form(value: object) -> object:
 
 
 class RuleSection(Section):
-    """How columns are cut, scored and judged.
+    """How columns are binned, scored and judged.
 
-    Without a threshold (`auto`) limits are learned from the reference's windows where it holds 8 or more, so that
-    false alarms stay within `false_alarms`; else the metric's customary number judges, guarded by the noise.
+    Without a threshold (`auto`), limits are learned from the reference's windows if it holds 8 or more, so that false
+    alarms stay within `false_alarms`; otherwise the metric's default threshold applies, guarded by the noise.
     """
 
     metric: Annotated[str, PlainValidator(values.metric)] | None = None
@@ -233,37 +241,39 @@ class RuleSection(Section):
 
 
 class ColumnsSection(Section):
-    """Which columns are watched."""
+    """The monitored columns."""
 
     include: Texts | None = None
     exclude: Texts = ()
     overrides: Annotated[dict[str, RuleSection], BeforeValidator(values.mapping)] = Field(default_factory=dict)
 
 
-def _count(value: object, least: int) -> int:
-    count = values.whole(value)
-    if not least <= count <= 10_000:
-        raise InputError(f"expected a number of windows, {least} to 10000; got {count}")
+def _count(value: object, minimum: int) -> int:
+    count = values.whole_number(value)
+    if not minimum <= count <= 10_000:
+        raise InputError(f"expected a number of windows, {minimum} to 10000; got {count}")
     return count
 
 
 def _channel(channel: str, info: ValidationInfo) -> str:
     known = (info.context or {}).get("channels", ())
     if not known:
-        raise InputError(f"no channel {channel!r}: none is defined; add it under channels")
-    return values.one_of(channel, known, "channel")
+        raise InputError(
+            f"no channel {channel!r}: no channel is defined; add it under channels", code="unknown-channel"
+        )
+    return values.one_of(channel, known, "channel", code="unknown-channel")
 
 
 class AlertSection(Section):
-    """What becomes of bad verdicts."""
+    """When bad verdicts alert, and which channels are notified."""
 
     for_windows: Annotated[int, PlainValidator(lambda v: _count(v, 1))] = Field(default=1, alias="for")
     keep_firing_for: Annotated[int, PlainValidator(lambda v: _count(v, 0))] = 0
-    notify: Annotated[tuple[Annotated[Text, AfterValidator(_channel)], ...], BeforeValidator(values.listed)] = ()
+    notify: Annotated[tuple[Annotated[Text, AfterValidator(_channel)], ...], BeforeValidator(values.sequence)] = ()
     verdicts: (
         Annotated[
             tuple[Annotated[Verdict, PlainValidator(values.bad_verdict)], ...],
-            BeforeValidator(values.listed),
+            BeforeValidator(values.sequence),
         ]
         | None
     ) = None
@@ -271,10 +281,10 @@ class AlertSection(Section):
     runbook: Text | None = None
 
 
-def _some_time(value: object) -> timedelta:
+def _positive_duration(value: object) -> timedelta:
     length = values.duration(value)
     if length <= timedelta(0):
-        raise InputError("expected a time longer than nothing, such as 30m or 7d; leave it out for the default")
+        raise InputError("expected a length of time above 0, such as 30m or 7d; leave it out for the default")
     return length
 
 
@@ -285,13 +295,13 @@ class MonitorSection(RuleSection):
     timestamp: Text
     reference: ReferenceSection
     timezone: Annotated[ZoneInfo, PlainValidator(values.zone)] = ZoneInfo("UTC")
-    window: Annotated[Period, PlainValidator(values.period)] = Period(1, "d")
+    window: Annotated[Period, PlainValidator(values.window_length)] = Period(1, "d")
     schedule: Annotated[str, PlainValidator(values.schedule)] | None = None
     delay: Annotated[timedelta, PlainValidator(values.duration)] = timedelta(0)
-    deadline: Annotated[timedelta, PlainValidator(_some_time)] = timedelta(hours=1)
+    deadline: Annotated[timedelta, PlainValidator(_positive_duration)] = timedelta(hours=1)
     lookback: Annotated[timedelta, PlainValidator(values.duration)] = timedelta(0)
-    catch_up: Annotated[timedelta, PlainValidator(_some_time)] | None = None
-    keep: Annotated[timedelta, PlainValidator(_some_time)] | None = None
+    catch_up: Annotated[timedelta, PlainValidator(_positive_duration)] | None = None
+    keep: Annotated[timedelta, PlainValidator(_positive_duration)] | None = None
     columns: ColumnsSection = ColumnsSection()
     segments: Texts = ()
     false_alarms: Annotated[Budget, PlainValidator(values.false_alarms)] | None = None
@@ -301,7 +311,7 @@ class MonitorSection(RuleSection):
 
 
 def section_at(path: tuple[str | int, ...]) -> type[Section]:
-    """The section of a monitor that a path inside it (the monitor's own name left out) leads to."""
+    """Return the section that a path below a monitor leads to."""
     if not path:
         return MonitorSection
     if len(path) == 3 and path[:2] == ("columns", "overrides"):

@@ -1,6 +1,6 @@
-"""What pydantic found, in the words and at the places of the configuration file."""
+"""Errors of pydantic as problems of the configuration file: our messages, at the places of the file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,42 +9,50 @@ from drift.config.diagnostics import KeyPath, Problem, did_you_mean
 from drift.config.environment import mentioned
 from drift.config.sections import Section
 from drift.config.yaml_loader import YamlTree
+from drift.errors import InputError
 
 SectionAt = Callable[[KeyPath], type[Section]]
 
 
+def code_of(error: object) -> str:
+    """Return the code of an exception that a validator raised."""
+    code = error.code if isinstance(error, InputError) else InputError.default_code
+    return "invalid-value" if code == InputError.default_code else code
+
+
 def explain(
-    error: ValidationError, tree: YamlTree, prefix: KeyPath, section_at: SectionAt, told: list[Problem]
+    error: ValidationError, tree: YamlTree, prefix: KeyPath, section_at: SectionAt, reported: Collection[Problem]
 ) -> list[Problem]:
-    """One problem for everything pydantic found.
+    """Return one problem for each error of pydantic.
 
     Parameters
     ----------
     error : ValidationError
-        From validating what stands at `prefix`.
-    tree : Tree
+        From validating the value at `prefix`.
+    tree : YamlTree
         The document as written.
     prefix : KeyPath
-        Where the validated section stands.
+        Place of the validated section.
     section_at : callable
-        The section that a path below `prefix` leads to.
-    told : list of Problem
-        What is known already: a key is told about once.
+        Returns the section that a path below `prefix` leads to.
+    reported : collection of Problem
+        Known problems: their keys are not reported again.
     """
-    known = {problem.path for problem in told}
-    found = []
+    known = {problem.path for problem in reported}
+    problems = []
     for detail in error.errors(include_url=False, include_input=False):
         inner: KeyPath = detail["loc"]
         if detail["type"] == "missing":
             problem = _missing(tree, prefix, inner, section_at, known)
         elif detail["type"] == "extra_forbidden":
-            problem = tree.problem((*prefix, *inner), _unknown(str(inner[-1]), section_at(inner[:-1])))
+            problem = _unknown(tree, (*prefix, *inner), section_at(inner[:-1]))
         else:
             path = tree.clip((*prefix, *inner))
-            problem = tree.problem(path, _message(dict(detail), tree, path))
+            raised = detail.get("ctx", {}).get("error")
+            problem = tree.problem(path, _message(dict(detail), tree, path), code=code_of(raised))
         if problem is not None and problem.path not in known:
-            found.append(problem)
-    return found
+            problems.append(problem)
+    return problems
 
 
 def _missing(
@@ -54,27 +62,31 @@ def _missing(
     section = section_at(tuple(above))
     path = tree.clip((*prefix, *above))
     written = tree.at(path)
-    # What stands in for the key, and has been told about, is not told about again as a missing one.
+    # A key that replaces the missing one, and has a problem of its own, is reported instead.
     if isinstance(written, dict) and any(later in written for later in section.later):
         return None
     if (*path, f"{key}_file") in known:
         return None
     file = f", or {key}_file with a file that holds it" if key in section.files else ""
-    return tree.problem((*path, key), f"missing; give {key}{file}")
+    return tree.problem((*path, key), f"missing; give {key}{file}", code="missing-key")
 
 
-def _unknown(key: str, section: type[Section]) -> str:
-    allowed = section.allowed()
+def _unknown(tree: YamlTree, path: KeyPath, section: type[Section]) -> Problem:
+    key, allowed = str(path[-1]), section.allowed()
+    keys = f"known {'key is' if len(allowed) == 1 else 'keys are'} {', '.join(allowed)}" if allowed else "delete it"
     if key in section.later:
-        return f"not in this release; known {'is' if len(allowed) == 1 else 'are'} {', '.join(allowed)}"
-    return f"unknown key; known are {', '.join(allowed)}{did_you_mean(key, allowed)}"
+        return tree.problem(path, f"not in this release; {keys}", code="not-in-release")
+    return tree.problem(path, f"unknown key; {keys}{did_you_mean(key, allowed)}", code="unknown-key")
 
 
 def _message(detail: dict[str, Any], tree: YamlTree, path: KeyPath) -> str:
     raised = detail.get("ctx", {}).get("error")
     message = str(raised) if raised is not None else str(detail["msg"])
     names = mentioned(tree.at(path))
-    if names and path[:1] == ("monitors",):  # messages of the core repeat what came; elsewhere they never do
-        told = ", ".join(f"${{{name}}}" for name in dict.fromkeys(names))
-        return f"what {told} holds does not fit here (not shown, it may be a secret); write it out here to see why"
+    if names and path[:1] == ("monitors",):  # messages of the core repeat the value; those of other sections do not
+        variables = ", ".join(f"${{{name}}}" for name in dict.fromkeys(names))
+        return (
+            f"the value of {variables} is invalid here (not shown, it may be a secret); "
+            "write it out in place of the variable to see why"
+        )
     return message

@@ -1,7 +1,7 @@
-"""Single values of a configuration: checked, converted, and told about without being shown.
+"""Validation and conversion of single values.
 
-Each function takes what YAML gave and returns what the core takes, or raises InputError (a ValueError,
-which pydantic collects and gives its place). Messages of text that may be a secret never repeat it.
+Each function takes a value from YAML and returns what the core takes, or raises InputError (a ValueError, which
+pydantic collects with its place). Messages never repeat text that may be a secret.
 """
 
 import math
@@ -27,48 +27,50 @@ _ALARMS: Final = re.compile(r"(\d+(?:\.\d+)?)\s+per\s+(\S+)", re.ASCII)
 
 
 def quote_value(value: object) -> str:
-    """What sort of value came, without the value."""
+    """Return the sort of a value, without the value."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
-        return "true or false (YAML reads yes, no, on and off so)"
+        return "true or false (YAML reads yes, no, on and off as these)"
     sorts = ((int | float, "a number"), (date, "a date"), (str, "text"), (list, "a list"), (dict, "a mapping"))
     return next((name for sort, name in sorts if isinstance(value, sort)), type(value).__name__)
 
 
 def text(value: object) -> str:
-    """Text that is not empty."""
+    """Return text that is not empty."""
     if not isinstance(value, str):
         quotes = "" if isinstance(value, list | dict) else "; put it in quotes if it is meant as text"
         raise InputError(f"expected text; got {quote_value(value)}{quotes}")
     if not value:
-        raise InputError("expected text; got none: delete the key, or give it a value")
+        raise InputError("expected text; got empty text: delete the key, or give it a value")
     return value
 
 
 def name(value: str) -> str:
-    """A name of a monitor or channel."""
+    """Return the name of a monitor or channel."""
     if not value or value.strip() != value or not value.isprintable() or len(value) > 100:
-        raise InputError("a name is 1 to 100 printable characters without spaces around them; rename it")
+        raise InputError(
+            "a name has 1 to 100 printable characters, without spaces around them; rename it", code="invalid-key"
+        )
     return value
 
 
-def listed(value: object) -> list[Any]:
-    """A list."""
+def sequence(value: object) -> list[Any]:
+    """Return a list."""
     if not isinstance(value, list):
         raise InputError(f"expected a list, such as [a, b]; got {quote_value(value)}")
     return value
 
 
 def mapping(value: object) -> dict[str, Any]:
-    """A mapping."""
+    """Return a mapping."""
     if not isinstance(value, dict):
         raise InputError(f"expected a mapping of keys to values; got {quote_value(value)}")
     return value
 
 
-def number(value: object) -> float:
-    """A finite number; one in text (``1e-3``, or from the environment) too."""
+def finite_number(value: object) -> float:
+    """Return a finite number; text such as ``1e-3`` (from the environment, say) is read as one."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise InputError(f"expected a number; got {quote_value(value)}")
     try:
@@ -76,12 +78,12 @@ def number(value: object) -> float:
     except (ValueError, OverflowError):
         result = math.nan
     if not math.isfinite(result):
-        raise InputError("expected a finite number, such as 0.1; got something else")
+        raise InputError("expected a finite number, such as 0.1")
     return result
 
 
-def whole(value: object) -> int:
-    """A whole number; one in text (from the environment) too."""
+def whole_number(value: object) -> int:
+    """Return a whole number; one in text (from the environment, say) is read as one."""
     if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -89,26 +91,28 @@ def whole(value: object) -> int:
     return value
 
 
-def one_of(value: object, known: Collection[str], what: str) -> str:
-    """One of some names."""
+def one_of(value: object, known: Collection[str], kind: str, *, code: str = "invalid-value") -> str:
+    """Return one of some names."""
     value = text(value)
     if value not in known:
-        raise InputError(f"unknown {what} {value!r}; known are {', '.join(known)}{did_you_mean(value, known)}")
+        raise InputError(
+            f"unknown {kind} {value!r}; use one of {', '.join(known)}{did_you_mean(value, known)}", code=code
+        )
     return value
 
 
-def period(value: object) -> Period:
-    """``1d``."""
+def window_length(value: object) -> Period:
+    """Return the length of windows: ``1d``."""
     return Period.parse(text(value))
 
 
 def duration(value: object) -> timedelta:
-    """``2h``."""
+    """Return a length of time: ``2h``."""
     return parse_duration(text(value))
 
 
 def season(value: object) -> timedelta:
-    """``1w``: how long ago the season before was; whole weeks, so that the same hour of the week is meant."""
+    """Return the time between seasons: ``1w``; whole weeks, so that both windows have the same hour of the week."""
     written = text(value).strip()
     try:
         length = _YEAR if written == "1y" else parse_duration(written)
@@ -116,19 +120,19 @@ def season(value: object) -> timedelta:
         length = timedelta(0)
     if not length or length % _WEEK:
         raise InputError(
-            "a season is held against the same hour of the week: whole weeks, or 1y (52 weeks), such as 1w, 28d, 1y; "
+            "a season compares the same hour of the week: give whole weeks, or 1y (52 weeks), such as 1w, 28d, 1y; "
             f"got {written!r}"
         )
     return length
 
 
 def schedule(value: object) -> str:
-    """A cron line."""
+    """Return a cron expression."""
     return check_schedule(text(value))
 
 
 def zone(value: object) -> ZoneInfo:
-    """A time zone by its IANA name."""
+    """Return a time zone by its IANA name."""
     key = text(value)
     try:
         return ZoneInfo(key)
@@ -140,7 +144,7 @@ def zone(value: object) -> ZoneInfo:
 
 
 def moment(value: object) -> datetime:
-    """A date (its first instant), or a date and time; naive where it names no time zone."""
+    """Return the first instant of a date, or a date and time; naive if it names no time zone."""
     if isinstance(value, datetime):
         return value
     if isinstance(value, date):
@@ -151,59 +155,59 @@ def moment(value: object) -> datetime:
         return datetime.fromisoformat(value)
     except ValueError:
         raise InputError(
-            f"not a date: {value!r}; expected one such as 2011-04-01, or a time such as 2011-04-01T06:00Z"
+            f"not a date: {value!r}; expected a date such as 2011-04-01, or a time such as 2011-04-01T06:00Z"
         ) from None
 
 
 def metric(value: object) -> str:
-    """A divergence by name."""
-    return one_of(value, DIVERGENCES, "metric")
+    """Return the name of a divergence."""
+    return one_of(value, DIVERGENCES, "metric", code="unknown-metric")
 
 
 def smoothing(value: object) -> Smoothing:
-    """A smoothing by name, or its pseudo-count."""
+    """Return the name of a smoothing, or its pseudo-count."""
     named = (*NAMED, "perks")
     if isinstance(value, str) and value in named:
         return value
     try:
-        alpha = number(value)
+        alpha = finite_number(value)
     except ValueError:
         near = did_you_mean(value, named) if isinstance(value, str) else ""
-        raise InputError(f"unknown smoothing; known are {', '.join(named)}, or a number >= 0{near}") from None
+        raise InputError(f"unknown smoothing; use one of {', '.join(named)}, or a number >= 0{near}") from None
     return pseudo_count(alpha, 2)
 
 
 def log_base(value: object) -> float:
-    """The base of a logarithm: a number above 1, or ``e``."""
-    base = math.e if value == "e" else number(value)
+    """Return the base of a logarithm: a number above 1, or ``e``."""
+    base = math.e if value == "e" else finite_number(value)
     Method(base=base)
     return base
 
 
 def bin_method(value: object) -> str | tuple[int | float, ...]:
-    """A way to choose bins, or the edges themselves."""
+    """Return the name of a binning method, or the edges themselves."""
     if isinstance(value, list):
         for edge in value:
             if isinstance(edge, bool) or not isinstance(edge, int | float):
-                raise InputError(f"edges are numbers, such as [0, 10, 20]; one of them is {quote_value(edge)}")
+                raise InputError(f"edges are numbers, such as [0, 10, 20]; got {quote_value(edge)} among them")
         if not value:
-            raise InputError("edges are at least one number, such as [0, 10, 20]; got an empty list")
+            raise InputError("expected at least one edge, such as [0, 10, 20]; got an empty list")
         return tuple(value)
-    return one_of(value, [m for m in METHODS if m != "edges"], "way to choose bins (or a list of edges)")
+    return one_of(value, [m for m in METHODS if m != "edges"], "binning method (or give a list of edges)")
 
 
 def bad_verdict(value: object) -> Verdict:
-    """A verdict that can alert."""
+    """Return a verdict that can alert."""
     return Verdict(one_of(value, [v.value for v in Verdict if v is not Verdict.OK], "verdict to alert on"))
 
 
 def false_alarms(value: object) -> Budget:
-    """``1 per 90d``: how many, in how long."""
+    """Return a budget: ``1 per 90d``."""
     written = text(value)
     match = _ALARMS.fullmatch(written.strip())
     if not match or float(match[1]) <= 0:
         raise InputError(f"expected a number above 0 and a length of time, such as 1 per 90d; got {written!r}")
     length = parse_duration(match[2])
     if not length:
-        raise InputError(f"false alarms are counted over some time, such as 1 per 90d; got {written!r}")
+        raise InputError(f"expected a length of time above 0, such as 1 per 90d; got {written!r}")
     return Budget(float(match[1]), length)

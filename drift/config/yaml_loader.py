@@ -1,4 +1,4 @@
-"""YAML text into plain values that remember their lines. No tags, no code, nothing given twice."""
+"""YAML text into plain values and their lines. Tags, code and duplicate keys are refused."""
 
 import re
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class YamlTree:
     Parameters
     ----------
     file : str
-        Where it was read, as the user named it.
+        Its file, as the user named it.
     value : object
         Dicts with text keys, lists, text, numbers, booleans, dates, None.
     lines : mapping of KeyPath to int
@@ -38,17 +38,17 @@ class YamlTree:
     lines: Mapping[KeyPath, int]
 
     def clip(self, path: KeyPath) -> KeyPath:
-        """The longest beginning of a path that stands in the document."""
+        """Return the longest beginning of a path that the document contains."""
         while path not in self.lines:
             path = path[:-1]
         return path
 
-    def problem(self, path: KeyPath, message: str) -> Problem:
-        """A problem at a key, or at the nearest one above it that stands in the document."""
-        return Problem(self.file, self.lines[self.clip(path)], path, message)
+    def problem(self, path: KeyPath, message: str, *, code: str) -> Problem:
+        """Return a problem of a key, on its line or that of the nearest key above it."""
+        return Problem(self.file, self.lines[self.clip(path)], path, message, code=code)
 
     def at(self, path: KeyPath) -> Any:
-        """The value at a path that stands in the document."""
+        """Return the value at a path that the document contains."""
         value = self.value
         for step in path:
             value = value[step]
@@ -56,41 +56,42 @@ class YamlTree:
 
 
 class DiagnosticCollector:
-    """Problems and warnings about one part of a document, each at its key."""
+    """Collects problems and warnings about one part of a document."""
 
     def __init__(self, tree: YamlTree, prefix: KeyPath) -> None:
         self._tree, self._prefix = tree, prefix
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
 
-    def refuse(self, path: KeyPath, message: str) -> None:
-        """What cannot stay so."""
-        self.problems.append(self._tree.problem((*self._prefix, *path), message))
+    def refuse(self, path: KeyPath, message: str, *, code: str) -> None:
+        """Add a problem."""
+        self.problems.append(self._tree.problem((*self._prefix, *path), message, code=code))
 
-    def warn(self, path: KeyPath, message: str) -> None:
-        """What is accepted, and yet worth knowing."""
-        self.warnings.append(self._tree.problem((*self._prefix, *path), message))
+    def warn(self, path: KeyPath, message: str, *, code: str) -> None:
+        """Add a warning: the value is valid but probably not intended."""
+        self.warnings.append(self._tree.problem((*self._prefix, *path), message, code=code))
 
 
 def read(file: Path, shown: str, problems: list[Problem]) -> YamlTree | None:
-    """The document of a file; None where there is none to be had, and `problems` says why."""
+    """Return the document of a file; None, and a problem added, if it cannot be read."""
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        problems.append(Problem(shown, None, (), f"cannot be read ({reason}); check the path and its permissions"))
+        message = f"cannot be read ({reason}); check the path and its permissions"
+        problems.append(Problem(shown, None, (), message, code="config-unreadable"))
         return None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        problems.append(Problem(shown, line, (), "not UTF-8 text; save the file as UTF-8"))
+        problems.append(Problem(shown, line, (), "not UTF-8 text; save the file as UTF-8", code="config-unreadable"))
         return None
     return parse(text, shown, problems)
 
 
 def parse(text: str, shown: str, problems: list[Problem]) -> YamlTree | None:
-    """The document in a text; None where YAML itself does not go through, and `problems` says why."""
-    # In {flow: mappings} YAML takes the braces of ${NAME} for its own. They are hidden while it reads,
-    # by two characters that the text does not hold, one for one, so that columns stay true.
+    """Return the document in a text; None, and a problem added, if it is not valid YAML or empty."""
+    # In {flow: mappings} YAML would read the braces of ${NAME} as its own. While it parses, two characters that the
+    # text does not contain replace them, one for one, so that columns stay correct.
     free = (c for c in map(chr, range(0xE000, 0xF900)) if c not in text)
     left, right = next(free, ""), next(free, "")
     hidden = _VARIABLE.sub(rf"${left}\1{right}", text) if left and right else text
@@ -98,21 +99,21 @@ def parse(text: str, shown: str, problems: list[Problem]) -> YamlTree | None:
         loader = _Loader(hidden)
         node = loader.get_single_node()
         if node is None:
-            remedy = "empty; `drift init DATA` writes a configuration to start from"
-            problems.append(Problem(shown, 1, (), remedy))
+            message = "empty; `drift init DATA` writes a configuration to start from"
+            problems.append(Problem(shown, 1, (), message, code="config-empty"))
             return None
         return _Builder(loader, shown, {left: "{", right: "}"}, problems).tree(node)
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
-        message = f"not YAML: character U+{error.character:04X} is not allowed; delete it, or write it escaped"
-        problems.append(Problem(shown, line, (), message))
+        message = f"not valid YAML: character U+{error.character:04X} is not allowed; delete it, or write it escaped"
+        problems.append(Problem(shown, line, (), message, code="yaml-syntax"))
     except yaml.MarkedYAMLError as error:
         problems.append(_syntax_problem(error, shown))
     return None
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's own, with a bound on nesting: it recurses."""
+    """PyYAML's safe loader with a limit on nesting, because it recurses."""
 
     depth = 0
 
@@ -127,7 +128,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Builder:
-    """Values of nodes, with their lines."""
+    """Builds plain values from nodes, with their lines."""
 
     def __init__(self, loader: _Loader, shown: str, hidden: Mapping[str, str], problems: list[Problem]) -> None:
         self._loader = loader
@@ -158,7 +159,7 @@ class _Builder:
         return value
 
     def _entries(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, tuple[int, yaml.Node]]:
-        """Keys with their lines and nodes; what ``<<`` brings in yields to keys of the mapping's own."""
+        """Return keys with their lines and nodes; a key of the mapping itself overrides one merged by ``<<``."""
         own: dict[str, tuple[int, yaml.Node]] = {}
         inherited: dict[str, tuple[int, yaml.Node]] = {}
         for key_node, child in node.value:
@@ -167,11 +168,13 @@ class _Builder:
                     inherited.setdefault(key, entry)
                 continue
             if not isinstance(key_node, yaml.ScalarNode):
-                self._tell(key_node, path, "a key is text; this one is a list or a mapping")
+                message = "a key must be text; this one is a list or a mapping"
+                self._report(key_node, path, message, code="invalid-key")
                 continue
             key = key_node.value.translate(self._hidden)
             if key in own:
-                self._tell(key_node, (*path, key), f"given twice; first on line {own[key][0]}: keep one of them")
+                message = f"given twice; first on line {own[key][0]}: keep one of them"
+                self._report(key_node, (*path, key), message, code="duplicate-key")
                 continue
             own[key] = (_line(key_node), child)
         return {**own, **{k: v for k, v in inherited.items() if k not in own}}
@@ -180,7 +183,7 @@ class _Builder:
         entries: dict[str, tuple[int, yaml.Node]] = {}
         for source in node.value if isinstance(node, yaml.SequenceNode) else [node]:
             if not isinstance(source, yaml.MappingNode):
-                self._tell(source, path, "<< takes in a mapping, or a list of them")
+                self._report(source, path, "<< merges a mapping, or a list of mappings", code="invalid-value")
                 continue
             self._enter(source)
             for key, entry in self._entries(source, path).items():
@@ -194,21 +197,21 @@ class _Builder:
             return text
         implied = self._loader.resolve(yaml.ScalarNode, node.value, (True, False))  # type: ignore[no-untyped-call]
         if node.style is not None or implied != node.tag or node.tag not in _TYPED:
-            self._tell(node, path, "tags (!name) are not read here; write the plain value, in quotes if it is text")
+            message = "tags (!name) are not supported; write the plain value, in quotes if it is text"
+            self._report(node, path, message, code="yaml-tag")
             return None
         try:
             return self._loader.construct_object(node)
         except (ValueError, OverflowError):
             kind = "date" if _TYPED[node.tag] == "timestamp" else "number"
-            self._tell(
-                node, path, f"YAML takes this for a {kind}, but there is none such; mend it, or put it in quotes"
-            )
+            message = f"YAML reads this as a {kind}, but no such {kind} exists; correct it, or put it in quotes"
+            self._report(node, path, message, code="invalid-value")
             return None
 
     def _enter(self, node: yaml.Node) -> None:
         self._count(node)
         if id(node) in self._open:
-            raise yaml.composer.ComposerError(problem="an alias that holds itself", problem_mark=node.start_mark)
+            raise yaml.composer.ComposerError(problem="an alias that contains itself", problem_mark=node.start_mark)
         self._open.add(id(node))
 
     def _count(self, node: yaml.Node) -> None:
@@ -216,8 +219,8 @@ class _Builder:
         if self._seen > MAX_VALUES:
             raise yaml.composer.ComposerError(problem=f"more than {MAX_VALUES} values", problem_mark=node.start_mark)
 
-    def _tell(self, node: yaml.Node, path: KeyPath, message: str) -> None:
-        self._problems.append(Problem(self._shown, _line(node), path, message))
+    def _report(self, node: yaml.Node, path: KeyPath, message: str, *, code: str) -> None:
+        self._problems.append(Problem(self._shown, _line(node), path, message, code=code))
 
 
 def _line(node: yaml.Node) -> int:
@@ -226,15 +229,14 @@ def _line(node: yaml.Node) -> int:
 
 def _syntax_problem(error: yaml.MarkedYAMLError, shown: str) -> Problem:
     mark = error.problem_mark or error.context_mark
-    told = _unquoted(error.problem or "it does not go through")
+    reason = _without_names(error.problem or "it cannot be parsed")
     if error.context and error.context_mark:
-        told += f", {_unquoted(error.context)} that began on line {error.context_mark.line + 1}"
-    message = f"not YAML: {told}; check indentation, and put text with special characters in quotes"
-    if mark is None:
-        return Problem(shown, None, (), message)
-    return Problem(shown, mark.line + 1, (), message, mark.column + 1)
+        reason += f", {_without_names(error.context)} that began on line {error.context_mark.line + 1}"
+    message = f"not valid YAML: {reason}; check indentation, and put text with special characters in quotes"
+    line, column = (None, None) if mark is None else (mark.line + 1, mark.column + 1)
+    return Problem(shown, line, (), message, column, code="yaml-syntax")
 
 
-def _unquoted(told: str) -> str:
-    """Without the names of aliases, anchors and tags: they may be pieces of a secret not put in quotes."""
-    return re.sub(r"(alias|anchor|tag handle) ['\"].*", r"\1", told, flags=re.DOTALL)
+def _without_names(reason: str) -> str:
+    """Remove the names of aliases, anchors and tags: they may be parts of an unquoted secret."""
+    return re.sub(r"(alias|anchor|tag handle) ['\"].*", r"\1", reason, flags=re.DOTALL)

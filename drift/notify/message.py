@@ -1,4 +1,4 @@
-"""What a person or a machine is told about a window: events, grouped into one message. Deterministic, strict JSON."""
+"""Events of a window, grouped into one notification. Deterministic, strict JSON."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -12,42 +12,35 @@ from drift.monitors.alert_state import UNNAMED, State, Transition
 from drift.monitors.comparison import ColumnResult
 from drift.monitors.verdict import severity
 from drift.monitors.window import Window, format_instant
+from drift.notify.text import one_line
 
-VERSION: Final = 1
-MAX_LINE_LENGTH: Final = 500  # characters of a message; a category's name can be a whole document
-_IDS: Final = UUID("d4402672-cb49-5e83-b5bf-0c4c6bdd8df5")  # uuid5(NAMESPACE_DNS, "driftgauge"): never to change
+MESSAGE_VERSION: Final = 1
+_IDS: Final = UUID("d4402672-cb49-5e83-b5bf-0c4c6bdd8df5")  # uuid5(NAMESPACE_DNS, "driftgauge"): never change it
 
 _HEADLINES: Final[Mapping[str, str]] = {
     "drift": "drifted",
     "warn": "near the threshold",
     "schema": "with a changed schema",
-    "error": "that could not be counted",
+    "error": "could not be evaluated",
     "not_comparable": "not comparable",
-    "insufficient": "with too few rows to tell",
+    "insufficient": "with too few rows",
 }
-
-
-def one_line(text: str, longest: int = MAX_LINE_LENGTH) -> str:
-    """Text that is safe in a line of a message: nothing unprintable, no more than `longest` characters."""
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    line = " ".join(printable.split())
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One alert that turned.
+    """A change of state of one alert.
 
     Parameters
     ----------
     id : str
-        Stable over retries: the same turn of the same alert, by the same revision, has the same one.
+        Stable over retries: the same for the same transition of the same alert by the same revision.
     transition : Transition
-        What turned, and why.
+        The states before and after, and the reason.
     result : ColumnResult or None
-        The column's result; None where the event is about the window as a whole.
+        The column's result; None for an event about the whole window.
     note : str
-        What became of the window as a whole, for an event about that.
+        The message of the whole window, for an event about that.
     """
 
     id: str
@@ -57,45 +50,45 @@ class Event:
 
     @property
     def firing(self) -> bool:
-        """Whether the alert fires now."""
+        """Whether the alert is firing now."""
         return self.transition.after.state is State.FIRING
 
     @property
     def ratio(self) -> float:
-        """How far the column is beyond its limit, which is 1; 0 without a score."""
+        """The score relative to its limit (1.0 = drift); 0 without a score."""
         return 0.0 if self.result is None else self.result.ratio
 
     @property
     def message(self) -> str:
-        """One line for a person: the column, what it did, which bins moved."""
-        turn, about = self.transition, self.transition.fingerprint
-        subject = f"{about.column or 'window'} [{about.segment}]" if about.segment else about.column or "window"
-        parts = [subject]
+        """One line: the column, why its state changed, its result."""
+        transition, fingerprint = self.transition, self.transition.fingerprint
+        subject = fingerprint.column or "window"
+        parts = [f"{subject} [{fingerprint.segment}]" if fingerprint.segment else subject]
         if not self.firing:
-            parts.append(f"{turn.after.state.value}, {turn.reason}")
-        elif turn.after.bad > 1:
-            parts.append(turn.reason)
-        told = self.result.message if self.result else self.note
-        if not told and self.firing and turn.after.bad == 1:
-            told = turn.verdict.value.replace("_", " ")
-        if told:
-            parts.append(told)
+            parts.append(f"{transition.after.state.value}, {transition.reason}")
+        elif transition.after.bad > 1:
+            parts.append(transition.reason)
+        detail = self.result.message if self.result else self.note
+        if not detail and self.firing and transition.after.bad == 1:
+            detail = transition.verdict.value.replace("_", " ")
+        if detail:
+            parts.append(detail)
         return one_line(": ".join(parts))
 
     def to_dict(self) -> dict[str, Any]:
-        """Strict JSON: no NaN, no infinity.
+        """Return strict JSON: no NaN, no infinity.
 
-        Either `threshold` or `level` says what judged: a score at the threshold, a p-value below the level.
-        `reference_windows` is how many windows the p-value was learned from; null where it was not.
+        One of `threshold` and `level` decided: a score at the threshold, or a p-value below the level.
+        `reference_windows` counts the windows the p-value was learned from; null if it was not learned.
         """
-        about, result = self.transition.fingerprint, self.result
+        fingerprint, result = self.transition.fingerprint, self.result
         scored = result.scored if result else None
         return {
             "id": self.id,
-            "alert": about.digest,
-            "column": about.column,
-            "segment": about.segment,
-            "rule": about.rule,
+            "alert": fingerprint.digest,
+            "column": fingerprint.column,
+            "segment": fingerprint.segment,
+            "rule": fingerprint.rule,
             "state": self.transition.after.state.value,
             "verdict": self.transition.verdict.value,
             "reason": self.transition.reason,
@@ -116,18 +109,18 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What one window of one monitor has to tell: everything that began to fire or is resolved.
+    """The message about one window of one monitor: all alerts that began to fire or were resolved.
 
     Parameters
     ----------
     id : str
-        Stable over retries; receivers discard a repeat by it.
+        Stable over retries; receivers discard repeats by it.
     monitor : str
         The monitor's name.
     window : Window
-        The window that was checked.
+        The evaluated window.
     revision : int
-        Which check of that window.
+        Number of the evaluation of that window, from 1.
     events : tuple of Event
         Those that notify, the worst first.
     labels : mapping of str to str
@@ -135,7 +128,7 @@ class Notification:
     runbook : str or None
         The user's link.
     link : str or None
-        Where the monitor's page shows this window.
+        URL of this window on the monitor's page.
     """
 
     id: str
@@ -149,7 +142,7 @@ class Notification:
 
     @property
     def status(self) -> str:
-        """`firing` where any event fires, else `resolved`."""
+        """`firing` if any event is firing, else `resolved`."""
         return "firing" if any(e.firing for e in self.events) else "resolved"
 
     @property
@@ -157,21 +150,21 @@ class Notification:
         """One line: ``bikes: 3 columns drifted, 1 resolved (2011-06-06T00:00Z to 2011-06-13T00:00Z)``."""
         columns: dict[str, set[str]] = {}
         parts = []
-        for about in (e.transition.fingerprint for e in self.events if e.firing):
-            if about.column:
-                columns.setdefault(about.rule, set()).add(about.column)
+        for fingerprint in (e.transition.fingerprint for e in self.events if e.firing):
+            if fingerprint.column:
+                columns.setdefault(fingerprint.rule, set()).add(fingerprint.column)
             else:
-                parts.append("no data" if about.rule == "no_data" else "could not be checked")
+                parts.append("no data" if fingerprint.rule == "no_data" else "could not be evaluated")
         for rule, names in columns.items():
             parts.append(f"{len(names)} column{'s' * (len(names) > 1)} {_HEADLINES.get(rule, rule)}")
-        if calmed := sum(not e.firing for e in self.events):
-            parts.append(f"{calmed} resolved")
+        if resolved := sum(not e.firing for e in self.events):
+            parts.append(f"{resolved} resolved")
         return one_line(f"{self.monitor}: {', '.join(parts)} ({self.window})")
 
     def to_dict(self) -> dict[str, Any]:
-        """What channels are given, and the store keeps: strict JSON."""
+        """Return strict JSON: the payload that channels send and the store keeps."""
         return {
-            "version": VERSION,
+            "version": MESSAGE_VERSION,
             "id": self.id,
             "monitor": self.monitor,
             "status": self.status,
@@ -193,31 +186,33 @@ def make_events(
     revision: int,
     note: str = "",
 ) -> tuple[Event, ...]:
-    """One event for each alert that turned, in the order of the transitions.
+    """Return one event for each alert whose state changed, in the order of the transitions.
 
     Parameters
     ----------
     transitions : iterable of Transition
-        What `drift.monitors.alert_rules.transitions` gave.
+        From `drift.monitors.alert_rules.transitions`.
     results : mapping of (segment, column) to ColumnResult
-        What became of each column.
+        The result of each column.
     monitor : str
         The monitor's name.
     window : Window
-        The window that was checked.
+        The evaluated window.
     revision : int
-        Which check of that window.
+        Number of the evaluation of that window.
     note : str
-        What became of the window as a whole, such as why it could not be read: told by events about that.
+        Message of the whole window, such as why it could not be read; for events about the whole window.
     """
-    named = {(segment, column or UNNAMED): result for (segment, column), result in results.items()}
-    found = []
-    for turn in transitions:
-        if turn.changed:
-            about = turn.fingerprint
-            name = _stable_id("event", monitor, window, revision, about.digest, turn.after.state.value)
-            found.append(Event(name, turn, named.get((about.segment, about.column)), "" if about.column else note))
-    return tuple(found)
+    by_name = {(segment, column or UNNAMED): result for (segment, column), result in results.items()}
+    events = []
+    for transition in transitions:
+        if transition.changed:
+            fingerprint = transition.fingerprint
+            state = transition.after.state.value
+            event_id = _stable_id("event", monitor, window, revision, fingerprint.digest, state)
+            result = by_name.get((fingerprint.segment, fingerprint.column))
+            events.append(Event(event_id, transition, result, "" if fingerprint.column else note))
+    return tuple(events)
 
 
 def make_notification(
@@ -230,48 +225,54 @@ def make_notification(
     runbook: str | None = None,
     page: str | None = None,
 ) -> Notification | None:
-    """The one message of a window, or None where nothing began to fire or is resolved.
+    """Return the one notification of a window, or None if no alert began to fire or was resolved.
 
     Parameters
     ----------
     monitor : str
         The monitor's name.
     window : Window
-        The window that was checked.
+        The evaluated window.
     revision : int
-        Which check of that window.
+        Number of the evaluation of that window.
     events : iterable of Event
-        All of them; those that do not notify are left out.
+        All events of the window; those that do not notify are left out.
     labels : mapping of str to str, optional
         Sent along.
     runbook : str, optional
         A link sent along.
     page : str, optional
-        Where `drift serve` is reached: the message then bears a link to the monitor's page.
+        Address of `drift serve`: the notification then links to the monitor's page.
     """
-    told = sorted((e for e in events if e.transition.notifies), key=_by_urgency)
-    if not told:
+    notifying = sorted((e for e in events if e.transition.notifies), key=_by_urgency)
+    if not notifying:
         return None
-    name = _stable_id("notification", monitor, window, revision)
+    notification_id = _stable_id("notification", monitor, window, revision)
     link = None if page is None else page.rstrip("/") + page_path(monitor, window.start)
-    return Notification(name, monitor, window, revision, tuple(told), dict(labels or {}), runbook, link)
+    return Notification(notification_id, monitor, window, revision, tuple(notifying), dict(labels or {}), runbook, link)
 
 
 def page_path(monitor: str, start: datetime | None = None) -> str:
-    """Where `drift serve` has the page of a monitor: the newest windows, or those up to the one that starts then."""
+    """Return the path of a monitor's page: its newest windows, or those up to the one that starts at `start`."""
     path = f"/monitors/{quote(monitor, safe='')}"
     return path if start is None else f"{path}?window={format_instant(start)}"
 
 
 def _by_urgency(event: Event) -> tuple[bool, bool, int, float, str, str, str]:
-    turn, about = event.transition, event.transition.fingerprint
-    place = (about.column, about.segment, about.rule)
-    return (not event.firing, about.rule != "drift", -severity(turn.verdict), -event.ratio, *place)
+    fingerprint = event.transition.fingerprint
+    place = (fingerprint.column, fingerprint.segment, fingerprint.rule)
+    return (
+        not event.firing,
+        fingerprint.rule != "drift",
+        -severity(event.transition.verdict),
+        -event.ratio,
+        *place,
+    )
 
 
 def _stable_id(kind: str, monitor: str, window: Window, revision: int, *rest: str) -> str:
     parts = (kind, monitor, str(window), str(revision), *rest)
-    # A lone surrogate in a name cannot be UTF-8, which uuid5 asks for; escaped, it can.
+    # uuid5 encodes as UTF-8, which has no lone surrogates; escape those in names.
     return str(uuid5(_IDS, "\x1f".join(parts).encode("ascii", "backslashreplace").decode()))
 
 

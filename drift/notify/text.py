@@ -3,33 +3,39 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from drift.notify.message import one_line
-
 MAX_EVENTS: Final = 20
+MAX_LINE_LENGTH: Final = 500  # characters; the name of a category can be a whole document
 
 
-def to_text(payload: Mapping[str, Any], *, most: int = MAX_EVENTS) -> str:
-    """The title, then one line for each event (the worst first, as they come), then labels and links.
+def one_line(text: str, limit: int = MAX_LINE_LENGTH) -> str:
+    """Return text as one printable line of at most `limit` characters."""
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    line = " ".join(printable.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def to_text(payload: Mapping[str, Any], *, limit: int = MAX_EVENTS) -> str:
+    """Return the title, one line for each event (in their order, the worst first), labels, runbook and link.
 
     Parameters
     ----------
     payload : mapping
         The dict form of a notification.
-    most : int
-        Events shown; the rest is counted in one line.
+    limit : int
+        Events shown; the others are counted in one line.
     """
     events = payload["events"]
-    # Names come from data: nothing may reach a terminal that moves its cursor or forges a line.
+    # Names come from data: they must not move the cursor of a terminal or forge a line.
     lines = [one_line(f"[{payload['status'].upper()}] {payload['title']}")]
-    lines += [f"  {_mark(e)} {one_line(e['message'])}" for e in events[:most]]
-    if len(events) > most:
-        lines.append(f"... and {len(events) - most} more")
+    lines += [f"  {_mark(event)} {one_line(event['message'])}" for event in events[:limit]]
+    if len(events) > limit:
+        lines.append(f"... and {len(events) - limit} more")
     if payload["labels"]:
         lines.append(one_line("labels: " + ", ".join(f"{k}={v}" for k, v in payload["labels"].items())))
     if payload["runbook"]:
-        lines.append(one_line(f"runbook: {payload['runbook']}", longest=2000))
-    if payload.get("link"):  # what was written by an older drift and not delivered yet has no such key
-        lines.append(one_line(f"page: {payload['link']}", longest=2000))
+        lines.append(one_line(f"runbook: {payload['runbook']}", limit=2000))
+    if payload.get("link"):  # a pending notification of an older release has no such key
+        lines.append(one_line(f"page: {payload['link']}", limit=2000))
     return "\n".join(lines)
 
 

@@ -59,9 +59,10 @@ def examine(path: Path, environ: Mapping[str, str], now: Callable[[], datetime])
         This host's time.
     """
     from drift.config import load
+    from drift.notify.channels import option_classes
 
     try:
-        config = load(path, environ, strict=False)
+        config = load(path, environ, option_classes(), strict=False)
     except ConfigError as error:
         return [CheckResult("configuration", str(path), works=False, message=str(error))]
     told = "; ".join([f"{len(config.monitors)} monitors, {len(config.channels)} channels", *config.warnings])

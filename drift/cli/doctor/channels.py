@@ -19,7 +19,7 @@ def check_channel(spec: "ChannelSpec") -> CheckResult:
     from drift.notify.channels import open_channel
 
     try:
-        told = open_channel(spec.name, spec.type, spec.options).probe(deadline=PROBE)
+        told = open_channel(spec).probe(deadline=PROBE)
     except DriftError as error:
         return CheckResult("channel", spec.name, works=False, message=str(error))
     return CheckResult("channel", spec.name, works=True, message=f"{spec.type}: {told}")

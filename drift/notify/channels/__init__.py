@@ -1,95 +1,51 @@
 """Channels: where notifications go.
 
-A channel has a name and `send`, which returns once the receiver has taken the payload (the dict form of
-`drift.notify.message.Notification`) and raises `DeliveryError` where it has not. Sending is at least once:
-receivers discard a repeat by the payload's `id`.
+A channel has a name and `send`, which returns once the receiver accepted the payload and raises `DeliveryError` if it
+did not. Sending is at least once: receivers discard repeats by the payload's `id`.
 
-To add one, write ``drift/channels/NAME.py`` with a class whose ``from_options(name, options)`` builds it
-from the configuration, and add its line to `TYPES` below. What imports slowly is imported in `send`.
+To add a channel, write ``drift/notify/channels/NAME.py`` with its options class and its channel class, and add one row
+to `CHANNELS`. Import slow libraries in `send`.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple
 
-from drift.errors import ConfigError
-from drift.notify.channels.console import ConsoleChannel
-from drift.notify.channels.file import FileChannel
-from drift.notify.channels.webhook import WebhookChannel
-from drift.notify.text import to_text
+from drift.config import ChannelOptions, ChannelSpec
+from drift.notify.channels.channel import Channel
+from drift.notify.channels.console import ConsoleChannel, ConsoleOptions
+from drift.notify.channels.file import FileChannel, FileOptions
+from drift.notify.channels.webhook import WebhookChannel, WebhookOptions
 
-__all__ = ["TYPES", "Channel", "ConsoleChannel", "FileChannel", "WebhookChannel", "open_channel", "to_text"]
-
-
-class Channel(Protocol):
-    """Takes notifications to one receiver."""
-
-    @property
-    def name(self) -> str:
-        """The channel's name in the configuration."""
-        ...
-
-    def send(self, payload: Mapping[str, Any], *, deadline: float) -> None:
-        """Hand over one notification.
-
-        Parameters
-        ----------
-        payload : mapping
-            The dict form of a notification.
-        deadline : float
-            Seconds it may take, all in all.
-
-        Raises
-        ------
-        DeliveryError
-            Where the receiver did not take it; says whether and when sending again can help.
-        """
-        ...
-
-    def probe(self, *, deadline: float) -> str:
-        """Look whether the receiver could be reached, and send nothing.
-
-        Parameters
-        ----------
-        deadline : float
-            Seconds it may take, all in all.
-
-        Returns
-        -------
-        str
-            What was found, without secrets.
-
-        Raises
-        ------
-        DeliveryError
-            Where it could not.
-        """
-        ...
+__all__ = ["CHANNELS", "Channel", "ChannelType", "open_channel", "option_classes"]
 
 
-TYPES: Final[Mapping[str, Callable[[str, Mapping[str, object]], Channel]]] = {
-    "console": ConsoleChannel.from_options,
-    "file": FileChannel.from_options,
-    "webhook": WebhookChannel.from_options,
-}
-
-
-def open_channel(spec_name: str, type: str, options: Mapping[str, object]) -> Channel:  # noqa: A002 (as in the configuration)
-    """Build a channel from its part of the configuration; nothing is sent or opened yet.
+class ChannelType(NamedTuple):
+    """One channel type.
 
     Parameters
     ----------
-    spec_name : str
-        Its name in the configuration.
-    type : str
-        A name in `TYPES`.
-    options : mapping
-        What that type takes, secrets filled in.
-
-    Raises
-    ------
-    ConfigError
-        For an unknown type, or options that do not fit it.
+    options : type
+        Its options class: the keys a user writes, validated.
+    channel : callable
+        Builds a channel from its name and its validated options; it neither sends nor opens anything.
     """
-    if type not in TYPES:
-        raise ConfigError(f"channel {spec_name!r} is of unknown type {type!r}; known are {', '.join(sorted(TYPES))}")
-    return TYPES[type](spec_name, options)
+
+    options: type[ChannelOptions]
+    channel: Callable[[str, Any], Channel]
+
+
+CHANNELS: Final[Mapping[str, ChannelType]] = {
+    "webhook": ChannelType(WebhookOptions, WebhookChannel),
+    "console": ChannelType(ConsoleOptions, ConsoleChannel),
+    "file": ChannelType(FileOptions, FileChannel),
+}
+
+
+def option_classes() -> dict[str, type[ChannelOptions]]:
+    """Return the options class of each channel type, for `drift.config.load`."""
+    return {name: row.options for name, row in CHANNELS.items()}
+
+
+def open_channel(spec: ChannelSpec) -> Channel:
+    """Build a channel from its part of the configuration; it neither sends nor opens anything yet."""
+    return CHANNELS[spec.type].channel(spec.name, spec.options)

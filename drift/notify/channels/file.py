@@ -4,11 +4,10 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
-from drift.errors import ConfigError, DeliveryError
-from drift.notify.channels.options import check_keys, text_option
+from drift.config import ChannelOptions, ConfigPath
+from drift.errors import DeliveryError
 
 if sys.platform != "win32":
     import fcntl
@@ -16,67 +15,62 @@ if sys.platform != "win32":
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
 
+class FileOptions(ChannelOptions):
+    """Options: the path of the file."""
+
+    path: ConfigPath
+
+
 class FileChannel:
-    """Appends one line of JSON, in a single write, and has it on disk before it returns.
+    """Appends one line of JSON in a single write; the line is on disk before `send` returns.
 
     Parameters
     ----------
     name : str
         Its name in the configuration.
-    path : Path
-        The file; made where it is not there.
+    options : FileOptions
+        The path; the file is created if it does not exist.
     """
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(self, name: str, options: FileOptions) -> None:
         self.name = name
-        self.path = path
+        self.path = options.path
 
-    @classmethod
-    def from_options(cls, name: str, options: Mapping[str, object]) -> "FileChannel":
-        """Option: `path`.
-
-        Raises
-        ------
-        ConfigError
-            Without a path.
-        """
-        check_keys(name, options, ("path",))
-        if not (path := text_option(name, options, "path")):
-            raise ConfigError(f"channel {name!r} of type file needs a path, such as path: alerts.jsonl")
-        return cls(name, Path(path))
-
-    def send(self, payload: Mapping[str, Any], *, deadline: float) -> None:  # noqa: ARG002 (a local write)
-        """Append one notification; see `drift.notify.channels.Channel`."""
+    def send(self, payload: Mapping[str, Any], *, deadline: float) -> None:  # noqa: ARG002 - a local write
+        """Append one notification; see `Channel`."""
         line = json.dumps(payload, allow_nan=False).encode() + b"\n"
         try:
             self._append(line)
         except OSError as error:
-            raise DeliveryError(f"file {self.path}: {error.strerror or type(error).__name__}") from error
+            reason = error.strerror or type(error).__name__
+            raise DeliveryError(f"file {self.path}: {reason}", code="file-unwritable") from error
 
-    def probe(self, *, deadline: float) -> str:  # noqa: ARG002 (a local look)
-        """Could the file be written, or made? See `drift.notify.channels.Channel`."""
+    def probe(self, *, deadline: float) -> str:  # noqa: ARG002 - it waits for nothing
+        """Test whether the file can be written or created; see `Channel`."""
         path = self.path
         if not path.parent.is_dir():
-            raise DeliveryError(f"file {path}: there is no folder {path.parent}; make it")
+            message = f"file {path}: the folder {path.parent} does not exist; create it"
+            raise DeliveryError(message, code="file-unwritable")
         if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise DeliveryError(f"file {path}: cannot be written; check its permissions")
-        return f"file {path} can be written" if path.exists() else f"file {path} can be made"
+            raise DeliveryError(f"file {path}: cannot be written; check its permissions", code="file-unwritable")
+        return f"file {path} can be {'written' if path.exists() else 'created'}"
 
     def _append(self, line: bytes) -> None:
         file = os.open(self.path, _FLAGS, 0o640)
         try:
             _lock(file)
-            if _torn(file):
+            if _is_torn(file):
                 line = b"\n" + line
             if os.write(file, line) != len(line):
-                raise DeliveryError(f"file {self.path}: only part of a line could be written; is the disk full?")
+                message = f"file {self.path}: only part of a line was written; check free disk space"
+                raise DeliveryError(message, code="disk-full")
             os.fsync(file)
         finally:
             os.close(file)
 
 
-def _torn(file: int) -> bool:
-    """Whether the last line has no end: a full disk or a crash cut it short."""
+def _is_torn(file: int) -> bool:
+    """Return whether the last line is incomplete, after a crash or a full disk."""
     if os.fstat(file).st_size == 0:
         return False
     os.lseek(file, -1, os.SEEK_END)
@@ -84,6 +78,6 @@ def _torn(file: int) -> bool:
 
 
 def _lock(file: int) -> None:
-    """Until the file is closed. Another writer's line is seen half written otherwise, and taken for torn."""
-    if sys.platform != "win32":  # which has no flock: there a line may be preceded by an empty one
+    """Lock the file until it is closed; otherwise another writer's line may be read half written, and taken as torn."""
+    if sys.platform != "win32":  # without flock, an empty line may precede a line there
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""One POST under a total deadline, for every channel that speaks HTTP. No redirects; no secrets in errors or logs."""
+"""One POST under a total deadline, for every channel that uses HTTP. No redirects; no secrets in errors or logs."""
 
 import asyncio
 import logging
@@ -12,57 +12,24 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from drift.errors import ConfigError, DeliveryError
+from drift.errors import DeliveryError
 
 if TYPE_CHECKING:
     import httpx
 
-MAX_ANSWER: Final = 2048  # bytes of a refusal that are read
+MAX_BODY: Final = 2048  # bytes read of an error response
 _RETRYABLE: Final = frozenset({408, 425, 429})
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
-# httpx logs the whole URL of every request, and the URL of a webhook is a secret.
+# httpx logs the full URL of every request, but the URL of a webhook is a secret.
 _quiet: ContextVar[bool] = ContextVar("drift_channels_http_quiet", default=False)
 
 
-def _loud(record: logging.LogRecord) -> bool:
+def _is_allowed(record: logging.LogRecord) -> bool:
     return not _quiet.get() or record.levelno >= logging.WARNING
 
 
-def check_url(name: str, url: str) -> str:
-    """The URL, if it is one to post to.
-
-    Raises
-    ------
-    ConfigError
-        Where it is not http or https with a host. The message does not show it.
-    """
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme in {"http", "https"} and parts.port != 0 and bool((parts.hostname or "").encode("idna"))
-    except ValueError:  # a malformed host or port, or a host that no name server could be asked for
-        sound = False
-    if not sound or any(c.isspace() or not c.isprintable() for c in url):
-        raise ConfigError(f"channel {name!r}: url is http:// or https:// and a host, without spaces (value not shown)")
-    return url
-
-
-def check_headers(name: str, headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers, if HTTP can carry them.
-
-    Raises
-    ------
-    ConfigError
-        Naming the header, without its value.
-    """
-    for key, value in headers.items():
-        if not _HEADER_NAME.fullmatch(key) or not value.isascii() or not value.isprintable():
-            raise ConfigError(f"channel {name!r}: header {key!r} is not one that HTTP can carry (value not shown)")
-    return dict(headers)
-
-
 def redact_url(url: str) -> str:
-    """What may be told of a URL: scheme and host. Users, ports, paths and queries hold secrets."""
+    """Return scheme and host of a URL: users, paths and queries may be secret."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}"
 
@@ -73,22 +40,22 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, deadline: float, 
     Parameters
     ----------
     url : str
-        Where to.
+        Receives the request.
     body : bytes
-        What.
+        Its body.
     headers : mapping of str to str
-        Sent along.
+        Its headers.
     deadline : float
-        Seconds for all of it: name lookup, connection, TLS, sending, answer.
+        Seconds in total: name lookup, connection, TLS, request, response.
     now : callable
         The time, for a Retry-After that is a date.
 
     Raises
     ------
     DeliveryError
-        Retryable for 408, 425, 429, 5xx and whatever befell the connection; not for any other answer.
+        Retryable for 408, 425, 429, 5xx and failures of the connection; not for any other response.
     """
-    # A loop of our own rather than asyncio.run, which would wait for a name lookup that hangs.
+    # Not asyncio.run: it would wait for a hanging name lookup.
     loop = asyncio.new_event_loop()
     quiet = _quiet.set(True)
     try:
@@ -104,119 +71,129 @@ async def _post(
 ) -> None:
     import httpx  # noqa: PLC0415 (slow to import, and most commands send nothing)
 
-    logging.getLogger("httpx").addFilter(_loud)  # adding the same one again changes nothing
+    logging.getLogger("httpx").addFilter(_is_allowed)  # adding it again has no effect
     try:
-        # httpx counts its timeouts anew for every read: a receiver that drips one byte a second holds it forever.
+        # httpx applies its timeouts to each read: a receiver that sends one byte a second would block it forever.
         async with asyncio.timeout(deadline):
-            # Connecting and the TLS handshake have less than half of it each: httpcore leaves the socket open
-            # where a handshake is cancelled from outside, and closes it where its own limit ends it.
+            # Connection and TLS handshake get less than half of it each: httpcore closes the socket if its own
+            # timeout ends a handshake, but leaves it open if the handshake is cancelled.
             limits = httpx.Timeout(None, connect=0.45 * deadline)
             client = httpx.AsyncClient(timeout=limits, follow_redirects=False)
-            # Encoded answers are not asked for: a refusal is read as it comes.
-            sent = {"Accept-Encoding": "identity", "User-Agent": "drift", **headers}
-            async with client, client.stream("POST", url, content=body, headers=sent) as answer:
-                if not answer.is_success:
-                    raise _refusal(url, headers, answer, await _beginning(answer), now())
+            # No compressed responses: the first bytes of an error response are read as they come.
+            all_headers = {"Accept-Encoding": "identity", "User-Agent": "drift", **headers}
+            async with client, client.stream("POST", url, content=body, headers=all_headers) as response:
+                if not response.is_success:
+                    raise _refusal(url, headers, response, await _first_text(response), now())
     except TimeoutError:
-        raise DeliveryError(f"{redact_url(url)}: no complete answer within {deadline:.3g} s") from None
+        message = f"{redact_url(url)}: no complete answer within {deadline:.3g} s"
+        raise DeliveryError(message, code="receiver-timeout") from None
     except (httpx.HTTPError, OSError) as error:
-        # Not chained, and no text of it but that of a failed connection: others may hold the URL or a header.
-        told = f": {error}" if isinstance(error, httpx.ConnectError) else ""
+        # Not chained, and without the text of other errors: they may contain the URL or a header.
+        reason = f": {error}" if isinstance(error, httpx.ConnectError) else ""
         raise DeliveryError(
-            f"{redact_url(url)}: {type(error).__name__}{told}",
+            f"{redact_url(url)}: {type(error).__name__}{reason}",
             retryable=isinstance(error, httpx.TransportError | OSError),
+            code="receiver-unreachable",
         ) from None
 
 
-async def _beginning(answer: "httpx.Response") -> str:
+async def _first_text(response: "httpx.Response") -> str:
     read = b""
-    async for chunk in answer.aiter_raw(MAX_ANSWER):
+    async for chunk in response.aiter_raw(MAX_BODY):
         read += chunk
-        if len(read) >= MAX_ANSWER:
+        if len(read) >= MAX_BODY:
             break
-    return " ".join(read[:MAX_ANSWER].decode(errors="replace").split())
+    return " ".join(read[:MAX_BODY].decode(errors="replace").split())
 
 
 def reach(url: str, *, deadline: float) -> str:
-    """Connect to a receiver and hang up: name, TCP, and over https a certificate that holds. No request is sent.
+    """Connect to a receiver and disconnect: name, TCP, and for https a valid certificate. No request is sent.
 
     Parameters
     ----------
     url : str
-        Where to. Where the environment names a proxy for it, the proxy is all that can be asked without sending.
+        The receiver. If the environment names a proxy for it, only the proxy can be tested without sending.
     deadline : float
-        Seconds for all of it.
+        Seconds in total.
 
     Returns
     -------
     str
-        What was found; of the URL, scheme and host.
+        What answered; only scheme and host of the URL.
 
     Raises
     ------
     DeliveryError
-        Where there is no connection.
+        If the connection fails.
     """
     proxy = _proxy(url)
+    shown, shown_target = redact_url(url), redact_url(proxy or url)
     loop = asyncio.new_event_loop()  # as in `post`
     try:
         loop.run_until_complete(asyncio.wait_for(_connect(proxy or url), deadline))
     except TimeoutError:
-        raise DeliveryError(f"{redact_url(proxy or url)}: no connection within {deadline:.3g} s") from None
-    except OSError as error:  # TLS's errors are such, too
-        told = f"{type(error).__name__}: {error.strerror or error}"
-        raise DeliveryError(
-            f"{redact_url(proxy or url)}: no connection ({told}); check host, port and network"
-        ) from None
+        message = f"{shown_target}: no connection within {deadline:.3g} s"
+        raise DeliveryError(message, code="receiver-timeout") from None
+    except OSError as error:  # includes errors of TLS
+        reason = f"{type(error).__name__}: {error.strerror or error}"
+        message = f"{shown_target}: no connection ({reason}); check host, port and network"
+        raise DeliveryError(message, code="receiver-unreachable") from None
     finally:
         loop.close()
     if proxy:
-        return f"{redact_url(url)} lies behind the proxy {redact_url(proxy)}, which answers; nothing was sent"
-    certified = ", its certificate holds" if urlsplit(url).scheme == "https" else ""
-    return f"{redact_url(url)} answers{certified}; nothing was sent"
+        return f"the proxy {shown_target} for {shown} answers; nothing was sent"
+    certificate = ", its certificate is valid" if urlsplit(url).scheme == "https" else ""
+    return f"{shown} answers{certificate}; nothing was sent"
 
 
 async def _connect(url: str) -> None:
-    import httpx  # noqa: PLC0415 (slow to import; it knows which certificates `post` would trust)
+    import httpx  # noqa: PLC0415 (slow to import; it has the certificates that `post` trusts)
 
     parts = urlsplit(url)
     secure = parts.scheme == "https"
     tls = httpx.create_ssl_context() if secure else None
     _, writer = await asyncio.open_connection(parts.hostname, parts.port or (443 if secure else 80), ssl=tls)
-    writer.transport.abort()  # not closed politely: that would wait for the receiver's farewell
+    writer.transport.abort()  # a regular close would wait for the receiver
     await asyncio.sleep(0)
 
 
 def _proxy(url: str) -> str | None:
-    """The proxy that the environment names for a URL."""
+    """Return the proxy that the environment names for a URL."""
     parts = urlsplit(url)
-    named = getproxies()
-    found = None if proxy_bypass(parts.hostname or "") else named.get(parts.scheme) or named.get("all")
-    return found if found is None or "://" in found else f"http://{found}"
+    proxies = getproxies()
+    proxy = None if proxy_bypass(parts.hostname or "") else proxies.get(parts.scheme) or proxies.get("all")
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
 
 
-def _refusal(url: str, headers: Mapping[str, str], answer: "httpx.Response", text: str, now: datetime) -> DeliveryError:
-    status = answer.status_code
-    told = f"{redact_url(url)}: {status} {responses.get(status, 'unknown status')}"
+def _refusal(
+    url: str, headers: Mapping[str, str], response: "httpx.Response", text: str, now: datetime
+) -> DeliveryError:
+    status = response.status_code
+    message = f"{redact_url(url)}: {status} {responses.get(status, 'unknown status')}"
     if 300 <= status < 400:
-        return DeliveryError(f"{told}: redirects are not followed; configure the final URL", retryable=False)
-    if text.isprintable() and len(text) <= 200 and not _tells(text, url, headers):
-        told += f": {text}" if text else ""
-    retryable = status in _RETRYABLE or status >= 500
-    return DeliveryError(told, retryable=retryable, retry_after=retry_after(answer.headers.get("Retry-After"), now))
+        message += ": redirects are not followed; configure the final URL"
+        return DeliveryError(message, retryable=False, code="receiver-refused")
+    if text.isprintable() and len(text) <= 200 and not _reveals_secret(text, url, headers):
+        message += f": {text}" if text else ""
+    return DeliveryError(
+        message,
+        retryable=status in _RETRYABLE or status >= 500,
+        retry_after=retry_after(response.headers.get("Retry-After"), now),
+        code="receiver-refused",
+    )
 
 
-def _tells(text: str, url: str, headers: Mapping[str, str]) -> bool:
-    """Whether a receiver's words repeat a part of what was sent: error pages like to show the path."""
+def _reveals_secret(text: str, url: str, headers: Mapping[str, str]) -> bool:
+    """Return whether a response repeats a part of the request: error pages often show the path."""
     parts = urlsplit(url)
-    private = re.split(r"[/&=;?+ ]", f"{parts.path}/{parts.query}/{parts.username}/{parts.password}")
-    private += [word for value in headers.values() for word in value.split()]
-    heard = unquote(text).casefold()
-    return any(len(p) >= 4 and unquote(p).casefold() in heard for p in private)
+    secrets = re.split(r"[/&=;?+ ]", f"{parts.path}/{parts.query}/{parts.username}/{parts.password}")
+    secrets += [word for value in headers.values() for word in value.split()]
+    shown = unquote(text).casefold()
+    return any(len(secret) >= 4 and unquote(secret).casefold() in shown for secret in secrets)
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for: a number, or an HTTP date; None where it is neither."""
+    """Return the seconds that a Retry-After header asks for; None if it is neither a number nor an HTTP date."""
     if value is None:
         return None
     if re.fullmatch(r"[0-9]{1,9}", value.strip()):
@@ -225,6 +202,6 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         moment = parsedate_to_datetime(value)
     except ValueError:
         return None
-    if moment.tzinfo is None:  # "-0000": UTC, from nowhere in particular
+    if moment.tzinfo is None:  # "-0000": UTC without a known time zone
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - now).total_seconds())

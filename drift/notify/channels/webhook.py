@@ -1,22 +1,85 @@
-"""A channel that posts notifications as JSON, signed where there is a secret."""
+"""A channel that posts notifications as JSON, signed if a secret is configured."""
 
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
-from drift.errors import ConfigError
-from drift.notify.channels.http import check_headers, check_url, post, reach, redact_url
-from drift.notify.channels.options import check_keys, mapping_option, seconds_option, text_option
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr
 
-TIMEOUT: Final = 10.0  # seconds
-_OURS: Final = frozenset({"content-type", "content-length", "host", "idempotency-key"})
+from drift.config import ChannelOptions, Secret, values
+from drift.errors import InputError
+
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_RESERVED_HEADERS: Final = frozenset({"content-type", "content-length", "host", "idempotency-key"})
+
+
+def _url(value: SecretStr) -> SecretStr:
+    url = value.get_secret_value()
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in {"http", "https"} and parts.port != 0 and bool((parts.hostname or "").encode("idna"))
+    except ValueError:  # a malformed host or port, or a host name that DNS cannot hold
+        valid = False
+    if not valid or any(c.isspace() or not c.isprintable() for c in url):
+        raise InputError("expected a URL that begins with https:// or http:// and names a host (value not shown)")
+    return value
+
+
+def _seconds(value: object) -> float:
+    seconds = values.finite_number(value)
+    if not 0 < seconds <= 300:
+        raise InputError("expected seconds, above 0 and at most 300")
+    return seconds
+
+
+def _headers(value: object) -> dict[str, Any]:
+    headers = values.mapping(value)
+    if not all(_HEADER_NAME.fullmatch(header) for header in headers):
+        raise InputError("the name of a header has letters, digits and dashes, such as X-Team; rename it")
+    if reserved := sorted(h for h in headers if h.lower() in _RESERVED_HEADERS or h.lower().startswith("x-drift-")):
+        raise InputError(f"drift sets the header {', '.join(reserved)} itself; delete it here")
+    return headers
+
+
+def _header_value(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not text.isascii() or not text.isprintable():
+        raise InputError("the value of a header is one line of printable ASCII (value not shown)")
+    return value
+
+
+class WebhookOptions(ChannelOptions):
+    """Options of a webhook.
+
+    Parameters
+    ----------
+    url : SecretStr
+        Receives the POST; http or https.
+    secret : SecretStr, optional
+        Key of the signature.
+    timeout : float
+        Seconds for one request in total.
+    headers : mapping of str to SecretStr
+        Sent along, such as Authorization.
+    """
+
+    files = ("url", "secret")
+
+    url: Annotated[Secret, AfterValidator(_url)]
+    secret: Secret | None = None
+    timeout: Annotated[float, PlainValidator(_seconds)] = 10.0
+    headers: Annotated[dict[str, Annotated[Secret, AfterValidator(_header_value)]], BeforeValidator(_headers)] = Field(
+        default_factory=dict
+    )
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
-    """What ``X-Drift-Signature`` holds: SHA-256 HMAC, in hex, of ``timestamp + "." + body``.
+    """Return the value of ``X-Drift-Signature``: SHA-256 HMAC, in hex, of ``timestamp + "." + body``.
 
     Examples
     --------
@@ -30,83 +93,48 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 class WebhookChannel:
     """Posts the dict form of a notification.
 
-    Every request bears ``Idempotency-Key``, the notification's id: the same on every retry. With a secret
-    also ``X-Drift-Timestamp`` (Unix seconds, of this sending) and ``X-Drift-Signature``; a receiver
-    computes `signature` again, compares it in constant time, and refuses old timestamps.
+    Every request carries ``Idempotency-Key``, the notification's id: the same on every retry. With a secret it also
+    carries ``X-Drift-Timestamp`` (Unix seconds of this attempt) and ``X-Drift-Signature``; a receiver computes
+    `signature` again, compares it in constant time, and refuses old timestamps.
 
     Parameters
     ----------
     name : str
         Its name in the configuration.
-    url : str
-        Where to post; http or https.
-    secret : str or None
-        Signs.
-    timeout : float
-        Seconds one sending may take, all in all.
-    headers : mapping of str to str, optional
-        Sent along, such as Authorization.
+    options : WebhookOptions
+        URL, secret, timeout and headers.
     now : callable, optional
         The time, for the signature.
-
-    Raises
-    ------
-    ConfigError
-        For a URL or header that HTTP cannot carry; values are not shown.
     """
 
     def __init__(
-        self,
-        name: str,
-        url: str,
-        *,
-        secret: str | None = None,
-        timeout: float = TIMEOUT,
-        headers: Mapping[str, str] | None = None,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        self, name: str, options: WebhookOptions, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        if taken := sorted(h for h in headers or {} if h.lower() in _OURS or h.lower().startswith("x-drift-")):
-            raise ConfigError(f"channel {name!r}: header {', '.join(taken)} is set by drift itself; leave it out")
         self.name = name
-        self.timeout = timeout
-        self._url = check_url(name, url)
-        self._secret = secret
-        self._headers = check_headers(name, headers or {})
+        self._options = options
+        self._url = options.url.get_secret_value()
         self._now = now
 
     def __repr__(self) -> str:
+        from drift.notify.channels.http import redact_url  # noqa: PLC0415
+
         return f"WebhookChannel({self.name!r}, {redact_url(self._url)})"
 
-    @classmethod
-    def from_options(cls, name: str, options: Mapping[str, object]) -> "WebhookChannel":
-        """Options: `url`, and perhaps `secret`, `timeout` (seconds), `headers`.
-
-        Raises
-        ------
-        ConfigError
-            Without a URL.
-        """
-        check_keys(name, options, ("url", "secret", "timeout", "headers"))
-        if not (url := text_option(name, options, "url")):
-            raise ConfigError(f"channel {name!r} of type webhook needs a url (or url_file)")
-        return cls(
-            name,
-            url,
-            secret=text_option(name, options, "secret"),
-            timeout=seconds_option(name, options, "timeout", TIMEOUT),
-            headers=mapping_option(name, options, "headers"),
-        )
-
     def send(self, payload: Mapping[str, Any], *, deadline: float) -> None:
-        """Post one notification; see `drift.notify.channels.Channel`."""
+        """Post one notification; see `Channel`."""
+        from drift.notify.channels.http import post  # noqa: PLC0415 - slow to import, and most commands send nothing
+
         body = json.dumps(payload, allow_nan=False, separators=(",", ":")).encode()
-        headers = {**self._headers, "Content-Type": "application/json", "Idempotency-Key": str(payload["id"])}
-        if self._secret is not None:
+        headers = {name: value.get_secret_value() for name, value in self._options.headers.items()}
+        headers |= {"Content-Type": "application/json", "Idempotency-Key": str(payload["id"])}
+        if self._options.secret is not None:
             timestamp = str(int(self._now().timestamp()))
             headers["X-Drift-Timestamp"] = timestamp
-            headers["X-Drift-Signature"] = signature(self._secret, timestamp, body)
-        post(self._url, body, headers, deadline=min(deadline, self.timeout), now=self._now)
+            headers["X-Drift-Signature"] = signature(self._options.secret.get_secret_value(), timestamp, body)
+        post(self._url, body, headers, deadline=min(deadline, self._options.timeout), now=self._now)
 
     def probe(self, *, deadline: float) -> str:
-        """Connect and hang up; see `drift.notify.channels.Channel`."""
-        return reach(self._url, deadline=min(deadline, self.timeout))
+        """Connect and disconnect; see `Channel`."""
+        from drift.notify.channels.http import reach  # noqa: PLC0415
+
+        return reach(self._url, deadline=min(deadline, self._options.timeout))

@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from drift.notify.message import one_line
+from drift.notify.text import one_line
 from drift.server.web.access import HOSTS, Access
 
 PROBES: Final = frozenset({"/healthz", "/readyz"})
