@@ -9,15 +9,16 @@ from drift.config.diagnostics import KeyPath, Problem, did_you_mean
 from drift.config.environment import mentioned
 from drift.config.sections import Section
 from drift.config.yaml_loader import YamlTree
-from drift.errors import InputError
+from drift.errors import DriftError
 
 SectionAt = Callable[[KeyPath], type[Section]]
 
 
 def code_of(error: object) -> str:
-    """Return the code of an exception that a validator raised."""
-    code = error.code if isinstance(error, InputError) else InputError.default_code
-    return "invalid-value" if code == InputError.default_code else code
+    """Return the code of an exception that a validator raised; ``invalid-value`` if it has none of its own."""
+    if isinstance(error, DriftError) and error.code != error.default_code:
+        return error.code
+    return "invalid-value"
 
 
 def explain(

@@ -193,12 +193,12 @@ def bin_method(value: object) -> str | tuple[int | float, ...]:
         if not value:
             raise InputError("expected at least one edge, such as [0, 10, 20]; got an empty list")
         return tuple(value)
-    return one_of(value, [m for m in METHODS if m != "edges"], "binning method (or give a list of edges)")
+    return one_of(value, [m for m in METHODS if m != "edges"], "binning method")
 
 
 def bad_verdict(value: object) -> Verdict:
     """Return a verdict that can alert."""
-    return Verdict(one_of(value, [v.value for v in Verdict if v is not Verdict.OK], "verdict to alert on"))
+    return Verdict(one_of(value, [v.value for v in Verdict if v is not Verdict.OK], "verdict that can alert"))
 
 
 def false_alarms(value: object) -> Budget:

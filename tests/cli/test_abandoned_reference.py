@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 
 from drift.cli.doctor import examine
-from drift.config import load
 from drift.references import reference_digest
 from drift.runner.isolation import ISOLATE_AFTER_CRASHES
 from drift.runner.lease import LEASE_TTL, MAX_ATTEMPTS
 from drift.store import Store
 from tests.support.commands import Run
+from tests.support.configurations import read_config
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 CONFIG = """
@@ -44,7 +44,7 @@ def lose(tmp_path: Path) -> Lose:
     (tmp_path / "drift.yaml").write_text(CONFIG, encoding="utf-8")
 
     def times(number: int, lease: timedelta = timedelta(seconds=1)) -> None:
-        monitor = load(tmp_path / "drift.yaml", {}).monitors["bad"]
+        monitor = read_config(tmp_path / "drift.yaml", {}).monitors["bad"]
         with Store.open(f"sqlite:///{tmp_path / 'drift.db'}") as store:
             key = store.define("bad", monitor.document, START).monitor_id
             now = datetime.now(UTC)

@@ -25,11 +25,11 @@ from drift.cli.logs import LogFormat, set_up_logs
 from drift.cli.secret_files import SecretFiles
 from drift.errors import ConfigError, DeliveryError
 from drift.monitors.window import Window
-from drift.notify.channels import open_channel
 from drift.store import Store
 from drift.store.schema import REVISIONS
 from tests.cli.test_run_summary import fail
 from tests.support.commands import Run
+from tests.support.receivers import webhook
 
 CONFIG = """
 version: 1
@@ -221,7 +221,7 @@ def test_a_webhook_that_nobody_answers_is_told_without_its_path(project: Path, r
 
 def test_a_receiver_that_does_not_speak_tls_is_told_within_the_deadline(receiver: socket.socket) -> None:
     port = receiver.getsockname()[1]  # its backlog takes the connection, and nobody shakes hands
-    channel = open_channel("team", "webhook", {"url": f"https://127.0.0.1:{port}/hidden-path"})
+    channel = webhook(f"https://127.0.0.1:{port}/hidden-path", "team")
     with pytest.raises(DeliveryError, match=r"no connection within 0\.3 s"):
         channel.probe(deadline=0.3)
 
@@ -235,7 +235,7 @@ def test_a_receiver_that_answers_https_in_plain_words_is_told(receiver: socket.s
 
     answering = threading.Thread(target=answer)
     answering.start()
-    channel = open_channel("team", "webhook", {"url": f"https://127.0.0.1:{receiver.getsockname()[1]}/hidden-path"})
+    channel = webhook(f"https://127.0.0.1:{receiver.getsockname()[1]}/hidden-path", "team")
     with pytest.raises(DeliveryError, match=r"no connection .SSLError") as told:
         channel.probe(deadline=5)
     answering.join()
@@ -245,7 +245,7 @@ def test_a_receiver_that_answers_https_in_plain_words_is_told(receiver: socket.s
 def test_behind_a_proxy_only_the_proxy_is_asked(receiver: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     port = receiver.getsockname()[1]
     monkeypatch.setenv("https_proxy", f"http://user:geheim@127.0.0.1:{port}")
-    told = open_channel("team", "webhook", {"url": "https://hooks.invalid/x"}).probe(deadline=5)
+    told = webhook("https://hooks.invalid/x", "team").probe(deadline=5)
     assert told.startswith("https://hooks.invalid lies behind the proxy http://127.0.0.1")
     assert "geheim" not in told
 

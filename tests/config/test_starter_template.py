@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drift.config import load, starter
+from drift.config import starter
 from drift.errors import InputError
 from drift.histogram import Kind
 from drift.monitors.spec import Reference
 from drift.monitors.window import Period
 from drift.stats.false_alarm_budget import Budget
+from tests.support.configurations import read_config
 
 COLUMNS = {"ts": Kind.DATETIME, "temp": Kind.NUMBER, "id": Kind.NUMBER, "season": Kind.STRING}
 SPAN = (datetime(2011, 1, 1, 5, tzinfo=UTC), datetime(2013, 1, 1, 4, tzinfo=UTC))  # two years in New York
@@ -150,7 +151,7 @@ def test_whatever_the_data_is_called_it_loads_back(tmp_path_factory, path, colum
     text = starter(path, columns, timestamp, (first, last), now=LATER, timezone=timezone, exclude=exclude)
     file = tmp_path_factory.getbasetemp() / "drift.yaml"
     file.write_text(text, encoding="utf-8", newline="")
-    config = load(file, {})
+    config = read_config(file)
     (m,) = config.monitors.values()
     assert m.source.path == (path if "://" in path else str(config.folder / path))
     assert m.timestamp == timestamp

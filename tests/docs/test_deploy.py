@@ -27,9 +27,9 @@ import yaml
 from drift.cli import app
 from drift.cli.output import DRIFT, OK, UNCHECKED, USAGE
 from drift.cli.secret_files import SecretFiles
-from drift.config import load
 from drift.server.web.access import access_for
 from drift.server.web.auth_middleware import PROBES
+from tests.support.configurations import read_config
 from tests.support.paths import ROOT
 
 DEPLOY = ROOT / "config" / "deploy"
@@ -263,7 +263,7 @@ def test_the_configuration_beside_compose_loads_with_its_secrets(tmp_path: Path)
             environ[name] = str(tmp_path / name)
         else:
             environ[name] = re.sub(r"\$\{\w+:-(.*)\}", r"\1", value)
-    config = load(DEPLOY / "drift.yaml", SecretFiles(environ), strict=True)
+    config = read_config(DEPLOY / "drift.yaml", SecretFiles(environ), strict=True)
     assert config.store == "postgresql://drift:5ec2e7@db/drift"
     assert list(config.monitors) == ["rides"]
     assert access_for("0.0.0.0", SecretFiles(environ)).token == "5ec2e7"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from drift.config import load
 from drift.stats.divergence import DIVERGENCES
+from tests.support.configurations import read_config
 from tests.support.paths import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -29,7 +29,7 @@ def test_python_examples_run(example: str, tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize("example", blocks("yaml"))
 def test_yaml_examples_load(example: str, tmp_path: Path) -> None:
     (tmp_path / "drift.yaml").write_text(example, encoding="utf-8")
-    config = load(tmp_path / "drift.yaml", {"HOOK_SECRET": "s"}, strict=True)
+    config = read_config(tmp_path / "drift.yaml", {"HOOK_SECRET": "s"}, strict=True)
     assert list(config.monitors) == ["bikes"]
     assert len(example.splitlines()) <= 12
 

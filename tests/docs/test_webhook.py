@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from drift.errors import DeliveryError
-from drift.notify.channels.webhook import WebhookChannel
 from tests.support.paths import ROOT
+from tests.support.receivers import webhook
 
 PAGE = (ROOT / "docs" / "webhook.md").read_text(encoding="utf-8")
 Payload = Callable[..., dict[str, Any]]
@@ -48,7 +48,7 @@ def kept(folder: Path) -> list[Any]:
 
 
 def test_the_receiver_takes_each_message_once(url: str, tmp_path: Path, payload: Payload) -> None:
-    hook = WebhookChannel("hook", url, secret="s3cret")
+    hook = webhook(url, secret="s3cret")
     for name in ("n-1", "n-1", "n-2"):
         hook.send(payload(name), deadline=5)
     assert kept(tmp_path) == [payload("n-1"), payload("n-2")]
@@ -57,8 +57,8 @@ def test_the_receiver_takes_each_message_once(url: str, tmp_path: Path, payload:
 def test_the_receiver_refuses_unsigned_and_old_requests(url: str, tmp_path: Path, payload: Payload) -> None:
     for secret in ("wrong", None):
         with pytest.raises(DeliveryError, match="401"):
-            WebhookChannel("hook", url, secret=secret).send(payload(), deadline=5)
+            webhook(url, secret=secret).send(payload(), deadline=5)
     assert httpx.post(url, content=b"{}", trust_env=False).status_code == 401
     past = datetime.fromtimestamp(time.time(), UTC) - timedelta(minutes=6)
-    WebhookChannel("hook", url, secret="s3cret", now=lambda: past).send(payload(), deadline=5)
+    webhook(url, secret="s3cret", now=lambda: past).send(payload(), deadline=5)
     assert kept(tmp_path) == []

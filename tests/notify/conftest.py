@@ -1,4 +1,4 @@
-"""Fixtures of the tests of notifications: results to decide on, real receivers."""
+"""Fixtures for notifications: results of windows, real receivers."""
 
 from tests.support.receivers import how, no_proxy, payload, serve
 from tests.support.results import make

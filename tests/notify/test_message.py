@@ -15,7 +15,7 @@ from drift.monitors.alert_state import AlertState
 from drift.monitors.comparison import SegmentReference, SegmentResult, compare_profiles
 from drift.monitors.spec import Alerting, Columns
 from drift.monitors.verdict import Verdict
-from drift.notify.message import Notification, make_events, make_notification, one_line
+from drift.notify.message import Notification, make_events, make_notification
 from drift.stats.calibration import Calibration
 
 V = Verdict
@@ -229,8 +229,3 @@ def test_names_from_the_data_can_neither_break_the_line_nor_the_encoding(make: S
     document = json.dumps(told.to_dict(), allow_nan=False).encode("ascii")  # escapes what UTF-8 refuses
     assert json.loads(document)["events"][0]["column"] == "x\n\x1b[31m\u202eevil\x00\ud800"
     assert told.events[0].message.startswith("x [31m evil : share of [0, 10) fell")
-
-
-def test_one_line_is_printable_and_short() -> None:
-    assert one_line(" a\n\tb\x07\u2028c ") == "a b c"
-    assert one_line("x" * 600) == "x" * 499 + "…"

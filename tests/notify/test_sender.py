@@ -16,10 +16,10 @@ import pytest
 
 from drift.errors import DeliveryError, StoreError
 from drift.notify.channels import Channel
-from drift.notify.channels.webhook import WebhookChannel
 from drift.notify.delivery import Outbox, backoff
 from drift.notify.sender import DrainStats, drain
 from drift.store.engine import BUSY_TIMEOUT
+from tests.support.receivers import webhook
 
 T0 = datetime(2011, 6, 13, 2, 15, tzinfo=UTC)
 Serve = Callable[..., Any]
@@ -101,7 +101,7 @@ class Clock:
 
 
 def hooks(**receivers: Any) -> dict[str, Channel]:
-    return {name: WebhookChannel(name, r.url) for name, r in receivers.items()}
+    return {name: webhook(r.url, name) for name, r in receivers.items()}
 
 
 def run(outbox: Outbox, channels: Mapping[str, Channel], clock: Clock | None = None, **options: Any) -> DrainStats:
@@ -461,11 +461,11 @@ def test_what_a_receiver_took_but_did_not_answer_in_time_comes_again_under_the_s
 
     receiver, outbox, clock = serve(late, how.answer(204)), Memory(), Clock()
     row = outbox.add("hook", payload("n-1"))
-    hook = {"hook": WebhookChannel("hook", receiver.url, timeout=0.5)}
+    hook = {"hook": webhook(receiver.url, timeout=0.5)}
     assert run(outbox, hook, clock) == DrainStats(retried=1)
     assert row.error == "http://127.0.0.1: no complete answer within 0.5 s"
     clock.forward(minutes=1)
-    hook = {"hook": WebhookChannel("hook", receiver.url)}
+    hook = {"hook": webhook(receiver.url)}
     assert run(outbox, hook, clock) == DrainStats(sent=1)
     assert ids(receiver) == ["n-1", "n-1"]
 

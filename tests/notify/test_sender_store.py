@@ -19,10 +19,10 @@ from drift.monitors.spec import Alerting, FileSource, Monitor, Reference
 from drift.monitors.verdict import Verdict
 from drift.monitors.window import Period, Window
 from drift.notify.channels import Channel
-from drift.notify.channels.webhook import WebhookChannel
 from drift.notify.message import Notification, make_events, make_notification
 from drift.notify.sender import MARKING, OVERRUN_SECONDS, DrainStats, drain
 from drift.store import Outcome, Store
+from tests.support.receivers import webhook
 
 NOW = datetime(2011, 6, 13, 2, 15, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -66,7 +66,7 @@ def test_what_was_decided_arrives_as_it_was_written(store: Store, serve: Serve, 
     told = decided(store, FIRES_AND_RESOLVES, ("hook",))
     assert [n.status for n in told] == ["firing", "resolved", "firing"]
     receiver = serve(how.answer(200))
-    hook = {"hook": WebhookChannel("hook", receiver.url)}
+    hook = {"hook": webhook(receiver.url)}
     assert run(store, hook) == DrainStats(sent=3)
     assert [json.loads(r.body) for r in receiver.requests] == [n.to_dict() for n in told]
     assert ids(receiver) == [n.id for n in told]
@@ -78,7 +78,7 @@ def test_a_failing_channel_keeps_its_order_and_delays_no_other(
 ) -> None:
     told = decided(store, FIRES_AND_RESOLVES, ("bad", "good"))
     bad, good = serve(how.hang, how.answer(500), how.answer(200)), serve(how.answer(200))
-    hooks = {name: WebhookChannel(name, r.url) for name, r in (("bad", bad), ("good", good))}
+    hooks = {name: webhook(r.url, name) for name, r in (("bad", bad), ("good", good))}
     assert run(store, hooks, deadline=2.5) == DrainStats(sent=3, retried=1, waiting=2)
     assert run(store, hooks, later=timedelta(seconds=1)) == DrainStats(waiting=2)
     assert run(store, hooks, later=timedelta(hours=1)) == DrainStats(retried=1, waiting=2)
@@ -91,14 +91,14 @@ def test_a_failing_channel_keeps_its_order_and_delays_no_other(
 def test_what_is_given_up_is_kept_as_dead_with_its_reason(store: Store, serve: Serve, how: SimpleNamespace) -> None:
     decided(store, [Verdict.ERROR], ("hook", "gone"))
     receiver = serve(how.answer(410))
-    assert run(store, {"hook": WebhookChannel("hook", receiver.url)}) == DrainStats(dead=1, retried=1)
+    assert run(store, {"hook": webhook(receiver.url)}) == DrainStats(dead=1, retried=1)
     assert store.counts_by_status()["deliveries"] == {"dead": 1, "pending": 1}, "another process may know `gone`"
 
 
 def test_replicas_that_drain_at_once_send_each_message_once(store: Store, serve: Serve, how: SimpleNamespace) -> None:
     told = decided(store, [Verdict.ERROR, Verdict.OK] * 4, ("hook",))
     receiver = serve(how.answer(200))
-    hook = {"hook": WebhookChannel("hook", receiver.url)}
+    hook = {"hook": webhook(receiver.url)}
     with ThreadPoolExecutor(3) as pool:
         done = list(pool.map(lambda _: run(store, hook, deadline=60.0), range(3)))
     assert sum(d.sent for d in done) == len(told)
@@ -111,7 +111,7 @@ def test_a_process_that_dies_before_it_marks_sends_again_under_the_same_id(
 ) -> None:
     (told,) = decided(store, [Verdict.ERROR], ("hook",))
     receiver = serve(how.answer(200))
-    hook = {"hook": WebhookChannel("hook", receiver.url)}
+    hook = {"hook": webhook(receiver.url)}
 
     def dies(delivery_id: int, now: datetime) -> None:
         raise KeyboardInterrupt
@@ -128,7 +128,7 @@ def test_a_process_that_dies_before_it_marks_sends_again_under_the_same_id(
 def test_a_sender_told_to_stop_begins_no_further_delivery(store: Store, serve: Serve, how: SimpleNamespace) -> None:
     told = decided(store, FIRES_AND_RESOLVES, ("hook",))
     receiver = serve(how.answer(200))
-    hook = {"hook": WebhookChannel("hook", receiver.url)}
+    hook = {"hook": webhook(receiver.url)}
     assert run(store, hook, stopping=lambda: bool(receiver.requests)) == DrainStats(sent=1, waiting=len(told) - 1)
     assert run(store, hook) == DrainStats(sent=len(told) - 1)
 
@@ -144,7 +144,7 @@ def test_a_sender_that_was_overtaken_does_not_count_as_a_failure(
 
         def send(self, payload: Mapping[str, Any], *, deadline: float) -> None:
             after = timedelta(seconds=5 + OVERRUN_SECONDS + MARKING)  # this sender was asleep for so long
-            assert run(store, {"hook": WebhookChannel("hook", other.url)}, later=after) == DrainStats(sent=1)
+            assert run(store, {"hook": webhook(other.url)}, later=after) == DrainStats(sent=1)
             raise DeliveryError("no answer")
 
     run(store, {"hook": Slow()})
@@ -163,4 +163,4 @@ def test_a_store_that_refuses_to_write_is_an_error(
 
     monkeypatch.setattr(store, "delivered", refuses)
     with pytest.raises(StoreError, match="disk full"):
-        run(store, {"hook": WebhookChannel("hook", receiver.url)})
+        run(store, {"hook": webhook(receiver.url)})

@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 
 from drift.cli import app
 from drift.cli.output import USAGE
-from drift.config import load
 from drift.monitors.spec import Monitor
 from drift.runner.check import WindowResult, run_all
 from drift.runner.lease import LEASE_TTL
@@ -24,6 +23,7 @@ from drift.runner.plan import plan
 from drift.runner.worker import Worker
 from drift.sources import open_source
 from drift.store import Claim, LeaseLost, Store
+from tests.support.configurations import read_config
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 BEGUN = datetime(2024, 6, 1, 12, tzinfo=UTC)  # when the worker under test began
@@ -55,7 +55,7 @@ def config(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def monitor(config: Path) -> Monitor:
-    return load(config, {}, strict=True).monitors["m"]
+    return read_config(config, {}, strict=True).monitors["m"]
 
 
 def elsewhere(host: str) -> Worker:

@@ -16,7 +16,7 @@ import pytest
 from drift.monitors.spec import Alerting, ColumnRule, Columns, FileSource, Monitor, Reference
 from drift.monitors.verdict import Threshold
 from drift.monitors.window import Period, Window
-from drift.notify.channels import FileChannel
+from drift.notify.channels.file import FileChannel, FileOptions
 from drift.runner.worker import Worker
 from drift.server import Scheduler
 from drift.store import Store
@@ -67,7 +67,7 @@ def make(store: Store, tmp_path: Path) -> Iterator[Callable[..., Scheduler]]:
     made: list[Scheduler] = []
 
     def service(*monitors: Monitor, now: Callable[[], datetime], seconds: float = 30.0, **more: Any) -> Scheduler:
-        channels = {"team": FileChannel("team", tmp_path / "told.jsonl"), **more.pop("channels", {})}
+        channels = {"team": FileChannel("team", FileOptions(path=tmp_path / "told.jsonl")), **more.pop("channels", {})}
         rng = np.random.default_rng(1)
         one = Scheduler(store, monitors, channels, now=now, worker=Worker("test"), rng=rng, seconds=seconds, **more)
         made.append(one)

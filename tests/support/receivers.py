@@ -1,4 +1,4 @@
-"""A real HTTP receiver on loopback that behaves as told, and notifications to send it."""
+"""Real HTTP receivers on loopback with a given behaviour, notifications to send them, and webhooks that send."""
 
 import contextlib
 import socket
@@ -6,17 +6,26 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
 
-import httpx  # noqa: F401 (slow to import: not within a test's deadline)
+import httpx  # noqa: F401 (slow to import: outside of a test's deadline)
 import pytest
+
+from drift.notify.channels.webhook import WebhookChannel, WebhookOptions
+
+
+def webhook(url: str, name: str = "hook", now: Callable[[], datetime] | None = None, **options: Any) -> WebhookChannel:
+    """Return a webhook with these options."""
+    validated = WebhookOptions(url=url, **options)
+    return WebhookChannel(name, validated) if now is None else WebhookChannel(name, validated, now)
 
 
 @dataclass
 class Request:
-    """One request as it came."""
+    """One request, as received."""
 
     path: str
     headers: dict[str, str]
@@ -38,7 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
             receiver.requests.append(Request(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
         behave = receiver.behaviours[min(n, len(receiver.behaviours) - 1)]
         self.close_connection = True
-        with contextlib.suppress(ConnectionError):  # a sender that hangs up is what some tests are about
+        with contextlib.suppress(ConnectionError):  # some tests need a sender that disconnects
             behave(self, receiver.closing)
 
     def finish(self) -> None:
@@ -56,7 +65,7 @@ class _Server(ThreadingHTTPServer):
 
 @dataclass
 class Receiver:
-    """Answers the n-th request by the n-th behaviour; the last one stays."""
+    """Answers the n-th request by the n-th behaviour; the last behaviour repeats."""
 
     behaviours: list[Behaviour]
     requests: list[Request] = field(default_factory=list)
@@ -66,7 +75,7 @@ class Receiver:
 
 
 def answer(status: int, body: bytes = b"", **headers: str) -> Behaviour:
-    """A plain answer."""
+    """Return a behaviour that sends a plain response."""
 
     def behave(handler: _Handler, closing: threading.Event) -> None:
         handler.send_response(status)
@@ -80,12 +89,12 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Behaviour:
 
 
 def hang(handler: _Handler, closing: threading.Event) -> None:
-    """Takes the request and never answers."""
+    """Accept the request and never answer."""
     closing.wait(60)
 
 
 def drip(beginning: bytes) -> Behaviour:
-    """Sends a beginning, then a byte every 20 ms: always in time for a timeout that counts single reads."""
+    """Return a behaviour that sends a beginning, then a byte every 20 ms: no timeout of single reads ends it."""
 
     def behave(handler: _Handler, closing: threading.Event) -> None:
         handler.wfile.write(beginning)
@@ -96,7 +105,7 @@ def drip(beginning: bytes) -> Behaviour:
 
 
 def flood(status: int, sent: list[int]) -> Behaviour:
-    """An answer of 200 MB, as far as the sender reads it; the bytes taken are counted."""
+    """Return a behaviour that sends up to 200 MB, and adds the bytes the sender read to `sent`."""
 
     def behave(handler: _Handler, closing: threading.Event) -> None:
         handler.send_response(status)
@@ -111,7 +120,7 @@ def flood(status: int, sent: list[int]) -> Behaviour:
 
 
 def reset(handler: _Handler, closing: threading.Event) -> None:
-    """Cuts the connection with RST."""
+    """Reset the connection (RST)."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.connection.close()
 
@@ -139,18 +148,18 @@ def serve() -> Iterator[Callable[..., Receiver]]:
 
 @pytest.fixture(scope="session")
 def how() -> SimpleNamespace:
-    """Behaviours of a receiver, by name (test modules cannot import one another)."""
+    """Behaviours of a receiver, by name."""
     return SimpleNamespace(answer=answer, hang=hang, drip=drip, flood=flood, reset=reset)
 
 
 @pytest.fixture
 def payload() -> Callable[..., dict[str, Any]]:
-    """Notifications in the dict form of `drift.notify.message`."""
+    """Builder of notifications in the dict form of `drift.notify.message`."""
     return make_payload
 
 
 def make_payload(name: str = "n-1", status: str = "firing", events: int = 1) -> dict[str, Any]:
-    """One notification."""
+    """Return one notification."""
     return {
         "version": 1,
         "id": name,
@@ -170,5 +179,5 @@ def make_payload(name: str = "n-1", status: str = "firing", events: int = 1) -> 
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loopback is reached directly, whatever the machine's settings."""
+    """Connect to loopback directly, whatever proxy the environment names."""
     monkeypatch.setenv("NO_PROXY", "*")

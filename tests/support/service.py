@@ -21,12 +21,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from drift.config import Config, load
+from drift.config import Config
 from drift.runner.worker import Worker
 from drift.server import Scheduler
 from drift.server.web import Access, Site, address_of, create_app, listen
 from drift.server.web.listener import make_server
 from drift.store import Store
+from tests.support.configurations import read_config
 from tests.support.nursery import Nursery
 from tests.support.paths import ROOT
 
@@ -122,7 +123,7 @@ class Served:
 @contextmanager
 def serving(project: Path, store_url: str, token: str | None = None) -> Iterator[Served]:
     """Serve a project from this process, on a free port of loopback; ticks are the caller's."""
-    config = load(project, {}, strict=True)
+    config = read_config(project, {}, strict=True)
     clock = [LAST + timedelta(hours=1)]
     with Store.open(store_url) as store, listen("127.0.0.1", 0) as listening:
         service = service_of(config, store, lambda: clock[0])

@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
 from drift.cli import app
-from drift.config import load
 from drift.monitors.window import format_instant
 from drift.store import Store
+from tests.support.configurations import read_config
 
 
 def days(make: Any) -> list[str]:
@@ -100,7 +100,7 @@ def test_killed_in_the_middle_every_window_is_checked_exactly_once(project: Path
         make.wait_for(lambda: {row["status"] for row in printed(project, "windows")} == {"done"})
         make.wait_for(service.is_ready)
         assert service.end(signal.SIGTERM) == 0
-    config = load(project, {}, strict=True)
+    config = read_config(project, {}, strict=True)
     with Store.open(config.store) as store:
         rows = store.windows(revisions="all")
         assert [row["window_start"] for row in rows] == hours
@@ -114,12 +114,12 @@ def test_killed_in_the_middle_every_window_is_checked_exactly_once(project: Path
 
 def test_what_is_older_than_keep_is_thinned_out_by_a_tick_and_by_a_run(project: Path, make: Any) -> None:
     text = project.read_text(encoding="utf-8")
-    config = load(project, {}, strict=True)
+    config = read_config(project, {}, strict=True)
     with Store.open(config.store) as store:
         make.service_of(config, store, lambda: make.LAST).tick()
         whole, windows = store.scores(), store.windows()
         project.write_text(text.replace("    window:", "    keep: 2d\n    window:"), encoding="utf-8")
-        make.service_of(load(project, {}, strict=True), store, lambda: make.LAST).tick()
+        make.service_of(read_config(project, {}, strict=True), store, lambda: make.LAST).tick()
         assert [row["window_start"] for row in store.scores(column="amount")] == days(make)[4:]
         assert store.scores() == whole[8:]
         assert store.windows() == windows

@@ -1,0 +1,12 @@
+"""Configurations loaded with the channels of this release."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from drift.config import Config, load
+from drift.notify.channels import option_classes
+
+
+def read_config(path: Path, environ: Mapping[str, str] | None = None, *, strict: bool = True) -> Config:
+    """Load a configuration."""
+    return load(path, environ or {}, option_classes(), strict=strict)
