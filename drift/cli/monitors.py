@@ -62,9 +62,14 @@ def now() -> datetime:
 
 def validate(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Is the configuration sound, and are its sources there? Writes nothing."""
-    from drift.config import explain_reference
+    from drift.config import InvalidConfigError, explain_reference
 
-    loaded = load_config(config, strict=True)
+    try:
+        loaded = load_config(config, strict=True)
+    except InvalidConfigError as error:
+        if as_json:
+            print_json({"version": 1, "problems": [problem.to_dict() for problem in error.problems]})
+        raise
     open_channels(loaded)
     store, amiss, frozen = _look_at_store(config, loaded)
     rows = [_source_row(monitor, frozen) for monitor in loaded.monitors.values()]

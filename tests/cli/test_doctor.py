@@ -246,13 +246,13 @@ def test_behind_a_proxy_only_the_proxy_is_asked(receiver: socket.socket, monkeyp
     port = receiver.getsockname()[1]
     monkeypatch.setenv("https_proxy", f"http://user:geheim@127.0.0.1:{port}")
     told = webhook("https://hooks.invalid/x", "team").probe(deadline=5)
-    assert told.startswith("https://hooks.invalid lies behind the proxy http://127.0.0.1")
+    assert told.startswith("the proxy http://127.0.0.1 for https://hooks.invalid answers")
     assert "geheim" not in told
 
 
 def test_a_file_that_cannot_be_made_is_told(project: Path) -> None:
     found = examined(write(project.parent, channel="{type: file, path: nowhere/told.jsonl}"))["channel"]
-    assert (found.works, "there is no folder" in found.message) == (False, True)
+    assert (found.works, "nowhere does not exist" in found.message) == (False, True)
 
 
 # Logs
