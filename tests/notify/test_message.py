@@ -180,12 +180,12 @@ def test_of_two_drifted_columns_the_one_further_over_its_threshold_comes_first(m
         (
             [{"a": V.SCHEMA_ERROR, "b": V.ERROR}],
             (
-                "bikes: 1 column that could not be counted, 1 column with a changed schema "
+                "bikes: 1 column could not be evaluated, 1 column with a changed schema "
                 "(2011-06-06T00:00Z to 2011-06-07T00:00Z)"
             ),
         ),
         ([V.NO_DATA], "bikes: no data (2011-06-06T00:00Z to 2011-06-07T00:00Z)"),
-        ([V.ERROR], "bikes: could not be checked (2011-06-06T00:00Z to 2011-06-07T00:00Z)"),
+        ([V.ERROR], "bikes: could not be evaluated (2011-06-06T00:00Z to 2011-06-07T00:00Z)"),
     ],
 )
 def test_the_title_says_it_in_one_line(make: SimpleNamespace, days: list[Any], title: str) -> None:
