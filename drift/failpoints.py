@@ -1,8 +1,8 @@
-"""Named steps of a run, for tests that end a process at one of them: the hook of `tests/faults`, and nothing else.
+"""Failpoints: named steps of a run at which tests end the process. Used by the fault suite (`tests/faults`) only.
 
-Without the environment variable DRIFT_STOP_AT a step costs one look into a dict. With it (``claimed``, ``claimed:3``
-for the third passing, ``claimed:3:SIGSTOP`` for another signal than SIGKILL) the process sends itself that signal:
-no handler, no `finally` and no `atexit` runs, as when the machine loses its power.
+Without the environment variable DRIFT_STOP_AT, a failpoint costs one dict lookup. With it (``claimed``, ``claimed:3``
+for the third time, ``claimed:3:SIGSTOP`` for another signal than SIGKILL), the process sends itself that signal: no
+handler, no `finally` and no `atexit` runs, as in a power failure.
 """
 
 import os
@@ -10,47 +10,47 @@ import signal
 from collections import Counter
 from typing import Final
 
-STEPS: Final = (
+FAILPOINTS: Final = (
     "opened",  # the store is open
-    "planning",  # the monitor is defined, its windows are not planned
+    "planning",  # the monitor is defined; its windows are not planned
     "planned",
-    "freezing",  # the reference is counted, not kept
+    "freezing",  # the reference is counted, not stored
     "frozen",
-    "claimed",  # a window is held
+    "claimed",  # this worker has the lease of a window
     "counted",
     "compared",
-    "ending",  # within the transaction: the claim is ended ...
-    "revision",  # ... and this is to be written next
+    "ending",  # within the transaction: the claim has ended ...
+    "revision",  # ... and this is written next
     "profiles",
     "scores",
     "alerts",
     "events",
     "notification",
-    "committing",  # any transaction that writes is whole, and not committed
+    "committing",  # any writing transaction is complete but not committed
     "committed",
-    "taken",  # a delivery is this sender's
-    "sent",  # the receiver has it, the store does not know
+    "taken",  # this sender has the lease of a delivery
+    "sent",  # the receiver has the message; the store does not know
     "marked",
 )
-"""Every step, in the order of a run."""
+"""Every failpoint, in the order of a run."""
 
-_passed: Counter[str] = Counter()
+_times_reached: Counter[str] = Counter()
 
 
-def step(name: str) -> None:
-    """Pass a step; end here where DRIFT_STOP_AT says so.
+def reach(name: str) -> None:
+    """Pass a failpoint; send this process the signal if DRIFT_STOP_AT names this failpoint and time.
 
     Parameters
     ----------
     name : str
-        One of `STEPS`.
+        One of `FAILPOINTS`.
     """
-    wanted = os.environ.get("DRIFT_STOP_AT")
-    if wanted is None:
+    armed = os.environ.get("DRIFT_STOP_AT")
+    if armed is None:
         return
-    _passed[name] += 1
-    if wanted.startswith(name):
-        where, _, rest = wanted.partition(":")
-        passing, _, how = rest.partition(":")
-        if where == name and _passed[name] == int(passing or 1):
-            os.kill(os.getpid(), signal.Signals[how or "SIGKILL"])
+    _times_reached[name] += 1
+    if armed.startswith(name):
+        failpoint, _, rest = armed.partition(":")
+        times, _, signal_name = rest.partition(":")
+        if failpoint == name and _times_reached[name] == int(times or 1):
+            os.kill(os.getpid(), signal.Signals[signal_name or "SIGKILL"])

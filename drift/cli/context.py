@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from drift.cli.output import complain
 from drift.cli.secret_files import SecretFiles
 from drift.errors import ConfigError, DriftError
-from drift.failpoints import step
+from drift.failpoints import reach
 
 if TYPE_CHECKING:
     from drift.config import Config
@@ -42,7 +42,7 @@ def open_store(config: "Config") -> "Iterator[Store]":
     from drift.store import Store
 
     with Store.open(config.store) as store:
-        step("opened")
+        reach("opened")
         yield store
 
 

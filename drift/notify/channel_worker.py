@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from drift.errors import DeliveryError
-from drift.failpoints import step
+from drift.failpoints import reach
 from drift.notify.channels import Channel
 
 
@@ -69,7 +69,7 @@ class ChannelWorker:
         except DeliveryError as error:
             self.current = None
             return error
-        step("sent")
+        reach("sent")
         self.current = None
         return None
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from drift.errors import DeliveryError, StoreError
-from drift.failpoints import step
+from drift.failpoints import reach
 from drift.notify.channel_worker import ChannelWorker, PendingDelivery
 from drift.store import DeliveryConflict
 
@@ -73,14 +73,14 @@ class OutboxSession:
             log.info("notification %s to channel %r is sent elsewhere", delivery.notification_id, delivery.channel)
             return False
         self.held[delivery.id] = at + self.lease
-        step("taken")
+        reach("taken")
         return True
 
     def mark(self, delivery: PendingDelivery, failure: DeliveryError | None, again: datetime | None = None) -> None:
         """Write down what became of a delivery; `again` is when to try one that failed, where that is settled."""
         if failure is None:
             self._note(delivery, lambda: self.outbox.delivered(delivery.id, self.now()))
-            step("marked")
+            reach("marked")
             self.sent += 1
             return
         failures = delivery.attempts + 1

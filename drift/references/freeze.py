@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from drift.errors import SourceError
-from drift.failpoints import step
+from drift.failpoints import reach
 from drift.histogram import MAX_KNOWN, CategoricalAxis, Fault, Profile
 from drift.histogram.binning import near_duplicates
 from drift.monitors.spec import Columns, Monitor
@@ -28,9 +28,9 @@ def freeze_reference(store: Store, monitor: Monitor, definition: Definition, now
     if (known := current_reference(store, monitor, definition.monitor_id)) is not None:
         return known
     draft = read_reference(monitor, now)
-    step("freezing")
+    reach("freezing")
     frozen = store.freeze(definition.monitor_id, reference_digest(monitor), draft, now)
-    step("frozen")
+    reach("frozen")
     return frozen
 
 

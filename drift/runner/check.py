@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from drift.errors import DriftError, SourceError
-from drift.failpoints import step
+from drift.failpoints import reach
 from drift.monitors.spec import Monitor
 from drift.monitors.verdict import Verdict
 from drift.monitors.window import Window, format_instant
@@ -187,7 +187,7 @@ def check_window(
 ) -> WindowResult | RecheckSkipped:
     """Count, compare, decide and store one claimed window."""
     with hold_lease(store, claim, now):
-        step("claimed")
+        reach("claimed")
         if claim.late:
             found = _second_look(store, source, standards, claim)
             if isinstance(found, RecheckSkipped):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from drift.errors import SourceError
-from drift.failpoints import step
+from drift.failpoints import reach
 from drift.histogram import Fault, Uncounted
 from drift.monitors.comparison import SegmentReference, SegmentResult, compare_profiles
 from drift.monitors.verdict import Verdict, worst
@@ -89,7 +89,7 @@ def _count(source: Source, standards: ReferenceResolver, window: Window) -> Eval
     try:
         held = standards.of(window)
         results = _results(source, standards, held.segments, window)
-        step("compared")
+        reach("compared")
         return Evaluation(results, "", seen, _new_columns(source, standards), held.note)
     except SourceError as error:
         return Evaluation((), str(error), seen)
@@ -100,7 +100,7 @@ def _results(
 ) -> tuple[SegmentResult, ...]:
     monitor, reference = standards.monitor, standards.baseline.profiles
     counted = source.count(reference[""].axes, window, monitor.segments, reference)
-    step("counted")
+    reach("counted")
     unknown = _unknown(held[""])
     return tuple(
         SegmentResult(

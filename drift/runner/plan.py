@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from drift.failpoints import step
+from drift.failpoints import reach
 from drift.monitors.spec import Monitor
 from drift.monitors.window import Window, due_at, format_duration
 from drift.sources import Source
@@ -44,10 +44,10 @@ def _first(monitor: Monitor, source: Source) -> datetime | None:
 def plan(store: Store, monitor: Monitor, source: Source, now: datetime) -> Definition:
     """Plan what has closed since the last window planned; nothing is planned twice, and only `catch_up` skips any."""
     definition = store.define(monitor.name, monitor.document, now)
-    step("planning")
+    reach("planning")
     planned_until = store.last_planned_end(definition.monitor_id)
     store.plan(definition, new_windows(monitor, source, planned_until, now), now)
-    step("planned")
+    reach("planned")
     if monitor.catch_up is not None:
         most = format_duration(monitor.catch_up)
         told = f"skipped: it was due for longer than catch_up: {most} allows; `drift backfill` checks it"

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from drift.errors import StoreError
-from drift.failpoints import step
+from drift.failpoints import reach
 from drift.monitors.alert_state import AlertState, Fingerprint, State, Transition
 from drift.monitors.comparison import ColumnResult
 from drift.monitors.verdict import Verdict
@@ -43,25 +43,25 @@ def finish(connection: Connection, book: AxisCache, claim: Claim, outcome: Outco
         if claim.asked:  # so it remains until it is read: what it says then is no more news than it is now
             ended["cause"] = BACKFILL
         end_claim(connection, claim, "due", next_attempt_at=outcome.retry_at, **ended)
-    step("ending")
+    reach("ending")
     # One outcome of a monitor at a time (SQLite has one writer anyway): alerts and names are then ours alone.
     # KEY SHARE is left to others: planning new windows of this monitor need not wait.
     connection.execute(select(monitor.c.id).where(monitor.c.id == claim.monitor_id).with_for_update(key_share=True))
-    step("revision")
+    reach("revision")
     revision_id = _write_revision(connection, claim, outcome, now)
     count(connection, claim.monitor_id, claim.before, outcome.verdict)
-    step("profiles")
+    reach("profiles")
     profiles = {s.segment: s.live for s in outcome.segments}
     keys = write_profiles(connection, book, claim.monitor_id, "revision_id", revision_id, profiles)
     reopen(connection, claim.monitor_id, claim.window.start)
-    step("scores")
+    reach("scores")
     _write_scores(connection, claim.monitor_id, keys, outcome)
-    step("alerts")
+    reach("alerts")
     alert_ids = _write_alerts(connection, claim.monitor_id, outcome.transitions)
-    step("events")
+    reach("events")
     _write_events(connection, revision_id, alert_ids, outcome.events, now)
     if outcome.notification is not None:
-        step("notification")
+        reach("notification")
         _write_notification(connection, revision_id, outcome, now)
 
 

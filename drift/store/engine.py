@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, SQLAlchemyError
 
 from drift.errors import StoreError, database_message, describe_url
-from drift.failpoints import step
+from drift.failpoints import reach
 from drift.store.permissions import may_write, remedy
 from drift.store.types import ValueRefused
 
@@ -164,10 +164,10 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
             yield connection
             committing = True
             if writes:
-                step("committing")
+                reach("committing")
             begun.commit()
             if writes:
-                step("committed")
+                reach("committed")
     except SQLAlchemyError as error:
         told = f"store {describe_url(engine.url)}: {_amiss(error, engine.url)}"
         if committing and writes:

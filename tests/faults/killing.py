@@ -8,14 +8,14 @@ from collections import Counter
 
 import numpy as np
 
-from drift.failpoints import STEPS
+from drift.failpoints import FAILPOINTS
 from tests.faults.bench import Bench, Result
 from tests.faults.ledger import Counts, pass_time
 from tests.faults.site import LATER, Site
 
-_ONCE = STEPS[: STEPS.index("claimed")]
-_CHECKING = STEPS[STEPS.index("claimed") : STEPS.index("taken")]
-_SENDING = STEPS[STEPS.index("taken") :]
+_ONCE = FAILPOINTS[: FAILPOINTS.index("claimed")]
+_CHECKING = FAILPOINTS[FAILPOINTS.index("claimed") : FAILPOINTS.index("taken")]
+_SENDING = FAILPOINTS[FAILPOINTS.index("taken") :]
 
 
 def stops(rng: np.random.Generator) -> list[str]:
@@ -44,13 +44,13 @@ def at_every_step(bench: Bench, kind: str, number: int) -> tuple[Counts, "Counte
 def named_steps(bench: Bench, kind: str) -> Result:
     """Each step 50 times (full), or once in each of two worlds."""
     times = 50 if bench.full else 2
-    total, killed = Counts(), Counter(dict.fromkeys(STEPS, 0))
+    total, killed = Counts(), Counter(dict.fromkeys(FAILPOINTS, 0))
     for number in range(times):
         counts, here = at_every_step(bench, kind, number)
         total += counts
         killed += here
-    fewest = min(killed, key=lambda name: killed[name]) if set(STEPS) <= killed.keys() else "none at all"
-    note = f"{killed[fewest]} to {max(killed.values())} kills at each of {len(STEPS)} steps"
+    fewest = min(killed, key=lambda name: killed[name]) if set(FAILPOINTS) <= killed.keys() else "none at all"
+    note = f"{killed[fewest]} to {max(killed.values())} kills at each of {len(FAILPOINTS)} steps"
     between = killed["sent"] + killed["committing"]
     assert total.repeats <= between, f"{total.repeats} messages came again, {between} kills lay between send and mark"
     return Result("kill -9 at every named step", kind, f"{killed.total()} kills in {times} worlds", total, note)

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from drift.failpoints import STEPS
+from drift.failpoints import FAILPOINTS
 from tests.faults.bench import Bench, Result
 from tests.faults.killing import stops
 from tests.faults.ledger import Counts, pass_time, query
@@ -35,7 +35,7 @@ def lost(bench: Bench, kind: str) -> Result:
                     losses += _until(place, stop, rng)
                 place.settle()
                 total += place.counts()
-    note = f"at each of {len(STEPS)} steps; every sector that was not synced was there or not by chance"
+    note = f"at each of {len(FAILPOINTS)} steps; every sector that was not synced was there or not by chance"
     return Result("power lost", kind, f"{losses} times in {times} worlds", total, note)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from drift.failpoints import STEPS, step
+from drift.failpoints import FAILPOINTS, reach
 from tests.faults.ledger import Counts, audit, query
 from tests.faults.site import Site, site
 from tests.faults.world import World
@@ -39,7 +39,7 @@ def test_a_world_checked_in_peace_has_six_zeros(checked: Site) -> None:
 
 _NEWEST = "WHERE profile_id = (SELECT max(profile_id) FROM score)"
 _AGAIN = """INSERT INTO revision SELECT 99, window_id, 2, definition_id, baseline_id, rows, columns, drifted, verdict,
-    message, source, counted_at, judged, token FROM revision WHERE id = 1"""
+    message, source, counted_at, judged, token, code FROM revision WHERE id = 1"""
 
 
 @pytest.mark.parametrize(
@@ -98,14 +98,14 @@ def _post(place: Site, name: str, payload: object) -> None:
     assert httpx.post(place.receiver.url, json=payload, headers=headers, trust_env=False).status_code == 204
 
 
-def test_a_step_does_nothing_unless_it_is_armed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for armed in (None, "nowhere", f"{STEPS[0]}:1000"):
+def test_an_unarmed_failpoint_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for armed in (None, "nowhere", f"{FAILPOINTS[0]}:1000"):
         if armed is not None:
             monkeypatch.setenv("DRIFT_STOP_AT", armed)
-        for name in STEPS:
-            step(name)
+        for name in FAILPOINTS:
+            reach(name)
 
 
-def test_every_step_is_passed_somewhere() -> None:
+def test_every_failpoint_is_reached_in_one_place() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in Path("drift").rglob("*.py"))
-    assert [name for name in STEPS if sources.count(f'step("{name}")') != 1] == []
+    assert [name for name in FAILPOINTS if sources.count(f'reach("{name}")') != 1] == []
