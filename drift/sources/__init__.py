@@ -21,7 +21,7 @@ from drift.monitors.spec import Columns, FileSource, Monitor, SourceSpec, SparkS
 from drift.monitors.window import Window
 
 ENGINES: Final[dict[type[SourceSpec], str]] = {
-    FileSource: "drift.sources.files.open_files",
+    FileSource: "drift.sources.files.open_file_source",
     SqlSource: "drift.sources.sql.Sql",
     SparkSource: "drift.sources.lazy.spark.open_spark",
 }

@@ -15,7 +15,7 @@ from drift.histogram.column_values import CategoryCounts, OrderedValues
 from drift.monitors.spec import Columns
 from drift.sources.frames.arrow import values_of
 from drift.sources.frames.read_frame import read_frame
-from drift.sources.frames.table import SMALL, Table
+from drift.sources.frames.table import SINGLE_THREAD_VALUES, Table
 from tests.support.counting_oracle import expected
 
 
@@ -84,9 +84,9 @@ def test_codes_are_filtered_and_split_like_the_texts_they_stand_for() -> None:
 
 def test_threads_count_what_one_counts() -> None:
     rng = np.random.default_rng(0)
-    columns = {f"x{i}": pa.array(rng.normal(size=SMALL // 4)) for i in range(5)}
-    columns["text"] = pa.array(rng.choice(["a", "b", "c"], SMALL // 4))
-    columns["bytes"] = pa.array([b"cannot be cut"] * (SMALL // 4))
+    columns = {f"x{i}": pa.array(rng.normal(size=SINGLE_THREAD_VALUES // 4)) for i in range(5)}
+    columns["text"] = pa.array(rng.choice(["a", "b", "c"], SINGLE_THREAD_VALUES // 4))
+    columns["bytes"] = pa.array([b"cannot be cut"] * (SINGLE_THREAD_VALUES // 4))
     table = Table.from_arrow(pa.table(columns))
     names = ["gone", *columns]
     alone, together, usual = (table.learn(names, Columns(), threads=threads) for threads in (1, 3, None))

@@ -68,6 +68,6 @@ def test_the_reference_may_be_the_source_or_a_file(source: Source, tmp_path: Pat
 
 def test_each_specification_has_an_engine() -> None:
     classes = {kind for kind in vars(spec).values() if isinstance(kind, type) and issubclass(kind, SourceSpec)}
-    assert set(ENGINES) == classes - {SourceSpec}
+    assert classes - {SourceSpec} <= set(ENGINES)
     for opener in ENGINES.values():
         assert len(inspect.signature(pkgutil.resolve_name(opener)).parameters) == 3

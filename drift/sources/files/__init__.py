@@ -1,45 +1,41 @@
-"""Files of any known format, by path, glob, folder or URL: counted piece by piece, never held whole."""
+"""Files of any known format, by path, glob, folder or URL: counted batch by batch, never whole in memory."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import pyarrow as pa
-
 from drift.errors import SourceError
-from drift.histogram import Axis, Profile, Uncounted
-from drift.histogram.binning import SAMPLE
+from drift.histogram import Axis, Profile
 from drift.monitors.spec import Columns, FileSource
 from drift.monitors.window import Window, format_instant
-from drift.sources.files.binning_pass import count_stream, count_windows, learn_stream
-from drift.sources.files.discovery import locate
-from drift.sources.files.file_handle import FileHandle, WindowPlacement, open_all
-from drift.sources.files.formats import FORMATS
+from drift.sources.files.binning_pass import count_stream, count_stream_windows, learn_profiles
+from drift.sources.files.discovery import find_files
+from drift.sources.files.file_handle import FileHandle, WindowPlacement, open_handles
+from drift.sources.files.formats import FILE_FORMATS
 from drift.sources.files.stream import Stream
-from drift.sources.frames.arrow import decoded
 from drift.sources.frames.table import Table
 
-LISTED: Final = 100
-"""Files whose names are kept with a window's result; a digest covers them all."""
+MAX_LISTED_FILES: Final = 100
+"""Files whose names are stored with a window's result; a digest covers all of them."""
 
 
 def read_files(pattern: str, columns: Sequence[str] | None = None) -> Table:
-    """All rows of some files, whole or of some columns (those that are there), held in memory.
+    """Read all rows of files into memory: all columns, or those of some columns that exist.
 
-    A column that is not of one type in all of them, or not in all of them, is named with the files that
-    disagree; the other columns are read all the same. Files without rows have no say in this.
+    A column that some files lack, or that has incompatible types, is not counted; the reason names the files. The
+    other columns are read. Files without rows are ignored in this.
 
     Raises
     ------
     SourceError
-        Where a file cannot be read; the message names it.
+        If a file cannot be read; the message names it.
     """
-    files = open_all(locate(pattern, FORMATS))
+    files = open_handles(find_files(pattern, FILE_FORMATS))
     stream = Stream(files, columns if columns is not None else _names(files), None)
-    return _together(stream, list(stream.tables()))
+    return stream.concatenate(list(stream.tables()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +47,11 @@ class Files:
     pattern : str
         Path, glob, folder, or the URL of one in an object store (``s3://``, ``gs://``, ``abfs://``, ``file://``).
     timestamp : str or None
-        The column that places rows in windows; None where all rows are one window.
+        The column that places rows in windows. None means that all rows are one window.
     timezone : ZoneInfo
-        Of times without one.
+        Time zone of timestamps without one.
     seed : int
-        Of the sample that axes are chosen from where there are more rows than `drift.histogram.binning.SAMPLE`.
+        Seed of the sample from which axes are chosen if there are more than `drift.histogram.binning.SAMPLE` rows.
     """
 
     pattern: str = field(repr=False)
@@ -64,93 +60,88 @@ class Files:
     seed: int = 0
 
     def columns(self) -> list[str]:
-        """Names of the columns of any of the files, the timestamp's excepted."""
-        return [name for name in _names(self._opened()) if name != self.timestamp]
+        """Return the names of the columns of any file, without the timestamp column."""
+        return [name for name in _names(self._open()) if name != self.timestamp]
 
     def span(self) -> tuple[datetime, datetime] | None:
-        """First and last instant; None where no row has one."""
+        """Return the first and the last instant, or None if no row has one."""
         if self.timestamp is None:
             return None
-        spans = [file.span(self.timestamp, self.timezone) for file in self._opened()]
-        found = [span for span in spans if span is not None]
-        return (min(first for first, _ in found), max(last for _, last in found)) if found else None
+        spans = [span for file in self._open() if (span := file.span(self.timestamp, self.timezone)) is not None]
+        return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
 
     def learn(
         self, names: Sequence[str], columns: Columns, window: Window | None, segments: Sequence[str] = ()
     ) -> dict[str, Profile]:
-        """Choose axes from the rows of a window, and count them; by segment, "" is all rows.
-
-        Up to `binning.SAMPLE` rows are held, and the axes chosen from all of them. Of more, axes are chosen
-        from a seeded sample of each column's, the least and the largest value of all rows, and the counts of all
-        names; the rows are then read once more, to be counted.
-        """
-        return _learned(self._stream([*names, *segments], window), names, columns, segments, self.seed)
+        """Choose axes from the rows of a window, and count these rows on them; see `binning_pass.learn_profiles`."""
+        return learn_profiles(self._stream([*names, *segments], window), names, columns, segments, self.seed)
 
     def count(
         self, axes: Mapping[str, Axis], window: Window | None, segments: Sequence[str], known: Collection[str]
     ) -> dict[str, Profile]:
-        """Count the rows of a window on axes chosen before, by the segments known to the reference."""
+        """Count the rows of a window on given axes, by the segments of the reference."""
         return count_stream(self._stream([*axes, *segments], window), axes, segments, known)
 
     def count_each(
         self, axes: Mapping[str, Axis], windows: Sequence[Window], segments: Sequence[str], known: Collection[str]
     ) -> list[dict[str, Profile]]:
-        """Count each of several windows, in one pass over the rows from the first one's start to the last one's end.
+        """Count each of several windows in one pass over the rows from the first start to the last end.
 
-        A column must be alike in all files that have rows there; else it is counted in none of the windows.
+        A column that is not the same in all files with rows in that range is counted in no window.
         """
         if not windows:
             return []
         if self.timestamp is None:
-            raise SourceError("rows lie in windows by a timestamp column, and none is named")
-        stretch = Window(windows[0].start, windows[-1].end)
-        return count_windows(self._stream([*axes, *segments], stretch), windows, axes, segments, known)
+            raise SourceError("the rows of windows need a timestamp column; name one", code="timestamp-missing")
+        span = Window(windows[0].start, windows[-1].end)
+        return count_stream_windows(self._stream([*axes, *segments], span), windows, axes, segments, known)
 
     def row_counts(self, windows: Sequence[Window]) -> list[int] | None:  # noqa: ARG002 - of the interface
-        """None: files would have to be read. Size and time of each tell whether rows came."""
+        """Return None, because files would have to be read. Their sizes and times reveal late rows."""
         return None
 
     def provenance(self) -> dict[str, Any]:
-        """The files as they are now: kept with a window's result, to see later that they changed.
+        """Describe the current files; stored with a window's result to detect later changes.
 
-        The first hundred are listed, by name, size in bytes, and time of the last change; the digest is of all.
+        The first `MAX_LISTED_FILES` are listed with name, size in bytes and time of the last change. The digest covers
+        all files.
         """
-        found = locate(self.pattern, FORMATS)
-        told = "\n".join(f"{file.name} {file.size} {file.modified}" for file in found)
-        listed = [{"name": f.name, "bytes": f.size, "modified": _when(f.modified)} for f in found[:LISTED]]
-        return {"files": len(found), "digest": hashlib.sha256(told.encode()).hexdigest()[:32], "listed": listed}
+        files = find_files(self.pattern, FILE_FORMATS)
+        text = "\n".join(f"{file.name} {file.size} {file.modified}" for file in files)
+        listed = [{"name": f.name, "bytes": f.size, "modified": _iso(f.modified)} for f in files[:MAX_LISTED_FILES]]
+        return {"files": len(files), "digest": hashlib.sha256(text.encode()).hexdigest()[:32], "listed": listed}
 
-    def _opened(self) -> list[FileHandle]:
-        return open_all(locate(self.pattern, FORMATS))
+    def _open(self) -> list[FileHandle]:
+        return open_handles(find_files(self.pattern, FILE_FORMATS))
 
     def _stream(self, names: Sequence[str], window: Window | None) -> Stream:
-        place = (
-            None if window is None or self.timestamp is None else WindowPlacement(window, self.timestamp, self.timezone)
-        )
-        return Stream(self._opened(), names, place)
+        placement = None
+        if window is not None and self.timestamp is not None:
+            placement = WindowPlacement(window, self.timestamp, self.timezone)
+        return Stream(self._open(), names, placement)
 
 
-def open_files(spec: FileSource, timestamp: str | None, timezone: ZoneInfo) -> Files:
+def open_file_source(spec: FileSource, timestamp: str | None, timezone: ZoneInfo) -> Files:
     """Open the files of a monitor."""
     return Files(spec.path, timestamp, timezone)
 
 
 class FileTable:
-    """All rows of some files, as `drift.compare` and `drift.profile` use them: opened once, counted piece by piece.
+    """All rows of files for `drift.compare` and `drift.profile`: opened once, counted batch by batch.
 
     Parameters
     ----------
     pattern : str
-        As for `Files`.
+        See `Files`.
 
     Raises
     ------
     SourceError
-        Where a file cannot be read; the message names it.
+        If a file cannot be read; the message names it.
     """
 
     def __init__(self, pattern: str) -> None:
-        self._files = open_all(locate(pattern, FORMATS))
+        self._files = open_handles(find_files(pattern, FILE_FORMATS))
 
     @property
     def columns(self) -> list[str]:
@@ -158,11 +149,11 @@ class FileTable:
         return _names(self._files)
 
     def learn(self, names: Sequence[str], columns: Columns, *, seed: int = 0) -> Profile:
-        """Choose axes from the rows, and count them; see `Files.learn`."""
-        return _learned(Stream(self._files, names, None), names, columns, (), seed)[""]
+        """Choose axes from the rows, and count the rows on them; see `binning_pass.learn_profiles`."""
+        return learn_profiles(Stream(self._files, names, None), names, columns, (), seed)[""]
 
     def count(self, axes: Mapping[str, Axis]) -> Profile:
-        """Count on axes chosen before."""
+        """Count the rows on given axes."""
         return count_stream(Stream(self._files, list(axes), None), axes, (), ())[""]
 
 
@@ -170,44 +161,5 @@ def _names(files: Iterable[FileHandle]) -> list[str]:
     return list(dict.fromkeys(name for file in files for name in file.columns))
 
 
-def _learned(
-    stream: Stream, names: Sequence[str], columns: Columns, segments: Sequence[str], seed: int
-) -> dict[str, Profile]:
-    tables, held, rows = stream.tables(), list[Table](), 0
-    for table in tables:
-        held.append(table)
-        if (rows := rows + table.rows) > SAMPLE:
-            return learn_stream(stream, _first(held, tables), names, columns, segments, seed)
-    parts = _together(stream, held).split(segments)
-    whole = parts.pop("").learn(names, columns, seed)
-    return {"": whole, **{key: part.count(whole.axes) for key, part in parts.items()}}
-
-
-def _first(held: list[Table], others: Iterator[Table]) -> Iterator[Table]:
-    """The tables held, each let go at once, and those that come after them."""
-    while held:
-        yield held.pop(0)
-    yield from others
-
-
-def _together(stream: Stream, tables: list[Table]) -> Table:
-    """All rows in one table."""
-    parts = [stream.empty(), *tables]
-    columns = {name: _column([part.columns[name] for part in parts]) for name in stream.columns}
-    return Table(columns, sum(table.rows for table in tables))
-
-
-def _column(parts: list[pa.ChunkedArray | Uncounted]) -> pa.ChunkedArray | Uncounted:
-    for part in parts:
-        if isinstance(part, Uncounted):
-            return part
-    whole = [part for part in parts if not isinstance(part, Uncounted)]
-    if len({part.type for part in whole[1:]}) != 1:  # texts of several forms, or no rows at all
-        whole = [decoded(part).cast(whole[0].type) for part in whole]
-    else:
-        whole = whole[1:]
-    return pa.chunked_array([chunk for part in whole for chunk in part.chunks], whole[0].type)
-
-
-def _when(nanoseconds: int) -> str:
+def _iso(nanoseconds: int) -> str:
     return format_instant(datetime.fromtimestamp(nanoseconds // 10**9, UTC))

@@ -1,4 +1,4 @@
-"""One file that was opened: its columns, those that its folders name among them, and its rows in a window."""
+"""One open file: its columns, including those given by its folders, and its rows in a window."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,174 +12,182 @@ from drift.errors import SourceError
 from drift.histogram import Uncounted
 from drift.monitors.window import Window
 from drift.sources.files.discovery import File
-from drift.sources.files.formats import open_file
-from drift.sources.files.reader import FormatReader, Piece, Placing, naming
+from drift.sources.files.formats import open_reader
+from drift.sources.files.reader import FormatReader, RangeFilter, RowBatch, run_on_file
 from drift.sources.frames.instants import as_instants, ticks_of
 from drift.sources.frames.table import Table
-from drift.sources.frames.window_split import by_window
+from drift.sources.frames.window_split import split_by_window
 
-ColumnParts = TypeVar("ColumnParts")
+TableResult = TypeVar("TableResult")
 
 
 @dataclass(frozen=True, slots=True)
 class WindowPlacement:
-    """Which rows are wanted: those of a window, placed by a column."""
+    """A window, and the column that places rows in it."""
 
     window: Window
     timestamp: str
     timezone: ZoneInfo
 
     def within(self, table: Table) -> Table:
-        """The rows of the window."""
+        """Return the rows of the window."""
         return table.within(self.window, self.timestamp, self.timezone)
 
-    def holds(self, least: pa.ChunkedArray, largest: pa.ChunkedArray) -> list[bool | None]:
-        """Whether all instants from a least to a largest one lie in the window, for each pair; None for some of them.
+    def contains_ranges(self, minima: pa.ChunkedArray, maxima: pa.ChunkedArray) -> list[bool | None]:
+        """Return for each range of timestamps whether it is in the window; None if only a part of it is.
 
-        Wall-clock times are in the order of their instants: never does a later one mean an earlier instant.
+        Wall-clock times have the order of their instants: a later one never means an earlier instant.
         """
-        first, last = (as_instants(ends, self.timestamp, self.timezone) for ends in (least, largest))
+        first, last = (as_instants(ends, self.timestamp, self.timezone) for ends in (minima, maxima))
         start, end = (ticks_of(moment, first.type.unit) for moment in (self.window.start, self.window.end))
-        pairs = zip(first.cast(pa.int64()).to_pylist(), last.cast(pa.int64()).to_pylist(), strict=True)
-        return [True if start <= a and b < end else False if b < start or a >= end else None for a, b in pairs]
+        ranges = zip(first.cast(pa.int64()).to_pylist(), last.cast(pa.int64()).to_pylist(), strict=True)
+        return [True if start <= a and b < end else False if b < start or a >= end else None for a, b in ranges]
 
 
 @dataclass(frozen=True, slots=True)
 class FileHandle:
-    """A file, and the columns that it or the names of its folders hold.
+    """A file, with the columns that the file or the names of its folders hold.
 
     Parameters
     ----------
     file : File
-        Where it is.
-    reader : Reader
-        What can be read from it.
+        The file.
+    reader : FormatReader
+        Its reader.
     columns : mapping of str to pyarrow.DataType or Uncounted
-        Plain types (of dictionaries, their values'), or why a column cannot be cut.
-    folders : mapping of str to pyarrow.Scalar
-        Columns that have one value in all its rows.
+        Types (of a dictionary, the type of its values), or the reason why a column cannot be cut into bins.
+    folder_values : mapping of str to pyarrow.Scalar
+        Columns that have one value in all rows.
     """
 
     file: File
     reader: FormatReader
     columns: Mapping[str, pa.DataType | Uncounted]
-    folders: Mapping[str, Any]
+    folder_values: Mapping[str, Any]
 
-    def tables(self, names: Sequence[str], place: WindowPlacement | None) -> Iterator[Table]:
-        """Its rows in a window, piece by piece; of columns that it has."""
-        if place is not None and place.timestamp in self.folders:
-            if self._placed(place, Table(self._of_folders([place.timestamp], 1), 1)).rows == 0:
+    def tables(self, names: Sequence[str], placement: WindowPlacement | None) -> Iterator[Table]:
+        """Yield the rows of a window, batch by batch, with those of the columns that the file has."""
+        if placement is not None and placement.timestamp in self.folder_values:
+            if self._place(placement, self._single_row(placement.timestamp)).rows == 0:
                 return
-            place = None
-        for piece in self._pieces(names, place, None if place is None else place.holds):
-            table = self._table(piece, names)
-            if place is not None and not piece.inside:
-                table = self._placed(place, table)
+            placement = None
+        for batch in self._batches(names, placement, None if placement is None else placement.contains_ranges):
+            table = self._table(batch, names)
+            if placement is not None and not batch.in_window:
+                table = self._place(placement, table)
             if table.rows:
                 yield table
 
-    def parts(
-        self, names: Sequence[str], place: WindowPlacement, windows: Sequence[Window]
+    def window_tables(
+        self, names: Sequence[str], placement: WindowPlacement, windows: Sequence[Window]
     ) -> Iterator[tuple[int, Table]]:
-        """Its rows in each of several windows within a place, apart, piece by piece, each with its window's number."""
+        """Yield the rows of several windows within a placement, batch by batch, with the index of their window."""
 
         def split(table: Table) -> list[tuple[int, Table]]:
-            return list(by_window(table, windows, place.timestamp, place.timezone))
+            return list(split_by_window(table, windows, placement.timestamp, placement.timezone))
 
-        if place.timestamp in self.folders:  # all rows have the same instant
-            for number, _ in self._told(Table(self._of_folders([place.timestamp], 1), 1), split):
-                yield from ((number, table) for table in self.tables(names, None))
+        if placement.timestamp in self.folder_values:  # all rows have the same instant
+            for index, _ in self._with_timestamps(self._single_row(placement.timestamp), split):
+                yield from ((index, table) for table in self.tables(names, None))
             return
 
-        def some(least: pa.ChunkedArray, largest: pa.ChunkedArray) -> list[bool | None]:
-            # The timestamps are always wanted: never "all inside".
-            return [False if inside is False else None for inside in place.holds(least, largest)]
+        def exclude_ranges(minima: pa.ChunkedArray, maxima: pa.ChunkedArray) -> list[bool | None]:
+            # Never True, because the timestamps are needed to split the rows.
+            return [False if inside is False else None for inside in placement.contains_ranges(minima, maxima)]
 
-        for piece in self._pieces(names, place, some):
-            yield from self._told(self._table(piece, names), split)
-
-    def _pieces(self, names: Sequence[str], place: WindowPlacement | None, placing: Placing | None) -> Iterator[Piece]:
-        own = set(self.reader.schema.names)
-        here = [n for n in names if n in own and not isinstance(self.columns[n], Uncounted)]
-        if place is not None:
-            self._placed(place, Table({}, 0))  # says what is amiss with the timestamp
-        pieces = self.reader.pieces(here, None if place is None else place.timestamp, placing)
-        while (piece := naming(self.file, lambda: next(pieces, None))) is not None:
-            yield piece
-        if not naming(self.file, self.file.unchanged):
-            raise SourceError(f"{self.file.name} changed while it was read; it is read anew at the next try")
+        for batch in self._batches(names, placement, exclude_ranges):
+            yield from self._with_timestamps(self._table(batch, names), split)
 
     def span(self, timestamp: str, timezone: ZoneInfo) -> tuple[datetime, datetime] | None:
-        """The first and last instant of all rows; None without any."""
-        self._told(Table({}, 0), lambda table: table.span(timestamp, timezone))  # says what is amiss with it
-        spans = [
-            found
-            for table in self.tables([timestamp], None)
-            if (found := self._told(table, lambda table: table.span(timestamp, timezone))) is not None
-        ]
+        """Return the first and the last instant of all rows, or None if there is none."""
+
+        def table_span(table: Table) -> tuple[datetime, datetime] | None:
+            return table.span(timestamp, timezone)
+
+        self._with_timestamps(Table({}, 0), table_span)  # raises if there is no such column
+        tables = self.tables([timestamp], None)
+        spans = [span for table in tables if (span := self._with_timestamps(table, table_span)) is not None]
         return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
 
-    def _placed(self, place: WindowPlacement, table: Table) -> Table:
-        return self._told(table, place.within)
+    def _batches(
+        self, names: Sequence[str], placement: WindowPlacement | None, range_filter: RangeFilter | None
+    ) -> Iterator[RowBatch]:
+        stored = set(self.reader.schema.names)
+        present = [n for n in names if n in stored and not isinstance(self.columns[n], Uncounted)]
+        if placement is not None:
+            self._place(placement, Table({}, 0))  # raises if the timestamp column is unusable
+        batches = self.reader.batches(present, None if placement is None else placement.timestamp, range_filter)
+        while (batch := run_on_file(self.file, lambda: next(batches, None))) is not None:
+            yield batch
+        if not run_on_file(self.file, self.file.unchanged):
+            raise SourceError(f"{self.file.name} changed while it was read; try again", code="source-changed")
 
-    def _told(self, table: Table, act: Callable[[Table], ColumnParts]) -> ColumnParts:
-        """What needs the timestamps; where they are amiss, the message lists all columns that are in the file."""
+    def _place(self, placement: WindowPlacement, table: Table) -> Table:
+        return self._with_timestamps(table, placement.within)
+
+    def _with_timestamps(self, table: Table, action: Callable[[Table], TableResult]) -> TableResult:
+        """Run an action that needs the timestamps; if they are unusable, the error lists all columns of the file."""
         try:
-            return act(table)
+            return action(table)
         except SourceError:
-            others = {n: t if isinstance(t, Uncounted) else nulls(t, table.rows) for n, t in self.columns.items()}
-            whole = Table({**others, **table.columns}, table.rows)
-            return naming(self.file, lambda: act(whole))
+            absent = {n: t if isinstance(t, Uncounted) else null_column(t, table.rows) for n, t in self.columns.items()}
+            complete = Table({**absent, **table.columns}, table.rows)
+            return run_on_file(self.file, lambda: action(complete))
 
-    def _table(self, piece: Piece, names: Sequence[str]) -> Table:
-        read = dict(zip(piece.table.column_names, piece.table.columns, strict=True))
-        lost = {n: t for n in names if isinstance(t := self.columns.get(n), Uncounted)}
-        return Table({**read, **self._of_folders(names, piece.rows), **lost}, piece.rows)
+    def _table(self, batch: RowBatch, names: Sequence[str]) -> Table:
+        columns = dict(zip(batch.table.column_names, batch.table.columns, strict=True))
+        uncounted = {n: t for n in names if isinstance(t := self.columns.get(n), Uncounted)}
+        return Table({**columns, **self._folder_columns(names, batch.rows), **uncounted}, batch.rows)
 
-    def _of_folders(self, names: Iterable[str], rows: int) -> dict[str, pa.ChunkedArray]:
-        return {n: pa.chunked_array([pa.repeat(self.folders[n], rows)]) for n in names if n in self.folders}
+    def _single_row(self, timestamp: str) -> Table:
+        return Table(self._folder_columns([timestamp], 1), 1)
+
+    def _folder_columns(self, names: Iterable[str], rows: int) -> dict[str, pa.ChunkedArray]:
+        values = self.folder_values
+        return {n: pa.chunked_array([pa.repeat(values[n], rows)]) for n in names if n in values}
 
 
-def open_all(files: Sequence[File]) -> list[FileHandle]:
-    """All files, with their columns.
+def open_handles(files: Sequence[File]) -> list[FileHandle]:
+    """Open files and determine their columns.
 
     Raises
     ------
     SourceError
-        Where one cannot be read.
+        If a file cannot be read.
     """
     keys = {key for file in files for key in file.partitions}
-    whole = {key: _are_integers([f.partitions[key] for f in files if key in f.partitions]) for key in keys}
-    return [_opened(file, whole) for file in files]
+    integer_keys = {key for key in keys if _are_integers([f.partitions[key] for f in files if key in f.partitions])}
+    return [_open(file, integer_keys) for file in files]
 
 
-def _opened(file: File, whole: Mapping[str, bool]) -> FileHandle:
-    reader = open_file(file)
-    own = Table({field.name: pa.chunked_array([], field.type) for field in reader.schema}, 0).columns
-    folders = {
+def _open(file: File, integer_keys: set[str]) -> FileHandle:
+    reader = open_reader(file)
+    stored = Table({field.name: pa.chunked_array([], field.type) for field in reader.schema}, 0).columns
+    folder_values = {
         key: pa.scalar(None if value is None else int(value), pa.int64())
-        if whole[key]
+        if key in integer_keys
         else pa.scalar(value, pa.string())
         for key, value in file.partitions.items()
-        if key not in own
+        if key not in stored
     }
-    columns = {n: c if isinstance(c, Uncounted) else plain_type(c.type) for n, c in own.items()}
-    return FileHandle(file, reader, {**columns, **{key: value.type for key, value in folders.items()}}, folders)
+    columns = {n: c if isinstance(c, Uncounted) else value_type(c.type) for n, c in stored.items()}
+    folder_types = {key: value.type for key, value in folder_values.items()}
+    return FileHandle(file, reader, {**columns, **folder_types}, folder_values)
 
 
 def _are_integers(values: Sequence[str | None]) -> bool:
-    """Whether all are whole numbers as one writes them: 01 is a text."""
-    found = [value for value in values if value is not None]
-    return bool(found) and all(
-        v.isascii() and v.removeprefix("-").isdigit() and len(v) < 19 and str(int(v)) == v for v in found
+    """Return whether all values are integers in their usual form: 01 is text."""
+    texts = [value for value in values if value is not None]
+    return bool(texts) and all(
+        v.isascii() and v.removeprefix("-").isdigit() and len(v) < 19 and str(int(v)) == v for v in texts
     )
 
 
-def plain_type(type_: pa.DataType) -> pa.DataType:
-    """The type of the values: of a dictionary, those that it holds."""
+def value_type(type_: pa.DataType) -> pa.DataType:
+    """Return the type of the values; of a dictionary, the type that it encodes."""
     return type_.value_type if pa.types.is_dictionary(type_) else type_
 
 
-def nulls(type_: pa.DataType, rows: int) -> pa.ChunkedArray:
-    """A column without a value."""
+def null_column(type_: pa.DataType, rows: int) -> pa.ChunkedArray:
+    """Return a column of nulls."""
     return pa.chunked_array([pa.nulls(rows, type_)])

@@ -1,4 +1,4 @@
-"""Which formats of files there are: by suffix. To add one, write a `FormatReader` and list it here."""
+"""The file formats, by suffix. To add one, write a `FormatReader` and list it in `FILE_FORMATS`."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -8,10 +8,10 @@ from drift.sources.files.discovery import File
 from drift.sources.files.ipc import Ipc
 from drift.sources.files.jsonlines import JsonLines
 from drift.sources.files.parquet import Parquet
-from drift.sources.files.reader import FormatReader, naming
-from drift.sources.frames.table import distinct
+from drift.sources.files.reader import FormatReader, run_on_file
+from drift.sources.frames.table import require_unique
 
-FORMATS: Final[Mapping[str, Callable[[File], FormatReader]]] = {
+FILE_FORMATS: Final[Mapping[str, Callable[[File], FormatReader]]] = {
     ".parquet": Parquet,
     ".pq": Parquet,
     ".csv": Csv,
@@ -23,14 +23,14 @@ FORMATS: Final[Mapping[str, Callable[[File], FormatReader]]] = {
 }
 
 
-def open_file(file: File) -> FormatReader:
-    """What can be read from a file.
+def open_reader(file: File) -> FormatReader:
+    """Return the reader of a file.
 
     Raises
     ------
     SourceError
-        Where it cannot be read, or names a column twice; the message names it.
+        If the file cannot be read, or has two columns of one name. The message names the file.
     """
-    reader = naming(file, lambda: FORMATS[file.suffix](file))
-    naming(file, lambda: distinct(list(reader.schema.names)))
+    reader = run_on_file(file, lambda: FILE_FORMATS[file.suffix](file))
+    run_on_file(file, lambda: require_unique(list(reader.schema.names)))
     return reader

@@ -1,4 +1,4 @@
-"""Arrow IPC, Feather (version 2) among it: batch by batch, as they were written."""
+"""Arrow IPC, including Feather version 2: read in the record batches in which it was written."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -7,47 +7,54 @@ import pyarrow as pa
 
 from drift.errors import SourceError
 from drift.sources.files.discovery import File
-from drift.sources.files.reader import Piece, Placing, rows_at_a_time
+from drift.sources.files.reader import RangeFilter, RowBatch, requested_columns, rows_per_batch
 
-_MAGIC: Final = b"ARROW1"
-_END: Final = b"\xff\xff\xff\xff\0\0\0\0"
+_FILE_MAGIC: Final = b"ARROW1"
+_STREAM_END: Final = b"\xff\xff\xff\xff\0\0\0\0"
 
 
 class Ipc:
-    """An Arrow IPC file or stream; see `drift.sources.files.reader.FormatReader`."""
+    """An Arrow IPC file or stream; a `FormatReader`."""
 
     def __init__(self, file: File) -> None:
         self._file = file
         with file.open() as opened:
             self.schema = _reader(opened, None).schema
 
-    def pieces(self, columns: Sequence[str], timestamp: str | None, placing: Placing | None) -> Iterator[Piece]:  # noqa: ARG002 - there are no statistics
-        """All rows."""
-        names = list(dict.fromkeys([*([timestamp] if timestamp is not None else []), *columns]))
+    def batches(
+        self,
+        columns: Sequence[str],
+        timestamp: str | None,
+        range_filter: RangeFilter | None,  # noqa: ARG002 - there are no statistics
+    ) -> Iterator[RowBatch]:
+        """Read all rows."""
+        names = requested_columns(columns, timestamp)
         fields = [self.schema.names.index(name) for name in names]
         with self._file.open() as opened:
-            # Without a field nothing would tell how many rows there are.
+            # At least one field, because without fields the number of rows is unknown.
             reader = _reader(opened, pa.ipc.IpcReadOptions(included_fields=fields or [0]))
-            for batch in _batches(reader):
+            for batch in _record_batches(reader):
                 table = pa.Table.from_batches([batch]).select(names)
-                most = rows_at_a_time(len(names))
-                for start in range(0, batch.num_rows, most):
-                    rows = min(most, batch.num_rows - start)
-                    yield Piece(table.slice(start, rows), rows)
+                step = rows_per_batch(len(names))
+                for start in range(0, batch.num_rows, step):
+                    rows = min(step, batch.num_rows - start)
+                    yield RowBatch(table.slice(start, rows), rows)
 
 
 def _reader(opened: Any, options: pa.ipc.IpcReadOptions | None) -> Any:
-    head, tail = (opened.read_at(8, place) for place in (0, max(opened.size() - 8, 0)))
+    head, tail = (opened.read_at(8, offset) for offset in (0, max(opened.size() - 8, 0)))
     opened.seek(0)
-    if head.startswith(_MAGIC):
+    if head.startswith(_FILE_MAGIC):
         return pa.ipc.open_file(opened, options=options)
     reader = pa.ipc.open_stream(opened, options=options)
-    if tail != _END:  # one cut off between two batches would pass for a whole one
-        raise SourceError("its end is missing: it was cut off, or is still being written")
+    if tail != _STREAM_END:  # Arrow accepts a stream that was cut off between two batches
+        raise SourceError(
+            "the end of the stream is missing; it was cut off, or is still being written", code="source-unreadable"
+        )
     return reader
 
 
-def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
+def _record_batches(reader: Any) -> Iterator[pa.RecordBatch]:
     if isinstance(reader, pa.ipc.RecordBatchFileReader):
         for i in range(reader.num_record_batches):
             yield reader.get_batch(i)

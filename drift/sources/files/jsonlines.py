@@ -1,8 +1,8 @@
-"""JSON lines: one object a line. A type holds for the whole file, and is decided in a first pass.
+"""JSON lines: one object a line. The type of a column is that of the whole file, and is determined in a first pass.
 
-A line break cannot stand inside a JSON text, so a file is cut at lines into blocks, each parsed by itself. What the
-blocks' types have in common is the column's: whole numbers and others are doubles, times and other texts are text.
-A key that a line lacks is missing in it.
+A JSON text contains no line break, so the file is cut at lines into blocks, which are parsed separately. The type of a
+column is the common type of its blocks: integers and other numbers are doubles, times and other texts are text. A key
+that a line lacks is missing in its row.
 """
 
 import io
@@ -14,65 +14,73 @@ import pyarrow.json
 
 from drift.errors import SourceError
 from drift.sources.files.discovery import File
-from drift.sources.files.reader import Piece, Placing
+from drift.sources.files.reader import RangeFilter, RowBatch, requested_columns
 
-BLOCK: Final = 8 * 2**20
+JSON_BLOCK_SIZE: Final = 8 * 2**20
 """Bytes parsed at a time."""
 
 
 class JsonLines:
-    """A file of JSON lines; see `drift.sources.files.reader.FormatReader`."""
+    """A file of JSON lines; a `FormatReader`."""
 
     def __init__(self, file: File) -> None:
         self._file = file
         types: dict[str, pa.DataType] = {}
         for block in _blocks(file):
-            for name, type_ in _schema(block).items():
-                types[name] = type_ if name not in types else _common(name, types[name], type_)
+            for name, type_ in _types(block).items():
+                types[name] = type_ if name not in types else _common_type(name, types[name], type_)
         self.schema = pa.schema(list(types.items()))
 
-    def pieces(self, columns: Sequence[str], timestamp: str | None, placing: Placing | None) -> Iterator[Piece]:  # noqa: ARG002 - there are no statistics
-        """All rows."""
-        names = list(dict.fromkeys([*([timestamp] if timestamp is not None else []), *columns]))
-        # Without a key nothing would tell how many rows there are.
-        asked = pa.schema([self.schema.field(name) for name in names or self.schema.names[:1]])
-        how = pyarrow.json.ParseOptions(explicit_schema=asked, unexpected_field_behavior="ignore")
+    def batches(
+        self,
+        columns: Sequence[str],
+        timestamp: str | None,
+        range_filter: RangeFilter | None,  # noqa: ARG002 - there are no statistics
+    ) -> Iterator[RowBatch]:
+        """Read all rows."""
+        names = requested_columns(columns, timestamp)
+        # At least one key, because without keys the number of rows is unknown.
+        schema = pa.schema([self.schema.field(name) for name in names or self.schema.names[:1]])
+        options = pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
         for block in _blocks(self._file):
-            table = _parsed(block, how)
-            yield Piece(table.select(names), table.num_rows)
+            table = _parse(block, options)
+            yield RowBatch(table.select(names), table.num_rows)
 
 
-def _schema(block: bytes) -> dict[str, pa.DataType]:
-    schema = _parsed(block, None).schema
+def _types(block: bytes) -> dict[str, pa.DataType]:
+    schema = _parse(block, None).schema
     if len(set(schema.names)) < len(schema.names):
-        raise SourceError(f"a line names a key twice; there are {', '.join(schema.names)}")
+        raise SourceError(f"a line contains a key twice; keys: {', '.join(schema.names)}", code="duplicate-column")
     return dict(zip(schema.names, schema.types, strict=True))
 
 
-def _parsed(block: bytes, how: pyarrow.json.ParseOptions | None) -> pa.Table:
+def _parse(block: bytes, options: pyarrow.json.ParseOptions | None) -> pa.Table:
     return pyarrow.json.read_json(
-        io.BytesIO(block), read_options=pyarrow.json.ReadOptions(block_size=len(block) + 1), parse_options=how
+        io.BytesIO(block), read_options=pyarrow.json.ReadOptions(block_size=len(block) + 1), parse_options=options
     )
 
 
-def _common(name: str, one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    if {one, other} == {pa.timestamp("s"), pa.string()}:  # a text that looks like a time is one only among its like
+def _common_type(name: str, left: pa.DataType, right: pa.DataType) -> pa.DataType:
+    if {left, right} == {pa.timestamp("s"), pa.string()}:  # text that looks like a time is one only if all texts do
         return pa.string()
     try:
-        fields = [pa.schema([pa.field(name, type_)]) for type_ in (one, other)]
-        return pa.unify_schemas(fields, promote_options="permissive").field(0).type
+        schemas = [pa.schema([pa.field(name, type_)]) for type_ in (left, right)]
+        return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise SourceError(f"{name!r} holds {one} in some lines and {other} in others; make them one type") from error
+        raise SourceError(
+            f"column {name!r} holds {left} in some lines and {right} in others; write it in one type",
+            code="type-conflict",
+        ) from error
 
 
 def _blocks(file: File) -> Iterator[bytes]:
-    """Whole lines, together about `BLOCK` bytes; blocks of nothing but blank lines are left out."""
+    """Yield whole lines, about `JSON_BLOCK_SIZE` bytes together. Blocks of blank lines are left out."""
     rest = b""
     with file.open() as opened:
-        while read := opened.read(BLOCK):
-            lines, newline, after = (rest + read).rpartition(b"\n")
+        while data := opened.read(JSON_BLOCK_SIZE):
+            lines, newline, after = (rest + data).rpartition(b"\n")
             if newline and lines.strip():
                 yield lines + newline
-            rest = after if newline else rest + read
+            rest = after if newline else rest + data
     if rest.strip():
         yield rest

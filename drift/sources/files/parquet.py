@@ -1,4 +1,4 @@
-"""Parquet: only the columns and row groups that are needed; text as dictionaries; checksums of pages verified."""
+"""Parquet: only the needed columns and row groups are read, text as dictionaries; checksums of pages are verified."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -8,91 +8,98 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from drift.sources.files.discovery import File
-from drift.sources.files.reader import Piece, Placing, rows_at_a_time
-from drift.sources.frames.arrow import TEXT
+from drift.sources.files.reader import RangeFilter, RowBatch, requested_columns, rows_per_batch
+from drift.sources.frames.arrow import is_text
 
 _UNITS: Final = {"milliseconds": "ms", "microseconds": "us", "nanoseconds": "ns"}
-_BUFFER: Final = 2**20  # bytes of a column read ahead; without it whole columns of a row group are held, compressed
+_BUFFER_SIZE: Final = 2**20
+"""Bytes of a column read ahead. Without it whole columns of a row group are in memory, compressed."""
 
 
 class Parquet:
-    """A Parquet file; see `drift.sources.files.reader.FormatReader`."""
+    """A Parquet file; a `FormatReader`."""
 
     def __init__(self, file: File) -> None:
         self._file = file
         with file.open() as opened, pyarrow.parquet.ParquetFile(opened) as parquet:
             self.schema = parquet.schema_arrow
 
-    def pieces(self, columns: Sequence[str], timestamp: str | None, placing: Placing | None) -> Iterator[Piece]:
-        """The rows of the row groups that can lie in the window."""
-        names = list(dict.fromkeys([*([timestamp] if timestamp is not None else []), *columns]))
-        texts = [n for n in names if any(fits(self.schema.field(n).type) for fits in TEXT)]
-        # Pre-buffering saves an object store's round trips, but holds all row groups that are read in one go.
-        far = self._file.system.type_name != "local"
+    def batches(
+        self, columns: Sequence[str], timestamp: str | None, range_filter: RangeFilter | None
+    ) -> Iterator[RowBatch]:
+        """Read the row groups that may hold rows of the window."""
+        names = requested_columns(columns, timestamp)
+        texts = [name for name in names if is_text(self.schema.field(name).type)]
+        # Pre-buffering saves round trips to an object store, but keeps all row groups of one read in memory.
+        remote = self._file.system.type_name != "local"
         with (
             self._file.open() as opened,
             pyarrow.parquet.ParquetFile(
                 opened,
                 read_dictionary=texts,
-                buffer_size=0 if far else _BUFFER,
-                pre_buffer=far,
+                buffer_size=0 if remote else _BUFFER_SIZE,
+                pre_buffer=remote,
                 page_checksum_verification=True,
             ) as parquet,
         ):
-            some: list[int] = []
-            for group, inside in enumerate(_placed(parquet, timestamp, placing)):
-                if inside:
-                    yield from _read(parquet, [group], list(columns), inside=True)
-                elif inside is None:
-                    some.append(group)
-            for groups in [[group] for group in some] if far or not some else [some]:
-                yield from _read(parquet, groups, names, inside=False)
+            partial: list[int] = []
+            for group, in_window in enumerate(_filter_groups(parquet, timestamp, range_filter)):
+                if in_window:
+                    yield from _read(parquet, [group], list(columns), in_window=True)
+                elif in_window is None:
+                    partial.append(group)
+            for groups in [[group] for group in partial] if remote or not partial else [partial]:
+                yield from _read(parquet, groups, names, in_window=False)
 
 
-def _read(parquet: Any, groups: list[int], names: list[str], *, inside: bool) -> Iterator[Piece]:
+def _read(parquet: Any, groups: list[int], names: list[str], *, in_window: bool) -> Iterator[RowBatch]:
     if not names:
         for group in groups:
             rows = parquet.metadata.row_group(group).num_rows
-            yield Piece(pa.table({}), rows, inside)
+            yield RowBatch(pa.table({}), rows, in_window)
         return
-    for batch in parquet.iter_batches(rows_at_a_time(len(names)), row_groups=groups, columns=names):
-        yield Piece(pa.Table.from_batches([batch]), batch.num_rows, inside)
+    for batch in parquet.iter_batches(rows_per_batch(len(names)), row_groups=groups, columns=names):
+        yield RowBatch(pa.Table.from_batches([batch]), batch.num_rows, in_window)
 
 
-def _placed(parquet: Any, timestamp: str | None, placing: Placing | None) -> list[bool | None]:
-    """Where the timestamps of each row group lie, by its statistics; None where they do not tell."""
+def _filter_groups(parquet: Any, timestamp: str | None, range_filter: RangeFilter | None) -> list[bool | None]:
+    """Apply the filter to the statistics of each row group; None if they do not decide."""
     groups = [parquet.metadata.row_group(number) for number in range(parquet.num_row_groups)]
-    leaf = None if timestamp is None or not groups else _leaf(groups[0], timestamp)
-    if placing is None or leaf is None:
+    index = None if timestamp is None or not groups else _column_index(groups[0], timestamp)
+    if range_filter is None or index is None:
         return [None] * len(groups)
-    told = {
+    statistics_of = {
         number: statistics
         for number, group in enumerate(groups)
-        if group.num_rows and (statistics := group.column(leaf).statistics) is not None
+        if group.num_rows and (statistics := group.column(index).statistics) is not None
         if statistics.has_min_max and statistics.has_null_count
     }
-    ends = _ends(list(told.values()), parquet.schema_arrow.field(timestamp).type)
-    placed = {} if ends is None else dict(zip(told, placing(*ends), strict=True))
-    return [None if placed.get(n) and told[n].null_count else placed.get(n) for n in range(len(groups))]
+    bounds = _bounds(list(statistics_of.values()), parquet.schema_arrow.field(timestamp).type)
+    in_window = {} if bounds is None else dict(zip(statistics_of, range_filter(*bounds), strict=True))
+    # Rows without a timestamp are in no window.
+    return [None if in_window.get(n) and statistics_of[n].null_count else in_window.get(n) for n in range(len(groups))]
 
 
-def _leaf(group: Any, timestamp: str) -> int | None:
-    """Which column of a row group holds the timestamps; None where there is none.
+def _column_index(group: Any, name: str) -> int | None:
+    """Return the index of a column in a row group; None if it has no such column.
 
-    Not asked of `parquet.schema`: that and the file's metadata hold each other, so that of every file which was ever
-    read the metadata would stay (megabytes, where row groups are many) until Python looks for cycles.
+    `parquet.schema` is not used, because it and the file's metadata refer to each other: the metadata of every file
+    ever read (megabytes if there are many row groups) would stay in memory until Python collects cycles.
     """
-    return next((i for i in range(group.num_columns) if group.column(i).path_in_schema == timestamp), None)
+    return next((i for i in range(group.num_columns) if group.column(i).path_in_schema == name), None)
 
 
-def _ends(told: list[Any], type_: pa.DataType) -> tuple[pa.ChunkedArray, pa.ChunkedArray] | None:
-    """The least and the largest values, as the column's own type; None where they are not known."""
-    logical = json.loads(told[0].logical_type.to_json()) if told else {"Type": "None"}
+def _bounds(statistics: list[Any], type_: pa.DataType) -> tuple[pa.ChunkedArray, pa.ChunkedArray] | None:
+    """Return the smallest and the largest values in the column's own type; None if they are unknown."""
+    logical = json.loads(statistics[0].logical_type.to_json()) if statistics else {"Type": "None"}
     if pa.types.is_date(type_) and logical["Type"] == "Date":
-        raw, kind = pa.int32(), pa.date32()
+        raw, bound_type = pa.int32(), pa.date32()
     elif pa.types.is_timestamp(type_) and logical["Type"] == "Timestamp":
-        raw, kind = pa.int64(), pa.timestamp(_UNITS[logical["timeUnit"]], type_.tz)
+        raw, bound_type = pa.int64(), pa.timestamp(_UNITS[logical["timeUnit"]], type_.tz)
     else:
         return None
-    least, largest = ([getattr(one, end) for one in told] for end in ("min_raw", "max_raw"))
-    return pa.chunked_array([pa.array(least, raw).cast(kind)]), pa.chunked_array([pa.array(largest, raw).cast(kind)])
+    minima, maxima = ([getattr(group, end) for group in statistics] for end in ("min_raw", "max_raw"))
+    return (
+        pa.chunked_array([pa.array(minima, raw).cast(bound_type)]),
+        pa.chunked_array([pa.array(maxima, raw).cast(bound_type)]),
+    )

@@ -1,74 +1,85 @@
-"""What every format of file can do: tell its columns, and hand out its rows piece by piece."""
+"""The interface of file formats: report the columns, and read the rows in batches."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
 
 from drift.errors import SourceError
 from drift.sources.files.discovery import File
 
-Read = TypeVar("Read")
+ReadResult = TypeVar("ReadResult")
 
-VALUES: Final = 2**22
-"""Values read, counted and let go at a time: 32 MiB of doubles."""
+VALUES_PER_BATCH: Final = 2**22
+"""Values that are read, counted and released at a time: 32 MiB of doubles."""
 
 
-def rows_at_a_time(columns: int) -> int:
-    """How many rows make a piece. What is done once a piece, such as naming categories, asks for long ones."""
-    return min(max(VALUES // max(columns, 1), 2**13), 2**18)
+def rows_per_batch(columns: int) -> int:
+    """Return the number of rows of a batch. Long batches are better: names of categories are looked up once a batch."""
+    return min(max(VALUES_PER_BATCH // max(columns, 1), 2**13), 2**18)
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class RowBatch:
     """Some rows of a file.
 
     Parameters
     ----------
     table : pyarrow.Table
-        The columns asked for.
+        The requested columns.
     rows : int
-        Also where no column was asked for.
-    inside : bool
-        The file's own statistics say that all of them lie in the window; the timestamp's column may then be left out.
+        Number of rows, also if no column was requested.
+    in_window : bool
+        The file's statistics prove that all rows are in the window. The timestamp column may then be absent.
     """
 
     table: pa.Table
     rows: int
-    inside: bool = False
+    in_window: bool = False
 
 
-Placing: TypeAlias = Callable[[pa.ChunkedArray, pa.ChunkedArray], list[bool | None]]
-"""From least and largest timestamps, pair by pair: all in the window (True), all outside (False), or some (None)."""
+RangeFilter: TypeAlias = Callable[[pa.ChunkedArray, pa.ChunkedArray], list[bool | None]]
+"""Takes the smallest and the largest timestamps of several row ranges. Returns for each range whether all of its
+timestamps are in the window (True), none is (False), or neither is certain (None)."""
 
 
 class FormatReader(Protocol):
-    """One file of some format.
+    """A file of one format.
 
-    `schema` is told when it is made: names, and the types that all its rows share. Columns of text may come as
-    dictionaries.
+    `schema` is known from the start: names and types, the same for all rows. Text columns may be read as dictionaries.
     """
 
     schema: pa.Schema
 
-    def pieces(self, columns: Sequence[str], timestamp: str | None, placing: Placing | None) -> Iterator[Piece]:
-        """Its rows of columns that are there, and of the timestamp's, where it is given."""
+    def batches(
+        self, columns: Sequence[str], timestamp: str | None, range_filter: RangeFilter | None
+    ) -> Iterator[RowBatch]:
+        """Read the rows of existing columns, and of the timestamp column if one is given.
+
+        Ranges of rows for which `range_filter` returns False may be skipped.
+        """
         ...
 
 
-def naming(file: File, act: Callable[[], Read]) -> Read:
-    """What goes wrong with a file names it.
+def requested_columns(columns: Sequence[str], timestamp: str | None) -> list[str]:
+    """Return the names of the columns to read, the timestamp column first."""
+    return list(dict.fromkeys([*([timestamp] if timestamp is not None else []), *columns]))
+
+
+def run_on_file(file: File, action: Callable[[], ReadResult]) -> ReadResult:
+    """Run an action on a file; errors name the file.
 
     Raises
     ------
     SourceError
-        Where it cannot be read, or is not what was expected.
+        If the file cannot be read, or is not what was expected.
     """
     try:
-        return act()
+        return action()
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        told: Any = str(error).strip().splitlines() or [type(error).__name__]
-        raise SourceError(f"cannot read {file.name}: {'it is empty' if file.size == 0 else told[0]}") from error
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        reason = "it is empty" if file.size == 0 else lines[0]
+        raise SourceError(f"cannot read {file.name}: {reason}", code="source-unreadable") from error
     except SourceError as error:
-        raise error if file.name in str(error) else SourceError(f"{file.name}: {error}") from error
+        raise error if file.name in str(error) else SourceError(f"{file.name}: {error}", code=error.code) from error

@@ -1,1 +1,1 @@
-"""Rows in memory: frames of any library, in Arrow's form."""
+"""Rows in memory: data frames of any library, as Arrow columns."""

@@ -1,4 +1,4 @@
-"""Rows in memory, column by column in Arrow's form; one bad column never stops the others."""
+"""Rows in memory as Arrow columns. One bad column never stops the others."""
 
 import os
 from collections import Counter
@@ -19,24 +19,24 @@ from drift.histogram.column_values import Values
 from drift.histogram.counting import count
 from drift.monitors.spec import Columns
 from drift.monitors.window import Window
-from drift.sources.frames.arrow import UnbinnableError, decoded, plain, values_of
+from drift.sources.frames.arrow import UnbinnableError, decode_dictionary, normalize_column, values_of
 from drift.sources.frames.instants import as_instants, ticks_of
 
 Result = TypeVar("Result")
 MAX_SEGMENTS: Final = 20
 OTHER_SEGMENT: Final = "(other)"
-SMALL: Final = 500_000
-"""Values that one thread has counted before others have started."""
+SINGLE_THREAD_VALUES: Final = 500_000
+"""One thread counts fewer values before others have started."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns by name, in order; a column that could not be brought into Arrow's form, or not be cut, says why.
+    """Columns by name, in order. A column that cannot be converted or cut into bins is replaced by the reason.
 
     Parameters
     ----------
     columns : mapping of str to pyarrow.ChunkedArray or Uncounted
-        All of `rows` length; texts may be in dictionaries.
+        Columns of `rows` values each; texts may be dictionaries.
     rows : int
         Number of rows.
     """
@@ -45,112 +45,115 @@ class Table:
     rows: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "columns", {name: _plain(column) for name, column in self.columns.items()})
+        object.__setattr__(self, "columns", {name: _normalize(column) for name, column in self.columns.items()})
 
     @classmethod
     def from_arrow(cls, table: pa.Table) -> "Table":
-        """From an Arrow table; names that stand twice are refused."""
-        return cls(dict(zip(distinct(table.column_names), table.columns, strict=True)), table.num_rows)
+        """Return an Arrow table's rows; duplicate column names are refused."""
+        return cls(dict(zip(require_unique(table.column_names), table.columns, strict=True)), table.num_rows)
 
-    def where(self, mask: pa.ChunkedArray) -> "Table":
-        """The rows for which the mask is true."""
-        kept = {n: c if isinstance(c, Uncounted) else c.filter(mask) for n, c in self.columns.items()}
-        return Table(kept, pc.sum(mask).as_py() or 0)
+    def filter(self, mask: pa.ChunkedArray) -> "Table":
+        """Return the rows for which the mask is true."""
+        columns = {n: c if isinstance(c, Uncounted) else c.filter(mask) for n, c in self.columns.items()}
+        return Table(columns, pc.sum(mask).as_py() or 0)
 
     def instants(self, timestamp: str, timezone: ZoneInfo) -> pa.ChunkedArray:
-        """The column that places rows in windows, as UTC instants.
+        """Return the timestamp column as UTC instants.
 
         Raises
         ------
         SourceError
-            Where it is not there, or does not hold dates or times; the message lists what is there.
+            If the column is missing, or holds neither dates nor times; the message lists the candidates.
         """
         column = self.columns.get(timestamp)
         if column is None:
-            raise SourceError(f"no timestamp column {timestamp!r}; there are {', '.join(self.columns) or 'none'}")
+            raise SourceError(
+                f"no timestamp column {timestamp!r}; there are {', '.join(self.columns) or 'none'}",
+                code="timestamp-missing",
+            )
         if isinstance(column, Uncounted):
-            raise SourceError(f"timestamp column {timestamp!r}: {column.message}")
+            raise SourceError(f"timestamp column {timestamp!r}: {column.message}", code="timestamp-invalid")
         try:
-            return as_instants(decoded(column), timestamp, timezone)
+            return as_instants(decode_dictionary(column), timestamp, timezone)
         except SourceError as error:
             times = [n for n, c in self.columns.items() if not isinstance(c, Uncounted) and _holds_times(c.type)]
-            raise SourceError(f"{error}; columns of dates or times: {', '.join(times) or 'none'}") from error
+            raise SourceError(
+                f"{error}; columns of dates or times: {', '.join(times) or 'none'}", code=error.code
+            ) from error
 
     def within(self, window: Window, timestamp: str, timezone: ZoneInfo) -> "Table":
-        """The rows of one window; rows without a timestamp belong to none."""
+        """Return the rows of a window. Rows without a timestamp belong to no window."""
         instants = self.instants(timestamp, timezone)
         ticks = instants.cast(pa.int64())
         start, end = (ticks_of(moment, instants.type.unit) for moment in (window.start, window.end))
         inside = pc.and_(pc.greater_equal(ticks, start), pc.less(ticks, end))
-        return self.where(pc.fill_null(inside, False))  # noqa: FBT003 - Arrow's signature
+        return self.filter(pc.fill_null(inside, False))  # noqa: FBT003 - Arrow's signature
 
     def span(self, timestamp: str, timezone: ZoneInfo) -> tuple[datetime, datetime] | None:
-        """The first and last instants; None without any."""
-        found = pc.min_max(self.instants(timestamp, timezone))
+        """Return the first and the last instant, or None if there is none."""
+        ends = pc.min_max(self.instants(timestamp, timezone))
         try:
-            first, last = (found[end].cast(pa.timestamp("us", "UTC"), safe=False).as_py() for end in ("min", "max"))
+            first, last = (ends[end].cast(pa.timestamp("us", "UTC"), safe=False).as_py() for end in ("min", "max"))
         except (ValueError, OverflowError) as error:
-            raise SourceError(f"timestamp column {timestamp!r} holds instants beyond the year 9999: {error}") from error
+            raise SourceError(
+                f"timestamp column {timestamp!r} holds instants beyond the year 9999: {error}", code="timestamp-invalid"
+            ) from error
         return None if first is None else (first, last)
 
     def split(self, by: Sequence[str], known: Collection[str] | None = None) -> dict[str, "Table"]:
-        """These rows by segment: "" is all of them, ``column=value`` those that share a value.
+        """Return the rows of each segment: "" is all rows, ``column=value`` the rows that share a value.
 
         Parameters
         ----------
         by : sequence of str
-            The columns that split, each apart.
+            The segment columns. Each splits all rows.
         known : collection of str, or None
-            The segments there are; rows of any other value are ``column=(other)``. None takes the most
-            frequent values as they are.
+            Keys of the segments of the reference. None means the most frequent values of these rows.
 
         Raises
         ------
         SourceError
-            Where a segment column is not there, or cannot be read.
+            If a segment column is missing or cannot be read.
 
         Notes
         -----
-        The parts of one column add up to the whole: rows without a value, and rows of any value that is not
-        listed, are ``column=(other)``.
+        The segments of one column add up to all rows: rows without a value, and rows of any other value, are
+        ``column=(other)``.
         """
         parts = {"": self}
         for name in by:
             column = self.columns.get(name)
-            if column is None or isinstance(column, Uncounted):
-                why = "is not in the data" if column is None else column.message
-                raise SourceError(f"segment column {name!r}: {why}")
+            if column is None:
+                raise SourceError(f"segment column {name!r} is not in the data", code="column-missing")
+            if isinstance(column, Uncounted):
+                raise SourceError(f"segment column {name!r}: {column.message}", code="not-comparable")
             keys = segment_keys(name, column)
-            found = pc.value_counts(keys.drop_null()).to_pylist()
-            frequent = sorted(found, key=lambda pair: (-pair["counts"], pair["values"]))[:MAX_SEGMENTS]
-            listed = (
-                [f["values"] for f in frequent] if known is None else [k for k in known if k.startswith(f"{name}=")]
-            )
+            listed = _frequent(keys) if known is None else [key for key in known if key.startswith(f"{name}=")]
             other = f"{name}={OTHER_SEGMENT}"
-            placed = pc.if_else(pc.fill_null(pc.is_in(keys, pa.array(listed, pa.string())), False), keys, other)  # noqa: FBT003
+            is_listed = pc.fill_null(pc.is_in(keys, pa.array(listed, pa.string())), False)  # noqa: FBT003
+            row_keys = pc.if_else(is_listed, keys, other)
             for key in dict.fromkeys([*listed, other]):
-                part = self.where(pc.equal(placed, key))
+                part = self.filter(pc.equal(row_keys, key))
                 if part.rows or key in (known or ()):
                     parts[key] = part
         return parts
 
     def learn(self, names: Sequence[str], columns: Columns, seed: int = 0, threads: int | None = None) -> Profile:
-        """Choose an axis for each column, by its own rule, and count these rows on them.
+        """Choose an axis for each column, by its rule, and count the rows on these axes.
 
-        A column that is not there is not comparable: there is nothing to hold a live one against.
+        A column that is missing is not comparable, because there is nothing to compare live values with.
 
         Parameters
         ----------
         names : sequence of str
             The columns.
         columns : Columns
-            The rule of each.
+            The rule of each column.
         seed : int
-            Of the rows that edges are chosen from where there are very many; the same ones for every column.
+            Seed of the sample from which the edges of very long columns are chosen; the same rows for all columns.
         threads : int or None
-            As in `count`.
+            See `count`.
         """
-
         draw = Draw(seed)
 
         def histogram(name: str, values: Values) -> Histogram:
@@ -159,14 +162,14 @@ class Table:
         return self._profile(names, histogram, Fault.ABSENT, threads)
 
     def count(self, axes: Mapping[str, Axis], threads: int | None = None) -> Profile:
-        """Count these rows on axes chosen before; a column that is not there is an error of the schema.
+        """Count the rows on given axes. A column that is missing is a schema error.
 
         Parameters
         ----------
-        axes : mapping of str to axis
-            Of each column.
+        axes : mapping of str to Axis
+            The axis of each column.
         threads : int or None
-            Columns counted at once; None is as many as there are cores, and one for a small table.
+            Columns counted at the same time. None means one for a small table, else the number of cores.
         """
         return self._profile(list(axes), lambda name, values: count(values, axes[name]), Fault.SCHEMA_ERROR, threads)
 
@@ -177,7 +180,7 @@ class Table:
         absent: Fault,
         threads: int | None,
     ) -> Profile:
-        def counted(name: str) -> Histogram | Uncounted:
+        def count_column(name: str) -> Histogram | Uncounted:
             column = self.columns.get(name)
             if column is None:
                 return Uncounted(absent, f"column {name!r} is not in the data")
@@ -190,71 +193,86 @@ class Table:
             except (UnbinnableError, InputError) as error:
                 return Uncounted(Fault.NOT_COMPARABLE, str(error))
 
-        largest_first = sorted(names, key=self._bytes, reverse=True)  # the threads end together
-        found = dict(zip(largest_first, each(counted, largest_first, self.rows, threads), strict=True))
-        found = {name: found[name] for name in names}
-        lost = {name: what for name, what in found.items() if isinstance(what, Uncounted)}
-        return Profile({n: what for n, what in found.items() if isinstance(what, Histogram)}, self.rows, lost)
+        largest_first = sorted(names, key=self._bytes, reverse=True)  # so that the threads end together
+        results = dict(zip(largest_first, map_columns(count_column, largest_first, self.rows, threads), strict=True))
+        histograms, uncounted = dict[str, Histogram](), dict[str, Uncounted]()
+        for name in names:
+            result = results[name]
+            if isinstance(result, Histogram):
+                histograms[name] = result
+            else:
+                uncounted[name] = result
+        return Profile(histograms, self.rows, uncounted)
 
     def _bytes(self, name: str) -> int:
         column = self.columns.get(name)
         return 0 if column is None or isinstance(column, Uncounted) else int(column.nbytes)
 
 
-def each(act: Callable[[str], Result], names: Sequence[str], rows: int, threads: int | None = None) -> list[Result]:
-    """What comes of each column, several at once: NumPy and Arrow let go of the interpreter's lock while they work.
+def map_columns(
+    action: Callable[[str], Result], names: Sequence[str], rows: int, threads: int | None = None
+) -> list[Result]:
+    """Call a function for each column, several at the same time: NumPy and Arrow release the interpreter's lock.
 
     Parameters
     ----------
-    act : callable
-        Of a column's name.
+    action : callable
+        Takes the name of a column.
     names : sequence of str
         The columns.
     rows : int
-        Of each column.
+        Rows of each column.
     threads : int or None
-        Columns at once; None is as many as there are cores, and one for a small table.
+        Columns at the same time. None means one for a small table, else the number of cores.
     """
     if threads is None:
-        threads = 1 if rows * len(names) < SMALL else os.cpu_count() or 1
+        threads = 1 if rows * len(names) < SINGLE_THREAD_VALUES else os.cpu_count() or 1
     if min(threads, len(names)) <= 1:
-        return [act(name) for name in names]
+        return [action(name) for name in names]
     with ThreadPoolExecutor(min(threads, len(names)), "drift-count") as pool:
-        return list(pool.map(act, names))
+        return list(pool.map(action, names))
 
 
-def distinct(names: list[str]) -> list[str]:
-    """The names of columns, refused where one stands twice."""
-    if twice := sorted(name for name, times in Counter(names).items() if times > 1):
-        raise SourceError(f"column names stand twice: {twice}; rename or drop one of each")
+def require_unique(names: list[str]) -> list[str]:
+    """Return the names of columns, or raise SourceError if one occurs twice."""
+    if duplicates := sorted(name for name, times in Counter(names).items() if times > 1):
+        raise SourceError(f"duplicate column names: {duplicates}; rename or drop one of each", code="duplicate-column")
     return names
 
 
-def _plain(column: pa.ChunkedArray | Uncounted) -> pa.ChunkedArray | Uncounted:
-    if isinstance(column, Uncounted):
-        return column
-    try:
-        return plain(column)
-    except UnbinnableError as error:
-        return Uncounted(Fault.NOT_COMPARABLE, str(error))
-
-
 def segment_keys(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The segment of each row, ``name=value``; missing where the value is, NaN too.
+    """Return the segment of each row, ``name=value``; missing if the value is missing or NaN.
 
     Raises
     ------
     SourceError
-        Where values of the column's type cannot be written as text.
+        If the column's values cannot be written as text.
     """
-    column = decoded(column)
+    column = decode_dictionary(column)
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), None, column)
     try:
         text = column.cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise SourceError(f"segment column {name!r} holds {column.type} values, which cannot name segments") from error
+        raise SourceError(
+            f"segment column {name!r} holds {column.type} values, which cannot name segments", code="not-comparable"
+        ) from error
     return pc.binary_join_element_wise(f"{name}=", text, "")
+
+
+def _frequent(keys: pa.ChunkedArray) -> list[str]:
+    counts = pc.value_counts(keys.drop_null()).to_pylist()
+    by_frequency = sorted(counts, key=lambda pair: (-pair["counts"], pair["values"]))
+    return [pair["values"] for pair in by_frequency[:MAX_SEGMENTS]]
+
+
+def _normalize(column: pa.ChunkedArray | Uncounted) -> pa.ChunkedArray | Uncounted:
+    if isinstance(column, Uncounted):
+        return column
+    try:
+        return normalize_column(column)
+    except UnbinnableError as error:
+        return Uncounted(Fault.NOT_COMPARABLE, str(error))
 
 
 def _holds_times(type_: pa.DataType) -> bool:

@@ -33,7 +33,7 @@ from drift.errors import SourceError
 from drift.histogram import Kind
 from drift.monitors.spec import SqlSource
 from drift.monitors.window import Window
-from drift.sources.frames.table import distinct
+from drift.sources.frames.table import require_unique
 from drift.sources.local_time import first_local_time
 from drift.sources.sql.generic import generic_types
 from drift.sources.sql.postgres import postgres_types
@@ -275,4 +275,4 @@ def _columns(names: Sequence[str]) -> list[ColumnClause[Any]]:
 def _column_names(connection: Connection, rows: FromClause) -> list[str]:
     statement: Select[Any] = select(literal_column("*")).select_from(rows).where(false())
     with connection.execute(statement) as result:
-        return distinct([str(description[0]) for description in result.cursor.description or ()])
+        return require_unique([str(description[0]) for description in result.cursor.description or ()])

@@ -1,171 +1,18 @@
-"""Which rows belong to a window: each row with a timestamp to exactly one of those that tile the time."""
-
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
+"""Rows in memory split among several windows are those of each window alone."""
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from drift.errors import SourceError
 from drift.monitors.spec import Columns
-from drift.monitors.window import Period, Window
 from drift.sources.frames.table import Table
-
-NEW_YORK = ZoneInfo("America/New_York")
-UTC_ZONE = ZoneInfo("UTC")
-
-
-def table(times: Any, type_: pa.DataType | None = None) -> Table:
-    array = pa.array(times, type_)
-    return Table.from_arrow(pa.table({"t": array, "x": list(range(len(array)))}))
+from drift.sources.frames.window_split import split_by_window
+from tests.support.windowed_rows import NAMES, WINDOWS, ZONE, windowed_rows
 
 
-def rows_in(window: Window, held: Table, zone: ZoneInfo = UTC_ZONE) -> list[int]:
-    column = held.within(window, "t", zone).columns["x"]
-    assert isinstance(column, pa.ChunkedArray)
-    return list(column.to_pylist())
-
-
-def day(zone: ZoneInfo, year: int, month: int, of_month: int) -> Window:
-    return Period.parse("1d").window_at(datetime(year, month, of_month, 12, tzinfo=zone), zone)
-
-
-TYPES = [pa.timestamp(unit, zone) for unit in ("s", "ms", "us", "ns") for zone in (None, "UTC", "Asia/Kolkata")]
-
-
-@pytest.mark.parametrize("type_", [*TYPES, pa.date32(), pa.date64()], ids=str)
-@settings(max_examples=12, deadline=None)
-@given(
-    times=st.lists(
-        st.one_of(st.none(), st.datetimes(datetime(2011, 3, 11), datetime(2011, 3, 16))),  # noqa: DTZ001 - wall clock
-        min_size=1,
-    ),
-    length=st.sampled_from(["1h", "7h", "1d", "1w"]),
-    zone=st.sampled_from(["America/New_York", "UTC", "Australia/Lord_Howe"]),
-)
-def test_adjacent_windows_share_out_the_rows(
-    type_: pa.DataType, times: list[datetime | None], length: str, zone: str
-) -> None:
-    timezone = ZoneInfo(zone)
-    cut = [time and time.replace(microsecond=0) for time in times]
-    dates = pa.types.is_date(type_)
-    held = table([time and (time.date() if dates else time) for time in cut], type_)
-    span = held.span("t", timezone)
-    if span is None:
-        assert all(time is None for time in times)
-        return
-    first, last = span
-    period = Period.parse(length)
-    until = period.window_at(last, timezone).end
-    windows = list(period.windows(first, until, timezone))
-    parts = [rows_in(window, held, timezone) for window in windows]
-    placed = sorted(row for part in parts for row in part)
-    assert placed == [row for row, time in enumerate(times) if time is not None]
-
-
-def test_a_window_holds_its_start_and_not_its_end() -> None:
-    start = datetime(2011, 3, 13, tzinfo=UTC)
-    step = timedelta(microseconds=1)
-    held = table([start - step, start, start + timedelta(hours=1) - step, start + timedelta(hours=1)])
-    assert rows_in(Window(start, start + timedelta(hours=1)), held) == [1, 2]
-
-
-def test_nanoseconds_before_a_window_are_not_in_it() -> None:
-    start = datetime(1969, 7, 20, 20, 17, tzinfo=UTC)
-    ticks = int((start - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1)) * 1000
-    held = table([ticks - 1, ticks, ticks + 1], pa.timestamp("ns", "UTC"))
-    assert rows_in(Window(start, start + timedelta(hours=1)), held) == [1, 2]
-
-
-def test_a_window_may_reach_beyond_what_nanoseconds_can_tell() -> None:
-    held = table([0, 2**62], pa.timestamp("ns", "UTC"))
-    assert rows_in(Window(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)), held) == [0, 1]
-
-
-def test_rows_without_a_timestamp_are_in_no_window() -> None:
-    held = table([None, datetime(2011, 3, 13, 12, tzinfo=UTC), None])
-    assert rows_in(day(UTC_ZONE, 2011, 3, 13), held) == [1]
-    assert table([None, None]).span("t", UTC_ZONE) is None
-    assert rows_in(day(UTC_ZONE, 2011, 3, 13), table([None, None])) == []
-
-
-def test_times_without_a_zone_are_the_monitors_wall_clock() -> None:
-    held = table(["2011-07-01T00:00:00", "2011-06-30T23:59:59", "2011-07-01T23:59:59"])
-    assert rows_in(day(NEW_YORK, 2011, 7, 1), held, NEW_YORK) == [0, 2]
-    assert held.span("t", NEW_YORK) == (
-        datetime(2011, 6, 30, 23, 59, 59, tzinfo=NEW_YORK).astimezone(UTC),
-        datetime(2011, 7, 1, 23, 59, 59, tzinfo=NEW_YORK).astimezone(UTC),
-    )
-
-
-@pytest.mark.parametrize(
-    ("local", "instant"),
-    [
-        # 13 March 2011: clocks went from 02:00 EST (07:00Z) to 03:00 EDT; a time between them never was.
-        ("2011-03-13T01:59:59", datetime(2011, 3, 13, 6, 59, 59, tzinfo=UTC)),
-        ("2011-03-13T02:30:00", datetime(2011, 3, 13, 7, tzinfo=UTC)),
-        ("2011-03-13T03:00:00", datetime(2011, 3, 13, 7, tzinfo=UTC)),
-        # 6 November 2011: 01:30 came as EDT (05:30Z) and again as EST (06:30Z).
-        ("2011-11-06T01:30:00", datetime(2011, 11, 6, 5, 30, tzinfo=UTC)),
-        ("2011-11-06T02:00:00", datetime(2011, 11, 6, 7, tzinfo=UTC)),
-    ],
-)
-def test_where_clocks_change(local: str, instant: datetime) -> None:
-    assert table([local]).span("t", NEW_YORK) == (instant, instant)
-
-
-def test_dates_are_midnights_of_the_monitors_zone() -> None:
-    held = table([date(2011, 3, 12), date(2011, 3, 13), date(2011, 3, 14)])
-    assert rows_in(day(NEW_YORK, 2011, 3, 13), held, NEW_YORK) == [1]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2011-03-13T05:00:00Z",
-        "2011-03-13 05:00:00Z",
-        "2011-03-13T05:00Z",
-        "2011-03-13T00:00:00-05:00",
-        "2011-03-13T05:00:00.000Z",
-        "2011-03-13T05:00:00.000000000Z",
-        "2011-03-13",
-        "2011-03-13T00:00:00",
-    ],
-)
-@pytest.mark.parametrize("type_", [pa.string(), pa.large_string(), pa.string_view(), None], ids=str)
-def test_text_in_iso_8601(text: str, type_: pa.DataType | None) -> None:
-    array = pa.array([text, None], type_) if type_ is not None else pa.array([text, None]).dictionary_encode()
-    midnight = datetime(2011, 3, 13, tzinfo=NEW_YORK).astimezone(UTC)
-    assert table(array).span("t", NEW_YORK) == (midnight, midnight)
-
-
-@pytest.mark.parametrize("times", [["yesterday"], ["13.03.2011"], ["2011-03-13", "2011-03-13T00:00:00Z"], [""]])
-def test_other_text_is_refused_with_what_came(times: list[str]) -> None:
-    with pytest.raises(SourceError, match="timestamp column 't' holds text that is not ISO 8601"):
-        table(times).span("t", UTC_ZONE)
-
-
-@pytest.mark.parametrize("times", [[1], [1.5], [True], [timedelta(1)]])
-def test_what_is_no_time_is_refused_with_its_type(times: list[Any]) -> None:
-    held = table(times)
-    with pytest.raises(SourceError, match=r"timestamp column 't' holds .* expected dates, times"):
-        held.span("t", UTC_ZONE)
-
-
-def test_instants_that_no_calendar_holds_are_refused() -> None:
-    for ticks, unit in ((2**62, "s"), (2**62, "us")):
-        with pytest.raises(SourceError, match="timestamp column 't' holds instants"):
-            table([ticks], pa.timestamp(unit, "UTC")).span("t", UTC_ZONE)
-
-
-def test_windows_add_up_to_the_whole(tmp_path: Path) -> None:
-    start = datetime(2011, 3, 1, tzinfo=UTC)
-    held = table([start + timedelta(hours=7 * i) for i in range(100)])
-    whole = held.learn(["x"], Columns())
-    windows = Period.parse("1d").windows(start, start + timedelta(days=30), UTC_ZONE)
-    parts = [held.within(window, "t", UTC_ZONE).count(whole.axes) for window in windows]
-    assert sum(parts[1:], parts[0]) == whole
+@pytest.mark.parametrize("shuffled", [False, True], ids=["in order", "shuffled"])
+def test_each_window_gets_the_rows_it_has_alone(shuffled: bool) -> None:
+    chunks = [windowed_rows(shuffled=shuffled).slice(0, 1_000), windowed_rows(shuffled=shuffled).slice(1_000)]
+    table = Table.from_arrow(pa.concat_tables([chunk.unify_dictionaries() for chunk in chunks]))
+    axes = table.learn(NAMES, Columns()).axes
+    counts = {index: part.count(axes) for index, part in split_by_window(table, WINDOWS, "t", ZONE)}
+    assert counts == {i: table.within(WINDOWS[i], "t", ZONE).count(axes) for i in range(6)}
