@@ -121,7 +121,7 @@ def test_a_type_conflict_between_files_affects_all_windows(tmp_path: Path) -> No
         assert set(profiles[""]) == {"n"}
 
 
-def test_an_error_in_one_window_is_an_error_of_all_windows(tmp_path: Path) -> None:
+def test_an_error_in_one_window_fails_all_windows(tmp_path: Path) -> None:
     source = FILES["parquet"](windowed_rows(), tmp_path)
     axes = source.learn(["x"], Columns(), None)[""].axes
     path = tmp_path / "2.parquet"

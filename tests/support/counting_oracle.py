@@ -1,4 +1,4 @@
-"""What a histogram is, row by row in plain Python: the definition, with no array and no float arithmetic."""
+"""The definition of a histogram, row by row in plain Python, without arrays and float arithmetic."""
 
 import math
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def expected(rows: Iterable[Any], axis: Axis) -> list[int]:
-    """Counts of Python values on an axis, special bins included."""
+    """Return the counts of Python values on an axis, special bins included."""
     counts = [0] * axis.n_bins
     for row in rows:
         counts[_bin(row, axis)] += 1
@@ -45,7 +45,7 @@ def _category(row: Any, axis: CategoricalAxis) -> int:
 
 
 def exact(row: Any) -> Fraction:
-    """A number as it is; instants and durations in nanoseconds."""
+    """Return the exact number; of instants and durations, the nanoseconds."""
     if isinstance(row, datetime):
         instant = row if row.tzinfo else row.replace(tzinfo=UTC)
         return Fraction((instant - _EPOCH) // _MICROSECOND) * 1000

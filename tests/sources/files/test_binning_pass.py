@@ -48,7 +48,7 @@ def test_batches_add_up_to_the_counts_in_memory(tmp_path: Path, suffix: str, win
 
 
 @pytest.mark.usefixtures("small_batches")
-def test_long_files_give_axes_from_a_sample_and_counts_of_all_rows(tmp_path: Path) -> None:
+def test_long_files_sample_axes_and_count_all_rows(tmp_path: Path) -> None:
     table = file_rows()
     WRITERS[".parquet"](table, tmp_path / "a.parquet")
     names = ["x", "n", "few", "name", "absent"]

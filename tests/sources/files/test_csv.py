@@ -62,7 +62,7 @@ def test_an_empty_text_is_missing_unless_it_is_quoted(path: Path) -> None:
     assert column(path, "US", "", '""', "NA") == ["US", None, "", "NA"]
 
 
-def test_a_column_without_values_is_text_if_a_word_is_quoted(path: Path) -> None:
+def test_quoted_words_make_a_column_without_values_text(path: Path) -> None:
     assert column(path, "NA", "", "nan", '""') == [None] * 4
     assert column(path, '"NA"', "", "nan", '""') == ["NA", None, "nan", ""]
 
@@ -77,7 +77,7 @@ def test_files_of_other_libraries_equal_their_frames(path: Path, frame: Any) -> 
     assert drift.profile(path) == drift.profile(table)
 
 
-def test_a_quoted_line_break_may_be_at_the_end_of_a_block(path: Path) -> None:
+def test_a_quoted_line_break_may_end_a_block(path: Path) -> None:
     rows = ['"two\nlines, ""quoted"""', "plain"] * 150_000  # several of Arrow's blocks
     assert column(path, *rows) == ['two\nlines, "quoted"', "plain"] * 150_000
 

@@ -123,7 +123,7 @@ def test_files_outside_the_window_do_not_affect_it(tmp_path: Path) -> None:
     assert source.count(profile.axes, YEAR_2011, (), ())[""] == profile
 
 
-def test_a_missing_column_is_absent_in_learning_and_an_error_later(tmp_path: Path) -> None:
+def test_a_missing_column_is_absent_from_axes_then_an_error(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "a.parquet", t=[NOON], x=[1])
     learned = files_source(path).learn(["x", "zz"], Columns(), None)[""]
     assert learned.uncounted["zz"].fault is Fault.ABSENT

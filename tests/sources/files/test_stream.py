@@ -32,7 +32,7 @@ def test_a_file_that_vanishes_while_others_are_read_is_named(tmp_path: Path) -> 
     assert error.value.code == "source-unreadable"
 
 
-def test_a_file_that_changes_while_it_is_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_changes_during_reading_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("drift.sources.files.csv.CSV_BLOCK_SIZE", 2**18)
     path = tmp_path / "a.csv"
     WRITERS[".csv"](file_rows(), path)

@@ -150,5 +150,5 @@ def test_shared_texts_are_counted_filtered_and_split_as_others() -> None:
 def test_shared_texts_may_be_timestamps() -> None:
     texts = spread(["2011-01-01T00:00", "2011-01-02T12:30"])
     table = read_frame(pd.DataFrame({"ts": texts}))
-    found = table.instants("ts", ZoneInfo("UTC"))
-    assert found.to_pylist() == [dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC) for text in texts]
+    instants = table.instants("ts", ZoneInfo("UTC"))
+    assert instants.to_pylist() == [dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC) for text in texts]
