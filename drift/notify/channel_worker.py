@@ -1,4 +1,4 @@
-"""One channel's deliveries, sent one after the other in a thread of their own: nobody waits for another's receiver."""
+"""The deliveries of one channel, sent in order by a thread of its own: no channel waits for another's receiver."""
 
 import math
 import queue
@@ -13,7 +13,7 @@ from drift.notify.channels import Channel
 
 
 class PendingDelivery(Protocol):
-    """One sending of one notification to one channel; `attempts` counts those that failed."""
+    """One notification to be sent to one channel; `attempts` counts the failed ones."""
 
     @property
     def id(self) -> int: ...
@@ -29,43 +29,62 @@ class PendingDelivery(Protocol):
 
 @dataclass(eq=False, slots=True)
 class ChannelWorker:
-    """One channel's deliveries, sent one after the other in a thread of their own, as they are handed in."""
+    """Sends the deliveries of one channel in order, one at a time, as they are assigned.
+
+    Parameters
+    ----------
+    name : str
+        The channel's name.
+    channel : Channel
+        Sends them.
+    deliveries : list of PendingDelivery
+        Those not assigned yet.
+    seconds : float
+        Time for all of them.
+    end : float
+        When that time ends, on the monotonic clock.
+    send_end : float
+        When the current attempt ends, on the monotonic clock.
+    assigned : SimpleQueue
+        The next delivery for the thread; None ends it.
+    current : PendingDelivery or None
+        The delivery being sent.
+    """
 
     name: str
     channel: Channel
     deliveries: list[PendingDelivery]
     seconds: float
-    until: float = 0.0  # no later is any delivery begun in less than half of the time
-    ends: float = math.inf  # until when the one in hand may be sent
-    handed: "queue.SimpleQueue[PendingDelivery | None]" = field(default_factory=queue.SimpleQueue)
-    current: PendingDelivery | None = None  # being sent
+    end: float = 0.0
+    send_end: float = math.inf
+    assigned: "queue.SimpleQueue[PendingDelivery | None]" = field(default_factory=queue.SimpleQueue)
+    current: PendingDelivery | None = None
 
-    def next(self) -> PendingDelivery | None:
-        """What to send next; None where nothing is left, or too little time.
+    def next_delivery(self) -> PendingDelivery | None:
+        """Remove and return the next delivery; None if none is left, or less than half of the time.
 
-        A sending cut short for what its predecessors took would count as the receiver's failure.
+        An attempt cut short by the time its predecessors took would count as a failure of the receiver.
         """
-        enough = self.until - time.monotonic() >= self.seconds / 2
+        enough = self.end - time.monotonic() >= self.seconds / 2
         return self.deliveries.pop(0) if self.deliveries and enough else None
 
-    def hand(self, delivery: PendingDelivery | None) -> None:
-        """To be sent now; None ends the line. Its time begins here: what waited for the store is not the receiver's."""
-        here = time.monotonic()
-        self.ends = max(self.until, here + self.seconds / 2)
-        self.handed.put(delivery)
+    def assign(self, delivery: PendingDelivery | None) -> None:
+        """Have a delivery sent now; None ends the thread. Its time starts now, after any wait for the store."""
+        self.send_end = max(self.end, time.monotonic() + self.seconds / 2)
+        self.assigned.put(delivery)
 
-    def send_all(self, told: "queue.SimpleQueue[SendResult]") -> None:
-        """Send what is handed in until the line is ended, and tell what became of each; for a thread of its own."""
+    def run(self, results: "queue.SimpleQueue[SendResult]") -> None:
+        """Send assigned deliveries and report each result, until None is assigned; runs in a thread of its own."""
         try:
-            while (delivery := self.handed.get()) is not None:
-                told.put(SendResult(self, delivery, self._send(delivery)))
-        finally:  # whatever happened: a fault of the channel's own shows as `current` still set
-            told.put(SendResult(self))
+            while (delivery := self.assigned.get()) is not None:
+                results.put(SendResult(self, delivery, self._send(delivery)))
+        finally:  # after an internal error of the channel, `current` is still set
+            results.put(SendResult(self))
 
     def _send(self, delivery: PendingDelivery) -> DeliveryError | None:
         self.current = delivery
         try:
-            self.channel.send(delivery.payload, deadline=max(0.0, self.ends - time.monotonic()))
+            self.channel.send(delivery.payload, deadline=max(0.0, self.send_end - time.monotonic()))
         except DeliveryError as error:
             self.current = None
             return error
@@ -76,8 +95,8 @@ class ChannelWorker:
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """News from a line: what became of one delivery, or (without one) that the line has ended."""
+    """The result of one delivery, or (without a delivery) the end of a worker's thread."""
 
-    line: ChannelWorker
+    worker: ChannelWorker
     delivery: PendingDelivery | None = None
     failure: DeliveryError | None = None

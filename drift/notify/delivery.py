@@ -1,4 +1,4 @@
-"""The outbox's side: a delivery is taken before it is sent, and what became of it is marked."""
+"""The outbox side of deliveries: each is claimed before it is sent, and its result is recorded."""
 
 import logging
 import time
@@ -14,45 +14,67 @@ from drift.failpoints import reach
 from drift.notify.channel_worker import ChannelWorker, PendingDelivery
 from drift.store import DeliveryConflict
 
-FIRST_WAIT: Final = 30.0  # seconds until the second attempt
-LONGEST_WAIT: Final = 3600.0  # seconds
-LONGEST_ASKED: Final = 86_400.0  # seconds; a Retry-After beyond a day is taken for a day
-TAKE_BATCH: Final = 1000  # of each channel
+FIRST_BACKOFF: Final = 30.0  # seconds until the second attempt
+MAX_BACKOFF: Final = 3600.0  # seconds
+MAX_RETRY_AFTER: Final = 86_400.0  # seconds; a longer Retry-After is shortened to a day
+CLAIM_LIMIT: Final = 1000  # deliveries of each channel
 
-log = logging.getLogger("drift.notify.sender")
+_log = logging.getLogger("drift.notify.sender")
 
 
 class Outbox(Protocol):
-    """Where deliveries are kept. Used from the calling thread only: SQLite would mind another."""
+    """Stores deliveries. Used from the calling thread only, because SQLite connections belong to one thread."""
 
     def deliveries_due(self, now: datetime | None, limit: int = 1000) -> Sequence[PendingDelivery]:
-        """The pending ones whose next attempt is due by `now` (None: all that are pending), oldest first."""
+        """Return pending deliveries whose next attempt is due by `now` (None: all pending ones), oldest first."""
         ...
 
     def take_delivery(self, delivery_id: int, now: datetime, until: datetime) -> bool:
-        """Have it for oneself until then, before it is sent; False where another sender was first."""
+        """Claim a delivery until a time, before it is sent; return False if another sender has it."""
         ...
 
     def delivered(self, delivery_id: int, now: datetime) -> None:
-        """Its receiver took it."""
+        """Record that the receiver accepted it."""
         ...
 
     def delivery_failed(
         self, delivery_id: int, error: str, retry_at: datetime | None, held: datetime | None = None
     ) -> None:
-        """It was not taken; None gives it up. `held` is until when the sender had it for himself."""
+        """Record a failure; `retry_at` None abandons the delivery. `held` is the end of the sender's claim."""
         ...
 
 
 def backoff(failures: int, rng: np.random.Generator) -> float:
-    """Seconds to wait after so many failures: doubled each time up to an hour, less up to a half by chance."""
-    longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failures - 1, 20))
+    """Return the seconds to wait after some failures: doubled each time up to an hour, less up to half at random."""
+    longest = min(MAX_BACKOFF, FIRST_BACKOFF * 2.0 ** min(failures - 1, 20))
     return longest * float(rng.uniform(0.5, 1.0))
 
 
 @dataclass(slots=True)
 class OutboxSession:
-    """Takes from the outbox and marks it, in the calling thread."""
+    """Claims deliveries and records their results, in the calling thread.
+
+    Parameters
+    ----------
+    outbox : Outbox
+        Stores the deliveries.
+    now : callable
+        The time.
+    rng : numpy.random.Generator
+        Spreads retries.
+    attempts : int
+        Attempts after which a delivery is abandoned.
+    lease : timedelta
+        Duration of a claim.
+    stopping : callable
+        Returns True to start no further delivery.
+    lease_ends : dict
+        End of the claim of each delivery.
+    sent, retried, dead : int
+        Deliveries accepted, to be retried, and abandoned.
+    store_error : StoreError or None
+        First error of the store.
+    """
 
     outbox: Outbox
     now: Callable[[], datetime]
@@ -60,99 +82,116 @@ class OutboxSession:
     attempts: int
     lease: timedelta
     stopping: Callable[[], bool]
-    held: dict[int, datetime] = field(default_factory=dict)  # until when, by delivery
+    lease_ends: dict[int, datetime] = field(default_factory=dict)
     sent: int = 0
     retried: int = 0
     dead: int = 0
-    broken: StoreError | None = None  # what the store failed by first
+    store_error: StoreError | None = None
 
-    def take(self, delivery: PendingDelivery) -> bool:
-        """Have a delivery for this sender until the lease is over; False where another one has it."""
-        at = self.now()
-        if not self.outbox.take_delivery(delivery.id, at, at + self.lease):
-            log.info("notification %s to channel %r is sent elsewhere", delivery.notification_id, delivery.channel)
+    def claim(self, delivery: PendingDelivery) -> bool:
+        """Claim a delivery until the lease expires; return False if another sender has it."""
+        now = self.now()
+        if not self.outbox.take_delivery(delivery.id, now, now + self.lease):
+            _log_other_sender(delivery)
             return False
-        self.held[delivery.id] = at + self.lease
+        self.lease_ends[delivery.id] = now + self.lease
         reach("taken")
         return True
 
-    def mark(self, delivery: PendingDelivery, failure: DeliveryError | None, again: datetime | None = None) -> None:
-        """Write down what became of a delivery; `again` is when to try one that failed, where that is settled."""
+    def record(
+        self, delivery: PendingDelivery, failure: DeliveryError | None, retry_at: datetime | None = None
+    ) -> None:
+        """Record the result of a delivery; `retry_at` is the next attempt of a failed one (default: with backoff)."""
         if failure is None:
-            self._note(delivery, lambda: self.outbox.delivered(delivery.id, self.now()))
+            self._write(delivery, lambda: self.outbox.delivered(delivery.id, self.now()))
             reach("marked")
             self.sent += 1
             return
         failures = delivery.attempts + 1
         if not failure.retryable:
-            self.give_up(delivery, f"{failure} (refused for good)")
+            self.abandon(delivery, f"{failure} (not retryable)", failure.code)
         elif failures >= self.attempts:
-            self.give_up(delivery, f"{failure} (failed {failures} times)")
+            self.abandon(delivery, f"{failure} (failed {failures} times)", failure.code)
         else:
-            if again is None:
-                wait = max(backoff(failures, self.rng), min(failure.retry_after or 0.0, LONGEST_ASKED))
-                again = self.now() + timedelta(seconds=wait)
-            told = "channel %r did not take notification %s (attempt %d of %d); again at %s: %s"
-            when = again.isoformat(timespec="seconds")
-            log.warning(told, delivery.channel, delivery.notification_id, failures, self.attempts, when, failure)
-            self._failed(delivery, str(failure), again)
+            if retry_at is None:
+                wait = max(backoff(failures, self.rng), min(failure.retry_after or 0.0, MAX_RETRY_AFTER))
+                retry_at = self.now() + timedelta(seconds=wait)
+            _log.warning(
+                "channel %r did not accept notification %s (attempt %d of %d): %s; next attempt at %s",
+                delivery.channel,
+                delivery.notification_id,
+                failures,
+                self.attempts,
+                failure,
+                retry_at.isoformat(timespec="seconds"),
+                extra={"code": "delivery-failed", "fields": {"channel": delivery.channel, "reason": failure.code}},
+            )
+            self._record_failure(delivery, str(failure), retry_at)
             self.retried += 1
 
-    def put_off(self, name: str, waiting: Sequence[PendingDelivery], until: float) -> None:
-        """Try nothing of a channel that is not configured here: that is a failure of each, all to the same time.
+    def postpone_unconfigured(self, name: str, deliveries: Sequence[PendingDelivery], end: float) -> None:
+        """Record one failure for each delivery of a channel that is not configured, with one time for all retries.
 
-        What there is no time for any more stays due, behind the others.
+        Those for which no time is left until `end` (monotonic clock) stay due, behind the others.
         """
-        unknown = DeliveryError(f"channel {name!r} is not configured here; put it back, or take it out of `notify`")
-        again = self.now() + timedelta(seconds=backoff(waiting[0].attempts + 1, self.rng))
-        for delivery in waiting:
-            if self.stopping() or time.monotonic() >= until or not self.take(delivery):
+        failure = DeliveryError(
+            f"channel {name!r} is not configured here; add it again, or remove it from `notify`",
+            code="channel-not-configured",
+        )
+        retry_at = self.now() + timedelta(seconds=backoff(deliveries[0].attempts + 1, self.rng))
+        for delivery in deliveries:
+            if self.stopping() or time.monotonic() >= end or not self.claim(delivery):
                 return
-            self.mark(delivery, unknown, again)
+            self.record(delivery, failure, retry_at)
 
-    def hand_next(self, line: ChannelWorker, *, done: bool = False) -> None:
-        """Take a line's next delivery and hand it over; None where it is done, or another sender is at work on it."""
-        delivery = None if done or self.broken or self.stopping() else line.next()
+    def assign_next(self, worker: ChannelWorker, *, last: bool = False) -> None:
+        """Claim a worker's next delivery and assign it; None after the last one, or if another sender has it."""
+        delivery = None if last or self.store_error or self.stopping() else worker.next_delivery()
         try:
-            line.hand(delivery if delivery is not None and self.take(delivery) else None)
+            worker.assign(delivery if delivery is not None and self.claim(delivery) else None)
         except StoreError as error:
-            self._breaks(line, error)
+            self._stop(worker, error)
 
-    def settle(self, line: ChannelWorker, delivery: PendingDelivery, failure: DeliveryError | None) -> None:
-        """Mark what became of a delivery; where the store fails, the others are marked all the same."""
+    def record_result(self, worker: ChannelWorker, delivery: PendingDelivery, failure: DeliveryError | None) -> None:
+        """Record the result of a worker's delivery; after an error of the store, others are still recorded."""
         try:
-            self.mark(delivery, failure)
+            self.record(delivery, failure)
         except StoreError as error:
-            self._breaks(line, error)
+            self._stop(worker, error)
 
-    def _breaks(self, line: ChannelWorker, error: StoreError) -> None:
-        self.broken = self.broken or error
-        line.hand(None)
+    def _stop(self, worker: ChannelWorker, error: StoreError) -> None:
+        self.store_error = self.store_error or error
+        worker.assign(None)
 
-    def give_up(self, delivery: PendingDelivery, why: str) -> None:
-        """Try a delivery no more, and say so loudly: an alert reached nobody."""
-        log.error(
-            "NOT DELIVERED: notification %s to channel %r is given up: %s; %s "
-            "(once the channel takes it, `drift alerts resend` has it sent again)",
+    def abandon(self, delivery: PendingDelivery, reason: str, code: str) -> None:
+        """Make no further attempt, and log it as an error: an alert did not reach its receiver."""
+        _log.error(
+            "NOT DELIVERED: notification %s to channel %r is abandoned: %s; its title: %s; "
+            "once the channel works again, run `drift alerts resend` to send it",
             delivery.notification_id,
             delivery.channel,
-            why,
+            reason,
             delivery.payload.get("title", ""),
+            extra={"code": "delivery-abandoned", "fields": {"channel": delivery.channel, "reason": code}},
         )
-        self._failed(delivery, why, None)
+        self._record_failure(delivery, reason, None)
         self.dead += 1
 
-    def _failed(self, delivery: PendingDelivery, why: str, again: datetime | None) -> None:
-        held = self.held[delivery.id]
-        self._note(delivery, lambda: self.outbox.delivery_failed(delivery.id, why, again, held))
+    def _record_failure(self, delivery: PendingDelivery, reason: str, retry_at: datetime | None) -> None:
+        lease_end = self.lease_ends[delivery.id]
+        self._write(delivery, lambda: self.outbox.delivery_failed(delivery.id, reason, retry_at, lease_end))
 
-    def _note(self, delivery: PendingDelivery, write: Callable[[], None]) -> None:
-        """Write to the outbox. Where another replica was faster with this very delivery, that stands."""
+    def _write(self, delivery: PendingDelivery, write: Callable[[], None]) -> None:
+        """Write to the outbox; if another sender recorded this delivery first, its result stays."""
         try:
             write()
         except DeliveryConflict:
-            log.info("notification %s to channel %r is sent elsewhere", delivery.notification_id, delivery.channel)
+            _log_other_sender(delivery)
         except StoreError:
-            if any(d.id == delivery.id for d in self.outbox.deliveries_due(None, limit=TAKE_BATCH)):
+            if any(d.id == delivery.id for d in self.outbox.deliveries_due(None, limit=CLAIM_LIMIT)):
                 raise
-            log.info("notification %s to channel %r was settled elsewhere", delivery.notification_id, delivery.channel)
+            _log_other_sender(delivery)
+
+
+def _log_other_sender(delivery: PendingDelivery) -> None:
+    _log.info("notification %s to channel %r is sent by another process", delivery.notification_id, delivery.channel)

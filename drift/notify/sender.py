@@ -1,4 +1,4 @@
-"""Deliveries: take what the outbox holds to its channels. At least once, in order, each channel in its own time."""
+"""Sends pending deliveries to their channels: at least once, in order, and no channel delays another."""
 
 import queue
 import threading
@@ -15,31 +15,32 @@ import numpy as np
 from drift.errors import DeliveryError
 from drift.notify.channel_worker import ChannelWorker, PendingDelivery, SendResult
 from drift.notify.channels import Channel
-from drift.notify.delivery import TAKE_BATCH, Outbox, OutboxSession
+from drift.notify.delivery import CLAIM_LIMIT, Outbox, OutboxSession
 from drift.store.engine import BUSY_TIMEOUT
 
-OVERRUN_SECONDS: Final = 2.0  # seconds that a channel may overrun its deadline before it is left behind
-MARKING: Final = 3 * BUSY_TIMEOUT
-"""Seconds for each channel, beyond the time it has, before another sender may try what one has taken.
+OVERRUN_SECONDS: Final = 2.0  # seconds that a channel may overrun its deadline before its worker is abandoned
+RECORD_SECONDS: Final = 3 * BUSY_TIMEOUT
+"""Seconds added to a claim for each channel, before another sender may claim the delivery.
 
-A busy store may make this one wait: to take the delivery, to mark and take those of other channels, to mark it.
+A busy store may delay this sender: when it claims the delivery, records and claims those of other channels, and
+records this one.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class DrainStats:
-    """What became of the deliveries that were due.
+    """Results of the deliveries that were due.
 
     Parameters
     ----------
     sent : int
-        Taken by their receivers.
+        Accepted by their receivers.
     retried : int
-        Failed, to be tried again.
+        Failed, to be retried.
     dead : int
-        Given up: refused for good, out of attempts, or without a channel.
+        Abandoned: not retryable, or out of attempts.
     waiting : int
-        Not tried: behind an older one of their channel, out of time, or in another sender's hands.
+        Not attempted: behind an older one of their channel, out of time, or claimed by another sender.
     """
 
     sent: int = 0
@@ -58,111 +59,129 @@ def drain(
     attempts: int = 12,
     stopping: Callable[[], bool] = lambda: False,
 ) -> DrainStats:
-    """Send what is due, oldest first on each channel, all channels at once.
+    """Send the deliveries that are due, oldest first on each channel, all channels concurrently.
 
-    A delivery that failed and may be tried again holds back the later ones of its channel, now and in later
-    runs, so that no `resolved` overtakes its `firing`; one refused for good holds back nothing. Whatever a
-    receiver or a channel does, nothing is raised here; a channel's own fault also shows its traceback.
+    A failed delivery that will be retried holds back the later ones of its channel, now and in later runs, so that no
+    `resolved` overtakes its `firing`; one that is not retryable holds back nothing. Errors of receivers and channels
+    are never raised here; an internal error of a channel also prints its traceback.
 
-    A channel that is not configured here is tried like one that fails, its deliveries together: another process on
-    this store may know it (a configuration being rolled out), so they are given up after as many tries, not at once.
+    A delivery to a channel that is not configured here counts as failed: another process on this store may know the
+    channel (during the rollout of a configuration, say), so it is abandoned after as many attempts, not at once.
 
-    Several processes may drain one outbox: each delivery is taken before it is sent, and marked before the next one
-    is taken. What was sent and could not be marked (the process was killed, the store was gone) is sent again under
-    the same id once its time is over; so is what the receiver took without answering in time, and what is sent while
-    the clock is set ahead past that time. There is no fourth way to send twice.
+    Several processes may drain one outbox: each delivery is claimed before it is sent, and recorded before the next one
+    is claimed. A notification is sent twice, under the same id, in three cases only: it was sent but could not be
+    recorded (the process was killed, the store was gone) and its claim expired; the receiver accepted it without
+    answering in time; or it was sent while the clock was set ahead past the end of its claim.
 
     Parameters
     ----------
     outbox : Outbox
         The store.
     channels : mapping of str to Channel
-        Those configured, by name.
+        The configured channels, by name.
     now : callable
         The time.
     rng : numpy.random.Generator
         Spreads retries.
     deadline : float
-        Seconds for each channel, all its deliveries together. None is begun in less than half of them, and what
-        waiting for the store takes of that is added.
+        Seconds for all deliveries of one channel. None is started with less than half of it left; time spent waiting
+        for the store is added.
     attempts : int
-        Tries of one delivery until it is given up.
+        Attempts after which a delivery is abandoned.
     stopping : callable
-        Asked before each delivery: where it says yes, no further one is begun.
+        Called before each delivery; no further one is started once it returns True.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be read or written; the results known by then are recorded if possible.
     """
-    due = outbox.deliveries_due(now(), limit=TAKE_BATCH)
-    in_turn = _in_turn(due, outbox) if due else {}
-    lease = timedelta(seconds=deadline + OVERRUN_SECONDS + MARKING * len(in_turn))
-    desk = OutboxSession(outbox, now, rng, attempts, lease, stopping)
-    lines = [
-        ChannelWorker(name, channels[name], waiting, deadline) for name, waiting in in_turn.items() if name in channels
+    due = outbox.deliveries_due(now(), limit=CLAIM_LIMIT)
+    by_channel = _sendable(due, outbox) if due else {}
+    lease = timedelta(seconds=deadline + OVERRUN_SECONDS + RECORD_SECONDS * len(by_channel))
+    session = OutboxSession(outbox, now, rng, attempts, lease, stopping)
+    workers = [
+        ChannelWorker(name, channels[name], deliveries, deadline)
+        for name, deliveries in by_channel.items()
+        if name in channels
     ]
-    if lines:
-        _run(lines, desk, deadline)
-    until = time.monotonic() + deadline  # for all of them together: nobody waits for their receivers
-    for name, waiting in in_turn.items():
+    if workers:
+        _run(workers, session, deadline)
+    end = time.monotonic() + deadline  # for all of them together: they have no receiver to wait for
+    for name, deliveries in by_channel.items():
         if name not in channels:
-            desk.put_off(name, waiting, until)
-    return DrainStats(desk.sent, desk.retried, desk.dead, len(due) - desk.sent - desk.retried - desk.dead)
+            session.postpone_unconfigured(name, deliveries, end)
+    attempted = session.sent + session.retried + session.dead
+    return DrainStats(session.sent, session.retried, session.dead, len(due) - attempted)
 
 
-def _in_turn(due: Sequence[PendingDelivery], outbox: Outbox) -> dict[str, list[PendingDelivery]]:
-    """What is due of each channel, up to the first delivery that is pending and not due: nothing overtakes that."""
-    pending = dict(_by_channel(outbox.deliveries_due(None, limit=TAKE_BATCH)))
+def _sendable(due: Sequence[PendingDelivery], outbox: Outbox) -> dict[str, list[PendingDelivery]]:
+    """Return the due deliveries of each channel before its first pending one that is not due: none overtakes that."""
+    pending = dict(_by_channel(outbox.deliveries_due(None, limit=CLAIM_LIMIT)))
 
-    def first(name: str, deliveries: list[PendingDelivery]) -> list[PendingDelivery]:
+    def in_order(name: str, deliveries: list[PendingDelivery]) -> list[PendingDelivery]:
         pairs = zip(deliveries, pending.get(name, ()), strict=False)
-        return [one for one, _ in takewhile(lambda pair: pair[0].id == pair[1].id, pairs)]
+        return [delivery for delivery, _ in takewhile(lambda pair: pair[0].id == pair[1].id, pairs)]
 
-    found = {name: first(name, deliveries) for name, deliveries in _by_channel(due)}
-    return {name: waiting for name, waiting in found.items() if waiting}
+    sendable = {name: in_order(name, deliveries) for name, deliveries in _by_channel(due)}
+    return {name: deliveries for name, deliveries in sendable.items() if deliveries}
 
 
 def _by_channel(due: Sequence[PendingDelivery]) -> Iterator[tuple[str, list[PendingDelivery]]]:
-    ordered = sorted(due, key=attrgetter("channel"))  # stable: oldest first remains
+    ordered = sorted(due, key=attrgetter("channel"))  # a stable sort: they stay oldest first
     return ((name, list(group)) for name, group in groupby(ordered, key=attrgetter("channel")))
 
 
-def _run(lines: list[ChannelWorker], desk: OutboxSession, deadline: float) -> None:
-    told: queue.SimpleQueue[SendResult] = queue.SimpleQueue()
-    running = list(lines)
+def _run(workers: list[ChannelWorker], session: OutboxSession, deadline: float) -> None:
+    results: queue.SimpleQueue[SendResult] = queue.SimpleQueue()
+    running = list(workers)
     try:
-        for line in lines:
-            # Daemons: what holds a thread (a dead network file system, say) cannot keep the process from ending.
-            threading.Thread(target=line.send_all, args=(told,), name=f"drift-{line.name}", daemon=True).start()
-            line.until = time.monotonic() + deadline
-            desk.hand_next(line)
+        for worker in workers:
+            # Daemon threads: one that blocks (on a dead network file system, say) does not keep the process alive.
+            threading.Thread(target=worker.run, args=(results,), name=f"drift-{worker.name}", daemon=True).start()
+            worker.end = time.monotonic() + deadline
+            session.assign_next(worker)
         while running:
+            first_end = min(worker.send_end for worker in running)
             try:
-                news = told.get(
-                    timeout=max(0.01, min(line.ends for line in running) + OVERRUN_SECONDS - time.monotonic())
-                )
+                result = results.get(timeout=max(0.01, first_end + OVERRUN_SECONDS - time.monotonic()))
             except queue.Empty:
-                running = _leave_behind(running, desk, deadline)
+                running = _without_overrun(running, session, deadline)
                 continue
-            if news.line not in running:  # left behind before
+            if result.worker in running and not _is_ended(result, session):
                 continue
-            if news.delivery is not None:
-                desk.settle(news.line, news.delivery, news.failure)
-                held_back = news.failure is not None and news.failure.retryable
-                desk.hand_next(news.line, done=held_back)
-                continue
-            running.remove(news.line)
-            if (left := news.line.current) is not None:
-                desk.settle(news.line, left, DeliveryError(f"channel {news.line.name!r} failed by a fault of its own"))
+            running = [worker for worker in running if worker is not result.worker]
     finally:
-        for line in lines:
-            line.handed.put(None)
-    if desk.broken is not None:
-        raise desk.broken
+        for worker in workers:
+            worker.assigned.put(None)
+    if session.store_error is not None:
+        raise session.store_error
 
 
-def _leave_behind(running: list[ChannelWorker], desk: OutboxSession, deadline: float) -> list[ChannelWorker]:
-    """No longer wait for lines whose channel overruns its time; gives the others."""
-    left: list[ChannelWorker] = []
-    for line in running:
-        # Without one in hand it is about to tell what became of it: that is waited for.
-        if line.ends + OVERRUN_SECONDS <= time.monotonic() and (delivery := line.current) is not None:
-            desk.settle(line, delivery, DeliveryError(f"channel {line.name!r} overran its {deadline:g} s; left behind"))
-            left.append(line)
-    return [line for line in running if line not in left]
+def _is_ended(result: SendResult, session: OutboxSession) -> bool:
+    """Record the result of a worker, and assign its next delivery; return whether its thread has ended."""
+    worker = result.worker
+    if result.delivery is not None:
+        session.record_result(worker, result.delivery, result.failure)
+        session.assign_next(worker, last=result.failure is not None and result.failure.retryable)
+        return False
+    if (delivery := worker.current) is not None:
+        failure = DeliveryError(
+            f"channel {worker.name!r} failed by an internal error; the traceback is on standard error",
+            code="internal-error",
+        )
+        session.record_result(worker, delivery, failure)
+    return True
+
+
+def _without_overrun(running: list[ChannelWorker], session: OutboxSession, deadline: float) -> list[ChannelWorker]:
+    """Return the workers to wait for; those whose channel overran its deadline get a failure recorded."""
+    now = time.monotonic()
+    # A worker without a current delivery is about to report its result.
+    overrun = []
+    for worker in running:
+        if worker.send_end + OVERRUN_SECONDS <= now and (delivery := worker.current) is not None:
+            message = f"channel {worker.name!r} did not return within {deadline:g} s"
+            session.record_result(worker, delivery, DeliveryError(message, code="receiver-timeout"))
+            overrun.append(worker)
+    return [worker for worker in running if worker not in overrun]

@@ -415,7 +415,7 @@ def test_a_command_line_asks_for_one_set_of_rules_a_threshold_and_of_auto_one_a_
         (["-1"], [], None, "finite number above 0"),
         (["auto"], [], 0.1, "--warn is a number beside a number"),
         ([], [], 0.1, "--warn is a number beside a number"),
-        (["0.1"], [], 0.2, "lies above drift"),
+        (["0.1"], [], 0.2, "above drift"),
         ([], ["few"], None, "such as 1 per 90d"),
     ],
 )

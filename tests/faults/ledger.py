@@ -122,7 +122,7 @@ def repeated(store: str, receiver: Receiver, log: str) -> str:
     """Each message that came again, in words: which, when, how its receiver answered, what sender and store say.
 
     A sender that heard no answer in time says so in the log, and its attempt is counted; one that was too slow to mark
-    the message says that it "is sent elsewhere"; one that died says nothing, and its attempt is not counted.
+    the message logs that it "is sent by another process"; one that died says nothing, and its attempt is not counted.
     """
     by_id: dict[str, list[Message]] = {}
     with receiver.lock:

@@ -1,6 +1,6 @@
-"""Deliveries: every notification arrives at least once, in order, and no channel waits for another."""
+"""Deliveries: every notification arrives at least once, in order, and no channel delays another."""
 
-# ruff: noqa: ARG002 (receivers and stores that ignore what they are given)
+# ruff: noqa: ARG002 (fakes that ignore arguments)
 
 import logging
 import threading
@@ -39,7 +39,7 @@ class Delivery:
 
 @dataclass
 class Row:
-    """A delivery and where it stands."""
+    """A delivery and its state."""
 
     delivery: Delivery
     status: str = "pending"
@@ -49,7 +49,7 @@ class Row:
 
 @dataclass
 class Memory(Outbox):
-    """An outbox that minds being used by another thread, as SQLite does."""
+    """An outbox in memory that refuses other threads, as SQLite does."""
 
     rows: list[Row] = field(default_factory=list)
     owner: int = field(default_factory=threading.get_ident)
@@ -89,7 +89,7 @@ class Memory(Outbox):
 
 @dataclass
 class Clock:
-    """The time, as told."""
+    """A clock that tests advance."""
 
     moment: datetime = T0
 
@@ -112,7 +112,7 @@ def ids(receiver: Any) -> list[str]:
     return [r.headers["idempotency-key"] for r in receiver.requests]
 
 
-def test_what_is_due_is_sent_oldest_first_and_only_once(serve: Serve, how: SimpleNamespace, payload: Payload) -> None:
+def test_due_deliveries_are_sent_oldest_first_and_once(serve: Serve, how: SimpleNamespace, payload: Payload) -> None:
     receiver, outbox = serve(how.answer(200)), Memory()
     for n in range(5):
         outbox.add("hook", payload(f"n-{n}"))
@@ -121,7 +121,7 @@ def test_what_is_due_is_sent_oldest_first_and_only_once(serve: Serve, how: Simpl
     assert ids(receiver) == [f"n-{n}" for n in range(5)]
 
 
-def test_a_failure_is_tried_again_later_and_holds_back_what_follows(
+def test_a_failure_is_retried_and_holds_back_later_deliveries(
     serve: Serve, how: SimpleNamespace, payload: Payload
 ) -> None:
     receiver, outbox, clock = serve(how.answer(500), how.answer(200)), Memory(), Clock()
@@ -129,7 +129,7 @@ def test_a_failure_is_tried_again_later_and_holds_back_what_follows(
     channels = hooks(hook=receiver)
     assert run(outbox, channels, clock) == DrainStats(retried=1, waiting=1)
     assert first.error == "http://127.0.0.1: 500 Internal Server Error"
-    # The second one is due, but the first is not yet: it must not be overtaken.
+    # The second one is due and the first is not yet, but must not be overtaken.
     clock.forward(seconds=1)
     assert run(outbox, channels, clock) == DrainStats(waiting=1)
     outbox.add("hook", payload("fires again"))
@@ -138,37 +138,37 @@ def test_a_failure_is_tried_again_later_and_holds_back_what_follows(
     assert ids(receiver) == ["fires", "fires", "resolves", "fires again"]
 
 
-def test_one_refused_for_good_is_dead_and_holds_back_nothing(
+def test_a_delivery_that_is_not_retryable_holds_back_nothing(
     serve: Serve, how: SimpleNamespace, payload: Payload, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver, outbox = serve(how.answer(400, b"no such field"), how.answer(200)), Memory()
     first, second = outbox.add("hook", payload("n-1")), outbox.add("hook", payload("n-2"))
     assert run(outbox, hooks(hook=receiver)) == DrainStats(sent=1, dead=1)
     assert (first.status, second.status) == ("dead", "sent")
-    assert first.error == "http://127.0.0.1: 400 Bad Request: no such field (refused for good)"
-    assert [(r.name, r.levelno) for r in caplog.records if "NOT DELIVERED" in r.message] == [
-        ("drift.notify.sender", logging.ERROR)
-    ]
+    assert first.error.startswith("http://127.0.0.1: 400 Bad Request: no such field")
+    (record,) = [r for r in caplog.records if r.levelno == logging.ERROR]
+    assert (record.name, record.code) == ("drift.notify.sender", "delivery-abandoned")
+    assert record.fields == {"channel": "hook", "reason": "receiver-refused"}
 
 
-def test_retry_after_is_honoured(serve: Serve, how: SimpleNamespace, payload: Payload) -> None:
+def test_retry_after_is_respected(serve: Serve, how: SimpleNamespace, payload: Payload) -> None:
     receiver, outbox = serve(how.answer(429, Retry_After="5000")), Memory()
     row = outbox.add("hook", payload())
     run(outbox, hooks(hook=receiver))
-    assert row.next_attempt_at == T0 + timedelta(seconds=5000)  # longer than the longest wait of our own
+    assert row.next_attempt_at == T0 + timedelta(seconds=5000)  # longer than the longest backoff
 
 
-@pytest.mark.parametrize("asked", ["0", "999999999"])
-def test_retry_after_neither_shortens_a_wait_nor_lasts_over_a_day(
-    serve: Serve, how: SimpleNamespace, payload: Payload, asked: str
+@pytest.mark.parametrize("header", ["0", "999999999"])
+def test_retry_after_neither_shortens_backoff_nor_exceeds_a_day(
+    serve: Serve, how: SimpleNamespace, payload: Payload, header: str
 ) -> None:
-    receiver, outbox = serve(how.answer(503, Retry_After=asked)), Memory()
+    receiver, outbox = serve(how.answer(503, Retry_After=header)), Memory()
     row = outbox.add("hook", payload())
     run(outbox, hooks(hook=receiver))
     assert T0 + timedelta(seconds=15) <= row.next_attempt_at <= T0 + timedelta(days=1)
 
 
-def test_attempts_are_bounded_and_the_end_is_told_loudly(
+def test_a_delivery_is_abandoned_after_its_attempts_and_logged(
     serve: Serve, how: SimpleNamespace, payload: Payload, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver, outbox, clock = serve(how.answer(500)), Memory(), Clock()
@@ -178,34 +178,35 @@ def test_attempts_are_bounded_and_the_end_is_told_loudly(
         run(outbox, hooks(hook=receiver), clock, attempts=3)
         clock.forward(hours=2)
     assert row.status == "dead"
-    assert row.error.endswith("500 Internal Server Error (failed 3 times)")
+    assert "500 Internal Server Error" in row.error
+    assert "3 times" in row.error
     assert ids(receiver) == ["n-1"] * 3
-    assert any(r.levelno == logging.ERROR and "n-1" in r.message for r in caplog.records)
-    assert (later.status, later.delivery.attempts) == ("pending", 0), "it was not given up with the other"
+    assert [r.code for r in caplog.records if "n-1" in r.message] == ["delivery-failed"] * 2 + ["delivery-abandoned"]
+    assert (later.status, later.delivery.attempts) == ("pending", 0), "it was not abandoned with the other"
 
 
-def test_a_channel_that_is_not_configured_here_is_told_and_given_up_in_the_end(
+def test_deliveries_to_an_unconfigured_channel_are_abandoned_in_the_end(
     serve: Serve, how: SimpleNamespace, payload: Payload
 ) -> None:
     receiver, outbox, clock = serve(how.answer(200)), Memory(), Clock()
     gone = outbox.add("pager", payload("n-1"))
     outbox.add("hook", payload("n-1"))
     assert run(outbox, hooks(hook=receiver), clock, attempts=2) == DrainStats(sent=1, retried=1)
-    assert gone.status == "pending", "another process on this store may know it"
+    assert gone.status == "pending", "another process on this store may have the channel"
     clock.forward(hours=2)
     assert run(outbox, hooks(hook=receiver), clock, attempts=2) == DrainStats(dead=1)
-    assert "'pager' is not configured here" in gone.error
+    assert "'pager'" in gone.error
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_nothing_overtakes_on_a_channel_that_was_not_configured_for_a_while(payload: Payload, seed: int) -> None:
-    outbox, clock, rng, told = Memory(), Clock(), np.random.default_rng(seed), list[str]()
+def test_order_is_kept_after_a_channel_was_unconfigured(payload: Payload, seed: int) -> None:
+    outbox, clock, rng, received = Memory(), Clock(), np.random.default_rng(seed), list[str]()
 
-    class Told:
+    class Recording:
         name = "hook"
 
         def send(self, payload: Mapping[str, Any], *, deadline: float) -> None:
-            told.append(payload["id"])
+            received.append(payload["id"])
 
     for n in range(6):
         outbox.add("hook", payload(f"n-{n}"))
@@ -213,11 +214,11 @@ def test_nothing_overtakes_on_a_channel_that_was_not_configured_for_a_while(payl
     outbox.add("hook", payload("n-6"))
     for _ in range(60):
         clock.forward(seconds=1)
-        drain(outbox, {"hook": Told()}, clock, rng=rng)
-    assert told == [f"n-{n}" for n in range(7)]
+        drain(outbox, {"hook": Recording()}, clock, rng=rng)
+    assert received == [f"n-{n}" for n in range(7)]
 
 
-def test_all_of_a_channel_that_is_not_configured_are_given_up_after_as_many_tries(payload: Payload) -> None:
+def test_all_deliveries_of_an_unconfigured_channel_are_abandoned_together(payload: Payload) -> None:
     outbox, clock = Memory(), Clock()
     rows = [outbox.add("gone", payload(f"n-{n}")) for n in range(50)]
     for _ in range(12):
@@ -227,19 +228,17 @@ def test_all_of_a_channel_that_is_not_configured_are_given_up_after_as_many_trie
     assert {row.status for row in rows} == {"dead"}
 
 
-def test_a_delivery_in_the_midst_that_is_not_due_holds_back_those_behind_it(
-    serve: Serve, how: SimpleNamespace, payload: Payload
-) -> None:
+def test_a_delivery_that_is_not_due_holds_back_later_ones(serve: Serve, how: SimpleNamespace, payload: Payload) -> None:
     receiver, outbox, clock = serve(how.answer(200)), Memory(), Clock()
     rows = [outbox.add("hook", payload(f"n-{n}")) for n in range(4)]
-    rows[1].next_attempt_at = T0 + timedelta(minutes=1)  # in another sender's hands, or put off by one
+    rows[1].next_attempt_at = T0 + timedelta(minutes=1)  # claimed by another sender, or to be retried
     assert run(outbox, hooks(hook=receiver), clock) == DrainStats(sent=1, waiting=2)
     clock.forward(minutes=1)
     assert run(outbox, hooks(hook=receiver), clock) == DrainStats(sent=3)
     assert ids(receiver) == [f"n-{n}" for n in range(4)]
 
 
-def test_told_to_stop_or_out_of_time_no_more_of_a_channel_that_is_not_configured_is_put_off(payload: Payload) -> None:
+def test_postponing_for_an_unconfigured_channel_stops_in_time(payload: Payload) -> None:
     outbox = Memory()
     for n in range(5):
         outbox.add("gone", payload(f"n-{n}"))
@@ -256,21 +255,21 @@ def test_a_bad_channel_does_not_delay_a_good_one(
     for n in range(3):
         outbox.add("bad", payload(f"n-{n}"))
     rows = [outbox.add("good", payload(f"n-{n}")) for n in range(3)]
-    begun = time.monotonic()
-    marked = outbox.delivered
+    started = time.monotonic()
+    record = outbox.delivered
 
     def delivered(delivery_id: int, now: datetime) -> None:
-        arrived.append(time.monotonic() - begun)
-        marked(delivery_id, now)
+        arrived.append(time.monotonic() - started)
+        record(delivery_id, now)
 
     outbox.delivered = delivered
     assert run(outbox, hooks(bad=stuck, good=good), deadline=2.5) == DrainStats(sent=3, retried=1, waiting=2)
-    assert time.monotonic() - begun < 20, "the bad one is left at its own deadline"
+    assert time.monotonic() - started < 20, "the bad one is abandoned at its own deadline"
     assert [r.status for r in rows] == ["sent"] * 3
-    assert max(arrived) < 2.4, "marked as they arrived, not when the bad one ended"
+    assert max(arrived) < 2.4, "recorded as they arrived, not when the bad one ended"
 
 
-def test_what_no_time_is_left_for_waits_without_counting_as_a_failure(
+def test_deliveries_without_time_left_wait_and_do_not_fail(
     serve: Serve, how: SimpleNamespace, payload: Payload
 ) -> None:
     def slowly(handler: Any, closing: threading.Event) -> None:
@@ -281,14 +280,14 @@ def test_what_no_time_is_left_for_waits_without_counting_as_a_failure(
     rows = [outbox.add("hook", payload(f"n-{n}")) for n in range(8)]
     done = run(outbox, hooks(hook=receiver), deadline=3.0)
     assert done.retried == done.dead == 0
-    assert done.sent in {1, 2, 3, 4}, "none is begun in the second half"
+    assert done.sent in {1, 2, 3, 4}, "none is started in the second half"
     assert done.sent + done.waiting == 8
     assert {r.delivery.attempts for r in rows} == {0}
 
 
 @dataclass
 class Unruly:
-    """A channel with a defect."""
+    """A channel with a defect: it ignores its deadline, or raises."""
 
     name: str
     ended: threading.Event = field(default_factory=threading.Event)
@@ -297,24 +296,25 @@ class Unruly:
     def send(self, payload: Mapping[str, Any], *, deadline: float) -> None:
         if self.fault:
             raise self.fault
-        self.ended.wait(30)  # whatever the deadline says
+        self.ended.wait(30)
 
 
-def test_a_channel_that_overruns_its_deadline_is_left_behind(
+def test_a_channel_that_overruns_its_deadline_is_abandoned(
     serve: Serve, how: SimpleNamespace, payload: Payload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("drift.notify.sender.OVERRUN_SECONDS", 0.1)
     good, unruly, outbox = serve(how.answer(200)), Unruly("nfs"), Memory()
     stuck = outbox.add("nfs", payload("n-1"))
     outbox.add("good", payload("n-1"))
-    begun = time.monotonic()
+    started = time.monotonic()
     assert run(outbox, {"nfs": unruly, **hooks(good=good)}, deadline=0.5) == DrainStats(sent=1, retried=1)
-    assert time.monotonic() - begun < 20
-    assert "overran its 0.5 s" in stuck.error
+    assert time.monotonic() - started < 20
+    assert "'nfs'" in stuck.error
+    assert "0.5 s" in stuck.error
     unruly.ended.set()
 
 
-def test_a_channels_own_defect_is_a_failure_with_its_traceback(
+def test_an_internal_error_of_a_channel_shows_its_traceback(
     serve: Serve, how: SimpleNamespace, payload: Payload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[Any] = []
@@ -325,8 +325,8 @@ def test_a_channels_own_defect_is_a_failure_with_its_traceback(
     outbox.add("good", payload("n-1"))
     unruly = Unruly("odd", fault=KeyError("title"))
     assert run(outbox, {"odd": unruly, **hooks(good=good)}) == DrainStats(sent=1, retried=1, waiting=1)
-    assert "fault of its own" in bad.error
-    for _ in range(100):  # the hook runs once the thread has told its end
+    assert "'odd'" in bad.error
+    for _ in range(100):  # the hook runs after the thread reported its end
         if shown:
             break
         time.sleep(0.02)
@@ -340,7 +340,7 @@ class Failing(Memory):
         raise ConnectionError("the store is gone")
 
 
-def test_a_fault_of_the_store_is_not_hidden_and_stops_the_sending(
+def test_an_error_of_the_store_is_raised_and_stops_sending(
     serve: Serve, how: SimpleNamespace, payload: Payload
 ) -> None:
     def slowly(handler: Any, closing: threading.Event) -> None:
@@ -357,7 +357,7 @@ def test_a_fault_of_the_store_is_not_hidden_and_stops_the_sending(
 
 
 class Busy(Memory):
-    """A store whose every write waits for others, as long as a write may; what was handed out is sent meanwhile."""
+    """A store whose every write waits as long as it may; claimed deliveries are sent meanwhile."""
 
     clock: Clock
     taken = 0
@@ -366,7 +366,7 @@ class Busy(Memory):
     def wait(self) -> None:
         while self.sent < self.taken:
             time.sleep(0.001)
-        time.sleep(0.01)  # half a minute, in which a thread would have told what it sent
+        time.sleep(0.01)  # time for a thread to report its result
         self.clock.forward(seconds=BUSY_TIMEOUT)
 
     def take_delivery(self, delivery_id: int, now: datetime, until: datetime) -> bool:
@@ -377,14 +377,12 @@ class Busy(Memory):
 
     def delivered(self, delivery_id: int, now: datetime) -> None:
         self.wait()
-        assert self.clock() < self.rows[delivery_id - 1].next_attempt_at, "another sender could have taken it by now"
+        assert self.clock() < self.rows[delivery_id - 1].next_attempt_at, "another sender could have claimed it by now"
         super().delivered(delivery_id, now)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 8])
-def test_nothing_is_anothers_to_take_before_it_is_marked_however_busy_the_store(
-    payload: Payload, channels: int
-) -> None:
+def test_no_claim_expires_before_it_is_recorded_by_a_busy_store(payload: Payload, channels: int) -> None:
     outbox, clock, counting = Busy(), Clock(), threading.Lock()
     outbox.clock = clock
 
@@ -402,28 +400,28 @@ def test_nothing_is_anothers_to_take_before_it_is_marked_however_busy_the_store(
     assert run(outbox, {f"c-{n}": Slow() for n in range(channels)}, clock) == DrainStats(sent=3 * channels)
 
 
-def test_what_waiting_for_the_store_takes_is_not_the_receivers_time(payload: Payload) -> None:
-    given: list[float] = []
+def test_waiting_for_the_store_does_not_reduce_the_receivers_time(payload: Payload) -> None:
+    deadlines: list[float] = []
 
     class Waiting(Memory):
         def take_delivery(self, delivery_id: int, now: datetime, until: datetime) -> bool:
             time.sleep(0.9)
             return super().take_delivery(delivery_id, now, until)
 
-    class Asking:
+    class Recording:
         name = "hook"
 
         def send(self, payload: Mapping[str, Any], *, deadline: float) -> None:
-            given.append(deadline)
+            deadlines.append(deadline)
 
     outbox = Waiting()
     outbox.add("hook", payload("n-1"))
     outbox.add("hook", payload("n-2"))
-    assert run(outbox, {"hook": Asking()}, deadline=1.0) == DrainStats(sent=1, waiting=1)
-    assert 0.2 < given[0] <= 0.5, "half of its time, not the rest that the store left"
+    assert run(outbox, {"hook": Recording()}, deadline=1.0) == DrainStats(sent=1, waiting=1)
+    assert 0.2 < deadlines[0] <= 0.5, "half of its time, not the rest that the store left"
 
 
-def test_what_was_sent_is_marked_though_the_store_failed_for_another_channel(payload: Payload) -> None:
+def test_results_are_recorded_although_the_store_failed_for_another(payload: Payload) -> None:
     failed = threading.Event()
 
     class Part(Memory):
@@ -449,10 +447,10 @@ def test_what_was_sent_is_marked_though_the_store_failed_for_another_channel(pay
         outbox.add(channel, payload(f"n-{channel}"))
     with pytest.raises(StoreError, match="database is locked"):
         run(outbox, {"a": Prompt(), "b": Later()})
-    assert [row.status for row in outbox.rows] == ["pending", "sent", "pending", "pending"], "and no more was begun"
+    assert [row.status for row in outbox.rows] == ["pending", "sent", "pending", "pending"], "no other was started"
 
 
-def test_what_a_receiver_took_but_did_not_answer_in_time_comes_again_under_the_same_id(
+def test_a_late_answer_repeats_the_notification_under_its_id(
     serve: Serve, how: SimpleNamespace, payload: Payload
 ) -> None:
     def late(handler: Any, closing: threading.Event) -> None:
@@ -463,14 +461,15 @@ def test_what_a_receiver_took_but_did_not_answer_in_time_comes_again_under_the_s
     row = outbox.add("hook", payload("n-1"))
     hook = {"hook": webhook(receiver.url, timeout=0.5)}
     assert run(outbox, hook, clock) == DrainStats(retried=1)
-    assert row.error == "http://127.0.0.1: no complete answer within 0.5 s"
+    assert row.error.startswith("http://127.0.0.1: ")
+    assert "0.5 s" in row.error
     clock.forward(minutes=1)
     hook = {"hook": webhook(receiver.url)}
     assert run(outbox, hook, clock) == DrainStats(sent=1)
     assert ids(receiver) == ["n-1", "n-1"]
 
 
-def test_waits_double_from_half_a_minute_to_an_hour_and_are_spread() -> None:
+def test_backoff_doubles_to_an_hour_and_is_spread() -> None:
     rng = np.random.default_rng(5)
     for failures in range(1, 40):
         longest = min(3600.0, 30.0 * 2 ** (failures - 1))
@@ -480,7 +479,7 @@ def test_waits_double_from_half_a_minute_to_an_hour_and_are_spread() -> None:
     assert backoff(100_000, rng) <= 3600
 
 
-def test_every_notification_arrives_in_order_whatever_a_flaky_receiver_does(
+def test_a_flaky_receiver_gets_every_notification_in_order(
     serve: Serve, how: SimpleNamespace, payload: Payload
 ) -> None:
     rng = np.random.default_rng(11)
@@ -498,7 +497,7 @@ def test_every_notification_arrives_in_order_whatever_a_flaky_receiver_does(
     assert arrived == sorted(arrived), "none overtook another"
 
 
-def test_no_error_of_a_receiver_escapes(payload: Payload) -> None:
+def test_no_error_of_a_receiver_is_raised(payload: Payload) -> None:
     class Refusing:
         name = "r"
 

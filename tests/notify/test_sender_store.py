@@ -1,6 +1,6 @@
-"""Deliveries out of the real store, on both databases: from a decided window to a receiver."""
+"""Deliveries from the real stores, on both databases: from a judged window to a receiver."""
 
-# ruff: noqa: ARG002 (senders that ignore what they are given)
+# ruff: noqa: ARG002 (fakes that ignore arguments)
 
 import json
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from drift.monitors.verdict import Verdict
 from drift.monitors.window import Period, Window
 from drift.notify.channels import Channel
 from drift.notify.message import Notification, make_events, make_notification
-from drift.notify.sender import MARKING, OVERRUN_SECONDS, DrainStats, drain
+from drift.notify.sender import OVERRUN_SECONDS, RECORD_SECONDS, DrainStats, drain
 from drift.store import Outcome, Store
 from tests.support.receivers import webhook
 
@@ -29,26 +29,26 @@ DAY = timedelta(days=1)
 Serve = Callable[..., Any]
 
 
-def decided(store: Store, verdicts: list[Verdict], channels: tuple[str, ...]) -> list[Notification]:
-    """Windows checked by their bare verdicts; the notifications that came of them."""
+def judged(store: Store, verdicts: list[Verdict], channels: tuple[str, ...]) -> list[Notification]:
+    """Store windows with these verdicts; return their notifications."""
     monitor = Monitor(
         "bikes", FileSource("unread"), "ts", Reference(), ZoneInfo("UTC"), Period(1, "d"),
         alerting=Alerting(notify=channels, labels={"severity": "page"}),
     )  # fmt: skip
     definition = store.define(monitor.name, {"window": "1d"}, NOW)
-    made = []
+    notifications = []
     for n, verdict in enumerate(verdicts):
         window = Window(NOW + n * DAY, NOW + (n + 1) * DAY)
         store.plan(definition, [(window, NOW)], NOW)
         (planned,) = store.due(definition, NOW)
         claim = store.claim(planned.id, definition, "me", NOW, DAY)
         assert claim is not None
-        turns = transitions(monitor, window, verdict, store.alert_states(claim.monitor_id), NOW)
-        events = make_events(turns, {}, monitor.name, window, claim.revision, note="cannot read it")
-        told = make_notification(monitor.name, window, claim.revision, events, labels=monitor.alerting.labels)
-        store.finish(claim, Outcome(0, verdict, "", {}, None, (), turns, events, told, channels), NOW)
-        made += [told] if told else []
-    return made
+        changes = transitions(monitor, window, verdict, store.alert_states(claim.monitor_id), NOW)
+        events = make_events(changes, {}, monitor.name, window, claim.revision, note="cannot read it")
+        notification = make_notification(monitor.name, window, claim.revision, events, labels=monitor.alerting.labels)
+        store.finish(claim, Outcome(0, verdict, "", {}, None, (), changes, events, notification, channels), NOW)
+        notifications += [notification] if notification else []
+    return notifications
 
 
 def run(store: Store, channels: Mapping[str, Channel], later: timedelta = timedelta(0), **options: Any) -> DrainStats:
@@ -62,88 +62,90 @@ def ids(receiver: Any) -> list[str]:
 FIRES_AND_RESOLVES = [Verdict.ERROR, Verdict.ERROR, Verdict.OK, Verdict.ERROR]
 
 
-def test_what_was_decided_arrives_as_it_was_written(store: Store, serve: Serve, how: SimpleNamespace) -> None:
-    told = decided(store, FIRES_AND_RESOLVES, ("hook",))
-    assert [n.status for n in told] == ["firing", "resolved", "firing"]
+def test_notifications_arrive_as_they_were_stored(store: Store, serve: Serve, how: SimpleNamespace) -> None:
+    notifications = judged(store, FIRES_AND_RESOLVES, ("hook",))
+    assert [n.status for n in notifications] == ["firing", "resolved", "firing"]
     receiver = serve(how.answer(200))
     hook = {"hook": webhook(receiver.url)}
     assert run(store, hook) == DrainStats(sent=3)
-    assert [json.loads(r.body) for r in receiver.requests] == [n.to_dict() for n in told]
-    assert ids(receiver) == [n.id for n in told]
+    assert [json.loads(r.body) for r in receiver.requests] == [n.to_dict() for n in notifications]
+    assert ids(receiver) == [n.id for n in notifications]
     assert run(store, hook, later=DAY) == DrainStats()
 
 
 def test_a_failing_channel_keeps_its_order_and_delays_no_other(
     store: Store, serve: Serve, how: SimpleNamespace
 ) -> None:
-    told = decided(store, FIRES_AND_RESOLVES, ("bad", "good"))
+    notifications = judged(store, FIRES_AND_RESOLVES, ("bad", "good"))
     bad, good = serve(how.hang, how.answer(500), how.answer(200)), serve(how.answer(200))
     hooks = {name: webhook(r.url, name) for name, r in (("bad", bad), ("good", good))}
     assert run(store, hooks, deadline=2.5) == DrainStats(sent=3, retried=1, waiting=2)
     assert run(store, hooks, later=timedelta(seconds=1)) == DrainStats(waiting=2)
     assert run(store, hooks, later=timedelta(hours=1)) == DrainStats(retried=1, waiting=2)
     assert run(store, hooks, later=timedelta(hours=3)) == DrainStats(sent=3)
-    assert ids(good) == [n.id for n in told]
-    assert ids(bad) == [told[0].id] * 2 + [n.id for n in told]
+    assert ids(good) == [n.id for n in notifications]
+    assert ids(bad) == [notifications[0].id] * 2 + [n.id for n in notifications]
     assert store.counts_by_status()["deliveries"] == {"sent": 6}
 
 
-def test_what_is_given_up_is_kept_as_dead_with_its_reason(store: Store, serve: Serve, how: SimpleNamespace) -> None:
-    decided(store, [Verdict.ERROR], ("hook", "gone"))
+def test_an_abandoned_delivery_is_stored_as_dead(store: Store, serve: Serve, how: SimpleNamespace) -> None:
+    judged(store, [Verdict.ERROR], ("hook", "gone"))
     receiver = serve(how.answer(410))
     assert run(store, {"hook": webhook(receiver.url)}) == DrainStats(dead=1, retried=1)
-    assert store.counts_by_status()["deliveries"] == {"dead": 1, "pending": 1}, "another process may know `gone`"
+    assert store.counts_by_status()["deliveries"] == {"dead": 1, "pending": 1}, (
+        "another process may have the channel `gone`"
+    )
 
 
-def test_replicas_that_drain_at_once_send_each_message_once(store: Store, serve: Serve, how: SimpleNamespace) -> None:
-    told = decided(store, [Verdict.ERROR, Verdict.OK] * 4, ("hook",))
+def test_concurrent_replicas_send_each_notification_once(store: Store, serve: Serve, how: SimpleNamespace) -> None:
+    notifications = judged(store, [Verdict.ERROR, Verdict.OK] * 4, ("hook",))
     receiver = serve(how.answer(200))
     hook = {"hook": webhook(receiver.url)}
     with ThreadPoolExecutor(3) as pool:
         done = list(pool.map(lambda _: run(store, hook, deadline=60.0), range(3)))
-    assert sum(d.sent for d in done) == len(told)
-    assert ids(receiver) == [n.id for n in told], "each once, in order"
-    assert store.counts_by_status()["deliveries"] == {"sent": len(told)}
+    assert sum(d.sent for d in done) == len(notifications)
+    assert ids(receiver) == [n.id for n in notifications], "each once, in order"
+    assert store.counts_by_status()["deliveries"] == {"sent": len(notifications)}
 
 
-def test_a_process_that_dies_before_it_marks_sends_again_under_the_same_id(
+def test_a_delivery_not_recorded_is_sent_again_under_its_id(
     store: Store, serve: Serve, how: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (told,) = decided(store, [Verdict.ERROR], ("hook",))
+    (notification,) = judged(store, [Verdict.ERROR], ("hook",))
     receiver = serve(how.answer(200))
     hook = {"hook": webhook(receiver.url)}
 
-    def dies(delivery_id: int, now: datetime) -> None:
+    def die(delivery_id: int, now: datetime) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "delivered", dies)
+        patched.setattr(store, "delivered", die)
         with pytest.raises(KeyboardInterrupt):
             run(store, hook)
-    assert run(store, hook, later=timedelta(seconds=5)) == DrainStats(), "it may still be on its way"
-    assert run(store, hook, later=timedelta(seconds=5 + OVERRUN_SECONDS + MARKING)) == DrainStats(sent=1)
-    assert ids(receiver) == [told.id] * 2
+    assert run(store, hook, later=timedelta(seconds=5)) == DrainStats(), "it may still be in flight"
+    assert run(store, hook, later=timedelta(seconds=5 + OVERRUN_SECONDS + RECORD_SECONDS)) == DrainStats(sent=1)
+    assert ids(receiver) == [notification.id] * 2
 
 
-def test_a_sender_told_to_stop_begins_no_further_delivery(store: Store, serve: Serve, how: SimpleNamespace) -> None:
-    told = decided(store, FIRES_AND_RESOLVES, ("hook",))
+def test_a_stopping_sender_starts_no_further_delivery(store: Store, serve: Serve, how: SimpleNamespace) -> None:
+    notifications = judged(store, FIRES_AND_RESOLVES, ("hook",))
     receiver = serve(how.answer(200))
     hook = {"hook": webhook(receiver.url)}
-    assert run(store, hook, stopping=lambda: bool(receiver.requests)) == DrainStats(sent=1, waiting=len(told) - 1)
-    assert run(store, hook) == DrainStats(sent=len(told) - 1)
+    assert run(store, hook, stopping=lambda: bool(receiver.requests)) == DrainStats(
+        sent=1, waiting=len(notifications) - 1
+    )
+    assert run(store, hook) == DrainStats(sent=len(notifications) - 1)
 
 
-def test_a_sender_that_was_overtaken_does_not_count_as_a_failure(
-    store: Store, serve: Serve, how: SimpleNamespace
-) -> None:
-    decided(store, [Verdict.ERROR], ("hook",))
+def test_a_sender_that_was_overtaken_records_no_failure(store: Store, serve: Serve, how: SimpleNamespace) -> None:
+    judged(store, [Verdict.ERROR], ("hook",))
     other = serve(how.answer(200))
 
     class Slow:
         name = "hook"
 
         def send(self, payload: Mapping[str, Any], *, deadline: float) -> None:
-            after = timedelta(seconds=5 + OVERRUN_SECONDS + MARKING)  # this sender was asleep for so long
+            after = timedelta(seconds=5 + OVERRUN_SECONDS + RECORD_SECONDS)  # how long this sender was suspended
             assert run(store, {"hook": webhook(other.url)}, later=after) == DrainStats(sent=1)
             raise DeliveryError("no answer")
 
@@ -155,12 +157,12 @@ def test_a_sender_that_was_overtaken_does_not_count_as_a_failure(
 def test_a_store_that_refuses_to_write_is_an_error(
     store: Store, serve: Serve, how: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decided(store, [Verdict.ERROR], ("hook",))
+    judged(store, [Verdict.ERROR], ("hook",))
     receiver = serve(how.answer(200))
 
-    def refuses(delivery_id: int, now: datetime) -> None:
+    def refuse(delivery_id: int, now: datetime) -> None:
         raise StoreError("disk full")
 
-    monkeypatch.setattr(store, "delivered", refuses)
+    monkeypatch.setattr(store, "delivered", refuse)
     with pytest.raises(StoreError, match="disk full"):
         run(store, {"hook": webhook(receiver.url)})
