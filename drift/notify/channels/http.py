@@ -106,7 +106,7 @@ async def _first_text(response: "httpx.Response") -> str:
     return " ".join(read[:MAX_BODY].decode(errors="replace").split())
 
 
-def reach(url: str, *, deadline: float) -> str:
+def check_connection(url: str, *, deadline: float) -> str:
     """Connect to a receiver and disconnect: name, TCP, and for https a valid certificate. No request is sent.
 
     Parameters

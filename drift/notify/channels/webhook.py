@@ -135,6 +135,6 @@ class WebhookChannel:
 
     def probe(self, *, deadline: float) -> str:
         """Connect and disconnect; see `Channel`."""
-        from drift.notify.channels.http import reach  # noqa: PLC0415
+        from drift.notify.channels.http import check_connection  # noqa: PLC0415
 
-        return reach(self._url, deadline=min(deadline, self._options.timeout))
+        return check_connection(self._url, deadline=min(deadline, self._options.timeout))
