@@ -23,7 +23,7 @@ from drift.monitors.window import Window
 ENGINES: Final[dict[type[SourceSpec], str]] = {
     FileSource: "drift.sources.files.open_file_source",
     SqlSource: "drift.sources.sql.Sql",
-    SparkSource: "drift.sources.lazy.spark.open_spark",
+    SparkSource: "drift.sources.lazy.spark.Spark",
 }
 """The opener of each kind of source, called with (spec, timestamp, timezone). It is imported when first used: engines
 need optional packages, and slow ones."""

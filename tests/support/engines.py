@@ -18,7 +18,7 @@ import pytest
 
 import drift
 from drift.histogram import Axis, Profile
-from tests.support import databases, spark
+from tests.support import databases, optional, spark
 
 Count = Callable[[pa.Table, Mapping[str, Axis], Any], Profile]
 
@@ -84,11 +84,11 @@ def to_polars_categories(table: pa.Table) -> pl.DataFrame:
 
 
 def to_duckdb(table: pa.Table) -> Any:
-    return spark.needs("duckdb").connect().from_arrow(table)
+    return optional.require("duckdb").connect().from_arrow(table)
 
 
 def to_dask(table: pa.Table) -> Any:
-    spark.needs("dask.dataframe")
+    optional.require("dask.dataframe")
     import dask.dataframe
 
     return dask.dataframe.from_pandas(table.to_pandas(types_mapper=pd.ArrowDtype), npartitions=2)

@@ -1,6 +1,6 @@
-"""A real Spark for the tests that need one: a cluster of two worker processes, one for each test process.
+"""A real Spark for the tests: one cluster of two worker processes for each test process.
 
-It is reached both ways, classic and by Spark Connect; Python workers are never started.
+Tests use it by classic sessions and by Spark Connect; Python workers are never started.
 """
 
 import functools
@@ -13,20 +13,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from tests.support.optional import require
+
 QUIET = "ignore:PySpark does not yet fully support:FutureWarning"
 
 
-def needs(module: str) -> Any:
-    """An optional module; without it the test is skipped, in CI it fails."""
-    if os.environ.get("CI"):
-        return __import__(module)
-    return pytest.importorskip(module, reason=f"pip install '.[test-all]' for the tests of {module}")
-
-
-def _java() -> None:
+def _require_java() -> None:
     if shutil.which("java") or os.environ.get("JAVA_HOME"):
         return
-    reason = "Spark needs Java 17 or later (apt install openjdk-17-jre-headless), and there is no `java`"
+    reason = "Spark needs Java 17 or later, and `java` is not installed: apt install openjdk-17-jre-headless"
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
@@ -34,16 +29,16 @@ def _java() -> None:
 
 @functools.cache
 def _port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 @functools.cache
 def classic() -> Any:
-    """The session of this process, over two workers; it ends with the process."""
-    needs("pyspark")
-    _java()
+    """Return the classic session of this process; the cluster ends with the process."""
+    require("pyspark")
+    _require_java()
     from pyspark.sql import SparkSession
 
     settings = {
@@ -55,8 +50,8 @@ def classic() -> Any:
         "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
         "spark.connect.grpc.binding.port": str(_port()),
         "spark.sql.shuffle.partitions": "2",
-        "spark.sql.session.timeZone": "America/New_York",  # which must not matter
-        "spark.sql.timestampType": "TIMESTAMP_NTZ",  # Arrow's times without a zone are those without one
+        "spark.sql.session.timeZone": "America/New_York",  # must have no effect
+        "spark.sql.timestampType": "TIMESTAMP_NTZ",  # of Arrow's times without a zone
     }
     builder = SparkSession.builder.master("local-cluster[2,1,1024]")
     for name, value in settings.items():
@@ -65,14 +60,14 @@ def classic() -> Any:
 
 
 def address() -> str:
-    """Where the cluster of this process answers Spark Connect."""
+    """Return the Spark Connect address of the cluster of this process."""
     classic()
     return f"sc://127.0.0.1:{_port()}"
 
 
 @functools.cache
 def connect() -> Any:
-    """A session of the same cluster by Spark Connect."""
+    """Return a Spark Connect session of the same cluster."""
     classic()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="PySpark does not yet fully support")
@@ -85,7 +80,7 @@ def connect() -> Any:
 
 
 def frame(session: Any, table: pa.Table) -> Any:
-    """An Arrow table's rows in Spark, in two partitions."""
+    """Return an Arrow table as a Spark frame of two partitions."""
     if not table.num_rows:  # Spark takes the types from the first row
         row = pa.table({name: pa.nulls(1, table.schema.field(name).type) for name in table.column_names})
         return session.createDataFrame(row).limit(0)

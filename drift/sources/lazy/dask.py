@@ -1,6 +1,6 @@
-"""Dask data frames: each partition is a pandas frame, counted where it lies as any other; the counts are added up.
+"""Dask data frames: the workers count each partition as a pandas frame, and the counts are added up.
 
-The workers need drift installed; no rows leave them but the sample that axes are chosen from.
+The workers need drift installed; only the sample from which axes are chosen leaves them.
 """
 
 from collections import Counter
@@ -20,110 +20,113 @@ from drift.monitors.spec import Columns
 from drift.sources.frames.arrow import values_of
 from drift.sources.frames.read_frame import read_frame
 
-_ADDED_AT_ONCE: Final = 16
-PartitionSummary: TypeAlias = CategoryCounts | Any
+_PROFILES_PER_SUM: Final = 16
+ColumnSummary: TypeAlias = CategoryCounts | Any
+"""Names with their counts, or an Arrow column of the smallest and largest finite value; None if it has no bins."""
 
 
 @dataclass(frozen=True, slots=True)
 class DaskTable:
-    """A Dask data frame as `drift.sources.frames.table.Table` is a frame in memory.
+    """A Dask data frame, with the methods of `drift.sources.frames.table.Table` for a frame in memory.
 
     Parameters
     ----------
     frame : dask.dataframe.DataFrame
-        Each question is a computation of its own: its rows must stay the same.
+        A method may run several computations: the rows must not change between them.
     """
 
     frame: Any
 
     @property
     def columns(self) -> list[str]:
-        """Names, in order."""
+        """Column names, in order."""
         return [str(name) for name in self.frame.columns]
 
     def count(self, axes: Mapping[str, Axis]) -> Profile:
-        """Count on axes chosen before; a column that is not there is an error of the schema."""
+        """Count on given axes; a column that does not exist is a schema error of that column."""
         from dask.delayed import delayed  # noqa: PLC0415 - optional, and slow to load
 
-        counts = self._each(list(axes), lambda part: read_frame(part).count(axes))
-        while len(counts) > 1:  # a tree: no worker holds all of them
-            groups = [counts[i : i + _ADDED_AT_ONCE] for i in range(0, len(counts), _ADDED_AT_ONCE)]
-            counts = [delayed(_added)(group) for group in groups]
-        found: Profile = _computed(counts)[0]
-        return found
+        profiles = self._map_partitions(list(axes), lambda part: read_frame(part).count(axes))
+        while len(profiles) > 1:  # a tree of sums, so that no worker needs all profiles
+            groups = [profiles[i : i + _PROFILES_PER_SUM] for i in range(0, len(profiles), _PROFILES_PER_SUM)]
+            profiles = [delayed(_sum)(group) for group in groups]
+        total: Profile = _compute(profiles)[0]
+        return total
 
     def learn(self, names: Sequence[str], columns: Columns, *, seed: int = 0) -> Profile:
-        """Choose an axis for each column by its own rule, and count all rows on them.
+        """Choose an axis for each column by its own rule, and count all rows.
 
-        Up to `SAMPLE` rows axes are those of the same rows in memory. Of more, edges are chosen from a seeded sample
-        together with the smallest and largest finite value of all; categories always from all rows.
+        Up to `SAMPLE` rows, axes equal those of the same rows in memory. Of more rows, edges are chosen from a seeded
+        sample together with the smallest and the largest finite value of all rows; categories from all rows.
         """
         present = [name for name in names if name in self.columns]
-        rows = sum(_computed(self._each(present, len)))
-        if rows <= SAMPLE:
-            return read_frame(_computed([self.frame])[0]).learn(names, columns)
-        drawn = read_frame(_computed([self.frame[present].sample(frac=SAMPLE / rows, random_state=seed)])[0])
-        told = _computed(self._each(present, _told))
+        n_rows = sum(_compute(self._map_partitions(present, len)))
+        if n_rows <= SAMPLE:
+            return read_frame(_compute([self.frame])[0]).learn(names, columns)
+        sample = read_frame(_compute([self.frame[present].sample(frac=SAMPLE / n_rows, random_state=seed)])[0])
+        summaries = _compute(self._map_partitions(present, _summarize))
         axes: dict[str, Axis] = {}
-        lost: dict[str, Uncounted] = {}
+        uncounted: dict[str, Uncounted] = {}
         for name in names:
-            held = drawn.columns.get(name, Uncounted(Fault.NOT_COMPARABLE, f"column {name!r} is not in the data"))
-            if isinstance(held, Uncounted):
-                lost[name] = held
+            column = sample.columns.get(name, Uncounted(Fault.NOT_COMPARABLE, f"column {name!r} is not in the data"))
+            if isinstance(column, Uncounted):
+                uncounted[name] = column
                 continue
             try:
-                axes[name] = choose_axis(_values(held, [part[name] for part in told]), columns.rule(name).bins)
+                values = _values(column, [summary[name] for summary in summaries])
+                axes[name] = choose_axis(values, columns.rule(name).bins)
             except InputError as error:
-                lost[name] = Uncounted(Fault.NOT_COMPARABLE, str(error))
-        counted = self.count(axes)
-        return replace(counted, uncounted={**counted.uncounted, **lost})
+                uncounted[name] = Uncounted(Fault.NOT_COMPARABLE, str(error))
+        profile = self.count(axes)
+        return replace(profile, uncounted={**profile.uncounted, **uncounted})
 
-    def _each(self, names: Sequence[str], act: Callable[[Any], Any]) -> list[Any]:
-        """What is to be done with each partition."""
+    def _map_partitions(self, names: Sequence[str], function: Callable[[Any], Any]) -> list[Any]:
+        """Return delayed calls of a function with each partition's columns."""
         from dask.delayed import delayed  # noqa: PLC0415 - optional, and slow to load
 
-        held = self.frame[[name for name in dict.fromkeys(names) if name in self.columns]]
-        return [delayed(act)(part) for part in held.to_delayed()]
+        frame = self.frame[[name for name in dict.fromkeys(names) if name in self.columns]]
+        return [delayed(function)(part) for part in frame.to_delayed()]
 
 
-def _computed(work: Sequence[Any]) -> tuple[Any, ...]:
+def _compute(work: Sequence[Any]) -> tuple[Any, ...]:
     from dask.base import compute  # noqa: PLC0415 - optional, and slow to load
 
     try:
         return tuple(compute(*work))
     except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"cannot read the data in dask: {str(error).strip() or type(error).__name__}") from error
+        message = str(error).strip() or type(error).__name__
+        raise SourceError(f"cannot read the data in dask: {message}", code="source-unreadable") from error
 
 
-def _added(parts: Sequence[Profile]) -> Profile:
-    return sum(parts[1:], parts[0])
+def _sum(profiles: Sequence[Profile]) -> Profile:
+    return sum(profiles[1:], profiles[0])
 
 
-def _told(part: Any) -> dict[str, PartitionSummary]:
-    """Of each column of a partition: its names and how many of each, or its smallest and largest finite value."""
-    told: dict[str, PartitionSummary] = {}
+def _summarize(part: Any) -> dict[str, ColumnSummary]:
+    """Summarize each column of a partition."""
+    summaries: dict[str, ColumnSummary] = {}
     for name, column in read_frame(part).columns.items():
         if isinstance(column, Uncounted):
-            told[name] = None
+            summaries[name] = None
             continue
         values = values_of(column)
         if isinstance(values, CategoryCounts):
-            told[name] = values
+            summaries[name] = values
             continue
         finite = column.filter(pc.is_finite(column)) if pa.types.is_floating(column.type) else column
-        spans = pa.types.is_duration(column.type)  # which Arrow has no least and largest of
-        ends = pc.min_max(finite.cast(pa.int64()) if spans else finite)
-        told[name] = pa.chunked_array([pa.array([ends["min"], ends["max"]], ends["min"].type).cast(column.type)])
-    return told
+        durations = pa.types.is_duration(column.type)  # Arrow has no minimum and maximum of these
+        ends = pc.min_max(finite.cast(pa.int64()) if durations else finite)
+        summaries[name] = pa.chunked_array([pa.array([ends["min"], ends["max"]], ends["min"].type).cast(column.type)])
+    return summaries
 
 
-def _values(drawn: pa.ChunkedArray, told: list[PartitionSummary]) -> Values:
-    names = [part for part in told if isinstance(part, CategoryCounts) and part.keys]
-    if names:
+def _values(sample: pa.ChunkedArray, summaries: list[ColumnSummary]) -> Values:
+    categories = [summary for summary in summaries if isinstance(summary, CategoryCounts) and summary.keys]
+    if categories:
         total: Counter[tuple[str, Any]] = Counter()
-        for part in names:
+        for part in categories:
             total.update(dict(zip(map(category_order, part.keys), part.counts.tolist(), strict=True)))
         counts = np.fromiter(total.values(), np.int64, len(total))
-        return CategoryCounts(names[0].kind, tuple(key for _, key in total), counts, int(counts.sum()))
-    parts = [pa.table({"x": part}) for part in (drawn, *told) if isinstance(part, pa.ChunkedArray)]
+        return CategoryCounts(categories[0].kind, tuple(key for _, key in total), counts, int(counts.sum()))
+    parts = [pa.table({"x": part}) for part in (sample, *summaries) if isinstance(part, pa.ChunkedArray)]
     return values_of(pa.concat_tables(parts, promote_options="permissive").column(0))

@@ -1,6 +1,8 @@
-"""A lazy frame becomes one of plain columns: c0, c1, ... hold integers, doubles without NaN, decimals, truth values or
-text, and null where a value is missing. Times are integers, counted in their unit. Names are left behind, so that no
-backend has to quote them. How each backend makes them so is said in `backends`.
+"""Conversion of a lazy frame to one of plain columns.
+
+Plain columns c0, c1, ... contain integers, doubles without NaN, decimals, booleans or text, and null for a missing
+value. Times are integers in their unit. The original names are dropped, so that no backend has to quote them. How each
+backend converts its columns is in `backends`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,85 +15,95 @@ import pyarrow as pa
 
 from drift.errors import SourceError
 from drift.histogram import Fault, Kind, Uncounted
-from drift.sources.lazy.backends import BACKENDS, reading
-from drift.sources.lazy.backends.backend import Backend, Question
-from drift.sources.lazy.backends.spark import wide_rows
+from drift.sources.lazy.backends import BACKENDS, backend_errors
+from drift.sources.lazy.backends.backend import Backend, Condition
+from drift.sources.lazy.backends.spark import compiled_wide_rows
 
 _NANOSECONDS: Final = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _DAY: Final = 86_400 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnForm:
-    """How a plain column holds its values.
+class PlainColumn:
+    """How a plain column represents its values.
 
     Parameters
     ----------
     alias : str
         Its name in the plain frame.
     kind : Kind
-        What it holds.
+        Kind of the values.
     step : Fraction or None
-        As `drift.histogram.column_values.OrderedValues`; None for doubles, truth values and text.
+        As `drift.histogram.column_values.OrderedValues`; None for doubles, booleans and text.
     type : narwhals data type
-        Of the plain column, and of what it is compared with.
-    reach : tuple of int, or None
+        Type of the plain column, and of what it is compared with.
+    limits : tuple of int, or None
         The smallest and largest value of the type, in steps.
-    held : pyarrow.DataType or None
-        What Arrow holds such values as, where that is not the plain column's own type.
+    arrow_type : pyarrow.DataType or None
+        Arrow type of the original values, if it is not that of the plain column.
     """
 
     alias: str
     kind: Kind
     step: Fraction | None
     type: Any
-    reach: tuple[int, int] | None = None
-    held: pa.DataType | None = None
+    limits: tuple[int, int] | None = None
+    arrow_type: pa.DataType | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PlainFrame:
-    """A lazy frame of plain columns, and what became of each of the columns asked for."""
+    """A lazy frame of plain columns.
+
+    Parameters
+    ----------
+    frame : narwhals.LazyFrame
+        The plain columns.
+    columns : mapping of str to PlainColumn or Uncounted
+        By original name: the plain column, or why there is none.
+    implementation : narwhals.Implementation
+        The backend.
+    """
 
     frame: Any
-    forms: Mapping[str, ColumnForm | Uncounted]
+    columns: Mapping[str, PlainColumn | Uncounted]
     implementation: nw.Implementation
 
     def fetch(self, query: Any) -> Any:
-        """The (few) rows of a query on `frame`, as an Arrow table.
+        """Return the (few) rows of a query on `frame` as an Arrow table.
 
         Raises
         ------
         SourceError
-            Where the backend fails.
+            If the backend fails.
         """
-        with reading(self.implementation), wide_rows(self.implementation, query):
+        with backend_errors(self.implementation), compiled_wide_rows(self.implementation, query):
             return query.collect("pyarrow").to_native()
 
-    def count(self, frame: Any, keys: Sequence[str], asked: Mapping[str, Question]) -> Any:
-        """Of `frame` or one made of it: see `Backend.count`; the (few) groups as an Arrow table.
+    def count(self, frame: Any, keys: Sequence[str], conditions: Mapping[str, Condition]) -> Any:
+        """Count rows of `frame`, or of one derived from it, by `Backend.count`; return the (few) groups as Arrow table.
 
         Raises
         ------
         SourceError
-            Where the backend fails.
+            If the backend fails.
         """
-        with reading(self.implementation):
-            query = BACKENDS[self.implementation].count(frame, keys, asked)
+        with backend_errors(self.implementation):
+            query = BACKENDS[self.implementation].count(frame, keys, conditions)
         return self.fetch(query)
 
     def sample(self, fraction: float, seed: int) -> Any:
-        """About that share of the rows, drawn by the backend; the seed draws the same from the same layout of rows.
+        """Draw about a share of the rows in the backend; the same seed draws the same rows from the same layout.
 
-        Polars hashes the number of the row, DuckDB and Spark draw each row by a seeded generator in each block or
-        partition: another version of them, or rows laid out otherwise, draw others.
+        Polars hashes row numbers; DuckDB and Spark draw each row by a seeded generator in each block or partition.
+        Other versions of them, or another layout of the rows, give other samples.
         """
         native = self.frame.to_native()
         return nw.from_native(BACKENDS[self.implementation].sample(native, fraction, seed))
 
 
 def is_lazy(frame: Any) -> bool:
-    """Whether it is a lazy frame that is counted where it is."""
+    """Return whether an object is a lazy frame that its own engine counts."""
     known = nw.dependencies
     return bool(
         known.is_polars_lazyframe(frame)
@@ -102,70 +114,70 @@ def is_lazy(frame: Any) -> bool:
 
 
 def schema_of(frame: Any) -> dict[str, Any]:
-    """Names and Narwhals types of a lazy frame's columns.
+    """Return names and Narwhals types of a lazy frame's columns.
 
     Raises
     ------
     SourceError
-        Where it is no lazy frame, or cannot be reached.
+        If `frame` is no lazy frame, two columns have the same name, or the backend fails.
     """
-    wrapped = _lazy(frame)
-    with reading(wrapped.implementation):
+    wrapped = _wrapped(frame)
+    with backend_errors(wrapped.implementation):
         return dict(wrapped.collect_schema())
 
 
-def _lazy(frame: Any) -> Any:
+def _wrapped(frame: Any) -> Any:
     if not is_lazy(frame):
-        raise SourceError(f"expected a lazy frame of Polars, DuckDB or Spark; got {type(frame).__name__}")
+        raise SourceError(
+            f"expected a lazy frame of Polars, DuckDB or Spark; got {type(frame).__name__}", code="invalid-input"
+        )
     try:
         return nw.from_native(frame)
     except nw.exceptions.DuplicateError as error:
-        told = " ".join(str(error).split())
-        raise SourceError(f"column names stand twice: {told}; rename or drop one of each") from error
+        message = " ".join(str(error).split())
+        raise SourceError(
+            f"two columns have the same name: {message}; rename or drop one of them", code="duplicate-column"
+        ) from error
 
 
-def plain(frame: Any, names: Sequence[str]) -> PlainFrame:
-    """A lazy frame's columns, those of `names` that are there, as plain ones.
+def plain_frame(frame: Any, names: Sequence[str]) -> PlainFrame:
+    """Convert those columns of a lazy frame that are in `names` to plain ones.
 
     Raises
     ------
     SourceError
         As `schema_of`.
     """
-    wrapped = _lazy(frame)
+    wrapped = _wrapped(frame)
     schema = schema_of(frame)
     native, backend = wrapped.to_native(), BACKENDS[wrapped.implementation]
-    forms: dict[str, ColumnForm | Uncounted] = {}
-    wanted: list[tuple[str, str, Any]] = []
+    columns: dict[str, PlainColumn | Uncounted] = {}
+    selected: list[tuple[str, str, Any]] = []
     for name in dict.fromkeys(n for n in names if n in schema):
-        alias = f"c{len(wanted)}"
+        alias = f"c{len(selected)}"
         dtype = backend.unknown(native, name) if isinstance(schema[name], nw.Unknown) else schema[name]
-        forms[name] = form = _form(alias, dtype, backend)
-        if isinstance(form, ColumnForm):
-            wanted.append((name, alias, dtype))
-    with reading(wrapped.implementation):
-        selected = backend.select(native, wanted) if wanted else native
-    return PlainFrame(nw.from_native(selected), forms, wrapped.implementation)
+        columns[name] = column = _plain_column(alias, dtype, backend)
+        if isinstance(column, PlainColumn):
+            selected.append((name, alias, dtype))
+    with backend_errors(wrapped.implementation):
+        plain = backend.select(native, selected) if selected else native
+    return PlainFrame(nw.from_native(plain), columns, wrapped.implementation)
 
 
-def _is(dtype: Any, *types: Any) -> bool:
-    return isinstance(dtype, types)
-
-
-def _form(alias: str, dtype: Any, backend: Backend) -> ColumnForm | Uncounted:
+def _plain_column(alias: str, dtype: Any, backend: Backend) -> PlainColumn | Uncounted:
     whole = nw.Int64()
     if dtype is None:
-        return ColumnForm(alias, Kind.EMPTY, None, nw.Boolean())
+        return PlainColumn(alias, Kind.EMPTY, None, nw.Boolean())
     if isinstance(dtype, nw.Date):
-        return ColumnForm(alias, Kind.DATETIME, Fraction(_DAY), whole, _reach(whole), pa.date32())
+        return PlainColumn(alias, Kind.DATETIME, Fraction(_DAY), whole, _integer_limits(whole), pa.date32())
     if isinstance(dtype, nw.Datetime | nw.Duration | nw.Time):
         unit = backend.unit(dtype)
         instants = isinstance(dtype, nw.Datetime)
-        kind, held = (Kind.DATETIME, pa.timestamp(unit)) if instants else (Kind.DURATION, pa.duration(unit))
-        return ColumnForm(alias, kind, Fraction(_NANOSECONDS[unit]), whole, _reach(whole), held)
-    for fits, form in _FORMS:
-        if fits(dtype):
-            return form(alias, dtype)
+        kind, arrow_type = (Kind.DATETIME, pa.timestamp(unit)) if instants else (Kind.DURATION, pa.duration(unit))
+        return PlainColumn(alias, kind, Fraction(_NANOSECONDS[unit]), whole, _integer_limits(whole), arrow_type)
+    for matches, make in _RULES:
+        if matches(dtype):
+            return make(alias, dtype)
     return Uncounted(
         Fault.NOT_COMPARABLE,
         f"{dtype} values cannot be cut into bins; watch something derived from them "
@@ -173,31 +185,34 @@ def _form(alias: str, dtype: Any, backend: Backend) -> ColumnForm | Uncounted:
     )
 
 
-def _decimals(alias: str, dtype: Any) -> ColumnForm:
-    most = 10**dtype.precision - 1
-    return ColumnForm(alias, Kind.NUMBER, Fraction(1, 10**dtype.scale), dtype, (-most, most))
+def _decimals(alias: str, dtype: Any) -> PlainColumn:
+    largest = 10**dtype.precision - 1
+    return PlainColumn(alias, Kind.NUMBER, Fraction(1, 10**dtype.scale), dtype, (-largest, largest))
 
 
-def _reach(dtype: Any) -> tuple[int, int]:
-    """The smallest and the largest integer of a type."""
+def _integer_limits(dtype: Any) -> tuple[int, int]:
+    """Return the smallest and the largest integer of a type."""
     name = str(dtype)
     bits = int(name.lstrip("UInt"))
     return (0, 2**bits - 1) if name.startswith("U") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
-_FORMS: Final[tuple[tuple[Callable[[Any], bool], Callable[[str, Any], ColumnForm]], ...]] = (
-    (lambda t: _is(t, nw.Boolean), lambda alias, t: ColumnForm(alias, Kind.BOOLEAN, None, t)),
+_RULES: Final[tuple[tuple[Callable[[Any], bool], Callable[[str, Any], PlainColumn]], ...]] = (
     (
-        lambda t: _is(t, nw.String, nw.Categorical, nw.Enum),
-        lambda alias, _: ColumnForm(alias, Kind.STRING, None, nw.String()),
-    ),
-    (lambda t: _is(t, nw.Decimal), _decimals),
-    (
-        lambda t: not isinstance(t, str) and t.is_integer(),
-        lambda alias, t: ColumnForm(alias, Kind.NUMBER, Fraction(1), t, _reach(t)),
+        lambda dtype: isinstance(dtype, nw.Boolean),
+        lambda alias, dtype: PlainColumn(alias, Kind.BOOLEAN, None, dtype),
     ),
     (
-        lambda t: not isinstance(t, str) and t.is_float(),
-        lambda alias, _: ColumnForm(alias, Kind.NUMBER, None, nw.Float64()),
+        lambda dtype: isinstance(dtype, nw.String | nw.Categorical | nw.Enum),
+        lambda alias, _: PlainColumn(alias, Kind.STRING, None, nw.String()),
+    ),
+    (lambda dtype: isinstance(dtype, nw.Decimal), _decimals),
+    (
+        lambda dtype: not isinstance(dtype, str) and dtype.is_integer(),
+        lambda alias, dtype: PlainColumn(alias, Kind.NUMBER, Fraction(1), dtype, _integer_limits(dtype)),
+    ),
+    (
+        lambda dtype: not isinstance(dtype, str) and dtype.is_float(),
+        lambda alias, _: PlainColumn(alias, Kind.NUMBER, None, nw.Float64()),
     ),
 )

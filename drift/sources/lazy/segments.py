@@ -1,4 +1,4 @@
-"""Segments of a lazy frame: which value of a column is which segment. The rules are those of `Table.split`."""
+"""Segments of a lazy frame by the values of a column, by the rules of `drift.sources.frames.table.Table.split`."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,25 +11,25 @@ import pyarrow.compute as pc
 from drift.errors import SourceError
 from drift.histogram import Kind, Uncounted
 from drift.sources.frames.table import MAX_SEGMENTS, OTHER_SEGMENT
-from drift.sources.lazy.plain_columns import ColumnForm, PlainFrame
+from drift.sources.lazy.plain_columns import PlainColumn, PlainFrame
 
-_MOST: Final = 10_000
+_MAX_CANDIDATES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """Rows told apart by the values of one column.
+class Segmentation:
+    """The segments of rows by the values of one column.
 
     Parameters
     ----------
     column : str
-        In the plain frame.
+        Name in the plain frame.
     type : narwhals data type
-        Of it.
+        Type of the column.
     values : sequence
         One for each segment but the last.
     labels : sequence of str
-        The segments; the last is that of all other rows.
+        Keys of the segments; the last is that of all other rows.
     """
 
     column: str
@@ -37,66 +37,65 @@ class Split:
     values: Sequence[Any]
     labels: Sequence[str]
 
-    def place(self, frame: Any) -> Any:
-        """The frame with a column `label`: the number of each row's segment."""
-        placed = nw.lit(len(self.values), nw.Int64)
+    def add_label(self, frame: Any) -> Any:
+        """Return the frame with a column `label`: the number of each row's segment."""
+        label = nw.lit(len(self.values), nw.Int64)
         for i, value in enumerate(self.values):
-            placed = (
-                nw.when(nw.col(self.column) == nw.lit(value, self.type)).then(nw.lit(i, nw.Int64)).otherwise(placed)
-            )
-        return frame.with_columns(placed.alias("label"))
+            label = nw.when(nw.col(self.column) == nw.lit(value, self.type)).then(nw.lit(i, nw.Int64)).otherwise(label)
+        return frame.with_columns(label.alias("label"))
 
 
-def split(table: PlainFrame, name: str, known: Collection[str] | None) -> Split:
-    """How a column splits the rows: by the segments known, or (None) by its most frequent values.
+def find_segments(table: PlainFrame, name: str, known: Collection[str] | None) -> Segmentation:
+    """Return the segments of a column: the known ones, or (None) its most frequent values.
 
     Raises
     ------
     SourceError
-        Where the column is not there, or cannot name segments.
+        If the column does not exist or cannot name segments.
     """
-    form = table.forms.get(name)
-    if form is None or isinstance(form, Uncounted):
-        why = "is not in the data" if form is None else form.message
-        raise SourceError(f"segment column {name!r}: {why}")
-    type_ = _arrow_type(name, form)
+    column = table.columns.get(name)
+    if column is None:
+        raise SourceError(f"segment column {name!r} is not in the data", code="column-missing")
+    if isinstance(column, Uncounted):
+        raise SourceError(f"segment column {name!r}: {column.message}", code="type-conflict")
+    arrow_type = _arrow_type(name, column)
     prefix = f"{name}="
     if known is None:
-        listed = _frequent(table, form, type_)
+        values = _frequent_values(table, column, arrow_type)
     else:
-        names = [key.removeprefix(prefix) for key in known if key.startswith(prefix)]
-        listed = {text: _parsed(text, type_) for text in names if text != OTHER_SEGMENT}
-    labels = [*(prefix + text for text in listed), prefix + OTHER_SEGMENT]
-    return Split(form.alias, form.type, list(listed.values()), labels)
+        texts = [key.removeprefix(prefix) for key in known if key.startswith(prefix)]
+        values = {text: _parsed(text, arrow_type) for text in texts if text != OTHER_SEGMENT}
+    labels = [*(prefix + text for text in values), prefix + OTHER_SEGMENT]
+    return Segmentation(column.alias, column.type, list(values.values()), labels)
 
 
-def _arrow_type(name: str, form: ColumnForm) -> pa.DataType:
-    if form.kind is Kind.STRING:
+def _arrow_type(name: str, column: PlainColumn) -> pa.DataType:
+    if column.kind is Kind.STRING:
         return pa.string()
-    if form.kind is Kind.BOOLEAN:
+    if column.kind in {Kind.BOOLEAN, Kind.EMPTY}:
         return pa.bool_()
-    if form.kind is Kind.NUMBER and form.reach is not None and form.type.is_integer():
-        return pa.uint64() if form.reach[0] == 0 else pa.int64()
-    if form.kind is Kind.EMPTY:
-        return pa.bool_()
+    if column.kind is Kind.NUMBER and column.limits is not None and column.type.is_integer():
+        return pa.uint64() if column.limits[0] == 0 else pa.int64()
     raise SourceError(
-        f"segment column {name!r} holds {form.type} values; "
-        "segments are named by text, integers or truth values: cast it in a query"
+        f"segment column {name!r} holds {column.type} values; segments are named by text, integers or booleans: "
+        "convert it in a query",
+        code="type-conflict",
     )
 
 
-def _frequent(table: PlainFrame, form: ColumnForm, type_: pa.DataType) -> dict[str, Any]:
-    column = nw.col(form.alias)
-    groups = table.frame.filter(~column.is_null()).group_by(form.alias).agg(nw.len().alias("n"))
-    found = table.fetch(groups.sort("n", form.alias, descending=[True, False]).head(_MOST))
-    texts = pc.cast(found[form.alias].cast(type_), pa.string()).to_pylist()
-    rows = zip(texts, found["n"].to_pylist(), found[form.alias].to_pylist(), strict=True)
+def _frequent_values(table: PlainFrame, column: PlainColumn, arrow_type: pa.DataType) -> dict[str, Any]:
+    """Return the most frequent values by their text; ties by text."""
+    alias = column.alias
+    groups = table.frame.filter(~nw.col(alias).is_null()).group_by(alias).agg(nw.len().alias("n"))
+    counts = table.fetch(groups.sort("n", alias, descending=[True, False]).head(_MAX_CANDIDATES))
+    texts = pc.cast(counts[alias].cast(arrow_type), pa.string()).to_pylist()
+    rows = zip(texts, counts["n"].to_pylist(), counts[alias].to_pylist(), strict=True)
     return {text: value for text, _, value in sorted(rows, key=lambda row: (-row[1], row[0]))[:MAX_SEGMENTS]}
 
 
-def _parsed(text: str, type_: pa.DataType) -> Any:
-    """The value that has this name; null, which equals nothing, where the column's type has none."""
+def _parsed(text: str, arrow_type: pa.DataType) -> Any:
+    """Return the value of a segment's text; null, which equals nothing, if the column's type has no such value."""
     try:
-        return pa.array([text]).cast(type_)[0].as_py()
+        return pa.array([text]).cast(arrow_type)[0].as_py()
     except pa.ArrowInvalid:
         return None

@@ -1,4 +1,4 @@
-"""Lazy frames are counted where they are, as the same rows in memory would be."""
+"""Lazy and distributed frames are counted by their own engines, with the results of the same rows in memory."""
 
 import itertools
 from collections.abc import Callable
@@ -19,8 +19,8 @@ from drift.monitors.spec import ColumnRule, Columns
 from drift.sources import lazy
 from drift.sources.frames.table import Table
 from drift.sources.lazy import LazyTable, sums
-from drift.sources.lazy import dask as by_partitions
-from tests.support import spark
+from drift.sources.lazy import dask as dask_source
+from tests.support import optional
 from tests.support.engines import to_dask, to_duckdb
 
 ENGINES: dict[str, Callable[[pa.Table], Any]] = {"polars": pl.LazyFrame, "duckdb": to_duckdb, "dask": to_dask}
@@ -48,44 +48,44 @@ def rows(n: int = 3_000, seed: int = 0) -> pa.Table:
 
 
 @every_engine
-def test_axes_of_few_rows_are_those_in_memory(convert: Callable[[pa.Table], Any]) -> None:
+def test_axes_of_few_rows_equal_those_in_memory(convert: Callable[[pa.Table], Any]) -> None:
     assert dict(drift.profile(convert(rows()))) == dict(drift.profile(rows()))
 
 
 @every_engine
-def test_of_many_rows_a_sample_gives_edges_and_all_rows_the_ends_names_and_counts(
+def test_large_frames_get_edges_from_a_sample_and_exact_counts(
     convert: Callable[[pa.Table], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (lazy, by_partitions):
+    for module in (lazy, dask_source):
         monkeypatch.setattr(module, "SAMPLE", 500)
-    held, whole = convert(rows()), drift.profile(rows())
-    found = drift.profile(held)
-    assert found == drift.profile(rows(), axes=found)  # counts of all rows, as in memory on the same axes
+    frame, whole = convert(rows()), drift.profile(rows())
+    profile = drift.profile(frame)
+    assert profile == drift.profile(rows(), axes=profile)  # counts of all rows, as in memory on the same axes
     for name, axis in whole.axes.items():
-        chosen = found[name].axis
+        chosen = profile[name].axis
         if isinstance(axis, CategoricalAxis):
             assert chosen == axis
         else:
             assert isinstance(chosen, NumericAxis)
             assert (chosen.edges[0], chosen.edges[-1]) == (axis.edges[0], axis.edges[-1])
             # A decile of 500 rows is off by 1.4 % of the rows in one standard error; this allows five.
-            inner = found[name].counts[1:-2] / found.rows
+            inner = profile[name].counts[1:-2] / profile.rows
             assert len(inner) == 10
             assert np.all(np.abs(inner - whole[name].counts[1:-2] / whole.rows) < 0.07)
 
 
 @every_engine
-def test_a_seed_draws_the_same_sample_again(
+def test_a_seed_draws_the_same_sample_twice(
     convert: Callable[[pa.Table], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (lazy, by_partitions):
+    for module in (lazy, dask_source):
         monkeypatch.setattr(module, "SAMPLE", 500)
-    held = convert(rows())
-    assert drift.profile(held) == drift.profile(held)
+    frame = convert(rows())
+    assert drift.profile(frame) == drift.profile(frame)
 
 
 @every_engine
-def test_compared_as_in_memory(convert: Callable[[pa.Table], Any]) -> None:
+def test_comparisons_equal_those_in_memory(convert: Callable[[pa.Table], Any]) -> None:
     reference, live = rows(seed=1), rows(seed=2)
     lazily, eagerly = drift.compare(reference, convert(live)), drift.compare(reference, live)
     assert lazily.live == eagerly.live
@@ -93,9 +93,7 @@ def test_compared_as_in_memory(convert: Callable[[pa.Table], Any]) -> None:
 
 
 @every_engine
-def test_a_column_that_is_gone_new_or_of_another_kind_is_told_and_stops_no_other(
-    convert: Callable[[pa.Table], Any],
-) -> None:
+def test_missing_new_and_retyped_columns_stop_no_other(convert: Callable[[pa.Table], Any]) -> None:
     reference = drift.profile(pa.table({"a": ["x"], "b": [1], "c": [2]}))
     live = pa.table({"a": [1.5], "c": [2], "d": [3], "list": [[1]]})
     report = drift.compare(reference, convert(live))
@@ -107,11 +105,11 @@ def test_a_column_that_is_gone_new_or_of_another_kind_is_told_and_stops_no_other
 
 
 @every_lazy_engine
-@pytest.mark.parametrize("limit", ["FEW", "MAX_GROUPS", "MAX_SUMS"])
-def test_names_are_counted_alike_by_sums_by_grouping_and_by_what_is_known(
+@pytest.mark.parametrize("limit", ["MAX_EQUALITY_NAMES", "MAX_FETCHED_GROUPS", "MAX_SUMS"])
+def test_names_are_counted_alike_by_sums_and_by_grouping(
     convert: Callable[[pa.Table], Any], limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sums, limit, {"FEW": 1_000, "MAX_GROUPS": 10, "MAX_SUMS": 5}[limit])
+    monkeypatch.setattr(sums, limit, {"MAX_EQUALITY_NAMES": 1_000, "MAX_FETCHED_GROUPS": 10, "MAX_SUMS": 5}[limit])
     axes = {
         "city": CategoricalAxis(tuple(f"c{i}" for i in range(40)), frozenset(f"c{i}" for i in range(40, 60))),
         "id": CategoricalAxis(tuple(f"row {i}" for i in range(0, 60, 3)), None),
@@ -124,46 +122,50 @@ def test_names_are_counted_alike_by_sums_by_grouping_and_by_what_is_known(
 
 @every_lazy_engine
 @pytest.mark.parametrize("by", [("plan",), ("city", "ok"), ("n",)], ids=str)
-def test_segments_are_those_in_memory(convert: Callable[[pa.Table], Any], by: tuple[str, ...]) -> None:
+def test_segments_equal_those_in_memory(convert: Callable[[pa.Table], Any], by: tuple[str, ...]) -> None:
     table = rows().set_column(1, "n", pa.array([i % 30 if i % 5 else None for i in range(3_000)]))
     names, columns = ["x", "city", "at"], Columns()
     parts = Table.from_arrow(table).split(by)
     whole = parts[""].learn(names, columns)
-    found = LazyTable(convert(table)).learn_by(names, columns, by)
-    assert found == {key: part.count(whole.axes) if key else whole for key, part in parts.items()}
-    known = [*list(found)[1:4], f"{by[0]}=17"]
-    again = LazyTable(convert(table)).count_by(whole.axes, by, known)
-    assert again == {key: part.count(whole.axes) for key, part in Table.from_arrow(table).split(by, known).items()}
+    learned = LazyTable(convert(table)).learn_by(names, columns, by)
+    assert learned == {key: part.count(whole.axes) if key else whole for key, part in parts.items()}
+    known = [*list(learned)[1:4], f"{by[0]}=17"]
+    counted = LazyTable(convert(table)).count_by(whole.axes, by, known)
+    assert counted == {key: part.count(whole.axes) for key, part in Table.from_arrow(table).split(by, known).items()}
 
 
 @every_lazy_engine
-def test_a_column_that_cannot_name_segments_is_refused(convert: Callable[[pa.Table], Any]) -> None:
-    table = LazyTable(convert(rows()))
-    with pytest.raises(SourceError, match="segment column 'x' holds Float64 values"):
-        table.learn_by(["n"], Columns(), ["x"])
-    with pytest.raises(SourceError, match="segment column 'nope': is not in the data"):
-        table.learn_by(["n"], Columns(), ["nope"])
+@pytest.mark.parametrize(
+    ("name", "code", "text"), [("x", "type-conflict", "'x' holds Float64"), ("nope", "column-missing", "'nope'")]
+)
+def test_columns_that_cannot_name_segments_are_errors(
+    convert: Callable[[pa.Table], Any], name: str, code: str, text: str
+) -> None:
+    with pytest.raises(SourceError, match=text) as error:
+        LazyTable(convert(rows())).learn_by(["n"], Columns(), [name])
+    assert error.value.code == code
 
 
-def test_edges_named_for_text_are_refused_for_that_column_only() -> None:
+def test_explicit_edges_for_text_affect_that_column_only() -> None:
     columns = Columns(overrides={"plan": ColumnRule(Bins("edges", edges=(0, 1)))})
-    found = LazyTable(pl.LazyFrame(rows())).learn(["x", "plan"], columns)
-    assert set(found) == {"x"}
-    assert "edges cut ordered values" in found.uncounted["plan"].message
+    profile = LazyTable(pl.LazyFrame(rows())).learn(["x", "plan"], columns)
+    assert set(profile) == {"x"}
+    assert profile.uncounted["plan"].fault is Fault.NOT_COMPARABLE
+    assert "edges" in profile.uncounted["plan"].message
 
 
-def test_rows_that_change_between_two_queries_end_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sums, "FEW", 0)
-    turn = itertools.count(5)
-    # Another row each time it is asked.
-    moving = pl.LazyFrame({"plan": ["a"] * 100}).map_batches(lambda held: held.head(next(turn)))
-    with pytest.raises(SourceError, match="rows changed while they were counted"):
-        LazyTable(moving).count({"plan": CategoricalAxis(("a",))})
+def test_rows_that_change_between_two_queries_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sums, "MAX_EQUALITY_NAMES", 0)
+    sizes = itertools.count(5)  # one more row in each query
+    growing = pl.LazyFrame({"plan": ["a"] * 100}).map_batches(lambda frame: frame.head(next(sizes)))
+    with pytest.raises(SourceError, match=r"\d at first, then \d") as error:
+        LazyTable(growing).count({"plan": CategoricalAxis(("a",))})
+    assert error.value.code == "source-changed"
 
 
-def test_integers_wider_than_arrow_s_and_infinite_instants_of_duckdb() -> None:
-    duckdb = spark.needs("duckdb")
-    held = duckdb.sql("""SELECT * FROM (VALUES
+def test_duckdb_hugeints_and_infinite_instants() -> None:
+    duckdb = optional.require("duckdb")
+    relation = duckdb.sql("""SELECT * FROM (VALUES
         (170141183460469231731687303715884105727::HUGEINT, 'infinity'::TIMESTAMP, '2011-01-01 00:00:00.000000001'::TIMESTAMP_NS),
         (-5, '-infinity', NULL),
         (9007199254740993, '2011-01-01', '1969-12-31')) AS t(n, instant, ns)""")  # noqa: E501
@@ -173,22 +175,24 @@ def test_integers_wider_than_arrow_s_and_infinite_instants_of_duckdb() -> None:
         "instant": NumericAxis((0, year), Kind.DATETIME),
         "ns": NumericAxis((0, year, year + 1), Kind.DATETIME),
     }
-    found = drift.profile(held, axes=axes)
-    assert found["n"].counts.tolist() == [1, 0, 1, 1, 0, 0]
-    assert found["instant"].counts.tolist() == [1, 0, 2, 0]
-    assert found["ns"].counts.tolist() == [1, 0, 0, 1, 1]
+    profile = drift.profile(relation, axes=axes)
+    assert profile["n"].counts.tolist() == [1, 0, 1, 1, 0, 0]
+    assert profile["instant"].counts.tolist() == [1, 0, 2, 0]
+    assert profile["ns"].counts.tolist() == [1, 0, 0, 1, 1]
 
 
-# Narwhals warns the caller who wraps a Dask frame (from 2.29 on); drift itself never hands it one.
+# From 2.29 on, Narwhals warns if a Dask frame is wrapped, as this test does; drift itself never wraps one.
 @pytest.mark.filterwarnings("ignore:Dask support is moving out of Narwhals:FutureWarning")
 @every_engine
-def test_narwhals_own_frames_are_taken_too(convert: Callable[[pa.Table], Any]) -> None:
+def test_narwhals_frames_are_counted_as_native_ones(convert: Callable[[pa.Table], Any]) -> None:
     assert drift.profile(nw.from_native(convert(rows(50)))) == drift.profile(convert(rows(50)))
 
 
-def test_what_the_backend_says_is_told() -> None:
-    duckdb = spark.needs("duckdb")
-    with pytest.raises(SourceError, match=r"cannot read the data in duckdb: .*Could not convert string 'x'"):
+def test_backend_errors_contain_their_message() -> None:
+    duckdb = optional.require("duckdb")
+    with pytest.raises(SourceError, match=r"duckdb: .*Could not convert string 'x'") as error:
         drift.profile(duckdb.sql("SELECT CAST(t AS INTEGER) AS n FROM (VALUES ('1'), ('x')) AS v(t)"))
-    with pytest.raises(SourceError, match=r"cannot read the data in polars: .*[Nn]o such file"):
+    assert error.value.code == "source-unreadable"
+    with pytest.raises(SourceError, match=r"polars: .*[Nn]o such file") as error:
         drift.profile(pl.scan_parquet("no such file.parquet"))
+    assert error.value.code == "source-unreadable"

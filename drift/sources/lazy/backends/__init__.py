@@ -1,4 +1,4 @@
-"""What Narwhals does not say alike on Polars, DuckDB and Spark: a room for each, and what they raise."""
+"""Operations that Narwhals does not provide for Polars, DuckDB and Spark: a module for each, and their errors."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -13,42 +13,44 @@ from drift.sources.lazy.backends.backend import Backend
 BACKENDS: Final[Mapping[nw.Implementation, Backend]] = {
     nw.Implementation.POLARS: polars.BACKEND,
     nw.Implementation.DUCKDB: duckdb.BACKEND,
-    **dict.fromkeys(spark.SPARK, spark.BACKEND),
+    **dict.fromkeys(spark.SPARK_IMPLEMENTATIONS, spark.BACKEND),
 }
 
 
 @contextlib.contextmanager
-def reading(implementation: nw.Implementation) -> Iterator[None]:
-    """What a backend raises becomes a SourceError in its words.
+def backend_errors(implementation: nw.Implementation) -> Iterator[None]:
+    """Convert errors of a backend to SourceError, with the first line of their message.
 
     Raises
     ------
     SourceError
-        Where the backend fails.
+        If the backend fails.
     """
     try:
         yield
-    except _failures(implementation) as error:
-        told = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise SourceError(f"cannot read the data in {implementation.value}: {told.strip()}") from error
+    except _error_types(implementation) as error:
+        message = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise SourceError(
+            f"cannot read the data in {implementation.value}: {message.strip()}", code="source-unreadable"
+        ) from error
 
 
-def _failures(implementation: nw.Implementation) -> tuple[type[BaseException], ...]:
-    general: tuple[type[BaseException], ...] = (nw.exceptions.NarwhalsError, OSError)
+def _error_types(implementation: nw.Implementation) -> tuple[type[BaseException], ...]:
+    common: tuple[type[BaseException], ...] = (nw.exceptions.NarwhalsError, OSError)
     if implementation is nw.Implementation.POLARS:
         import polars as pl  # noqa: PLC0415 - optional, and slow to load
 
-        return (*general, pl.exceptions.PolarsError)
+        return (*common, pl.exceptions.PolarsError)
     if implementation is nw.Implementation.DUCKDB:
         import duckdb  # noqa: PLC0415 - optional
 
-        return (*general, duckdb.Error)
+        return (*common, duckdb.Error)
     from pyspark.errors import PySparkException  # noqa: PLC0415 - optional, and slow to load
 
     if implementation is nw.Implementation.PYSPARK_CONNECT:
         import grpc  # noqa: PLC0415 - comes with pyspark[connect]
 
-        return (*general, PySparkException, grpc.RpcError)
+        return (*common, PySparkException, grpc.RpcError)
     from py4j.protocol import Py4JError  # noqa: PLC0415 - comes with pyspark
 
-    return (*general, PySparkException, Py4JError)
+    return (*common, PySparkException, Py4JError)

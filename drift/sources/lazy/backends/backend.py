@@ -1,4 +1,4 @@
-"""What is said differently on each backend, and what is asked of it."""
+"""What each backend of lazy frames provides, and the conditions that it counts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,90 +6,91 @@ from typing import Any, Literal
 
 import narwhals as nw
 
-Wanted = Sequence[tuple[str, str, Any]]
+SelectedColumns = Sequence[tuple[str, str, Any]]
+"""Name, alias and Narwhals type of some columns."""
 BackendRules = Mapping[str, Callable[[Any], Any]]
+"""How a column becomes plain, by the rule's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """What is said differently on each.
+    """The operations that differ between backends.
 
     Parameters
     ----------
     select : callable
-        From a native frame, and (name, alias, type) of some columns: a native frame of plain columns.
+        From a native frame and the columns to select: a native frame of plain columns.
     unit : callable
-        From the type of a column of times: the unit that its plain column counts.
+        From the type of a column of times: the unit of its plain column.
     unknown : callable
-        From a native frame and the name of a column whose type Narwhals does not know: the type, if we do; None
-        is the type that holds nothing; else its name.
+        From a native frame and the name of a column whose type Narwhals does not know: the Narwhals type if drift knows
+        it; None for the type that holds only nulls; else the type's name.
     sample : callable
         From a native frame, a share and a seed: about that share of its rows.
     count : callable
-        From a Narwhals frame, keys and questions by name: a frame of the number of rows ("n") and the number of rows
-        of which each is true, for each group of rows with the same keys; of all rows where there are none.
+        From a Narwhals frame, grouping keys and conditions by name: a frame with the number of rows ("n") and the
+        number of rows that meet each condition, for each group; for all rows if there are no keys.
     """
 
-    select: Callable[[Any, Wanted], Any]
+    select: Callable[[Any, SelectedColumns], Any]
     unit: Callable[[Any], str]
     unknown: Callable[[Any, str], Any]
     sample: Callable[[Any, float, int], Any]
-    count: Callable[[Any, Sequence[str], Mapping[str, "Question"]], Any]
+    count: Callable[[Any, Sequence[str], Mapping[str, "Condition"]], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of a plain column in every row; where the value is missing, none is true.
+class Condition:
+    """A condition on a plain column; a missing value meets none.
 
     Parameters
     ----------
     alias : str
         The column.
-    asks : str
-        "there": is there a value? "at least": is it >= `value`? "just": is it == `value`?
+    test : str
+        "present": there is a value; ">=" and "==": compared with `value`.
     type : narwhals data type
-        Of the column, and of `value`.
+        Type of the column and of `value`.
     value : int, float, Decimal, bool or str, optional
-        Of that type.
+        What values are compared with.
     """
 
     alias: str
-    asks: Literal["there", "at least", "just"]
+    test: Literal["present", ">=", "=="]
     type: Any
     value: Any = None
 
 
-def plain(rules: BackendRules, column: Any, dtype: Any) -> Any:
-    """A column by the rule for its type."""
-    rule = rules.get(_treatment(dtype))
+def make_plain(rules: BackendRules, column: Any, dtype: Any) -> Any:
+    """Return a column as a plain one, by the rule for its type."""
+    rule = rules.get(_rule_name(dtype))
     return column if rule is None else rule(column)
 
 
-def _treatment(dtype: Any) -> str:
-    """By which of a backend's rules a column becomes plain; "as it is" where there is none."""
+def _rule_name(dtype: Any) -> str:
     if dtype is None:
-        return "nothing"
+        return "nulls"
     if isinstance(dtype, nw.Datetime):
-        return "wall clock" if dtype.time_zone is None else "instant"
+        return "local time" if dtype.time_zone is None else "instant"
     if dtype.is_float():
         return "float"
-    named: dict[str, Any] = {
+    types: dict[str, Any] = {
         "text": (nw.Categorical, nw.Enum),
         "date": nw.Date,
         "time": nw.Time,
         "duration": nw.Duration,
     }
-    return next((rule for rule, type_ in named.items() if isinstance(dtype, type_)), "as it is")
+    return next((rule for rule, type_ in types.items() if isinstance(dtype, type_)), "unchanged")
 
 
-def count(frame: Any, keys: Sequence[str], asked: Mapping[str, Question]) -> Any:
-    """Polars and DuckDB add up truth values as they are; as integers they took four and three times as long."""
-    rows, truths = nw.len().alias("n"), [_truth(question).sum().alias(name) for name, question in asked.items()]
-    return frame.group_by(keys).agg(rows, *truths) if keys else frame.select(rows, *truths)
+def count_conditions(frame: Any, keys: Sequence[str], conditions: Mapping[str, Condition]) -> Any:
+    """Count by sums of booleans: as integers, they took Polars four times and DuckDB three times as long."""
+    rows, sums = nw.len().alias("n"), [_boolean(each).sum().alias(name) for name, each in conditions.items()]
+    return frame.group_by(keys).agg(rows, *sums) if keys else frame.select(rows, *sums)
 
 
-def _truth(question: Question) -> nw.Expr:
-    column, value = nw.col(question.alias), nw.lit(question.value, question.type)
-    if question.asks == "there":
+def _boolean(condition: Condition) -> nw.Expr:
+    column, value = nw.col(condition.alias), nw.lit(condition.value, condition.type)
+    if condition.test == "present":
         return ~column.is_null()
-    return column >= value if question.asks == "at least" else column == value
+    return column >= value if condition.test == ">=" else column == value

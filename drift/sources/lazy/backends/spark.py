@@ -1,4 +1,4 @@
-"""Spark, as far as Narwhals does not say it, or says it slowly."""
+"""Spark, classic and Connect: operations that Narwhals does not provide, or provides slowly."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,14 +7,14 @@ from typing import Any, Final
 
 import narwhals as nw
 
-from drift.sources.lazy.backends.backend import Backend, BackendRules, Question, Wanted, plain
+from drift.sources.lazy.backends.backend import Backend, BackendRules, Condition, SelectedColumns, make_plain
 
-SPARK: Final = (nw.Implementation.PYSPARK, nw.Implementation.PYSPARK_CONNECT)
-_WIDE_ROW: Final = "spark.sql.codegen.maxFields"
+SPARK_IMPLEMENTATIONS: Final = (nw.Implementation.PYSPARK, nw.Implementation.PYSPARK_CONNECT)
+_MAX_FIELDS: Final = "spark.sql.codegen.maxFields"
 
 
 def spark_functions(native: Any) -> Any:
-    """The functions that make this frame's kind of columns: a process may hold both kinds of sessions."""
+    """Return the functions module for a frame's kind of session: a process may have sessions of both kinds."""
     if type(native).__module__.startswith("pyspark.sql.connect"):
         from pyspark.sql.connect import functions as remote  # noqa: PLC0415 - optional, and slow to load
 
@@ -25,55 +25,55 @@ def spark_functions(native: Any) -> Any:
 
 
 def spark_column(native: Any, name: str) -> Any:
-    """A column by its name, whatever is in it."""
+    """Return a column by its name, which may contain any character."""
     return spark_functions(native).col(f"`{name.replace('`', '``')}`")
 
 
-def _select(native: Any, columns: Wanted) -> Any:
-    make = spark_functions(native)
-    epoch = make.expr("TIMESTAMP_NTZ'1970-01-01'")
+def _select(native: Any, columns: SelectedColumns) -> Any:
+    f = spark_functions(native)
+    epoch = f.expr("TIMESTAMP_NTZ'1970-01-01'")
 
-    def ticks(wall: Any) -> Any:
-        # By parts, without a zone: `timestampdiff` moves times that clocks set forward in the session's zone left out.
-        days, second = make.unix_date(wall.cast("date")), make.date_part(make.lit("SECOND"), wall)
-        minutes = (days.cast("bigint") * 24 + make.hour(wall)) * 60 + make.minute(wall)
+    def microseconds(local: Any) -> Any:
+        # From parts, without a zone: `timestampdiff` shifts times that the clocks of the session's zone skipped.
+        days, second = f.unix_date(local.cast("date")), f.date_part(f.lit("SECOND"), local)
+        minutes = (days.cast("bigint") * 24 + f.hour(local)) * 60 + f.minute(local)
         return minutes * 60_000_000 + (second * 1_000_000).cast("bigint")
 
     rules: BackendRules = {
-        "nothing": lambda column: column.cast("boolean"),
-        "float": lambda column: make.nanvl(column.cast("double"), make.lit(None)),
-        "date": lambda column: make.unix_date(column).cast("bigint"),
-        "instant": make.unix_micros,
-        "wall clock": ticks,
-        "duration": lambda column: ticks(epoch + column),
+        "nulls": lambda column: column.cast("boolean"),
+        "float": lambda column: f.nanvl(column.cast("double"), f.lit(None)),
+        "date": lambda column: f.unix_date(column).cast("bigint"),
+        "instant": f.unix_micros,
+        "local time": microseconds,
+        "duration": lambda column: microseconds(epoch + column),
     }
     return native.select(
-        *[plain(rules, spark_column(native, name), dtype).alias(alias) for name, alias, dtype in columns]
+        *[make_plain(rules, spark_column(native, name), dtype).alias(alias) for name, alias, dtype in columns]
     )
 
 
-def _count(frame: Any, keys: Sequence[str], asked: Mapping[str, Question]) -> Any:
-    """Said in Spark's own words: Narwhals takes 70 calls to the JVM for a sum, together most of a second.
+def _count(frame: Any, keys: Sequence[str], conditions: Mapping[str, Condition]) -> Any:
+    """Count by Spark's own functions: Narwhals makes 70 calls to the JVM for each sum, most of a second in total.
 
-    A count has no null of its own to look after, as a sum has, and is quicker.
+    A count is faster than a sum, because it has no null to handle.
     """
     native = frame.to_native()
-    make = spark_functions(native)
-    counts = [_true(make, question).alias(name) for name, question in asked.items()]
-    return nw.from_native(native.groupBy(*keys).agg(make.count(make.lit(1)).alias("n"), *counts))
+    f = spark_functions(native)
+    counts = [_count_of(f, condition).alias(name) for name, condition in conditions.items()]
+    return nw.from_native(native.groupBy(*keys).agg(f.count(f.lit(1)).alias("n"), *counts))
 
 
-def _true(make: Any, question: Question) -> Any:
-    if question.asks == "there":
-        return make.count(question.alias)
-    if question.asks == "just":  # text, which would have to be quoted by the session's rules
-        return make.count(make.when(make.col(question.alias) == make.lit(question.value), 1))
-    number = f"{question.value:f}" if isinstance(question.value, Decimal) else str(question.value)
-    limit = f"cast('{number}' AS {_type(question.type)})"
-    return make.expr(f"count(CASE WHEN {question.alias} >= {limit} THEN 1 END)")
+def _count_of(f: Any, condition: Condition) -> Any:
+    if condition.test == "present":
+        return f.count(condition.alias)
+    if condition.test == "==":  # a literal, because text in an expression would need the session's quoting rules
+        return f.count(f.when(f.col(condition.alias) == f.lit(condition.value), 1))
+    number = f"{condition.value:f}" if isinstance(condition.value, Decimal) else str(condition.value)
+    limit = f"cast('{number}' AS {_sql_type(condition.type)})"
+    return f.expr(f"count(CASE WHEN {condition.alias} >= {limit} THEN 1 END)")
 
 
-def _type(dtype: Any) -> str:
+def _sql_type(dtype: Any) -> str:
     if isinstance(dtype, nw.Decimal):
         return f"decimal({dtype.precision}, {dtype.scale})"
     return {"Int8": "tinyint", "Int16": "smallint", "Int32": "int", "Int64": "bigint", "Float64": "double"}[str(dtype)]
@@ -94,18 +94,18 @@ BACKEND: Final = Backend(_select, lambda _: "us", _unknown, _sample, _count)
 
 
 @contextlib.contextmanager
-def wide_rows(implementation: nw.Implementation, query: Any) -> Iterator[None]:
-    """Let Spark compile rows of many sums: beyond 100 fields it interprets them, three times as slow."""
-    if implementation not in SPARK:
+def compiled_wide_rows(implementation: nw.Implementation, query: Any) -> Iterator[None]:
+    """Let Spark compile rows of many sums: it interprets those of more than 100 fields, three times as slowly."""
+    if implementation not in SPARK_IMPLEMENTATIONS:
         yield
         return
     settings = query.to_native().sparkSession.conf
-    before = settings.get(_WIDE_ROW, None)
-    settings.set(_WIDE_ROW, "100000")
+    before = settings.get(_MAX_FIELDS, None)
+    settings.set(_MAX_FIELDS, "100000")
     try:
         yield
     finally:
         if before is None:
-            settings.unset(_WIDE_ROW)
+            settings.unset(_MAX_FIELDS)
         else:
-            settings.set(_WIDE_ROW, before)
+            settings.set(_MAX_FIELDS, before)
