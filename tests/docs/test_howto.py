@@ -1,10 +1,14 @@
 """The pages of docs/howto, followed to the letter on a copy of the package."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 import textwrap
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -52,7 +56,10 @@ def changed_files(package: Path) -> set[str]:
 def run(folder: Path, code: str) -> str:
     """Run Python with the copy in front, and return what it prints."""
     program = textwrap.dedent(code)
-    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False)
+    environ = {**os.environ, "NO_PROXY": "*", "PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, env=environ, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -71,6 +78,64 @@ def test_a_metric_is_one_file(package: Path) -> None:
         """,
     )
     assert float(score) == pytest.approx(0.25**2 / 1.25 + 0.25**2 / 0.75)  # the formula of the page
+
+
+@pytest.fixture
+def requests() -> Iterator[tuple[int, list[tuple[str, bytes]]]]:
+    """The port of a receiver on loopback, and the requests that it accepted."""
+    accepted: list[tuple[str, bytes]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            accepted.append((self.headers["Authorization"], body))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1], accepted
+        server.shutdown()
+        thread.join()
+
+
+def test_a_channel_is_one_file_and_one_row(package: Path, requests: tuple[int, list[tuple[str, bytes]]]) -> None:
+    module, row = code_blocks("add-a-channel.md")
+    (package / "notify" / "channels" / "ntfy.py").write_text(module, "utf-8")
+    table = package / "notify" / "channels" / "__init__.py"
+    insert_row(table, "CHANNELS", row)
+    insert_above(table, "from drift.notify.channels.ntfy import NtfyChannel, NtfyOptions", "CHANNELS: Final")
+    assert changed_files(package) == {"notify/channels/ntfy.py", "notify/channels/__init__.py"}
+    port, accepted = requests
+    (package.parent / "drift.yaml").write_text(
+        f"""\
+version: 1
+monitors:
+  m: {{source: {{path: d.csv}}, timestamp: ts, reference: {{path: r.csv}}, alert: {{notify: [phone]}}}}
+channels:
+  phone: {{type: ntfy, url: "http://127.0.0.1:{port}/drift", token: "${{TOKEN}}"}}
+""",
+        "utf-8",
+    )
+    shown = run(
+        package.parent,
+        """
+        from pathlib import Path
+        from drift.config import load
+        from drift.notify.channels import open_channel, option_classes
+
+        spec = load(Path("drift.yaml"), {"TOKEN": "t0k3n"}, option_classes()).channels["phone"]
+        channel = open_channel(spec)
+        channel.send({"id": "n-1", "title": "m: 1 column drifted"}, deadline=5)
+        print(spec)
+        """,
+    )
+    assert accepted == [("Bearer t0k3n", b'{"title": "m: 1 column drifted", "id": "n-1"}')]
+    assert "t0k3n" not in shown
 
 
 def test_an_engine_is_one_file_and_one_row(package: Path) -> None:
