@@ -180,7 +180,7 @@ def test_an_endless_tls_handshake_ends_at_the_deadline(payload: Payload) -> None
 
 def test_a_receiver_without_a_certificate_is_refused(serve: Serve, how: SimpleNamespace, payload: Payload) -> None:
     receiver = serve(how.answer(200))
-    error = refused(receiver.url.replace("http://", "https://"), payload())
+    error = refused(receiver.url.replace("http://", "https://"), payload(), deadline=30)
     assert error.code == "receiver-unreachable"
     assert str(error).startswith("https://127.0.0.1: ConnectError: [SSL")
     assert receiver.requests == []
