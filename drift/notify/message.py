@@ -154,7 +154,7 @@ class Notification:
             if fingerprint.column:
                 columns.setdefault(fingerprint.rule, set()).add(fingerprint.column)
             else:
-                parts.append("no data" if fingerprint.rule == "no_data" else "could not be evaluated")
+                parts.append("no data" if fingerprint.rule == "no_data" else "window could not be evaluated")
         for rule, names in columns.items():
             parts.append(f"{len(names)} column{'s' * (len(names) > 1)} {_HEADLINES.get(rule, rule)}")
         if resolved := sum(not e.firing for e in self.events):

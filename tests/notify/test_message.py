@@ -1,28 +1,23 @@
-"""What is told: events and the one message of a window."""
+"""Events, and the one notification of a window."""
 
 import json
 from dataclasses import replace
-from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 
-from drift.histogram import CategoricalAxis, Histogram, History, Profile
 from drift.monitors.alert_rules import transitions
-from drift.monitors.alert_state import AlertState
-from drift.monitors.comparison import SegmentReference, SegmentResult, compare_profiles
-from drift.monitors.spec import Alerting, Columns
+from drift.monitors.spec import Alerting
 from drift.monitors.verdict import Verdict
-from drift.notify.message import Notification, make_events, make_notification
-from drift.stats.calibration import Calibration
+from drift.notify.message import make_events, make_notification
+from tests.support.notifications import last_notification, payments
 
 V = Verdict
 
 
 def strict(document: object) -> Any:
-    """Through JSON that refuses NaN and infinity, both ways."""
+    """Encode as JSON and decode again, without NaN and infinity."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
@@ -30,50 +25,30 @@ def strict(document: object) -> Any:
     return json.loads(json.dumps(document, allow_nan=False), parse_constant=refuse)
 
 
-def notify(
-    make: SimpleNamespace, days: list[Any], revision: int = 1, alerting: Alerting | None = None, note: str = ""
-) -> Notification | None:
-    """The notification of the last of these days."""
-    monitor = make.monitor(alerting, segments=("season",))
-    standing: dict[Any, AlertState] = {}
-    found = None
-    for n, outcome in enumerate(days):
-        parts = [] if isinstance(outcome, Verdict) else outcome
-        turns = transitions(monitor, make.day(n), outcome, standing, make.T0)
-        standing |= {t.fingerprint: t.after for t in turns}
-        results = {(p.segment, c.column): c for p in parts for c in p.columns}
-        events = make_events(turns, results, monitor.name, make.day(n), revision, note)
-        assert len(events) == sum(t.changed for t in turns)
-        found = make_notification(
-            monitor.name, make.day(n), revision, events, labels={"team": "ml"}, runbook="https://wiki/bikes"
-        )
-    return found
-
-
-def test_a_message_links_to_the_page_of_its_window(make: SimpleNamespace) -> None:
-    told = notify(make, [[make.segment({"x": V.DRIFT})]])
-    assert told is not None
-    assert told.to_dict()["link"] is None, "nobody said where the page is"
+def test_a_notification_links_to_the_page_of_its_window(make: SimpleNamespace) -> None:
+    notification = last_notification([[make.segment({"x": V.DRIFT})]])
+    assert notification is not None
+    assert notification.to_dict()["link"] is None, "no page is configured"
     for page in ("https://drift.example.org", "https://drift.example.org/"):
-        linked = make_notification('a/b <i>&"é', make.day(0), 1, told.events, page=page)
+        linked = make_notification('a/b <i>&"é', make.day(0), 1, notification.events, page=page)
         assert linked is not None
         address = linked.to_dict()["link"]
         assert address == "https://drift.example.org/monitors/a%2Fb%20%3Ci%3E%26%22%C3%A9?window=2011-06-06T00:00Z"
-        assert linked.id == make_notification('a/b <i>&"é', make.day(0), 1, told.events).id, (
+        assert linked.id == make_notification('a/b <i>&"é', make.day(0), 1, notification.events).id, (
             "the id tells repeats apart"
         )
 
 
-def test_nothing_is_told_where_nothing_fires_or_is_resolved(make: SimpleNamespace) -> None:
-    assert notify(make, [[make.segment({"x": V.OK})]]) is None
-    assert notify(make, [[make.segment({"x": V.DRIFT})]] * 2) is None
-    assert notify(make, [[make.segment({"x": V.DRIFT})]], alerting=Alerting(for_windows=2)) is None  # pending
+def test_a_window_without_transitions_has_no_notification(make: SimpleNamespace) -> None:
+    assert last_notification([[make.segment({"x": V.OK})]]) is None
+    assert last_notification([[make.segment({"x": V.DRIFT})]] * 2) is None
+    assert last_notification([[make.segment({"x": V.DRIFT})]], alerting=Alerting(for_windows=2)) is None  # pending
 
 
-def test_the_document_is_strict_json_with_the_contracts_keys(make: SimpleNamespace) -> None:
-    told = notify(make, [[make.segment({"x": V.DRIFT, "gone": V.SCHEMA_ERROR})]])
-    assert told is not None
-    document = strict(told.to_dict())
+def test_the_document_is_strict_json_with_the_documented_keys(make: SimpleNamespace) -> None:
+    notification = last_notification([[make.segment({"x": V.DRIFT, "gone": V.SCHEMA_ERROR})]])
+    assert notification is not None
+    document = strict(notification.to_dict())
     assert document.keys() == {
         "version", "id", "monitor", "status", "title", "window", "revision", "labels", "runbook", "link",
         "events",
@@ -93,9 +68,9 @@ def test_the_document_is_strict_json_with_the_contracts_keys(make: SimpleNamespa
 
 
 def test_the_event_says_which_bins_moved(make: SimpleNamespace) -> None:
-    told = notify(make, [[make.segment({"x": V.DRIFT})]])
-    assert told is not None
-    (event,) = strict(told.to_dict())["events"]
+    notification = last_notification([[make.segment({"x": V.DRIFT})]])
+    assert notification is not None
+    (event,) = strict(notification.to_dict())["events"]
     assert {(b["label"], b["reference"], b["live"]) for b in event["bins"]} == {
         ("[0, 10)", 5000, 2000),
         ("[10, 20)", 5000, 8000),
@@ -105,23 +80,11 @@ def test_the_event_says_which_bins_moved(make: SimpleNamespace) -> None:
     assert event["message"].startswith("x: share of [0, 10) fell from 50.0% to 20.0% ")
 
 
-def of_many_windows(missing: int, name: str = "card") -> list[SegmentResult]:
-    """A day of 1000 payments, so many of them missing, held to 60 days on which none or few were."""
-    rng, axis = np.random.default_rng(3), CategoricalAxis((name, "cash"), rare=None)
-    days = History(axis, rng.multinomial(1000, [0.6, 0.399, 0, 0.001], size=60))
-    counts = [600, 400 - missing, 0, missing]
-    live = Profile({"payment": Histogram(axis, counts)}, 1000)
-    standard = SegmentReference(
-        {"payment": days.pooled}, calibration=Calibration({"payment": days}), period=timedelta(days=1)
-    )
-    return [SegmentResult("", live, compare_profiles(live, standard, Columns(), rng))]
-
-
-def test_what_reference_windows_judged_says_what_moved_and_why_it_is_believed(make: SimpleNamespace) -> None:
-    told = notify(make, [of_many_windows(missing=41)])
-    assert told is not None
-    (event,) = strict(told.to_dict())["events"]
-    (result,) = of_many_windows(missing=41)[0].columns
+def test_a_learned_limit_gives_p_value_level_and_windows(make: SimpleNamespace) -> None:
+    notification = last_notification([payments(missing=41)])
+    assert notification is not None
+    (event,) = strict(notification.to_dict())["events"]
+    (result,) = payments(missing=41)[0].columns
     assert (event["threshold"], event["level"], event["reference_windows"]) == (None, 0.001, 60)
     assert event["p_value"] == result.p_value < event["level"]
     for words in (
@@ -133,36 +96,36 @@ def test_what_reference_windows_judged_says_what_moved_and_why_it_is_believed(ma
         assert words in event["message"]
 
 
-def test_the_line_stays_short_whatever_a_category_is_called(make: SimpleNamespace) -> None:
-    told = notify(make, [of_many_windows(missing=41, name="a whole document\n" * 1000)])
-    assert told is not None
-    assert len(told.events[0].message) <= 500
-    assert "\n" not in told.events[0].message
+def test_a_message_with_a_long_category_stays_short(make: SimpleNamespace) -> None:
+    notification = last_notification([payments(missing=41, name="a whole document\n" * 1000)])
+    assert notification is not None
+    assert len(notification.events[0].message) <= 500
+    assert "\n" not in notification.events[0].message
 
 
-def test_the_worst_comes_first(make: SimpleNamespace) -> None:
-    before = [make.segment({"calmed": V.DRIFT, "b": V.OK})]
+def test_the_worst_event_comes_first(make: SimpleNamespace) -> None:
+    before = [make.segment({"recovered": V.DRIFT, "b": V.OK})]
     now = [
-        make.segment({"calmed": V.OK, "gone": V.SCHEMA_ERROR, "failed": V.ERROR, "b": V.DRIFT}),
+        make.segment({"recovered": V.OK, "gone": V.SCHEMA_ERROR, "failed": V.ERROR, "b": V.DRIFT}),
         make.segment({"a": V.DRIFT}, "season=1"),
     ]
-    told = notify(make, [before, now])
-    assert told is not None
-    assert [(e.transition.fingerprint.column, e.transition.after.state.value) for e in told.events] == [
-        ("a", "firing"), ("b", "firing"), ("failed", "firing"), ("gone", "firing"), ("calmed", "resolved"),
+    notification = last_notification([before, now])
+    assert notification is not None
+    assert [(e.transition.fingerprint.column, e.transition.after.state.value) for e in notification.events] == [
+        ("a", "firing"), ("b", "firing"), ("failed", "firing"), ("gone", "firing"), ("recovered", "resolved"),
     ]  # fmt: skip
 
 
-def test_of_two_drifted_columns_the_one_further_over_its_threshold_comes_first(make: SimpleNamespace) -> None:
+def test_drifted_columns_are_ordered_by_score_relative_to_limit(make: SimpleNamespace) -> None:
     part = make.segment({"a": V.DRIFT, "z": V.DRIFT})
     a, z = sorted(part.columns, key=lambda c: c.column)
     milder = replace(a, threshold=type(a.threshold)(0.2))
-    turns = transitions(make.monitor(), make.day(0), [part], {}, make.T0)
-    events = make_events(turns, {("", "a"): milder, ("", "z"): z}, "bikes", make.day(0), 1)
-    told = make_notification("bikes", make.day(0), 1, events)
-    assert told is not None
-    assert [e.transition.fingerprint.column for e in told.events] == ["z", "a"]
-    assert told.events[0].ratio == pytest.approx(2 * told.events[1].ratio)
+    changes = transitions(make.monitor(), make.day(0), [part], {}, make.T0)
+    events = make_events(changes, {("", "a"): milder, ("", "z"): z}, "bikes", make.day(0), 1)
+    notification = make_notification("bikes", make.day(0), 1, events)
+    assert notification is not None
+    assert [e.transition.fingerprint.column for e in notification.events] == ["z", "a"]
+    assert notification.events[0].ratio == pytest.approx(2 * notification.events[1].ratio)
 
 
 @pytest.mark.parametrize(
@@ -185,47 +148,49 @@ def test_of_two_drifted_columns_the_one_further_over_its_threshold_comes_first(m
             ),
         ),
         ([V.NO_DATA], "bikes: no data (2011-06-06T00:00Z to 2011-06-07T00:00Z)"),
-        ([V.ERROR], "bikes: could not be evaluated (2011-06-06T00:00Z to 2011-06-07T00:00Z)"),
+        ([V.ERROR], "bikes: window could not be evaluated (2011-06-06T00:00Z to 2011-06-07T00:00Z)"),
     ],
 )
-def test_the_title_says_it_in_one_line(make: SimpleNamespace, days: list[Any], title: str) -> None:
-    told = notify(make, [d if isinstance(d, Verdict) else [make.segment(d)] for d in days])
-    assert told is not None
-    assert told.title == title
-    assert told.status == ("resolved" if "bikes: 1 resolved" in title else "firing")
+def test_the_title_counts_columns_in_one_line(make: SimpleNamespace, days: list[Any], title: str) -> None:
+    notification = last_notification([d if isinstance(d, Verdict) else [make.segment(d)] for d in days])
+    assert notification is not None
+    assert notification.title == title
+    assert notification.status == ("resolved" if "bikes: 1 resolved" in title else "firing")
 
 
-def test_an_event_of_the_whole_window_says_what_became_of_it(make: SimpleNamespace) -> None:
-    told = notify(make, [V.ERROR], note="cannot read data/bikes.parquet:\n truncated")
-    assert told is not None
-    assert told.events[0].message == "window: cannot read data/bikes.parquet: truncated"
-    bare = notify(make, [V.NO_DATA])
+def test_an_event_of_the_whole_window_has_its_note(make: SimpleNamespace) -> None:
+    notification = last_notification([V.ERROR], note="cannot read data/bikes.parquet:\n truncated")
+    assert notification is not None
+    assert notification.events[0].message == "window: cannot read data/bikes.parquet: truncated"
+    bare = last_notification([V.NO_DATA])
     assert bare is not None
     assert bare.events[0].message == "window: no data"
 
 
-def test_a_resolved_event_says_why(make: SimpleNamespace) -> None:
-    told = notify(make, [[make.segment({"x": V.DRIFT}, "season=1")], [make.segment({"x": V.OK}, "season=1")]])
-    assert told is not None
-    assert told.events[0].message.startswith("x [season=1]: resolved, ok: JS distance 0 is below")
+def test_a_resolved_event_has_its_reason(make: SimpleNamespace) -> None:
+    notification = last_notification(
+        [[make.segment({"x": V.DRIFT}, "season=1")], [make.segment({"x": V.OK}, "season=1")]]
+    )
+    assert notification is not None
+    assert notification.events[0].message.startswith("x [season=1]: resolved, ok: JS distance 0 is below")
 
 
-def test_ids_are_the_same_for_the_same_turn_and_differ_for_any_other(make: SimpleNamespace) -> None:
+def test_ids_are_stable_and_differ_between_transitions(make: SimpleNamespace) -> None:
     days = [[make.segment({"x": V.DRIFT, "y": V.DRIFT})]]
-    one, same, revised = notify(make, days), notify(make, days), notify(make, days, revision=2)
-    later = notify(make, [[make.segment({"x": V.OK, "y": V.OK})], *days])
-    assert one is not None
+    first, same, revised = last_notification(days), last_notification(days), last_notification(days, revision=2)
+    later = last_notification([[make.segment({"x": V.OK, "y": V.OK})], *days])
+    assert first is not None
     assert same is not None
     assert revised is not None
     assert later is not None
-    assert one.to_dict() == same.to_dict()
-    ids = [n.id for n in (one, revised, later)] + [e.id for n in (one, revised, later) for e in n.events]
+    assert first.to_dict() == same.to_dict()
+    ids = [n.id for n in (first, revised, later)] + [e.id for n in (first, revised, later) for e in n.events]
     assert len(set(ids)) == len(ids) == 9
 
 
-def test_names_from_the_data_can_neither_break_the_line_nor_the_encoding(make: SimpleNamespace) -> None:
-    told = notify(make, [[make.segment({"x\n\x1b[31m\u202eevil\x00\ud800": V.DRIFT})]])
-    assert told is not None
-    document = json.dumps(told.to_dict(), allow_nan=False).encode("ascii")  # escapes what UTF-8 refuses
+def test_hostile_names_break_neither_the_line_nor_the_encoding(make: SimpleNamespace) -> None:
+    notification = last_notification([[make.segment({"x\n\x1b[31m\u202eevil\x00\ud800": V.DRIFT})]])
+    assert notification is not None
+    document = json.dumps(notification.to_dict(), allow_nan=False).encode("ascii")  # escapes what UTF-8 refuses
     assert json.loads(document)["events"][0]["column"] == "x\n\x1b[31m\u202eevil\x00\ud800"
-    assert told.events[0].message.startswith("x [31m evil : share of [0, 10) fell")
+    assert notification.events[0].message.startswith("x [31m evil : share of [0, 10) fell")
