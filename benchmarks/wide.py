@@ -29,7 +29,7 @@ def main() -> None:
     with Store.open(given.url) as store:
         (name,) = store.monitors()
         now = datetime.now(UTC)
-        newest = page_from_store(store, name, now=now, cells=CELLS)
+        newest = page_from_store(store, name, now=now, max_cells=CELLS)
         told |= {"columns": len(newest.columns), "windows shown": len(newest.timeline)}
         told |= {"kilobytes": len(render_html(newest, linked)) // 1000}
         pages: dict[str, datetime | None] = {"newest": None}
@@ -37,7 +37,9 @@ def main() -> None:
             pages["older"] = newest.older + timedelta(microseconds=1)
         for label, until in pages.items():
             told[label] = least(
-                lambda until=until: render_html(page_from_store(store, name, now=now, until=until, cells=CELLS), linked)
+                lambda until=until: render_html(
+                    page_from_store(store, name, now=now, until=until, max_cells=CELLS), linked
+                )
             )
     print(json.dumps({**told, "load_at_end": round(os.getloadavg()[0], 2)}, indent=2))
 

@@ -1,4 +1,4 @@
-"""What brings back messages that were given up."""
+"""The commands `drift alerts list` and `drift alerts resend`."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -6,45 +6,77 @@ from typing import Annotated
 
 import typer
 
-from drift.cli.context import load_config, open_store
-from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, parse_time
-from drift.cli.output import complain, print_json, print_table, say
-from drift.errors import ConfigError
+from drift.cli.context import load_config, open_store, selected_monitors
+from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, MonitorName, parse_time
+from drift.cli.output import count_of, print_json, print_note, print_table, print_text
+from drift.errors import ConfigError, InputError
 
-SHOWN = ("channel", "created_at", "status", "attempts", "error", "title")
+ALERT_KEYS = ("monitor", "column", "segment", "rule", "state", "since", "last_window", "reason")
+SPARE_ALERT_KEYS = ("last_window", "segment", "rule")
+DELIVERY_KEYS = ("channel", "created_at", "status", "attempts", "error", "title")
+
+
+def alerts_list(
+    config: ConfigFile = DEFAULT_CONFIG,
+    monitor: MonitorName = None,
+    state: Annotated[str | None, typer.Option(help="Only alerts that are ok, pending, firing or resolved.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List alerts and their states."""
+    from drift.monitors.alert_state import State
+
+    loaded = load_config(config)
+    if monitor is not None:
+        selected_monitors(loaded, monitor)  # refuses an unknown name
+    if state is not None and state not in list(State):
+        raise InputError(f"unknown alert state {state!r}; known states are {', '.join(State)}", code="unknown-state")
+    with open_store(loaded) as store:
+        rows = store.alerts(monitor=monitor, state=state)
+    if as_json:
+        print_json({"version": 1, "alerts": rows})
+        return
+    shown = [row for row in rows if state is not None or row["state"] != "ok"]
+    print_table("", ALERT_KEYS, ([row[key] for key in ALERT_KEYS] for row in shown), spare=SPARE_ALERT_KEYS)
+    print_text(count_of(len(shown), "alert"))
 
 
 def alerts_resend(
     config: ConfigFile = DEFAULT_CONFIG,
-    channel: Annotated[str | None, typer.Option(help="Only of this channel.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Only notifications to this channel.")] = None,
     since: Annotated[
         datetime | None,
-        typer.Option(parser=parse_time, metavar="TIME", help="Only messages made since; ISO 8601, UTC unless it says."),
+        typer.Option(
+            parser=parse_time,
+            metavar="TIME",
+            help="Only notifications created at or after this time, in ISO 8601; UTC if it has no offset.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Have messages that were given up sent again, oldest first: by the next run, or by `serve` within seconds.
+    """Queue undeliverable notifications again, oldest first.
 
-    They keep their ids, so that a receiver which has one drops it, and have all their attempts anew. Nothing is sent
-    by this command itself. A message tells of its own window: what has been resolved since may be among them.
+    The next `drift run` sends them, or `drift serve` within seconds. They keep their ids, so that a receiver can
+    discard duplicates, and start again with no attempts used. A notification describes its own window: the alert may
+    have been resolved meanwhile.
     """
     loaded = load_config(config)
     if channel is not None and channel not in loaded.channels:
         known = ", ".join(loaded.channels) or "none"
-        raise ConfigError(f"no channel {channel!r} in the configuration; there are {known}")
+        raise ConfigError(f"the configuration has no channel {channel!r}; it has {known}", code="unknown-channel")
     if since is not None and since.tzinfo is None:
         since = since.replace(tzinfo=UTC)
     channels = list(loaded.channels) if channel is None else [channel]
     with open_store(loaded) as store:
-        again = store.resend(store.now(), channels, since)
-        left = store.delivery_counts().get("dead", 0)
+        queued = store.resend(store.now(), channels, since)
+        remaining = store.delivery_counts().get("dead", 0)
     if as_json:
-        print_json({"version": 1, "deliveries": again, "given_up": left})
+        print_json({"version": 1, "deliveries": queued, "given_up": remaining})
         return
-    if again:
-        print_table("", SHOWN, ([row[key] for key in SHOWN] for row in again), numeric=("attempts",))
-    each = Counter(row["channel"] for row in again)
-    told = ", ".join(f"{number} to {name}" for name, number in each.items())
-    say(f"{len(again)} deliveries are due again{f': {told}' if told else ''}")
-    if left:
-        complain(f"drift: {left} others stay given up: not asked for, or their channel is not configured")
+    if queued:
+        print_table("", DELIVERY_KEYS, ([row[key] for key in DELIVERY_KEYS] for row in queued), numeric=("attempts",))
+    by_channel = ", ".join(f"{n} to {name}" for name, n in Counter(row["channel"] for row in queued).items())
+    print_text(f"{count_of(len(queued), 'notification')} queued again" + (f": {by_channel}" if by_channel else ""))
+    if remaining:
+        print_note(
+            f"{count_of(remaining, 'notification')} not queued: outside the selection, or to an unconfigured channel"
+        )

@@ -1,4 +1,4 @@
-"""The command that asks which alerts other rules would have raised."""
+"""The command `drift backtest`."""
 
 from datetime import datetime
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from drift.cli.context import instant, load_config, open_store, single_monitor
+from drift.cli.context import NO_REFERENCE, load_config, localize, open_store, single_monitor, stored_reference
 from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, MonitorName, Since, Until
-from drift.cli.output import complain, print_json, print_table, say
+from drift.cli.output import print_json, print_note, print_status, print_table, print_text
 from drift.errors import InputError, StoreError
 
 if TYPE_CHECKING:
@@ -17,61 +17,67 @@ if TYPE_CHECKING:
     from drift.monitors.spec import Monitor
     from drift.report.backtest_chart import Panel
     from drift.store import Store
-    from drift.store.definitions import StoredReference
+
+WHOLE_WINDOW = "(whole window)"
+MAX_COLUMNS_NAMED = 5
 
 
-def backtest(
+def backtest_command(
     config: ConfigFile = DEFAULT_CONFIG,
     monitor: MonitorName = None,
     since: Since = None,
     until: Until = None,
     threshold: Annotated[
-        list[str] | None, typer.Option(help="auto, or a number for every column. More than once: one replay each.")
+        list[str] | None, typer.Option(help="auto, or a number for every column. Repeatable: one replay each.")
     ] = None,
-    warn: Annotated[float | None, typer.Option(help="Where warnings begin; goes with --threshold NUMBER.")] = None,
+    warn: Annotated[float | None, typer.Option(help="Warning threshold; needs --threshold NUMBER.")] = None,
     false_alarms: Annotated[
         list[str] | None,
         typer.Option(
-            "--false-alarms", help='What auto must hold, such as "1 per 90d". More than once: one replay each.'
+            "--false-alarms",
+            help='False-alarm budget for --threshold auto, such as "1 per 90d". Repeatable: one replay each.',
         ),
     ] = None,
-    metric: Annotated[str | None, typer.Option(help="Of every column.")] = None,
-    smoothing: Annotated[str | None, typer.Option(help="Of every column: none, jeffreys, laplace, a number.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Divergence for every column.")] = None,
+    smoothing: Annotated[
+        str | None, typer.Option(help="Smoothing for every column: none, jeffreys, laplace, perks, or a pseudo-count.")
+    ] = None,
     reference: Annotated[
         str | None, typer.Option(help="fixed (as frozen), rolling:28d, seasonal:1w or seasonal:1w:3.")
     ] = None,
     for_windows: Annotated[
-        int | None, typer.Option("--for", min=1, help="Bad windows in a row before an alert fires.")
+        int | None, typer.Option("--for", min=1, help="Consecutive bad windows before an alert fires.")
     ] = None,
     keep_firing_for: Annotated[
-        int | None, typer.Option("--keep-firing-for", min=0, help="Calm windows that an alert goes on firing.")
+        int | None, typer.Option("--keep-firing-for", min=0, help="Good windows before an alert resolves.")
     ] = None,
-    png: Annotated[Path | None, typer.Option(help="Write a picture: columns by windows, and what fires.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Write a chart of columns by windows to this file.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Judge stored windows again: which alerts would other rules have raised?
+    """Replay stored windows: which alerts would other rules have raised?
 
-    Only stored histograms are read: no raw data, and nothing is written to the store. Without options the monitor's
-    own rules are replayed. The exit status is 0 whatever is found: this is a question, not a check.
+    Reads stored histograms only, no raw data, and writes nothing to the store. Without options the monitor's own
+    rules are replayed. The exit status is 0 whatever the result.
     """
     from drift.backtest import variants
 
     loaded = load_config(config)
-    one = single_monitor(loaded, monitor)
-    shared = _rules(one, metric, smoothing, reference, for_windows, keep_firing_for)
-    tried = variants(shared, threshold or [], false_alarms or [], warn)
-    if false_alarms and not any(rules.heeds_budget(one) for rules in tried):
-        complain("drift: note: a number judges every column, so --false-alarms changes nothing; add --threshold auto")
+    selected = single_monitor(loaded, monitor)
+    shared = _shared_rules(selected, metric, smoothing, reference, for_windows, keep_firing_for)
+    rule_sets = variants(shared, threshold or [], false_alarms or [], warn)
+    if false_alarms and not any(rules.heeds_budget(selected) for rules in rule_sets):
+        print_note("every column has a fixed threshold, so --false-alarms has no effect; add --threshold auto")
     with open_store(loaded) as store:
-        found = _replayed(store, one, tried, instant(since, one), instant(until, one))
+        start, end = (moment and localize(moment, selected) for moment in (since, until))
+        backtests = _replay(store, selected, rule_sets, start, end)
     if png is not None:
-        _draw(png, found)
-    _print(found, as_json=as_json)
+        _draw(png, backtests)
+    _print(backtests, as_json=as_json)
     if png is not None:
-        complain(f"wrote {png}")
+        print_status(f"wrote {png}")
 
 
-def _rules(
+def _shared_rules(
     monitor: "Monitor",
     metric: str | None,
     smoothing: str | None,
@@ -79,150 +85,139 @@ def _rules(
     for_windows: int | None,
     keep_firing_for: int | None,
 ) -> "ReplayRules":
-    """What is the same in every replay."""
+    """Return the rules that all replays share."""
     from drift.backtest import ReplayRules, parse_reference
     from drift.config import values
 
-    moved, notes = (None, ()) if reference is None else parse_reference(reference, monitor)
+    parsed, notes = (None, ()) if reference is None else parse_reference(reference, monitor)
     for note in notes:
-        complain(f"drift: note: {note}")
+        print_note(note)
     return ReplayRules(
         metric=None if metric is None else values.metric(metric),
         smoothing=None if smoothing is None else values.smoothing(smoothing),
-        reference=moved,
+        reference=parsed,
         for_windows=for_windows,
         keep_firing_for=keep_firing_for,
     )
 
 
-def _replayed(
-    store: "Store", monitor: "Monitor", tried: "list[ReplayRules]", since: datetime | None, until: datetime | None
+def _replay(
+    store: "Store", monitor: "Monitor", rule_sets: "list[ReplayRules]", since: datetime | None, until: datetime | None
 ) -> "list[Backtest]":
     from drift.backtest import load_stored_windows, replay_windows
     from drift.runner.evaluate import window_rng
 
-    monitors = [rules.applied(monitor) for rules in tried]  # what cannot be is told before anything is read
-    if (baseline := known_baseline(store, monitor)) is None:
-        raise StoreError(unfrozen(monitor))
-    stretch = load_stored_windows(store, monitor, since, until)
+    monitors = [rules.applied(monitor) for rules in rule_sets]  # refuses impossible rules before anything is read
+    if (reference := stored_reference(store, monitor)) is None:
+        raise StoreError(f"{monitor.name}: {NO_REFERENCE}", code="no-reference")
+    windows = load_stored_windows(store, monitor, since, until)
     return [
-        replay_windows(m, baseline, stretch, lambda window, part: window_rng(monitor.name, window, part))
+        replay_windows(m, reference, windows, lambda window, part: window_rng(monitor.name, window, part))
         for m in monitors
     ]
 
 
-def known_baseline(store: "Store", monitor: "Monitor") -> "StoredReference | None":
-    """What windows are held against now; None where nothing is frozen for this configuration."""
-    from drift.references import current_reference
-
-    definition = store.find(monitor.name)
-    return None if definition is None else current_reference(store, monitor, definition.monitor_id)
-
-
-def unfrozen(monitor: "Monitor") -> str:
-    """What to do then."""
-    return f"{monitor.name}: no reference is frozen yet for this configuration; `drift run` does it"
-
-
-def _print(found: "list[Backtest]", *, as_json: bool) -> None:
+def _print(backtests: "list[Backtest]", *, as_json: bool) -> None:
     if as_json:
-        documents = [each.to_dict() for each in found]
+        documents = [b.to_dict() for b in backtests]
         print_json(documents[0] if len(documents) == 1 else {"version": 1, "backtests": documents})
-    elif len(found) == 1:
-        _print_one(found[0])
+    elif len(backtests) == 1:
+        _print_one(backtests[0])
     else:
-        _print_many(found)
+        _print_several(backtests)
 
 
-def _print_one(found: "Backtest") -> None:
+def _print_one(backtest: "Backtest") -> None:
     from drift.backtest import describe_rules
     from drift.monitors.window import format_instant
 
-    say(f"{found.monitor}, {describe_rules(found.rules)}: {_span(found)}")
+    print_text(f"{backtest.monitor}, {describe_rules(backtest.rules)}: {_scope(backtest)}")
     rows = [
         (
             format_instant(alert.fired.start),
             "still firing" if alert.resolved is None else format_instant(alert.resolved.start),
             alert.windows,
-            alert.column or WHOLE,
+            alert.column or WHOLE_WINDOW,
             alert.segment,
             alert.rule,
             alert.message,
         )
-        for alert in found.alerts
+        for alert in backtest.alerts
     ]
-    segmented = any(segment for segment, _ in found.columns)
+    segmented = any(segment for segment, _ in backtest.columns)
     keys = ["fired", "resolved", "windows", "column", "segment", "rule", "message"]
     if rows:
         print_table("", keys, rows, numeric=("windows",), spare=() if segmented else ("segment",))
-    say(_outcome(found))
-    if found.level is not None:
-        say(f"the budget asks each column for a p-value below {found.level:.2g}")
-    if found.kept:
-        say(f"{found.kept} column-windows were counted on other bins than the reference has now: as stored")
+    print_text(_outcome(backtest))
+    if backtest.level is not None:
+        print_text(f"to keep the false-alarm budget, a column drifts only at a p-value below {backtest.level:.2g}")
+    if backtest.kept:
+        print_text(f"{backtest.kept} column-windows have other bins than the reference; their stored verdicts are used")
 
 
-WHOLE = "(whole window)"
-
-
-def _span(found: "Backtest") -> str:
+def _scope(backtest: "Backtest") -> str:
     from drift.monitors.window import format_instant
 
-    windows = list(found.windows)
+    windows = list(backtest.windows)
     first, last = format_instant(windows[0].start), format_instant(windows[-1].end)
-    return f"{first} to {last}, windows: {len(windows)}, columns: {len(found.columns)}"
+    return f"{first} to {last}, windows: {len(windows)}, columns: {len(backtest.columns)}"
 
 
-def _outcome(found: "Backtest") -> str:
-    checked = len(found.columns) * len(found.windows)
-    noise = f"; {found.insufficient} more reach it within the noise" if found.insufficient else ""
+def _outcome(backtest: "Backtest") -> str:
+    evaluated = len(backtest.columns) * len(backtest.windows)
+    within_noise = (
+        f"; {backtest.insufficient} more reach the threshold but are within noise" if backtest.insufficient else ""
+    )
     return (
-        f"alerts: {len(found.alerts)} ({found.alerts_per_90d:.2g} per 90 days), messages: {found.messages}; "
-        f"drift in {found.drifted} of {checked} column-windows{noise}"
+        f"alerts: {len(backtest.alerts)} ({backtest.alerts_per_90d:.2g} per 90 days), notifications: "
+        f"{backtest.messages}; drift in {backtest.drifted} of {evaluated} column-windows{within_noise}"
     )
 
 
-def _print_many(found: "list[Backtest]") -> None:
+def _print_several(backtests: "list[Backtest]") -> None:
     from drift.backtest import describe_rules
 
-    say(f"{found[0].monitor}: {_span(found[0])}")
+    print_text(f"{backtests[0].monitor}: {_scope(backtests[0])}")
     rows = []
-    for each in found:
-        firing = [t for t in each.tallies if t.alerts]
-        named = ", ".join(f"{t.column or WHOLE}{f' ({t.segment})' if t.segment else ''} {t.alerts}" for t in firing[:5])
-        more = f", and {len(firing) - 5} more" if len(firing) > 5 else ""
-        counts = (len(each.alerts), each.alerts_per_90d, each.messages, each.drifted, each.insufficient)
-        rows.append((describe_rules(each.rules), *counts, named + more))
-    keys = ("rules", "alerts", "per 90 days", "messages", "drifted", "within noise", "columns and their alerts")
-    print_table("", keys, rows, numeric=keys[1:6], spare=("messages", "within noise", "drifted"))
+    for backtest in backtests:
+        alerting = [t for t in backtest.tallies if t.alerts]
+        names = ", ".join(f"{_label(t.segment, t.column)} {t.alerts}" for t in alerting[:MAX_COLUMNS_NAMED])
+        more = f" and {len(alerting) - MAX_COLUMNS_NAMED} more" if len(alerting) > MAX_COLUMNS_NAMED else ""
+        counts = (
+            len(backtest.alerts), backtest.alerts_per_90d, backtest.messages, backtest.drifted, backtest.insufficient,
+        )  # fmt: skip
+        rows.append((describe_rules(backtest.rules), *counts, names + more))
+    keys = ("rules", "alerts", "per 90 days", "notifications", "drifted", "within noise", "alerts by column")
+    print_table("", keys, rows, numeric=keys[1:6], spare=("notifications", "within noise", "drifted"))
 
 
-def _panel(found: "Backtest") -> "Panel":
+def _label(segment: str, column: str) -> str:
+    name = column or WHOLE_WINDOW
+    return f"{name} ({segment})" if segment else name
+
+
+def _panel(backtest: "Backtest") -> "Panel":
     from drift.backtest import describe_rules
     from drift.report.backtest_chart import Mark, Panel, mark_kind
 
-    def label(segment: str, column: str) -> str:
-        return f"{column} ({segment})" if segment else column or WHOLE
-
     return Panel(
-        title=f"{found.monitor}: {describe_rules(found.rules)}",
-        subtitle=f"{_span(found)}; {_outcome(found)}",
-        labels=[label(tally.segment, tally.column) for tally in found.tallies],
-        windows=list(found.windows),
-        marks=[Mark(label(c.segment, c.column), c.window, mark_kind(c.verdict, firing=c.firing)) for c in found.cells],
+        title=f"{backtest.monitor}: {describe_rules(backtest.rules)}",
+        subtitle=f"{_scope(backtest)}; {_outcome(backtest)}",
+        labels=[_label(tally.segment, tally.column) for tally in backtest.tallies],
+        windows=list(backtest.windows),
+        marks=[
+            Mark(_label(c.segment, c.column), c.window, mark_kind(c.verdict, firing=c.firing)) for c in backtest.cells
+        ],
     )
 
 
-def _draw(path: Path, found: "list[Backtest]") -> None:
+def _draw(path: Path, backtests: "list[Backtest]") -> None:
     from drift.report.backtest_chart import backtest_png
 
-    content = backtest_png([_panel(each) for each in found])
+    content = backtest_png([_panel(b) for b in backtests])
     try:
         path.write_bytes(content)
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
-
-
-def register(app: typer.Typer) -> None:
-    """Add this command."""
-    app.command()(backtest)
+        raise InputError(
+            f"cannot write {path}: {error.strerror or error}; choose another path", code="file-not-writable"
+        ) from error

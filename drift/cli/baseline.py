@@ -1,4 +1,4 @@
-"""Commands on the frozen reference: show it, or accept a stretch as the new normal."""
+"""The commands `drift baseline show` and `drift baseline accept`."""
 
 import getpass
 from datetime import datetime
@@ -6,10 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from drift.cli.context import instant, load_config, open_store, selected_monitors, single_monitor
-from drift.cli.monitors import now
+from drift.cli.context import (
+    NO_REFERENCE,
+    load_config,
+    localize,
+    open_store,
+    require_order,
+    selected_monitors,
+    single_monitor,
+    stored_reference,
+    utc_now,
+)
 from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, MonitorName, Since, Until, parse_time
-from drift.cli.output import complain, print_json, print_table, say
+from drift.cli.output import print_error, print_json, print_table, print_text
 from drift.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,84 +30,90 @@ if TYPE_CHECKING:
 def baseline_show(
     config: ConfigFile = DEFAULT_CONFIG,
     monitor: MonitorName = None,
-    every: Annotated[bool, typer.Option("--all", help="Those it replaced as well, the newest first.")] = False,
+    include_old: Annotated[bool, typer.Option("--all", help="Include replaced references, newest first.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """What each monitor is held against: from what it was made, when, by whom, on which bins."""
-    from drift.references import current_reference
+    """Show the reference of each monitor: its data, its age, who accepted it, and its bins."""
     from drift.runner.load_reference import abandoned_reference
 
     loaded = load_config(config)
-    shown: list[tuple[str, bool, StoredReference]] = []
+    references: list[tuple[str, bool, StoredReference]] = []
     with open_store(loaded) as store:
-        for one in selected_monitors(loaded, monitor):
-            definition = store.find(one.name)
-            known = None if definition is None else current_reference(store, one, definition.monitor_id)
-            if known is None:
-                refused = abandoned_reference(store, one, store.now())
-                told = refused or "no reference is frozen yet for this configuration; `drift run` does it"
-                complain(f"drift: {one.name}: {told}")
+        for selected in selected_monitors(loaded, monitor):
+            current = stored_reference(store, selected)
+            if current is not None:
+                references.append((selected.name, True, current))
+            elif abandoned := abandoned_reference(store, selected, store.now()):
+                print_error(f"{selected.name}: {abandoned}", code="reference-abandoned")
             else:
-                shown.append((one.name, True, known))
-            older = store.baselines(definition.monitor_id) if every and definition is not None else []
-            shown += [(one.name, False, old) for old in older if known is None or old.id != known.id]
+                print_error(f"{selected.name}: {NO_REFERENCE}", code="no-reference")
+            if include_old and (definition := store.find(selected.name)) is not None:
+                older = [r for r in store.baselines(definition.monitor_id) if current is None or r.id != current.id]
+                references += [(selected.name, False, reference) for reference in older]
     if as_json:
-        print_json({"version": 1, "baselines": [_document(name, b, current=is_it) for name, is_it, b in shown]})
+        documents = [_document(name, reference, current=current) for name, current, reference in references]
+        print_json({"version": 1, "baselines": documents})
         return
-    for name, current, baseline in shown:
-        if current:
-            _print(name, baseline)
-    if every:
-        _print_all(shown)
+    for name, is_current, reference in references:
+        if is_current:
+            _print_reference(name, reference)
+    if include_old:
+        _print_overview(references)
 
 
 def baseline_accept(
-    why: Annotated[str, typer.Option("--why", help="The reason; it is kept.")],
+    why: Annotated[str, typer.Option("--why", help="Reason; stored with the reference.")],
     since: Since = None,
     until: Until = None,
     window: Annotated[
         datetime | None,
-        typer.Option(parser=parse_time, metavar="TIME", help="In place of --from and --to: the window that holds it."),
+        typer.Option(
+            parser=parse_time, metavar="TIME", help="Accept the window that contains this time, instead of a range."
+        ),
     ] = None,
-    by: Annotated[str | None, typer.Option("--by", help="Who says so; default: the login name.")] = None,
+    by: Annotated[str | None, typer.Option("--by", help="Who accepts it; default: the login name.")] = None,
     keep_bins: Annotated[
         bool,
-        typer.Option("--keep-bins", help="Sum up stored histograms on the bins there are; the data is not read."),
+        typer.Option("--keep-bins", help="Sum stored histograms on the current bins, without reading the data."),
     ] = False,
     config: ConfigFile = DEFAULT_CONFIG,
     monitor: MonitorName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Accept a stretch of live data as the new normal.
+    """Accept a range of live data as the new reference.
 
-    It is read anew from the source, and new bins are chosen, unless --keep-bins. Windows are held against it from
-    then on, with limits learned anew; what was judged before stays as it is, and so does the reference it replaces.
+    Its rows are read again from the source and get new bins, unless --keep-bins is given. Windows checked from now on
+    are compared with it, with limits learned from it. Earlier verdicts and the replaced reference are kept.
     """
     from drift.references import Acceptance, accept_windows
 
     loaded = load_config(config)
-    one = single_monitor(loaded, monitor)
-    acceptance = Acceptance(_stretch(one, since, until, window), _login(by), why, keep_bins)
+    selected = single_monitor(loaded, monitor)
+    acceptance = Acceptance(_accepted_range(selected, since, until, window), _login(by), why, keep_bins)
     with open_store(loaded) as store:
-        accepted = accept_windows(store, one, acceptance, now())
+        accepted = accept_windows(store, selected, acceptance, utc_now())
     if as_json:
-        print_json({"version": 1, "baselines": [_document(one.name, accepted, current=True)]})
+        print_json({"version": 1, "baselines": [_document(selected.name, accepted, current=True)]})
         return
-    _print_origin(one.name, accepted)
-    say("windows checked from now on are held against it; those judged before stay as they are (`drift backfill`)")
+    _print_origin(selected.name, accepted)
+    print_text("windows checked from now on are compared with it; `drift backfill` checks earlier windows again")
     _print_warnings(accepted)
 
 
-def _stretch(monitor: "Monitor", since: datetime | None, until: datetime | None, window: datetime | None) -> "Window":
+def _accepted_range(
+    monitor: "Monitor", since: datetime | None, until: datetime | None, window: datetime | None
+) -> "Window":
     from drift.monitors.window import Window
 
-    start, end, inside = (instant(moment, monitor) for moment in (since, until, window))
+    start, end, inside = (moment and localize(moment, monitor) for moment in (since, until, window))
     if inside is not None and start is None and end is None:
         return monitor.period.window_at(inside, monitor.timezone)
     if inside is not None or start is None or end is None:
-        raise InputError("say what to accept: --from and --to, such as --from 2011-04-01 --to 2011-07-01, or --window")
-    if not start < end:
-        raise InputError(f"--from ({start.isoformat()}) does not lie before --to ({end.isoformat()}); turn them round")
+        raise InputError(
+            "choose what to accept: either --from and --to, such as --from 2011-04-01 --to 2011-07-01, or --window",
+            code="missing-option",
+        )
+    require_order(start, end)
     return Window(start, end)
 
 
@@ -107,64 +122,60 @@ def _login(by: str | None) -> str:
         return by
     try:
         return getpass.getuser()
-    except (OSError, KeyError, ImportError) as error:  # which of them depends on Python and system
-        raise InputError(f"this system has no login name ({error}); say who accepts with --by") from error
+    except (OSError, KeyError, ImportError) as error:  # depends on Python version and system
+        raise InputError(
+            f"this system has no login name ({error}); name who accepts with --by", code="missing-option"
+        ) from error
 
 
-def _document(name: str, known: "StoredReference", *, current: bool) -> dict[str, Any]:
+def _document(name: str, reference: "StoredReference", *, current: bool) -> dict[str, Any]:
     return {
         "monitor": name,
-        "id": known.id,
+        "id": reference.id,
         "current": current,
-        "created_at": known.created_at.isoformat(),
-        "windows": len(known.windows),
-        "note": dict(known.note),
-        "segments": {key: profile.to_dict() for key, profile in known.profiles.items()},
+        "created_at": reference.created_at.isoformat(),
+        "windows": len(reference.windows),
+        "note": dict(reference.note),
+        "segments": {key: profile.to_dict() for key, profile in reference.profiles.items()},
     }
 
 
-def _origin(known: "StoredReference") -> str:
-    return known.note.get("path") or " to ".join(known.note.get("window") or ())
+def _origin(reference: "StoredReference") -> str:
+    return reference.note.get("path") or " to ".join(reference.note.get("window") or ())
 
 
-def _print_origin(name: str, known: "StoredReference") -> None:
-    rows, made = known.profiles[""].rows, f"{known.created_at:%Y-%m-%d %H:%M} UTC"
-    say(f"{name}: {rows:,} rows of {_origin(known)}, frozen {made}; reference windows: {len(known.windows)}")
-    if (accepted := known.note.get("accepted")) is not None:
-        bins = "on the bins there were" if accepted["kept_bins"] else "on new bins"
-        say(f"accepted as the new normal by {accepted['by']}, {bins}: {accepted['why']}")
+def _print_origin(name: str, reference: "StoredReference") -> None:
+    rows, created = reference.profiles[""].rows, f"{reference.created_at:%Y-%m-%d %H:%M} UTC"
+    windows = len(reference.windows)
+    print_text(f"{name}: {rows:,} rows of {_origin(reference)}, frozen {created}; reference windows: {windows}")
+    if (accepted := reference.note.get("accepted")) is not None:
+        bins = "with the previous bins" if accepted["kept_bins"] else "with new bins"
+        print_text(f"accepted as the new reference by {accepted['by']}, {bins}: {accepted['why']}")
 
 
-def _print_warnings(known: "StoredReference") -> None:
-    for warning in known.note.get("warnings", ()):
-        say(f"note: {warning}")
+def _print_warnings(reference: "StoredReference") -> None:
+    for warning in reference.note.get("warnings", ()):
+        print_text(f"note: {warning}")
 
 
-def _print(name: str, known: "StoredReference") -> None:
-    _print_origin(name, known)
-    whole = known.profiles[""]
+def _print_reference(name: str, reference: "StoredReference") -> None:
+    _print_origin(name, reference)
+    whole = reference.profiles[""]
     rows: list[tuple[object, ...]] = [
         (column, h.axis.kind.value, h.axis.n_bins, h.missing, "  ".join(h.labels)) for column, h in whole.items()
     ]
-    rows += [(column, None, None, None, lost.message) for column, lost in whole.uncounted.items()]
+    rows += [(column, None, None, None, uncounted.message) for column, uncounted in whole.uncounted.items()]
     print_table("", ("column", "kind", "bins", "missing", "labels"), rows, numeric=("bins", "missing"))
-    _print_warnings(known)
+    _print_warnings(reference)
 
 
-def _print_all(shown: "list[tuple[str, bool, StoredReference]]") -> None:
+def _print_overview(references: "list[tuple[str, bool, StoredReference]]") -> None:
     rows = []
-    for name, current, known in shown:
-        accepted = known.note.get("accepted") or {}
-        made = f"{known.created_at:%Y-%m-%d %H:%M}"
-        own = ("yes" if current else "no", made, known.profiles[""].rows, len(known.windows), _origin(known))
-        rows.append((name, known.id, *own, accepted.get("by"), accepted.get("why")))
+    for name, current, reference in references:
+        accepted = reference.note.get("accepted") or {}
+        created = f"{reference.created_at:%Y-%m-%d %H:%M}"
+        size = (reference.profiles[""].rows, len(reference.windows), _origin(reference))
+        row = (name, reference.id, "yes" if current else "no", created, *size, accepted.get("by"), accepted.get("why"))
+        rows.append(row)
     keys = ("monitor", "id", "current", "frozen", "rows", "windows", "from", "by", "why")
     print_table("", keys, rows, numeric=("id", "rows", "windows"), spare=("windows", "rows"))
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    baseline = typer.Typer(help="What windows are held against.", no_args_is_help=True)
-    baseline.command("show")(baseline_show)
-    baseline.command("accept")(baseline_accept)
-    app.add_typer(baseline, name="baseline")

@@ -1,42 +1,49 @@
-"""The command `drift compare`: two data sets, no configuration, no store."""
+"""The command `drift compare`."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from drift.cli.options import Fail, FailOn
-from drift.cli.output import exit_status, format_p_cell, print_json, print_table, say
+from drift.cli.output import (
+    count_of,
+    exit_status,
+    format_p_cell,
+    print_json,
+    print_status,
+    print_table,
+    print_text,
+)
 
 if TYPE_CHECKING:
     from drift.api.comparison import Comparison
     from drift.monitors.comparison import ColumnResult
 
 
-def compare(
-    reference: Annotated[str, typer.Argument(help="Parquet or CSV: a path, or a glob in quotes.")],
-    live: Annotated[str, typer.Argument(help="What is held against it.")],
-    metric: Annotated[str, typer.Option(help="The divergence.")] = "js_distance",
+def compare_command(
+    reference: Annotated[str, typer.Argument(help="Reference data, Parquet or CSV: a path, or a quoted glob.")],
+    live: Annotated[str, typer.Argument(help="Live data to compare with it.")],
+    metric: Annotated[str, typer.Option(help="Divergence, such as js_distance or psi.")] = "js_distance",
     threshold: Annotated[
-        float | None, typer.Option(help="At or above it is drift; default: the customary one.")
+        float | None, typer.Option(help="Score from which it is drift; default: that of the metric.")
     ] = None,
     smoothing: Annotated[str | None, typer.Option(help="none, jeffreys, laplace, perks, or a pseudo-count.")] = None,
-    bins: Annotated[str, typer.Option(help="quantile, uniform, fd, doane or distinct.")] = "quantile",
+    bins: Annotated[str, typer.Option(help="Binning: quantile, uniform, fd, doane or distinct.")] = "quantile",
     count: Annotated[int, typer.Option(help="Number of quantile or uniform bins.")] = 10,
     columns: Annotated[list[str] | None, typer.Option("--column", help="Only this column (repeatable).")] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="Not this column (repeatable).")] = None,
     json_to: Annotated[
-        Path | None, typer.Option("--json", help="Write JSON to a file, or - for standard output.")
+        Path | None, typer.Option("--json", help="Write JSON to this file, or - for standard output.")
     ] = None,
-    html_to: Annotated[Path | None, typer.Option("--html", help="Write a self-contained report.")] = None,
+    html_to: Annotated[Path | None, typer.Option("--html", help="Write a self-contained report to this file.")] = None,
     fail_on: Fail = FailOn.DRIFT,
 ) -> None:
-    """Compare two files, column by column. No configuration, no store."""
-    from drift.api import compare as compare_data
+    """Compare two data sets, column by column. Needs no configuration and no store."""
+    from drift.api import compare
     from drift.histogram.binning import Bins
 
-    found = compare_data(
+    comparison = compare(
         reference,
         live,
         metric=metric,
@@ -47,15 +54,14 @@ def compare(
         exclude=exclude,
     )
     if json_to is not None and str(json_to) == "-":
-        print_json(found.to_dict())
+        print_json(comparison.to_dict())
     else:
-        _print_comparison(found)
+        _print_comparison(comparison)
         if json_to is not None:
-            found.save(json_to if json_to.suffix == ".json" else json_to.with_name(json_to.name + ".json"))
+            comparison.save(json_to if json_to.suffix == ".json" else json_to.with_name(json_to.name + ".json"))
     if html_to is not None:
-        written = found.save(html_to)
-        sys.stderr.write(f"report: {written}\n")
-    raise typer.Exit(exit_status((result.verdict for result in found.columns), fail_on))
+        print_status(f"wrote {comparison.save(html_to)}")
+    raise typer.Exit(exit_status((result.verdict for result in comparison.columns), fail_on))
 
 
 def _smoothing(text: str | None) -> str | float | None:
@@ -65,8 +71,11 @@ def _smoothing(text: str | None) -> str | float | None:
         return text
 
 
-def _print_comparison(found: "Comparison") -> None:
-    title = f"{found.labels[1]} ({found.live.rows:,} rows) against {found.labels[0]} ({found.reference.rows:,} rows)"
+def _print_comparison(comparison: "Comparison") -> None:
+    live, reference = (
+        f"{label} ({side.rows:,} rows)"
+        for label, side in zip(comparison.labels[::-1], (comparison.live, comparison.reference), strict=True)
+    )
     rows = [
         (
             result.verdict.value,
@@ -75,22 +84,21 @@ def _print_comparison(found: "Comparison") -> None:
             None if result.threshold is None else result.threshold.drift,
             result.noise_floor,
             format_p_cell(result.p_value),
-            result.explanation if result.scored and result.verdict.value in {"drift", "warn"} else _untold(result),
+            _explanation(result),
         )
-        for result in found.columns
+        for result in comparison.columns
     ]
-    heads = ("verdict", "column", found.metric, "threshold", "noise", "p", "what moved, or why not")
-    print_table(title, heads, rows, numeric=heads[2:6], spare=("p", "noise", "threshold"))
-    for warning in found.warnings:
-        say(f"note: {warning}")
-    untold = sum(not result.verdict.is_conclusive for result in found.columns)
-    say(f"{len(found.drifted)} of {len(found)} columns drifted" + (f"; {untold} could not be told" if untold else ""))
+    heads = ("verdict", "column", comparison.metric, "threshold", "noise", "p", "what moved, or why not evaluated")
+    spare = ("p", "noise", "threshold")
+    print_table(f"{live} compared with {reference}", heads, rows, numeric=heads[2:6], spare=spare)
+    for warning in comparison.warnings:
+        print_text(f"note: {warning}")
+    unjudged = sum(not result.verdict.is_conclusive for result in comparison.columns)
+    more = f"; {count_of(unjudged, 'column')} could not be evaluated" if unjudged else ""
+    print_text(f"{len(comparison.drifted)} of {len(comparison)} columns drifted{more}")
 
 
-def _untold(result: "ColumnResult") -> str:
+def _explanation(result: "ColumnResult") -> str:
+    if result.scored and result.verdict.value in {"drift", "warn"}:
+        return result.explanation
     return "" if result.verdict.value == "ok" else result.message
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command `drift compare`."""
-    app.command()(compare)

@@ -1,16 +1,16 @@
-"""What every command on monitors begins with: the configuration, the store, the monitors asked for."""
+"""Configuration, store and monitors of a command, and the summary of a monitor's source."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drift.cli.output import complain
+from drift.cli.output import print_error, print_note
 from drift.cli.secret_files import SecretFiles
-from drift.errors import ConfigError, DriftError
+from drift.errors import ConfigError, DriftError, InputError
 from drift.failpoints import reach
 
 if TYPE_CHECKING:
@@ -22,23 +22,30 @@ if TYPE_CHECKING:
     from drift.store import Store
     from drift.store.definitions import StoredReference
 
+NO_REFERENCE = "this configuration has no frozen reference yet; `drift run` freezes it"
+
+
+def utc_now() -> datetime:
+    """Return this host's time in UTC, in whole seconds. Commands read it here and pass it on."""
+    return datetime.now(UTC).replace(microsecond=0)
+
 
 def load_config(path: Path, *, strict: bool = False) -> "Config":
-    """The configuration; warnings and monitors that cannot be used are told on standard error."""
+    """Load the configuration; report warnings and invalid monitors on standard error."""
     from drift.config import load
     from drift.notify.channels import option_classes
 
     config = load(path, SecretFiles(os.environ), option_classes(), strict=strict)
     for warning in config.warnings:
-        complain(f"drift: note: {warning}")
-    for name, why in config.broken.items():
-        complain(f"drift: monitor {name!r} is left out: {why}")
+        print_note(warning)
+    for name, problem in config.broken.items():
+        print_error(f"monitor {name!r} is left out: {problem}", code="invalid-configuration")
     return config
 
 
 @contextmanager
 def open_store(config: "Config") -> "Iterator[Store]":
-    """The configured store, closed at the end."""
+    """Open the configured store; close it at the end."""
     from drift.store import Store
 
     with Store.open(config.store) as store:
@@ -46,144 +53,168 @@ def open_store(config: "Config") -> "Iterator[Store]":
         yield store
 
 
-def this_worker(store: "Store", post: str | None) -> "Worker":
-    """This process as the one that checks windows, under the name that its operator gave, if any."""
+def this_worker(store: "Store", name: str | None) -> "Worker":
+    """Return this process as a worker, under the name given by `--worker`, if any."""
     from drift.runner.worker import Worker
 
-    return Worker.this() if post is None else Worker.this().at(post, store.now())
+    return Worker.this() if name is None else Worker.this().at(name, store.now())
 
 
 def selected_monitors(config: "Config", name: str | None) -> "list[Monitor]":
-    """The monitors a command is about.
+    """Return the monitor of that name, or all monitors if there is no name.
 
     Raises
     ------
     ConfigError
-        Where there is none of that name, or it is broken.
+        If no monitor has that name, or it is invalid.
     """
     if name is None:
         return list(config.monitors.values())
     if name in config.broken:
         raise ConfigError(config.broken[name])
     if name not in config.monitors:
-        raise ConfigError(f"no monitor {name!r} in the configuration; there are {', '.join(config.monitors) or 'none'}")
+        known = ", ".join(config.monitors) or "none"
+        raise ConfigError(f"the configuration has no monitor {name!r}; it has {known}", code="unknown-monitor")
     return [config.monitors[name]]
 
 
 def single_monitor(config: "Config", name: str | None) -> "Monitor":
-    """The one monitor a command is about.
+    """Return the monitor of that name, or the only monitor if there is no name.
 
     Raises
     ------
     ConfigError
-        As `selected_monitors`, and where it has to be named.
+        As `selected_monitors`, and if there are several monitors and no name.
     """
-    found = selected_monitors(config, name)
-    if len(found) != 1:
-        raise ConfigError(f"name one monitor with --monitor; there are {', '.join(m.name for m in found) or 'none'}")
-    return found[0]
+    monitors = selected_monitors(config, name)
+    if len(monitors) != 1:
+        known = ", ".join(m.name for m in monitors) or "none"
+        raise ConfigError(f"choose one monitor with --monitor; the configuration has {known}", code="ambiguous-monitor")
+    return monitors[0]
 
 
 def open_channels(config: "Config") -> "dict[str, Channel]":
-    """Every configured channel."""
+    """Open every configured channel."""
     from drift.notify.channels import open_channel
 
     return {name: open_channel(spec) for name, spec in config.channels.items()}
 
 
+def localize(moment: datetime, monitor: "Monitor") -> datetime:
+    """Place a moment of the command line that has no time zone in the monitor's."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=monitor.timezone)
+
+
+def require_order(start: datetime, end: datetime) -> None:
+    """Check that `--from` lies before `--to`.
+
+    Raises
+    ------
+    InputError
+        If it does not.
+    """
+    if not start < end:
+        raise InputError(
+            f"--from ({start.isoformat()}) is not before --to ({end.isoformat()}); swap them", code="invalid-range"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class SourceSummary:
-    """What a glance at a monitor's source tells: columns watched, first and last instant, what is wrong."""
+    """The state of a monitor's source: number of watched columns, first and last instant, and what is wrong.
+
+    `problem` and `code` are empty if nothing is wrong.
+    """
 
     watched: int | None = None
     span: tuple[datetime, datetime] | None = None
     problem: str = ""
+    code: str = ""
+
+
+def stored_reference(store: "Store", monitor: "Monitor") -> "StoredReference | None":
+    """Return the monitor's current reference, or None if none is frozen for this configuration."""
+    from drift.references import current_reference
+
+    definition = store.find(monitor.name)
+    return None if definition is None else current_reference(store, monitor, definition.monitor_id)
 
 
 def frozen_references(config: "Config") -> "dict[str, StoredReference | None]":
-    """The frozen reference of each monitor; None for one that the next run freezes.
+    """Return the frozen reference of each monitor; None if the next run will freeze it.
+
+    A store that does not exist yet has none.
 
     Raises
     ------
     StoreError
-        Where the store cannot be asked. One that is not there yet holds none.
+        If the store cannot be read.
     """
-    from drift.references import current_reference
     from drift.store import Store
     from drift.store.engine import parse_url, sqlite_path
 
     path = sqlite_path(parse_url(config.store))
-    if path is not None and not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where it may not look
+    if path is not None and not os.path.exists(path):  # noqa: PTH110 - Path.exists raises without search permission
         return dict.fromkeys(config.monitors)
     with Store.open(config.store, create=False) as store:
-        known = {one.name: (one, store.find(one.name)) for one in config.monitors.values()}
-        return {
-            name: None if definition is None else current_reference(store, one, definition.monitor_id)
-            for name, (one, definition) in known.items()
-        }
+        return {name: stored_reference(store, monitor) for name, monitor in config.monitors.items()}
 
 
 def summarise_source(monitor: "Monitor", frozen: "Mapping[str, StoredReference | None]") -> SourceSummary:
-    """Is the source there, does it hold what the monitor names, and has the reference rows?
+    """Check that the source can be read, has the monitor's columns, and has rows for the reference.
 
     Parameters
     ----------
     monitor : Monitor
-        Which one.
+        The monitor.
     frozen : mapping of str to StoredReference or None
-        As `frozen_references` gives it; empty where the store cannot be asked.
+        From `frozen_references`; empty if the store cannot be read.
     """
     from drift.sources import open_reference, open_source
 
     try:
         source = open_source(monitor)
         available, span = source.columns(), source.span()
-        known = set(open_reference(monitor).columns())
+        in_reference = set(open_reference(monitor).columns())
         watched = monitor.columns.watched(available)
-        if absent := [name for name in watched if name not in known]:
-            told = f"columns not in the reference's data: {', '.join(absent)}; there are {', '.join(sorted(known))}"
+        problem, code = "", ""
+        if absent := [name for name in watched if name not in in_reference]:
+            known = ", ".join(sorted(in_reference))
+            problem = f"the reference data lacks the columns {', '.join(absent)}; it has {known}"
+            code = "column-missing"
         elif span is None:
-            told = f"no row has a {monitor.timestamp}"
-        elif (baseline := frozen.get(monitor.name)) is not None:
-            told = _gone(baseline, available)
+            problem, code = f"no row has a {monitor.timestamp}", "no-rows"
+        elif (reference := frozen.get(monitor.name)) is not None:
+            problem, code = _lost_columns(reference, available), "column-missing"
         elif monitor.name in frozen:
-            told = _without_rows(monitor, source, span)
-        else:
-            told = ""
+            problem, code = _empty_reference(monitor, source, span), "no-rows"
     except DriftError as error:
-        return SourceSummary(problem=str(error))
-    return SourceSummary(len(watched), span, told)
+        return SourceSummary(problem=str(error), code=error.code)
+    return SourceSummary(len(watched), span, problem, code if problem else "")
 
 
-def _gone(baseline: "StoredReference", available: "Sequence[str]") -> str:
-    """Columns that the frozen reference has and the source no longer."""
-    gone = sorted(set(baseline.profiles[""]) - set(available))
-    if not gone:
+def _lost_columns(reference: "StoredReference", available: "Sequence[str]") -> str:
+    """Name the columns of the frozen reference that the source no longer has."""
+    lost = sorted(set(reference.profiles[""]) - set(available))
+    if not lost:
         return ""
     return (
-        f"columns of the frozen reference that the source no longer has: {', '.join(gone)}; every window will say so "
-        "(schema_error): bring them back, or name them under columns: exclude, which freezes the reference anew"
+        f"the source no longer has these columns of the frozen reference: {', '.join(lost)}; every window will be a "
+        "schema_error: restore them, or list them under columns: exclude, which freezes the reference again"
     )
 
 
-def _without_rows(monitor: "Monitor", source: "Source", span: tuple[datetime, datetime]) -> str:
-    """Whether the stretch that the next run is to freeze is empty: no source reads more for that than timestamps."""
+def _empty_reference(monitor: "Monitor", source: "Source", span: tuple[datetime, datetime]) -> str:
+    """Say so if the range that the next run will freeze has no rows. Reads timestamps only."""
     from drift.monitors.window import format_instant
 
-    stretch = monitor.stretch(span)
-    if stretch is None:
+    window = monitor.stretch(span)
+    if window is None:
         return ""
-    if stretch.start <= span[1] and span[0] < stretch.end:
-        counted = source.row_counts([stretch])
-        rows = source.count({}, stretch, (), ())[""].rows if counted is None else counted[0]
+    if window.start <= span[1] and span[0] < window.end:
+        counts = source.row_counts([window])
+        rows = source.count({}, window, (), ())[""].rows if counts is None else counts[0]
         if rows:
             return ""
     first, last = map(format_instant, span)
-    return f"the reference ({stretch}) holds no rows; the data spans {first} to {last}"
-
-
-def instant(moment: datetime | None, monitor: "Monitor") -> datetime | None:
-    """A moment from the command line; without a time zone it is the monitor's."""
-    if moment is None or moment.tzinfo is not None:
-        return moment
-    return moment.replace(tzinfo=monitor.timezone)
+    return f"the reference ({window}) has no rows; the data spans {first} to {last}"

@@ -1,7 +1,6 @@
-"""Standard error that keeps nobody waiting: a thread of its own passes on what is written, and counts what is lost.
+"""A stream whose writes never block: a thread passes the text on, and lines that do not fit are counted and dropped.
 
-A pipe that nobody reads would else hold up whoever logs, one after the other, and a process would look well that does
-nothing any more.
+Otherwise a pipe that no process reads would block one thread after another that logs, in a process that looks alive.
 """
 
 import io
@@ -12,108 +11,113 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, TextIO
 
-MAX_PENDING_BYTES: Final = 1 << 20  # bytes that may wait, until what comes is dropped: some thousand lines
+MAX_PENDING_BYTES: Final = 1 << 20  # some thousand lines
 
 
 class NonBlockingStream(io.TextIOBase):
-    """A text stream to a file descriptor; to write to it takes no time, whoever reads there, or does not.
+    """Text stream to a file descriptor whose `write` returns at once, whether or not a process reads.
 
     Parameters
     ----------
-    instead : TextIO
-        The stream in whose place it stands; has a file descriptor.
-    tell : callable
-        Gets the number of lines that were dropped, once something can be written again: to say so in the log.
-    room : int
-        Bytes that may wait.
+    wrapped : TextIO
+        The stream to replace. Needs a file descriptor.
+    on_dropped : callable
+        Called with the number of dropped lines as soon as writing works again, to log it.
+    capacity : int
+        Maximum bytes that wait to be written.
+
+    Attributes
+    ----------
+    dropped : int
+        Lines dropped so far.
     """
 
-    def __init__(self, instead: TextIO, tell: Callable[[int], None], room: int = MAX_PENDING_BYTES) -> None:
-        self.instead, self._tell, self._room = instead, tell, room
-        self._descriptor = instead.fileno()
-        self._waiting: deque[bytes] = deque()
+    def __init__(self, wrapped: TextIO, on_dropped: Callable[[int], None], capacity: int = MAX_PENDING_BYTES) -> None:
+        self.wrapped, self._on_dropped, self._capacity = wrapped, on_dropped, capacity
+        self._descriptor = wrapped.fileno()
+        self._pending: deque[bytes] = deque()
         self._size = 0
-        self._moved = threading.Condition()
-        self._untold = 0
-        self._cut = False
+        self._changed = threading.Condition()
+        self._unreported = 0
+        self._mid_line = False
         self.dropped = 0
-        threading.Thread(target=self._pass_on, name="drift-outlet", daemon=True).start()
+        threading.Thread(target=self._run, name="drift-stderr", daemon=True).start()
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # typeshed: an attribute
-        """UTF-8, whatever the terminal's: what it cannot hold is escaped."""
+        """UTF-8, whatever the terminal's encoding."""
         return "utf-8"
 
     @property
     def errors(self) -> str:  # type: ignore[override]
-        """Never a reason not to write."""
+        """Escape what cannot be encoded."""
         return "backslashreplace"
 
     def write(self, text: str) -> int:
-        """Have it passed on; where there is no room, it is lost."""
+        """Queue the text; drop it if the queue is full."""
         data = text.encode(self.encoding, self.errors)
-        with self._moved:
-            if self._size + len(data) > self._room:
-                self._lose(data)
+        with self._changed:
+            if self._size + len(data) > self._capacity:
+                self._drop(data)
             else:
-                self._waiting.append(data)
+                self._pending.append(data)
                 self._size += len(data)
-                self._moved.notify_all()
+                self._changed.notify_all()
         return len(text)
 
     def flush(self) -> None:
-        """Nothing: it is asked for after each line, and would have to wait."""
+        """Do nothing: `logging` calls this after each line, and it would block."""
 
     def drain(self, seconds: float) -> bool:
-        """Wait until all is passed on, so long at most. Whether it is."""
-        with self._moved:
-            return self._moved.wait_for(lambda: not self._waiting, seconds)
+        """Wait until the queue is empty, at most `seconds`. Return whether it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._pending, seconds)
 
     def fileno(self) -> int:
-        """Where it goes, for those who know how to wait for it."""
+        """Return the file descriptor."""
         return self._descriptor
 
     def isatty(self) -> bool:
-        """Whether a person looks at it."""
+        """Return whether the descriptor is a terminal."""
         return os.isatty(self._descriptor)
 
     def writable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
-    def _lose(self, data: bytes) -> None:
+    def _drop(self, data: bytes) -> None:
         self.dropped += data.count(b"\n")
-        self._untold += data.count(b"\n")
+        self._unreported += data.count(b"\n")
 
-    def _pass_on(self) -> None:
+    def _run(self) -> None:
         while True:
-            with self._moved:
-                self._moved.wait_for(lambda: self._waiting)
-                data = self._waiting[0]  # and stays there until it is out: whoever drains waits for it
-            out = self._put(data)
-            with self._moved:
-                if not out:
-                    self._lose(data)
-                untold = self._untold if out and len(self._waiting) == 1 else 0
-                self._untold -= untold
-            if untold:
-                self._tell(untold)
-            with self._moved:
-                self._waiting.popleft()
+            with self._changed:
+                self._changed.wait_for(lambda: self._pending)
+                data = self._pending[0]  # stays in the queue until it is written: `drain` waits for it
+            written = self._write_all(data)
+            with self._changed:
+                if not written:
+                    self._drop(data)
+                unreported = self._unreported if written and len(self._pending) == 1 else 0
+                self._unreported -= unreported
+            if unreported:
+                self._on_dropped(unreported)
+            with self._changed:
+                self._pending.popleft()
                 self._size -= len(data)
-                self._moved.notify_all()
+                self._changed.notify_all()
 
-    def _put(self, data: bytes) -> bool:
-        data = b"\n" * self._cut + data  # the line that was cut off costs no other one
+    def _write_all(self, data: bytes) -> bool:
+        data = b"\n" * self._mid_line + data  # a line that was cut off must not swallow the next one
         while data:
             try:
                 written = os.write(self._descriptor, data)
-            except BlockingIOError:  # another process that has it made it so
+            except BlockingIOError:  # another process made the shared descriptor non-blocking
                 select.select([], [self._descriptor], [])
-            except OSError:  # nobody is left to read it, no room on its disk: it costs the lines, no more
+            except OSError:  # broken pipe or full disk: drop the lines
                 return False
             else:
-                self._cut = not data[:written].endswith(b"\n")
+                self._mid_line = not data[:written].endswith(b"\n")
                 data = data[written:]
-        self._cut = False
+        self._mid_line = False
         return True

@@ -1,4 +1,4 @@
-"""Options that several commands share, in one wording."""
+"""Options shared by several commands."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +9,7 @@ import typer
 
 
 class FailOn(StrEnum):
-    """Where exit status 1 begins."""
+    """The verdict from which the exit status is 1."""
 
     WARN = "warn"
     DRIFT = "drift"
@@ -17,55 +17,56 @@ class FailOn(StrEnum):
 
 
 def parse_time(text: str) -> datetime:
-    """A date or time as ISO 8601 has them, such as those drift prints."""
+    """Parse a date or time in ISO 8601."""
     try:
         return datetime.fromisoformat(text.strip())
     except ValueError as error:
-        told = "expected a date or time such as 2024-02-09, 2024-02-09T10:00 or 2024-02-09T10:00Z"
-        raise typer.BadParameter(f"{text!r} is no time; {told}") from error
+        expected = "expected a date or time such as 2024-02-09, 2024-02-09T10:00 or 2024-02-09T10:00Z"
+        raise typer.BadParameter(f"{text!r} is not a time; {expected}") from error
 
 
 def parse_worker(text: str) -> str:
-    """The name of a worker: plain enough that what a shell or an orchestrator left unfilled, ``$(POD)``, is none."""
+    """Check the name of a worker. A variable that was not expanded, such as ``$(POD)``, is not a name."""
     from drift.runner.worker import POST
 
     if POST.fullmatch(text) is None:
-        told = "expected letters, digits and . _ @ -, up to 100, such as drift-0; and one that nobody else bears"
-        raise typer.BadParameter(f"{text!r} is no name of a worker; {told}")
+        expected = "expected up to 100 letters, digits and . _ @ -, such as drift-0, unique among running processes"
+        raise typer.BadParameter(f"{text!r} is not a worker name; {expected}")
     return text
 
 
-class Revisions(StrEnum):
-    """Which checks of a window to list."""
+class RevisionChoice(StrEnum):
+    """The revisions of a window to list."""
 
     NEWEST = "newest"
     ALL = "all"
 
 
 ConfigFile = Annotated[
-    Path, typer.Option("--config", "-c", help="Configuration: a YAML file or a folder of them.", show_default=True)
+    Path,
+    typer.Option("--config", "-c", help="Configuration: a YAML file, or a folder of YAML files.", show_default=True),
 ]
 DEFAULT_CONFIG = Path("drift.yaml")
 MonitorName = Annotated[str | None, typer.Option("--monitor", "-m", help="Only this monitor.")]
-SHOWN = 40
-Limit = Annotated[int, typer.Option(min=1, help="At most so many windows in the table.")]
+MAX_ROWS_SHOWN = 40
+Limit = Annotated[int, typer.Option(min=1, help="Maximum number of windows in the table.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print strict JSON instead of a table.")]
-Fail = Annotated[FailOn, typer.Option("--fail-on", help="What exit status 1 means: warn, drift or never.")]
+Fail = Annotated[FailOn, typer.Option("--fail-on", help="Verdict that sets exit status 1: warn, drift or never.")]
 Since = Annotated[
     datetime | None,
-    typer.Option("--from", parser=parse_time, metavar="TIME", help="From this date or time on, ISO 8601."),
+    typer.Option("--from", parser=parse_time, metavar="TIME", help="Start of the range, in ISO 8601; included."),
 ]
 Until = Annotated[
     datetime | None,
-    typer.Option("--to", parser=parse_time, metavar="TIME", help="Up to this date or time, itself left out."),
+    typer.Option("--to", parser=parse_time, metavar="TIME", help="End of the range, in ISO 8601; excluded."),
 ]
-# No variable of the environment: whoever looks into a container by `exec` has those, and would bear its name, too.
+# Not an environment variable: a second process in the same container (`exec`) would inherit the name.
 WorkerName = Annotated[
     str | None,
     typer.Option(
         "--worker",
         parser=parse_worker,
         metavar="NAME",
-        help="A name that no other process bears meanwhile: what the last of that name had in hand is free at once.",
+        help="Unique name of this process. A restart under the same name takes over its leases at once.",
     ),
 ]

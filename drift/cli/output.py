@@ -1,4 +1,4 @@
-"""What commands print, and the exit status: 0 no drift, 1 drift, 2 wrong usage, 3 not everything could be checked."""
+"""Output of the commands, and their exit status: 0 no drift, 1 drift, 2 wrong usage, 3 not everything was checked."""
 
 import json
 import logging
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from drift.errors import DriftError
     from drift.monitors.verdict import Verdict
 
 OK, DRIFT, USAGE, UNCHECKED = 0, 1, 2, 3
@@ -34,9 +35,11 @@ VERDICT_STYLES: Final = {
     "resolved": "green",
 }
 
+log = logging.getLogger("drift")
+
 
 def console(*, stderr: bool = False) -> "Console":
-    """A terminal to print to; wide where it is a pipe, so that nothing is cut."""
+    """Return a console; 200 characters wide in a pipe, so that nothing is cut off."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
@@ -44,7 +47,7 @@ def console(*, stderr: bool = False) -> "Console":
 
 
 def write(text: str) -> None:
-    """To standard output. A reader that has seen enough (``| head``) ends the output, not the exit status."""
+    """Write to standard output. A reader that stops reading (``| head``) does not change the exit status."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -52,26 +55,47 @@ def write(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def say(text: str) -> None:
-    """Some lines to a person, on standard output."""
+def print_text(text: str) -> None:
+    """Print lines on standard output."""
     write(printable(text) + "\n")
 
 
-def complain(text: str) -> None:
-    """Some lines to a person, on standard error; a log record where logs are JSON, so that each line is."""
+def print_error(message: str, *, code: str) -> None:
+    """Print a problem and its code on standard error; as a log record if logs are JSON, so that every line is JSON."""
     if logs.as_json():
-        logging.getLogger("drift").error(text.removeprefix("drift: "))
+        log.error(message, extra={"code": code})
+    else:
+        sys.stderr.write(printable(f"drift: {message} [{code}]") + "\n")
+
+
+def print_exception(error: "DriftError", subject: str = "") -> None:
+    """Print an error of drift, with the name of what it is about in front."""
+    print_error(f"{subject}: {error}" if subject else str(error), code=error.code)
+
+
+def print_note(message: str) -> None:
+    """Print on standard error what the user should know but need not act on."""
+    if logs.as_json():
+        log.warning(message, extra={"code": "note"})
+    else:
+        sys.stderr.write(printable(f"drift: note: {message}") + "\n")
+
+
+def print_status(text: str) -> None:
+    """Print on standard error what a command did, such as the file that it wrote."""
+    if logs.as_json():
+        log.info(text)
     else:
         sys.stderr.write(printable(text) + "\n")
 
 
 def printable(text: str) -> str:
-    """Without what would steer a terminal: names come from data."""
+    """Escape control characters, which would steer a terminal: names come from data."""
     return "".join(c if c == "\n" or c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """Strict JSON: no NaN; non-finite numbers are a defect and raise."""
+    """Print strict JSON. A non-finite number is a defect and raises."""
     write(json.dumps(document, allow_nan=False, ensure_ascii=False, indent=2) + "\n")
 
 
@@ -83,34 +107,45 @@ def print_table(
     numeric: Iterable[str] = (),
     spare: Sequence[str] = (),
 ) -> None:
-    """A table; verdicts and states in their colours, numbers to the right; names are never markup.
+    """Print a table with coloured verdicts and states. Names are never markup.
 
-    Where the terminal is too narrow, the columns in `spare` are left out, the first first; the last column folds.
+    Parameters
+    ----------
+    title : str
+        Printed above the table; "" for none.
+    columns : sequence of str
+        Heads. The text of the last column wraps.
+    rows : iterable of sequences
+        One value per column.
+    numeric : iterable of str
+        Columns to align to the right.
+    spare : sequence of str
+        Columns to leave out if the terminal is too narrow, in this order.
     """
     from rich.measure import measure_renderables
 
-    screen, held, kept = console(), [list(row) for row in rows], list(columns)
-    endless = screen.options.update(max_width=10_000)  # else no table measures more than the screen
-    table = _table(title, columns, kept, held, set(numeric))
+    screen, cells, shown = console(), [list(row) for row in rows], list(columns)
+    unbounded = screen.options.update(max_width=10_000)  # otherwise no table measures wider than the screen
+    table = _table(title, columns, shown, cells, set(numeric))
     for name in spare:
-        if measure_renderables(screen, endless, [table]).minimum <= screen.width:
+        if measure_renderables(screen, unbounded, [table]).minimum <= screen.width:
             break
-        kept.remove(name)
-        table = _table(title, columns, kept, held, set(numeric))
-    with screen.capture() as drawn:
+        shown.remove(name)
+        table = _table(title, columns, shown, cells, set(numeric))
+    with screen.capture() as rendered:
         screen.print(table)
-    write(drawn.get())
+    write(rendered.get())
 
 
 def _table(
-    title: str, columns: Sequence[str], kept: Sequence[str], rows: Sequence[Sequence[object]], numeric: set[str]
+    title: str, columns: Sequence[str], shown: Sequence[str], rows: Sequence[Sequence[object]], numeric: set[str]
 ) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=title or None, title_justify="left", header_style="bold")
-    for name in kept:
-        last = name == kept[-1]
+    for name in shown:
+        last = name == shown[-1]
         table.add_column(
             name,
             justify="right" if name in numeric else "left",
@@ -118,15 +153,15 @@ def _table(
             no_wrap=not last,
             min_width=24 if last else None,
         )
-    places = [columns.index(name) for name in kept]
+    indices = [columns.index(name) for name in shown]
     for row in rows:
-        cells = [format_cell(row[place]) for place in places]
+        cells = [format_cell(row[index]) for index in indices]
         table.add_row(*(Text(cell, style=VERDICT_STYLES.get(cell, "")) for cell in cells))
     return table
 
 
 def format_cell(value: object) -> str:
-    """A cell's text; numbers to three digits, nothing for None."""
+    """Return the text of a cell: numbers to three digits, nothing for None."""
     if value is None:
         return ""
     if isinstance(value, float):
@@ -134,24 +169,29 @@ def format_cell(value: object) -> str:
     return printable(str(value)).replace("\n", "\\n")
 
 
-def format_limit_note(all_of_them: int, limit: int, which: str) -> str:
-    """What to add to a count where a table holds but the first (or newest) of the rows."""
-    return f"; the {which} {limit} are shown (--limit {all_of_them} shows all)" if all_of_them > limit else ""
+def format_limit_note(total: int, limit: int, which: str) -> str:
+    """Return what to add to a count if a table shows only the first (or newest) rows."""
+    return f"; showing the {which} {limit} (--limit {total} shows all)" if total > limit else ""
 
 
 def format_p_cell(p_value: float | None) -> str:
-    """A p-value to one digit; what is smaller than anything that was checked is not told to more."""
+    """Return a p-value to one digit, or its bound if it is smaller than can be known."""
     from drift.monitors.verdict import format_p_value
 
     return "" if p_value is None else format_p_value(p_value).removeprefix("= ")
 
 
+def count_of(number: int, singular: str, plural: str = "") -> str:
+    """Return a number with its noun: ``1 window``, ``2 windows``."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
 def exit_status(verdicts: "Iterable[Verdict]", fail_on: FailOn) -> int:
-    """As of `diff`: what was found comes first, then what could not be told."""
+    """Return the exit status, as `diff` does: drift takes precedence over columns that could not be evaluated."""
     from drift.monitors.verdict import Verdict
 
-    found = set(verdicts)
-    bad = {FailOn.DRIFT: {Verdict.DRIFT}, FailOn.WARN: {Verdict.DRIFT, Verdict.WARN}, FailOn.NEVER: set()}[fail_on]
-    if found & bad:
+    seen = set(verdicts)
+    failing = {FailOn.DRIFT: {Verdict.DRIFT}, FailOn.WARN: {Verdict.DRIFT, Verdict.WARN}, FailOn.NEVER: set()}[fail_on]
+    if seen & failing:
         return DRIFT
-    return UNCHECKED if any(not verdict.is_conclusive for verdict in found) else OK
+    return UNCHECKED if any(not verdict.is_conclusive for verdict in seen) else OK

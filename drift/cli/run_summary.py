@@ -1,11 +1,11 @@
-"""What a run leaves: windows that others hold, windows and messages that wait for another attempt; and what to do."""
+"""Unfinished work of a run: windows leased by other workers, retries, pending notifications; and what to do."""
 
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from drift.cli.output import complain
+from drift.cli.output import count_of, print_error, print_note
 
 if TYPE_CHECKING:
     from drift.monitors.spec import Monitor
@@ -17,92 +17,105 @@ if TYPE_CHECKING:
 Retries = Sequence[tuple["Window", datetime]]
 
 
-def minute(moment: datetime) -> str:
-    """An instant to the minute, rounded up: by then it has come."""
+def round_up(moment: datetime) -> datetime:
+    """Return the next full minute, by which the moment has passed."""
+    minute = moment.replace(second=0, microsecond=0)
+    return minute if minute == moment else minute + timedelta(minutes=1)
+
+
+def format_minute(moment: datetime) -> str:
+    """Return an instant in UTC to the minute, rounded up: ``2026-03-04 02:15 UTC``."""
+    return f"{round_up(moment):%Y-%m-%d %H:%M} UTC"
+
+
+def format_retries(monitor: str, retries: Retries) -> str:
+    """Say that windows could not be read, when the next attempt is, and which command retries at once."""
     from drift.monitors.window import format_instant
 
-    down = moment.replace(second=0, microsecond=0)
-    return format_instant(down if down == moment else down + timedelta(minutes=1))
-
-
-def format_retries(monitor: str, waiting: Retries) -> str:
-    """That windows could not be checked, when they are tried again, and the command that does it at once."""
-    from drift.monitors.window import format_instant
-
-    first, soonest = waiting[0][0], min(at for _, at in waiting)
-    since, until = (format_instant(moment) for moment in (first.start, max(window.end for window, _ in waiting)))
-    many = f"{len(waiting)} windows ({first} first)" if len(waiting) > 1 else f"window {first}"
-    at_once = f"drift backfill --monitor {shlex.quote(monitor)} --from {since} --to {until}"
-    return f"{many} could not be checked; the first run from {minute(soonest)} on tries again, `{at_once}` at once"
+    first, soonest = retries[0][0], min(at for _, at in retries)
+    start, end = (format_instant(moment) for moment in (first.start, max(window.end for window, _ in retries)))
+    which = f"{len(retries)} windows ({first} first)" if len(retries) > 1 else f"window {first}"
+    command = f"drift backfill --monitor {shlex.quote(monitor)} --from {start} --to {end}"
+    return f"{which} could not be read, next attempt at {format_minute(soonest)}; to retry now: `{command}`"
 
 
 def report_retries(store: "Store", monitors: "Sequence[Monitor]") -> dict[str, str]:
-    """Monitors with windows that could not be checked and wait for another attempt: when it is, and what to do."""
-    told = {}
-    for one in monitors:
-        if waiting := store.retries(one.name, store.now()):
-            told[one.name] = format_retries(one.name, waiting)
-            complain(f"drift: {one.name}: {told[one.name]}; `drift windows` says why")
-    return told
+    """Report the monitors with windows that could not be read and wait for another attempt. Return the messages."""
+    messages = {}
+    for monitor in monitors:
+        if retries := store.retries(monitor.name, store.now()):
+            messages[monitor.name] = format_retries(monitor.name, retries)
+            print_error(f"{monitor.name}: {messages[monitor.name]}; `drift windows` shows why", code="retry-pending")
+    return messages
 
 
-def report_unjudged(checked: "Sequence[WindowResult]") -> None:
-    """Windows that were read and could not be judged: why the exit status says so, and that no run tries them again.
+def report_unjudged(results: "Sequence[WindowResult]") -> None:
+    """Report windows that were read but could not be evaluated in full: they set the exit status, without a retry.
 
-    Those that could not be read are told with when they are tried again.
+    Windows that could not be read are reported with their next attempt instead.
     """
     from drift.monitors.verdict import Verdict
 
-    unjudged: dict[str, list[WindowResult]] = {}
-    for one in checked:
-        if one.outcome.verdict is not Verdict.ERROR and any(not verdict.is_conclusive for verdict in one.verdicts):
-            unjudged.setdefault(one.monitor, []).append(one)
-    for name, ones in unjudged.items():
-        many = f"{len(ones)} windows" if len(ones) > 1 else "1 window"
-        first = f"{ones[0].window}: {ones[0].outcome.verdict.value}, {ones[0].outcome.message}"
-        complain(f"drift: {name}: {many} could not be judged in full ({first}); no run tries that again by itself")
+    by_monitor: dict[str, list[WindowResult]] = {}
+    for result in results:
+        if result.outcome.verdict is not Verdict.ERROR and any(
+            not verdict.is_conclusive for verdict in result.verdicts
+        ):
+            by_monitor.setdefault(result.monitor, []).append(result)
+    for name, unjudged in by_monitor.items():
+        first = unjudged[0]
+        example = f"{first.window}: {first.outcome.verdict.value}, {first.outcome.message}"
+        print_error(
+            f"{name}: {count_of(len(unjudged), 'window')} could not be fully evaluated ({example}); not retried "
+            "automatically; run `drift backfill --from ... --to ...`",
+            code="window-not-evaluated",
+        )
 
 
 def report_abandoned(store: "Store", monitors: "Sequence[Monitor]") -> None:
-    """Monitors of which no window is checked, since reading their reference ends processes."""
+    """Report monitors that are no longer checked because reading their reference crashed too often."""
     from drift.runner.load_reference import abandoned_reference
 
-    for one in monitors:
-        if told := abandoned_reference(store, one, store.now()):
-            complain(f"drift: {one.name}: {told}")
+    for monitor in monitors:
+        if message := abandoned_reference(store, monitor, store.now()):
+            print_error(f"{monitor.name}: {message}", code="reference-abandoned")
 
 
 def report_leased(store: "Store", monitors: "Sequence[Monitor]") -> None:
-    """What another worker is checking just now is not lost, but the user may wonder."""
+    """Report what another worker is processing. This is not an error, but explains windows that were not checked."""
     from drift.runner.load_reference import read_by_another
 
-    for one in monitors:
-        if (attempt := read_by_another(store, one, store.now())) is not None:
-            complain(
-                f"drift: {one.name}: its reference is being read by {attempt.owner}; "
-                f"its windows wait, until {attempt.until:%Y-%m-%d %H:%M:%S} UTC at most, unless the lease is renewed"
+    for monitor in monitors:
+        if (attempt := read_by_another(store, monitor, store.now())) is not None:
+            print_note(
+                f"{monitor.name}: {attempt.owner} is reading the reference; the windows wait until "
+                f"{attempt.until:%Y-%m-%d %H:%M:%S} UTC, or longer if it renews its lease"
             )
-        definition = store.find(one.name)
-        for held in () if definition is None else store.held(definition.monitor_id, store.now()):
-            complain(
-                f"drift: {one.name}: window {held.window} is being checked by {held.owner}; "
-                f"it and later ones wait, until {held.until:%Y-%m-%d %H:%M:%S} UTC at most"
+        definition = store.find(monitor.name)
+        for leased in () if definition is None else store.held(definition.monitor_id, store.now()):
+            print_note(
+                f"{monitor.name}: {leased.owner} is checking window {leased.window}; it and later windows wait until "
+                f"{leased.until:%Y-%m-%d %H:%M:%S} UTC at most"
             )
 
 
 def deliver(store: "Store", channels: "Mapping[str, Channel]") -> int:
-    """Send what waits to be sent; what fails is kept, and told. How many messages are still to be sent."""
+    """Send pending notifications; report those that remain. Return their number."""
     import numpy as np
 
     from drift.notify.sender import drain
 
-    drained = drain(store, channels, store.now, rng=np.random.default_rng())
-    if drained.dead:
-        complain(f"drift: messages given up as undeliverable: {drained.dead}; the log above says why")
-    waiting = store.counts_by_status()["deliveries"].get("pending", 0)
-    if waiting:
-        at = store.next_delivery()
-        later = at is not None and at > store.now()
-        run = f"first run from {minute(at)} on" if at is not None and later else "next run"
-        complain(f"drift: messages still to be delivered: {waiting}; the {run} tries again")
-    return waiting
+    sent = drain(store, channels, store.now, rng=np.random.default_rng())
+    if sent.dead:
+        failed = count_of(sent.dead, "notification")
+        message = f"{failed} could not be delivered and will not be retried; the log above shows why"
+        print_error(message, code="delivery-failed")
+    pending = store.counts_by_status()["deliveries"].get("pending", 0)
+    if pending:
+        print_error(f"{count_of(pending, 'notification')} pending, {_next_delivery(store)}", code="delivery-pending")
+    return pending
+
+
+def _next_delivery(store: "Store") -> str:
+    at = store.next_delivery()
+    return "next attempt in the next run" if at is None or at <= store.now() else f"next attempt at {format_minute(at)}"

@@ -1,4 +1,4 @@
-"""Variables from files: NAME_FILE names a file that holds NAME, as container images and systemd hand out secrets."""
+"""Secrets in files: the variable NAME_FILE names a file that holds the value of NAME (container images, systemd)."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -7,14 +7,14 @@ from drift.errors import ConfigError
 
 
 class SecretFiles(Mapping[str, str]):
-    """The environment; a variable NAME that is not set is read from the file that NAME_FILE names.
+    """The environment, in which an unset variable NAME is read from the file named by NAME_FILE.
 
-    A file is read when its variable is asked for: other programs' variables (SSL_CERT_FILE) are left alone.
+    A file is read only when its variable is needed, so that variables of other programs (SSL_CERT_FILE) do no harm.
 
     Parameters
     ----------
     environ : mapping of str to str
-        The environment itself.
+        The environment.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -30,12 +30,12 @@ class SecretFiles(Mapping[str, str]):
         return len(self._environ)
 
     def __getitem__(self, name: str) -> str:
-        """The value, without the line's end.
+        """Return the value, without the trailing newline.
 
         Raises
         ------
         ConfigError
-            Where the file cannot be read or is empty. The message does not show what it holds.
+            If the file is empty or cannot be read. The message does not contain the value.
         """
         if name in self._environ:
             return self._environ[name]
@@ -43,8 +43,9 @@ class SecretFiles(Mapping[str, str]):
         try:
             value = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            told = (error.strerror if isinstance(error, OSError) else "") or type(error).__name__
-            raise ConfigError(f"{name}_FILE: cannot read {path} ({told}); check path and permissions") from None
+            reason = (error.strerror if isinstance(error, OSError) else "") or type(error).__name__
+            message = f"{name}_FILE: cannot read {path} ({reason}); check path and permissions"
+            raise ConfigError(message, code="unset-variable") from None
         if not value:
-            raise ConfigError(f"{name}_FILE: {path} is empty; write the value into it")
+            raise ConfigError(f"{name}_FILE: {path} is empty; write the value into it", code="unset-variable")
         return value

@@ -1,7 +1,8 @@
-"""From data to a starting configuration: which column is the time, which ones only number the rows."""
+"""Starting configuration from data: find the timestamp column, and exclude columns that cannot be monitored well."""
 
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
@@ -15,43 +16,62 @@ from drift.sources.frames.arrow import UnbinnableError, values_of
 from drift.sources.frames.instants import as_instants
 from drift.sources.frames.table import Table
 
+MIN_ROWS: Final = 20
+"""With fewer rows, distinct or increasing values prove nothing."""
+
 
 def start_configuration(
     data: str, target: Path, *, timestamp: str | None, timezone: str, now: datetime, force: bool = False
 ) -> Path:
     """Write a commented starting configuration for some files.
 
+    Parameters
+    ----------
+    data : str
+        Path or glob of the files.
+    target : Path
+        The configuration to write.
+    timestamp : str or None
+        Timestamp column; None finds it.
+    timezone : str
+        IANA name.
+    now : datetime
+        The time, for the dates in it.
+    force : bool
+        Whether to replace an existing file.
+
     Raises
     ------
     ConfigError
-        Where the target is there already, or no column (or more than one) could be the time.
+        If the target exists, or no column (or several) could be the timestamp.
     SourceError
-        Where the data cannot be read.
+        If the data cannot be read.
     """
     if target.exists() and not force:
-        raise ConfigError(f"{target} is there already; use --force to replace it, or --config to name another file")
+        raise ConfigError(f"{target} already exists; replace it with --force, or choose a --config", code="file-exists")
     table = read_files(data)
     try:
         zone = ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ConfigError(f"no time zone is called {timezone!r}; name one such as America/New_York or UTC") from error
-    timestamp = timestamp or _timestamp(table, zone)
+        message = f"unknown time zone {timezone!r}; use a name such as America/New_York or UTC"
+        raise ConfigError(message, code="invalid-value") from error
+    timestamp = timestamp or _timestamp_column(table, zone)
     span = table.span(timestamp, zone)
     if span is None:
-        raise SourceError(f"{data}: no row has a {timestamp}")
+        raise SourceError(f"{data}: no row has a {timestamp}", code="no-rows")
     kinds, excluded = _columns(table, timestamp)
     text = starter(data, kinds, timestamp, span, now=now, timezone=timezone, exclude=excluded)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"cannot write {target}: {error.strerror or error}") from error
+        raise ConfigError(f"cannot write {target}: {error.strerror or error}", code="file-not-writable") from error
     return target
 
 
-def _timestamp(table: Table, timezone: ZoneInfo) -> str:
-    """The one column that could be the time; instants before bare dates."""
-    found: dict[str, pa.DataType] = {}
+def _timestamp_column(table: Table, timezone: ZoneInfo) -> str:
+    """Find the only column that could be the timestamp; prefer instants to dates."""
+    candidates: dict[str, pa.DataType] = {}
     for name, column in table.columns.items():
         if isinstance(column, Uncounted):
             continue
@@ -60,21 +80,23 @@ def _timestamp(table: Table, timezone: ZoneInfo) -> str:
         except SourceError:
             continue
         if column.null_count < len(column):
-            found[name] = column.type
-    instants = [name for name, type_ in found.items() if not pa.types.is_date(type_)] or list(found)
-    if len(instants) == 1:
-        return instants[0]
-    if not instants:
-        there = "; ".join(f"{name} ({_example(column)})" for name, column in table.columns.items())
+            candidates[name] = column.type
+    names = [name for name, type_ in candidates.items() if not pa.types.is_date(type_)] or list(candidates)
+    if len(names) == 1:
+        return names[0]
+    if not names:
+        columns = "; ".join(f"{name} ({_example(column)})" for name, column in table.columns.items())
         raise ConfigError(
-            "no column holds dates or times, and drift needs one that says when a row happened: write it as "
-            f"timestamps, or as text in ISO 8601 (2024-02-09T10:00). There are: {there}"
+            "no column holds dates or times, and drift needs the time of each row: write it as a timestamp, or as "
+            f"text in ISO 8601 (2024-02-09T10:00). Columns: {columns}",
+            code="timestamp-missing",
         )
-    raise ConfigError(f"several columns could be the time: {', '.join(instants)}; choose one with --timestamp")
+    message = f"several columns could be the timestamp: {', '.join(names)}; choose one with --timestamp"
+    raise ConfigError(message, code="timestamp-ambiguous")
 
 
 def _example(column: pa.ChunkedArray | Uncounted) -> str:
-    """Type and first value of a column, for a message."""
+    """Return type and first value of a column."""
     if isinstance(column, Uncounted):
         return "not readable"
     values = column.drop_null()
@@ -82,7 +104,7 @@ def _example(column: pa.ChunkedArray | Uncounted) -> str:
 
 
 def _columns(table: Table, timestamp: str) -> tuple[dict[str, Kind], dict[str, str]]:
-    """The kinds of columns to watch, and those better left out, with the reason."""
+    """Return the kind of each column, and the reason for each one to exclude."""
     kinds: dict[str, Kind] = {}
     excluded: dict[str, str] = {}
     for name, column in table.columns.items():
@@ -98,14 +120,14 @@ def _columns(table: Table, timestamp: str) -> tuple[dict[str, Kind], dict[str, s
             continue
         kinds[name] = values.kind
         if values.kind is Kind.DATETIME:
-            excluded[name] = "a date or time: moves on by itself"
-        elif isinstance(values, CategoryCounts) and values.rows > 20 and len(values.keys) > 0.9 * values.rows:
-            excluded[name] = "nearly every row has a value of its own, as an identifier has"
-        elif pa.types.is_integer(column.type) and values.rows > 20 and _numbers_rows(column):
-            excluded[name] = "every row has a value of its own, ever larger, as a row number has"
+            excluded[name] = "a date or time, which always changes"
+        elif isinstance(values, CategoryCounts) and values.rows > MIN_ROWS and len(values.keys) > 0.9 * values.rows:
+            excluded[name] = "looks like an identifier: nearly every row has a different value"
+        elif pa.types.is_integer(column.type) and values.rows > MIN_ROWS and _is_increasing(column):
+            excluded[name] = "looks like a row number: every value is larger than the one before"
     return kinds, excluded
 
 
-def _numbers_rows(column: pa.ChunkedArray) -> bool:
+def _is_increasing(column: pa.ChunkedArray) -> bool:
     values = column.drop_null().to_numpy()
     return len(values) > 1 and bool((values[1:] > values[:-1]).all())

@@ -1,4 +1,4 @@
-"""Reports: one page, in several formats. Charts load only where HTML is written."""
+"""Reports: a page, rendered in several formats. Charts are loaded only for HTML."""
 
 import os
 import secrets
@@ -15,7 +15,7 @@ from drift.report.stored_page import page_from_store
 from drift.report.templating import render_fragment
 
 __all__ = [
-    "FORMATS",
+    "RENDERERS",
     "Column",
     "Page",
     "Point",
@@ -30,12 +30,12 @@ __all__ = [
 
 
 def _html(page: Page) -> str:
-    from drift.report.html import render_html  # noqa: PLC0415 - Altair takes 0.2 s that a CSV need not wait for
+    from drift.report.html import render_html  # noqa: PLC0415 - Altair takes 0.2 s, which a CSV can do without
 
     return render_html(page)
 
 
-FORMATS: Final[Mapping[str, Callable[[Page], str]]] = {
+RENDERERS: Final[Mapping[str, Callable[[Page], str]]] = {
     "html": _html,
     "json": render_json,
     "md": render_markdown,
@@ -44,51 +44,53 @@ FORMATS: Final[Mapping[str, Callable[[Page], str]]] = {
 
 
 def render(page: Page, format: str = "html") -> str:  # noqa: A002 - the word users know from --format
-    """The page in one of the `FORMATS`.
+    """Render a page in one of the `RENDERERS`.
 
     Raises
     ------
     InputError
-        For a format there is none of.
+        If the format is unknown.
     """
-    if format not in FORMATS:
-        raise InputError(f"unknown report format {format!r}; known are {', '.join(FORMATS)}")
-    return FORMATS[format](page)
+    if format not in RENDERERS:
+        known = ", ".join(RENDERERS)
+        raise InputError(f"unknown report format {format!r}; known formats are {known}", code="unknown-format")
+    return RENDERERS[format](page)
 
 
 def save(page: Page, path: str | os.PathLike[str], format: str | None = None) -> Path:  # noqa: A002 - as in `render`
-    """Write the page to a file, in the format its suffix names: all of it, or nothing.
+    """Write the page to a file, atomically.
 
     Parameters
     ----------
     page : Page
-        What to write.
+        The page.
     path : str or path
-        A file that is there is replaced at once.
+        The file; an existing one is replaced.
     format : str, optional
-        One of the `FORMATS`; None takes it from the path, which then ends in ``.html``, ``.json``, ``.md`` or ``.csv``.
+        One of the `RENDERERS`; None takes it from the suffix: ``.html``, ``.json``, ``.md`` or ``.csv``.
 
     Raises
     ------
     InputError
-        Where the suffix names no format, or the folder cannot be written to.
+        If the suffix is not that of a format, or the file cannot be written.
     """
     target = Path(path)
-    named = target.suffix.lower().removeprefix(".") if format is None else format
-    if format is None and named not in FORMATS:
-        known = ", ".join(f".{name}" for name in FORMATS)
-        raise InputError(f"cannot tell the format of {str(target)!r} by its suffix; use one of {known}")
-    # A name may hold half a character (a lone surrogate), which UTF-8 cannot: it is spelled out.
-    _replace(target, render(page, named).encode("utf-8", "backslashreplace"))
+    chosen = target.suffix.lower().removeprefix(".") if format is None else format
+    if format is None and chosen not in RENDERERS:
+        known = ", ".join(f".{name}" for name in RENDERERS)
+        raise InputError(f"unknown suffix of {str(target)!r}; use one of {known}", code="unknown-format")
+    # A name may contain a lone surrogate, which UTF-8 cannot encode: it is escaped.
+    _replace(target, render(page, chosen).encode("utf-8", "backslashreplace"))
     return target
 
 
 def _replace(target: Path, content: bytes) -> None:
-    """Write beside the target, then rename: a reader sees the old file or the new one, never half of one."""
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    """Write a temporary file beside the target, then rename it: a reader never sees half a file."""
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        beside.write_bytes(content)
-        beside.replace(target)
+        temporary.write_bytes(content)
+        temporary.replace(target)
     except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise InputError(f"cannot write the report to {str(target)!r}: {error.strerror or error}") from error
+        temporary.unlink(missing_ok=True)
+        message = f"cannot write the report to {str(target)!r}: {error.strerror or error}"
+        raise InputError(message, code="file-not-writable") from error

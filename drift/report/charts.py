@@ -1,4 +1,4 @@
-"""One Altair specification for each kind of chart; the data is put in by report.js, or by png.py."""
+"""Altair specifications of the charts, without data: report.js and png.py insert it."""
 
 from functools import cache
 from typing import Any, Final
@@ -8,8 +8,8 @@ import altair as alt
 from drift.monitors.verdict import Verdict
 from drift.report.formatting import NAMES
 
-# What is coloured, by what. In the page report.js replaces each by the CSS variable of the same name, so
-# that light, dark and print are one matter of CSS; these are the values of a PNG.
+# Colours of a PNG. In the page, report.js replaces each by the CSS variable of the same name, so that CSS alone
+# switches between light, dark and print.
 VERDICT_COLOURS: Final = {
     "ink": "#1f2933",
     "soft": "#5b6770",
@@ -27,14 +27,13 @@ VERDICT_COLOURS: Final = {
     "heat4": "#dd7345",
     "heat5": "#b5401d",
 }
-_STEPS: Final = (0.4, 0.7, 1, 1.5, 2.5)  # of the way to drift, where the colour of a cell changes; 1 is the limit
+_STEPS: Final = (0.4, 0.7, 1, 1.5, 2.5)  # score relative to its limit, at which the colour of a cell changes
 _FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
-_UNJUDGED: Final = [v.value for v in Verdict if not v.is_conclusive]
 
 
 @cache
 def specifications() -> dict[str, dict[str, Any]]:
-    """The specifications by name, without data: ``bins``, ``history``, ``heatmap``."""
+    """Return the specifications by name: ``bins``, ``history``, ``heatmap``."""
     return {"bins": _finished(_bins()), "history": _finished(_history()), "heatmap": _finished(_heatmap())}
 
 
@@ -43,10 +42,10 @@ def _colour(name: str) -> Any:
 
 
 def _finished(chart: alt.LayerChart) -> dict[str, Any]:
-    """The dict of a chart, with its parameters; without data and the address of the schema."""
+    """Return a chart as a dict, with its parameters, without data and schema address."""
     parameters = [alt.param(name=name, value=value) for name, value in VERDICT_COLOURS.items()]
-    # Bin and column names may take this much of the width, px; the axis of shares ends at `longest`.
-    parameters += [alt.param(name="names", value=190), alt.param(name="longest", value=1)]
+    # Width in pixels for names of bins and columns; upper end of the axis of shares.
+    parameters += [alt.param(name="names", value=190), alt.param(name="largest", value=1)]
     styled = (
         chart.add_params(*parameters)
         .properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
@@ -71,12 +70,12 @@ def _finished(chart: alt.LayerChart) -> dict[str, Any]:
 
 
 def _bins() -> alt.LayerChart:
-    """Live shares as narrow bars over the reference's wide ones; the part of the score beside what moved.
+    """Draw live shares as narrow bars over wide bars of the reference, and contributions to the score as text.
 
     Rows: ``label, reference, live`` (shares), ``moved`` (bool), ``part`` (text), in the order of the bins.
-    A row without shares is a gap: it sets the special bins apart.
+    A row without shares is a gap, which separates the special bins.
     """
-    # The axis runs beyond 100 % where the words beside a bar need the room.
+    # The axis extends beyond 100 % if the text beside a bar needs the space.
     share = alt.Axis(
         format=".0%",
         tickCount=5,
@@ -90,11 +89,11 @@ def _bins() -> alt.LayerChart:
         alt.Tooltip("label:N", title="bin"),
         alt.Tooltip("reference:Q", title="reference", format=".2%"),
         alt.Tooltip("live:Q", title="live", format=".2%"),
-        alt.Tooltip("part:N", title="of the score"),
+        alt.Tooltip("part:N", title="contribution to the score"),
     ]
     base = alt.Chart(alt.NamedData("rows")).encode(y=_names(0.25), tooltip=tooltip)
     wide = base.mark_bar(height={"band": 1}, color=_colour("reference"), cornerRadiusEnd=2).encode(
-        x=alt.X("reference:Q", axis=share, scale=alt.Scale(domainMin=0, domainMax=alt.expr("longest"), nice=False))
+        x=alt.X("reference:Q", axis=share, scale=alt.Scale(domainMin=0, domainMax=alt.expr("largest"), nice=False))
     )
     narrow = base.mark_bar(height={"band": 0.42}, cornerRadiusEnd=1).encode(
         x="live:Q",
@@ -102,24 +101,24 @@ def _bins() -> alt.LayerChart:
     )
     part = (
         base.mark_text(align="left", dx=6, fontSize=12, fontWeight=600, color=_colour("drift"))
-        .encode(x=alt.X("end:Q"), text="told:N")
-        .transform_calculate(end="max(datum.live, datum.reference)", told="datum.moved ? '◆ ' + datum.part : ''")
+        .encode(x=alt.X("end:Q"), text="text:N")
+        .transform_calculate(end="max(datum.live, datum.reference)", text="datum.moved ? '◆ ' + datum.part : ''")
     )
     return alt.LayerChart(layer=[wide, narrow, part])
 
 
 def _history() -> alt.LayerChart:
-    """Score over time, with its noise as a band, the threshold as a dashed line, verdicts as marks.
+    """Draw scores over time, noise as a band, the threshold as a dashed line, verdicts as marks.
 
-    Where reference windows judged there is no threshold: a dotted line is the smallest score that would stand out.
-    Rows: ``start, end`` (ms), ``middle``, ``score``, ``noise``, ``threshold``, ``stands``, ``ratio``, ``verdict``,
-    ``window`` (text).
+    If the limits were learned there is no threshold: a dotted line is the smallest score that would stand out.
+    Rows: ``start, end`` (ms), ``middle``, ``score``, ``noise``, ``threshold``, ``detectable``, ``ratio``,
+    ``verdict``, ``verdict_name``, ``window`` (text).
     """
     tooltip = [
         alt.Tooltip("window:N", title="window"),
-        alt.Tooltip("said:N", title="verdict"),
+        alt.Tooltip("verdict_name:N", title="verdict"),
         alt.Tooltip("score:Q", title="score", format=".3~g"),
-        alt.Tooltip("ratio:Q", title="way to drift", format=".2f"),
+        alt.Tooltip("ratio:Q", title="relative to limit (1 = drift)", format=".2f"),
         alt.Tooltip("noise:Q", title="noise", format=".2~g"),
     ]
     time = alt.X(
@@ -136,25 +135,26 @@ def _history() -> alt.LayerChart:
     limit = base.mark_line(color=_colour("drift"), strokeDash=[5, 4], strokeWidth=1.2, interpolate="step").encode(
         y=alt.Y("threshold:Q", title=None)
     )
-    stands = base.mark_line(color=_colour("soft"), strokeDash=[2, 3], strokeWidth=1.2, interpolate="step").encode(
-        y=alt.Y("stands:Q", title=None)
+    detectable = base.mark_line(color=_colour("soft"), strokeDash=[2, 3], strokeWidth=1.2, interpolate="step").encode(
+        y=alt.Y("detectable:Q", title=None)
     )
-    marked = base.mark_point(filled=True, opacity=1, stroke=_colour("paper"), strokeWidth=0.8).encode(
+    marks = base.mark_point(filled=True, opacity=1, stroke=_colour("paper"), strokeWidth=0.8).encode(
         y=score, shape=_shape(), size=_size(), color=_verdict_colour(), tooltip=tooltip
     )
-    return alt.LayerChart(layer=[noise, limit, stands, line, marked])
+    return alt.LayerChart(layer=[noise, limit, detectable, line, marks])
 
 
 def _heatmap() -> alt.LayerChart:
-    """Columns by windows: colour is how far each is on the way to drift, a mark is a verdict other than ok.
+    """Draw columns by windows: colour is the score relative to its limit, a mark is a verdict other than ok.
 
-    Rows: ``label``, ``start, end, middle`` (ms), ``ratio``, ``verdict``, ``window`` (text), ``score``.
+    Rows: ``label``, ``start, end, middle`` (ms), ``ratio``, ``verdict``, ``verdict_name``, ``window`` (text),
+    ``score``.
     """
     tooltip = [
         alt.Tooltip("label:N", title="column"),
         alt.Tooltip("window:N", title="window"),
-        alt.Tooltip("said:N", title="verdict"),
-        alt.Tooltip("ratio:Q", title="way to drift", format=".2f"),
+        alt.Tooltip("verdict_name:N", title="verdict"),
+        alt.Tooltip("ratio:Q", title="relative to limit (1 = drift)", format=".2f"),
         alt.Tooltip("score:Q", title="score", format=".3~g"),
     ]
     time = alt.Scale(type="utc", nice=False)
@@ -212,6 +212,6 @@ assert set(NAMES) == set(Verdict)  # noqa: S101 - every verdict has a name
 
 
 def _names(padding: float) -> alt.Y:
-    """One row for each name, in the order given; `padding` is the share of a row that is left free."""
+    """Return a row for each name, in the order of the data; `padding` is the share of a row that stays empty."""
     axis = alt.Axis(ticks=False, domain=False, labelLimit=alt.expr("names"), labelColor=_colour("ink"), labelPadding=8)
     return alt.Y("label:N", sort=None, title=None, scale=alt.Scale(paddingInner=padding), axis=axis)

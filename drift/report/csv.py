@@ -1,4 +1,4 @@
-"""The report as a table for spreadsheets: one line for each column."""
+"""CSV, for spreadsheets: one line for each column."""
 
 import csv
 import io
@@ -30,29 +30,31 @@ FIELDS: Final = (
 
 
 def render_csv(page: Page) -> str:
-    """One line for each column after a line of names; numbers in full, shares 0 to 1, empty where unknown.
+    """Return a line of names, then one line for each column.
 
-    Where `threshold` is empty and `level` is not, reference windows judged: a p-value below `level` is drift.
-    `expected` says that p-value in words.
-
-    Text that a spreadsheet would run as a formula (it begins with ``= + - @``, a tab or a carriage return)
-    gets an apostrophe in front: names come from data.
+    Numbers are in full, shares 0 to 1, unknown values empty. If `threshold` is empty and `level` is not, the limits
+    were learned from reference windows: a p-value below `level` is drift. `expected` is that p-value in words.
+    Formulas are escaped as in `table_csv`.
     """
     return table_csv(FIELDS, (_line(c) for c in page.columns))
 
 
 def table_csv(fields: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table as CSV, by the same rule."""
+    """Return a table as CSV.
+
+    Text that a spreadsheet would run as a formula (it begins with ``= + - @``, a tab or a carriage return) gets an
+    apostrophe in front: names come from data.
+    """
     out = io.StringIO()
-    writer = csv.writer(out)  # lines end as RFC 4180 says: then a name that holds such an end is quoted, too
+    writer = csv.writer(out)  # CRLF line ends (RFC 4180), so that names with line ends are quoted
     writer.writerow(fields)
-    writer.writerows([_harmless(cell) for cell in row] for row in rows)
+    writer.writerows([_escape_formula(cell) for cell in row] for row in rows)
     return out.getvalue()
 
 
 def _line(column: Column) -> list[object]:
     low, high = column.interval or (None, None)
-    limit = column.threshold
+    threshold = column.threshold
     return [
         column.name,
         column.segment,
@@ -64,8 +66,8 @@ def _line(column: Column) -> list[object]:
         column.p_value,
         low,
         high,
-        limit.warn if limit else None,
-        limit.drift if limit else None,
+        threshold.warn if threshold else None,
+        threshold.drift if threshold else None,
         column.missing_reference,
         column.missing_live,
         column.message,
@@ -75,5 +77,5 @@ def _line(column: Column) -> list[object]:
     ]
 
 
-def _harmless(cell: object) -> object:
+def _escape_formula(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

@@ -1,4 +1,4 @@
-"""Numbers, units, days and the verdict of a page, in plain words."""
+"""Numbers, units, windows and summaries in plain words, for all report formats."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,7 +9,7 @@ from drift.monitors.window import Window
 from drift.report.page import Column, Page
 from drift.stats.divergence import lookup
 
-# Sign and words: colour is never the only carrier of a verdict.
+# Sign and name: colour is never the only carrier of a verdict.
 SIGNS: Final = {
     Verdict.DRIFT: "◆",
     Verdict.ERROR: "✕",
@@ -30,81 +30,87 @@ NAMES: Final = {
     Verdict.INSUFFICIENT: "too few rows",
     Verdict.OK: "ok",
 }
-_MOST_NAMED: Final = 3
+NO_VALUE: Final = "–"
+_MAX_NAMED: Final = 3
 
 
-def unit(metric: str | None, base: float | None = None) -> str:
-    """The unit of a score: ``√bit``, ``bit``, ``nat``; empty where the divergence has no logarithm.
+def unit_symbol(metric: str | None, base: float | None = None) -> str:
+    """Return the unit of a score: ``√bit``, ``bit``, ``nat``; "" if the divergence has no logarithm.
+
+    Parameters
+    ----------
+    metric : str or None
+        The divergence; None gives "".
+    base : float or None
+        Base of the logarithm; None takes the default of the divergence.
 
     Raises
     ------
     InputError
-        For an unknown metric.
+        If the metric is unknown.
     """
     if metric is None:
         return ""
-    known = lookup(metric)
-    if not known.logarithmic:
-        return known.unit
-    base = known.base if base is None else base
+    divergence = lookup(metric)
+    if not divergence.logarithmic:
+        return divergence.unit
+    base = divergence.base if base is None else base
     name = {2: "bit", 10: "dit"}.get(int(base), "") if base == int(base) else ""
     name = name or ("nat" if abs(base - 2.718281828459045) < 1e-9 else f"log{base:.4g}")
-    return f"√{name}" if known.root else name
+    return f"√{name}" if divergence.root else name
 
 
-def unit_words(metric: str | None, base: float | None = None) -> str:
-    """The unit, spelled out: ``square root of bits``."""
-    short = unit(metric, base)
+def unit_name(metric: str | None, base: float | None = None) -> str:
+    """Return the unit of a score in words: ``square root of bits``. Arguments as in `unit_symbol`."""
+    symbol = unit_symbol(metric, base)
     plural = {"bit": "bits", "nat": "nats", "dit": "decimal digits"}
-    name = short.removeprefix("√")
+    name = symbol.removeprefix("√")
     name = plural.get(name, f"logarithm to base {name[3:]}" if name.startswith("log") else name)
-    return f"square root of {name}" if short.startswith("√") else name
+    return f"square root of {name}" if symbol.startswith("√") else name
 
 
-def number(value: float | None) -> str:
-    """Three significant digits; an en dash where there is none."""
+def format_number(value: float | None) -> str:
+    """Return a number to three significant digits; an en dash for None."""
     if value is None:
-        return "–"
+        return NO_VALUE
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
-def p_value(value: float | None) -> str:
-    """As in messages, `drift.monitors.verdict.format_p_value`."""
-    if value is None:
-        return "–"
-    return format_p_value(value).removeprefix("= ")
+def format_p(value: float | None) -> str:
+    """Return a p-value as in messages (`drift.monitors.verdict.format_p_value`); an en dash for None."""
+    return NO_VALUE if value is None else format_p_value(value).removeprefix("= ")
 
 
-def limit(column: Column) -> str:
-    """What a score was held against: a number, or how many reference windows it was learned from."""
+def format_percent(share: float | None) -> str:
+    """Return a share as ``12.1 %``; an en dash for None."""
+    return NO_VALUE if share is None else f"{share:.1%}".replace("%", "\N{NO-BREAK SPACE}%")
+
+
+def format_threshold(column: Column) -> str:
+    """Return the threshold of a column: a number, or from how many reference windows it was learned."""
     if column.level is not None:
         return f"learned from {column.reference_windows}"
-    return number(column.threshold.drift if column.threshold else None)
+    return format_number(column.threshold.drift if column.threshold else None)
 
 
-def format_expected_frequency(column: Column) -> str:
-    """How often chance does as much: ``once in 9 years`` where reference windows tell, else the p-value."""
-    return column.expected or p_value(column.p_value)
+def format_chance(column: Column) -> str:
+    """Return how often chance gives such a window: ``once in 9 years``; a p-value if there are no reference windows."""
+    return column.expected or format_p(column.p_value)
 
 
-def expected_frequency_heading(page: Page) -> str:
-    """The head of a column of `format_expected_frequency`."""
-    return "expected" if any(c.expected for c in page.columns) else "p"
-
-
-def percent(share: float | None) -> str:
-    """``12.1 %``; an en dash where it is not known."""
-    return "–" if share is None else f"{share:.1%}".replace("%", "\N{NO-BREAK SPACE}%")
+def chance_heading(page: Page) -> str:
+    """Return the heading for values of `format_chance`."""
+    return "Expected by chance" if any(c.expected for c in page.columns) else "p"
 
 
 def calendar_zone(window: Window, timezone: ZoneInfo) -> ZoneInfo:
-    """Days and longer are named in the monitor's time zone; hours and minutes, laid out in UTC, in UTC."""
-    # A local day lasts 23 hours where the clocks go forward.
+    """Return the zone in which to name a window: the monitor's for days and longer, UTC for hours and minutes."""
+    # A local day lasts 23 hours when clocks go forward.
     return timezone if window.end - window.start >= timedelta(hours=23) else ZoneInfo("UTC")
 
 
-def period(window: Window, timezone: ZoneInfo) -> str:
-    """When a window was, in words: ``in the week of 2011-06-06``, ``on 2011-06-06``, ``from ... to ...``."""
+def format_window(window: Window, timezone: ZoneInfo) -> str:
+    """Name a window in words: ``in the week of 2011-06-06``, ``on 2011-06-06``, ``from ... to ...``."""
     zone = calendar_zone(window, timezone)
     start, end = window.start.astimezone(zone), window.end.astimezone(zone)
     days = (end.date() - start.date()).days
@@ -122,79 +128,73 @@ def _is_midnight(moment: datetime) -> bool:
     return moment.hour == moment.minute == moment.second == 0
 
 
-def sentence(page: Page) -> str:
-    """The verdict of a page: ``3 of 13 columns drifted in the week of 2011-06-06, most: cnt.``"""
+def verdict_summary(page: Page) -> str:
+    """Summarise the verdicts of a page: ``3 of 13 columns drifted in the week of 2011-06-06, most: cnt.``"""
     total = len(page.columns)
     if not total:
         return "Nothing was compared: there is no column."
     drifted = [c for c in page.columns if c.verdict is Verdict.DRIFT]
-    what = "column" if total == 1 else "columns"
+    noun = "column" if total == 1 else "columns"
     if any(c.segment for c in page.columns):
-        what += ", counted in each segment,"
-    when = f" {period(page.window, page.timezone)}" if page.window else ""
-    told = f"{len(drifted) or 'None'} of {total} {what} drifted{when}"
-    if drifted:
-        told += f", most: {drifted[0].label}"
-    return f"{told}. {_others(page)}".strip()
+        noun += ", counted in each segment,"
+    when = f" {format_window(page.window, page.timezone)}" if page.window else ""
+    most = f", most: {drifted[0].label}" if drifted else ""
+    sentences = [f"{len(drifted) or 'None'} of {total} {noun} drifted{when}{most}."]
+    if warned := page.counts.get(Verdict.WARN, 0):
+        sentences.append(f"{_columns(warned)} {'is' if warned == 1 else 'are'} close to the limit.")
+    if unjudged := sum(n for verdict, n in page.counts.items() if not verdict.is_conclusive):
+        sentences.append(f"{_columns(unjudged)} could not be evaluated.")
+    return " ".join(sentences)
 
 
-def _others(page: Page) -> str:
-    """What else a reader must know before believing the count of drifted columns."""
-    warned = page.counts.get(Verdict.WARN, 0)
-    untold = sum(n for verdict, n in page.counts.items() if not verdict.is_conclusive)
-    told = []
-    if warned:
-        told.append(f"{warned} {'is' if warned == 1 else 'are'} close to it.")
-    if untold:
-        told.append(f"{untold} could not be judged.")
-    return " ".join(told)
+def _columns(number: int) -> str:
+    return "1 column" if number == 1 else f"{number} columns"
 
 
-def over_time(page: Page) -> str:
-    """What the windows before tell, beside the newest: ``31 of the 52 windows shown drifted, most often: cnt (20).``
+def history_summary(page: Page) -> str:
+    """Summarise all windows of a page: ``31 of the 52 windows shown drifted, most often: cnt (20).``
 
-    Empty for a page of a single window. A window drifted where any column did that the page shows.
+    A window drifted if any column of it did. The result is "" for a page of a single window.
     """
     shown = len(page.timeline)
     if not shown:
         return ""
-    drifted = {c.label: sum(p.verdict is Verdict.DRIFT for p in c.history) for c in page.columns}
+    drifts = {c.label: sum(p.verdict is Verdict.DRIFT for p in c.history) for c in page.columns}
     windows = {p.start for c in page.columns for p in c.history if p.verdict is Verdict.DRIFT}
-    told = f"{len(windows) or 'None'} of the {shown} windows shown drifted"
-    format_expected_frequency = sorted(
-        (label for label, n in drifted.items() if n), key=lambda label: (-drifted[label], label)
+    most_often = sorted((label for label, n in drifts.items() if n), key=lambda label: (-drifts[label], label))
+    names = ", ".join(f"{label} ({drifts[label]})" for label in most_often[:_MAX_NAMED])
+    more = f" and {len(most_often) - _MAX_NAMED} more" if len(most_often) > _MAX_NAMED else ""
+    return f"{len(windows) or 'None'} of the {shown} windows shown drifted" + (
+        f", most often: {names}{more}." if most_often else "."
     )
-    if format_expected_frequency:
-        told += ", most often: " + ", ".join(
-            f"{label} ({drifted[label]})" for label in format_expected_frequency[:_MOST_NAMED]
-        )
-        told += (
-            f" and {len(format_expected_frequency) - _MOST_NAMED} more"
-            if len(format_expected_frequency) > _MOST_NAMED
-            else ""
-        )
-    return f"{told}."
 
 
-def chart_words(column: Column) -> str:
-    """What a chart of shares shows, for those who cannot see it."""
-    return f"Share of rows in each bin of {column.label}, reference and live. The numbers follow as a table."
+def bins_label(column: Column) -> str:
+    """Describe a chart of shares, for screen readers."""
+    return f"Share of rows in each bin of {column.label}, reference and live. A table with the numbers follows."
 
 
-def history_words(column: Column) -> str:
-    """What a chart of scores over time shows, for those who cannot see it."""
+def history_label(column: Column) -> str:
+    """Describe a chart of scores over time, for screen readers."""
     drifted = sum(p.verdict is Verdict.DRIFT for p in column.history)
     return (
-        f"Score of {column.label} in {len(column.history)} windows, with its threshold and its noise; "
-        f"{drifted} of them drifted. The numbers follow as a table."
+        f"Score of {column.label} in {len(column.history)} windows, with threshold and noise; "
+        f"{drifted} of them drifted. A table with the numbers follows."
     )
 
 
-def moved(column: Column) -> str:
-    """What moved most, or why nothing can be said: the last cell of a column's line."""
+def describe_change(column: Column) -> str:
+    """Describe the bins that moved most, or why the column could not be evaluated."""
     if not column.verdict.is_conclusive:
         return column.message
     reference = sum(b.reference for b in column.bins) or 1
     live = sum(b.live for b in column.bins) or 1
-    told = [column.bins[i] for i in column.moved[:2]]
-    return "; ".join(f"{b.label} {percent(b.reference / reference)} → {percent(b.live / live)}" for b in told)
+    moved = [column.bins[i] for i in column.moved[:2]]
+    return "; ".join(
+        f"{b.label} {format_percent(b.reference / reference)} → {format_percent(b.live / live)}" for b in moved
+    )
+
+
+def escape_surrogates(text: str) -> str:
+    """Escape lone surrogates, which fonts do not have and UTF-8 cannot encode."""
+    return text.encode("utf-8", "backslashreplace").decode()

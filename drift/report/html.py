@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs no network: styles, scripts, charts and data inside."""
+"""HTML in one file that needs no network: styles, scripts, charts and data are inside."""
 
 import base64
 import hashlib
@@ -18,23 +18,23 @@ from drift.report.page import Page
 from drift.report.templating import environment
 
 _HERE: Final = Path(__file__).parent
-MAX_OPEN_COLUMNS: Final = 8  # column stories that stand open at first
+MAX_OPEN_COLUMNS: Final = 8  # column details that are open at first
 
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """Addresses: where a server serves the parts that a self-contained page holds inside, and what it serves besides.
+    """Addresses on a server of the parts that a self-contained page has inside, and of related pages.
 
     Parameters
     ----------
     style, charts, script : str
-        The parts.
+        Style sheet, chart library and script.
     home : str
-        The list of monitors.
+        List of monitors.
     newest : str
-        The page of this monitor that shows its newest windows; empty where that is this one.
+        This monitor's newest windows; "" if this page shows them.
     older : str
-        The page that shows windows before those of this one; empty where there are none.
+        Windows before those of this page; "" if there are none.
     """
 
     style: str
@@ -46,15 +46,15 @@ class Linked:
 
 
 def render_html(page: Page, linked: Linked | None = None) -> str:
-    """The page.
+    """Render a page.
 
     Parameters
     ----------
     page : Page
-        What to show.
+        The page.
     linked : Linked, optional
-        Addresses of style and scripts; without them all of it stands in the page, which then forbids itself
-        the network and every script but its own (Content-Security-Policy, by hashes).
+        Addresses of style and scripts. Without them everything is in the page, which then forbids network access and
+        all scripts except its own (Content-Security-Policy, by hashes).
     """
     inline = None if linked else {"style": asset("report.css"), "charts": bundle(), "script": asset("report.js")}
     return (
@@ -62,37 +62,37 @@ def render_html(page: Page, linked: Linked | None = None) -> str:
         .get_template("page.html")
         .render(
             page=page,
-            columns=[_story(page, i) for i in range(len(page.columns))],
+            columns=[_details(page, i) for i in range(len(page.columns))],
             linked=linked,
-            inline=inline and {name: Markup(text) for name, text in inline.items()},  # noqa: S704 - our own files
+            inline=inline and {name: Markup(text) for name, text in inline.items()},  # noqa: S704 - files of this package
             policy=inline and _policy(inline),
             specifications=specifications(),
             timeline=chart_data.timeline(page) if page.timeline else None,
-            w=formatting,
+            fmt=formatting,
         )
     )
 
 
 def asset(name: str) -> str:
-    """The text of `report.css` or `report.js`."""
+    """Return the text of `report.css` or `report.js`."""
     return (_HERE / "static" / name).read_text(encoding="utf-8")
 
 
 @cache
 def bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script (0.9 MB), of the version that Altair writes for."""
+    """Return Vega, Vega-Lite and Vega-Embed as one script (0.9 MB), in the version for which Altair writes."""
     major, minor, *_ = alt.SCHEMA_VERSION.lstrip("v").split(".")
     return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=f"{major}.{minor}"))
 
 
-def _story(page: Page, index: int) -> dict[str, Any]:
+def _details(page: Page, index: int) -> dict[str, Any]:
     column = page.columns[index]
-    shown = {"bins": chart_data.bins(column), "history": chart_data.history(column, page)}
+    data = {"bins": chart_data.bins(column), "history": chart_data.history(column, page)}
     return {
         "column": column,
         "id": f"c{index}",
         "open": len(page.columns) == 1 or (index < MAX_OPEN_COLUMNS and column.verdict is Verdict.DRIFT),
-        "data": {name: value for name, value in shown.items() if value is not None},
+        "data": {name: value for name, value in data.items() if value is not None},
     }
 
 

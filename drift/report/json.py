@@ -1,4 +1,4 @@
-"""The report as strict JSON: what scripts hold on to."""
+"""Strict JSON, for programs."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from drift.monitors.comparison import ColumnResult
 from drift.monitors.window import format_instant
 from drift.report.page import Column, Page, Point
 
-VERSION: Final = 1
+DOCUMENT_VERSION: Final = 1
 
 
 def comparison_document(
@@ -19,21 +19,21 @@ def comparison_document(
     results: Sequence[ColumnResult],
     labels: tuple[str, str] = ("reference", "live"),
 ) -> dict[str, Any]:
-    """The contract of ``drift compare --json``: every value a JSON value, nothing NaN.
+    """Return the document of ``drift compare --json``, without NaN.
 
     Parameters
     ----------
     metric : str
-        The divergence asked for; single columns may have been scored by another.
+        The requested divergence; columns may override it.
     reference_rows, live_rows : int
-        Rows of either side.
+        Rows of each side.
     results : sequence of ColumnResult
-        In the order they shall have.
+        The columns, in the order of the document.
     labels : tuple of str
-        What to call the reference and the live side.
+        Names of the reference and the live data.
     """
     return {
-        "version": VERSION,
+        "version": DOCUMENT_VERSION,
         "metric": metric,
         "reference": {"rows": reference_rows, "label": labels[0]},
         "live": {"rows": live_rows, "label": labels[1]},
@@ -42,7 +42,7 @@ def comparison_document(
 
 
 def column_document(column: Column) -> dict[str, Any]:
-    """One column: `missing` in shares (0 to 1), `reference` and `live` of a bin in rows."""
+    """Return one column: `missing` in shares (0 to 1), `reference` and `live` of a bin in rows."""
     return {
         "column": column.name,
         "kind": column.kind,
@@ -63,15 +63,15 @@ def column_document(column: Column) -> dict[str, Any]:
 
 
 def page_document(page: Page) -> dict[str, Any]:
-    """A page: the keys of `comparison_document`, and what a page knows beyond them.
+    """Return a page: the keys of `comparison_document`, and more.
 
-    Where `threshold` is null and `level` is not, reference windows judged: a p-value below `level` is drift.
-    `reference_windows` is how many the p-value and the noise were learned from (null: they follow from the two samples
-    alone), `expected` says the p-value in words, ``once in 9 years``. `detectable` of a window is the smallest score
-    that would have stood out from the noise.
+    If `threshold` is null and `level` is not, the limits were learned from reference windows: a p-value below `level`
+    is drift. `reference_windows` is their number; if it is null, p-value and noise come from the two samples alone.
+    `expected` is the p-value in words, ``once in 9 years``. `detectable` is the smallest score that would have stood
+    out from the noise.
     """
     return {
-        "version": VERSION,
+        "version": DOCUMENT_VERSION,
         "title": page.title,
         "generated_at": None if page.generated_at is None else format_instant(page.generated_at),
         "metric": page.metric,
@@ -114,11 +114,11 @@ def _point(point: Point) -> dict[str, Any]:
 
 
 def render_json(page: Page) -> str:
-    """The page as indented JSON.
+    """Return the page as indented JSON.
 
     Raises
     ------
     ValueError
-        Where a value is NaN or infinite: no part of drift makes one.
+        If a value is NaN or infinite, which is a defect.
     """
     return json.dumps(page_document(page), indent=2, allow_nan=False) + "\n"

@@ -1,4 +1,4 @@
-"""What every format is rendered from: one page, its columns, their bins and their scores over time."""
+"""The page that every format renders: columns, their bins, and their scores over time."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ MAX_MOVED_BINS: Final = 3
 
 
 class Side(NamedTuple):
-    """The reference or the live data: what it is called, and its rows."""
+    """Name and number of rows of the reference or the live data."""
 
     label: str
     rows: int
@@ -25,10 +25,10 @@ class Side(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One window of a column's history; scores in the unit of the column's metric.
+    """One window in the history of a column; scores in the unit of its metric.
 
-    `ratio` is how far it was on the way to drift, 1 at the limit. Where `level` is a number, reference windows judged:
-    there was no threshold, and `detectable` is the smallest score that would have stood out from them.
+    `ratio` is the score relative to its limit (1.0 = drift). If `level` is a number, the limit was learned from
+    reference windows: there is no threshold, and `detectable` is the smallest score that would have stood out.
     """
 
     start: datetime
@@ -44,48 +44,48 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column (of one segment) as the report tells it.
+    """One column of one segment.
 
     Parameters
     ----------
     name, segment : str
-        Its name; the segment's, "" for all rows.
+        Name of the column; name of the segment, "" for all rows.
     verdict : Verdict
-        What became of it; `message` says why.
+        The verdict.
     code : str
         The reason as a stable name for programs.
     message : str
-        One line for a person.
+        The reason for the verdict, in one line.
     kind : str or None
-        `number`, `string`, ...; None where it could not be counted.
+        `number`, `string`, ...; None if the column could not be counted.
     metric : str or None
-        The divergence; None where there is no score.
+        The divergence; None if there is no score.
     base : float or None
-        Base of its logarithm: with the metric it says the unit.
+        Base of its logarithm, which with the metric gives the unit.
     score, noise_floor, p_value : float or None
-        The divergence, what unchanged data would give, and how often that is as large.
+        The divergence, its mean for unchanged data, and how often unchanged data scores as high.
     interval : tuple of float, or None
-        95 % interval of the divergence, noise taken out.
+        95 % interval of the divergence, without noise.
     threshold : Threshold or None
-        What the score was held against; None where what reference windows taught judged.
+        Limit of the score; None if the limit was learned from reference windows.
     level : float or None
-        The p-value below which it is drift, where that judged.
+        The p-value below which it is drift, if the limit was learned.
     reference_windows : int or None
-        Windows behind the p-value and the noise; None where they follow from the two samples alone.
+        Windows behind p-value and noise; None if they come from the two samples alone.
     detectable : float or None
         The smallest score that would stand out from the noise.
     ratio : float or None
-        How far it is on the way to drift: 1 at the limit.
+        Score relative to its limit (1.0 = drift).
     window : timedelta or None
-        Length of a window: it turns a p-value into "once in 9 years".
+        Length of a window, which turns a p-value into "once in 9 years".
     missing_reference, missing_live : float or None
-        Share of rows without a value, 0 to 1; None where it is not known.
+        Share of rows without a value, 0 to 1; None if unknown.
     bins : tuple of Bin
         Counts of both sides, special bins included.
     explanation : str
-        Which bins moved.
+        The bins that moved.
     history : tuple of Point
-        Its newest windows, oldest first.
+        The newest windows, oldest first.
     """
 
     name: str
@@ -120,7 +120,7 @@ class Column:
         history: Sequence[Point] = (),
         window: timedelta | None = None,
     ) -> "Column":
-        """The view of one result of `drift.monitors.comparison`, about a window of that length."""
+        """Build a column from a result of `drift.monitors.comparison` about a window of the given length."""
         scored = result.scored
         return cls(
             name=result.column,
@@ -150,12 +150,12 @@ class Column:
 
     @property
     def label(self) -> str:
-        """The name, with the segment where there is one."""
+        """Name, with the segment if there is one."""
         return f"{self.name} ({self.segment})" if self.segment else self.name
 
     @property
     def expected(self) -> str | None:
-        """How often reference windows are as strange, ``once in 9 years``; None where they do not tell."""
+        """How often chance gives such a window, ``once in 9 years``; None without reference windows."""
         if self.reference_windows is None or self.p_value is None or self.window is None:
             return None
         if self.level is None:
@@ -164,63 +164,63 @@ class Column:
 
     @property
     def budget(self) -> str | None:
-        """How rarely the false-alarm budget asks for, ``once in 3 years``; None where a threshold judged."""
+        """How rare drift must be to keep the false-alarm budget, ``once in 3 years``; None for a fixed threshold."""
         if self.level is None or self.window is None:
             return None
         return format_frequencies(self.level if self.p_value is None else self.p_value, self.level, self.window)[1]
 
     @property
     def moved(self) -> tuple[int, ...]:
-        """Indices of the bins that carry most of a score that was too high, the largest part first."""
+        """Indices of the bins that contribute most to a score above its limit, the largest contribution first."""
         if self.verdict not in {Verdict.DRIFT, Verdict.WARN}:
             return ()
-        least = 0.01 * (self.score or 0.0)
-        parts = [(b.contribution, -i) for i, b in enumerate(self.bins) if b.contribution and b.contribution >= least]
+        smallest = 0.01 * (self.score or 0.0)
+        parts = [(b.contribution, -i) for i, b in enumerate(self.bins) if b.contribution and b.contribution >= smallest]
         return tuple(-i for _, i in sorted(parts, reverse=True)[:MAX_MOVED_BINS])
 
 
 def importance(column: Column) -> tuple[int, float, str, str]:
-    """Sort key of `drift.monitors.comparison.importance_key`, with the segment last."""
+    """Return a sort key as `drift.monitors.comparison.importance_key`, with the segment last."""
     return -severity(column.verdict), -(column.ratio or 0.0), column.name, column.segment
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A report: everything that is rendered, and nothing of how.
+    """The content of a report, independent of its format.
 
     Parameters
     ----------
     title, subtitle : str
-        What it is about.
+        Headings.
     metric : str
         The divergence of most columns.
     reference, live : Side
-        What was compared.
+        The two data sets.
     columns : tuple of Column
-        Sorted by importance, whatever order they came in.
+        The columns, in any order; they are sorted by importance.
     generated_at : datetime or None
-        When, with a time zone; None leaves it unsaid.
+        Time of creation, with a time zone; None omits it.
     timeline : tuple of Window
-        The windows of the columns' histories, oldest first; empty for an ad-hoc comparison.
+        The windows of the histories, oldest first; empty for an ad-hoc comparison.
     window : Window or None
-        The window that the verdicts are about.
+        The window of the verdicts.
     older : datetime or None
-        Where the newest window begins that is older than those of `timeline`, if one was left out.
+        Start of the newest window before `timeline`, if there is one.
     timezone : ZoneInfo
-        In which days are named.
+        Time zone of days.
     alerts : tuple of mapping
-        Those firing, as `Store.alerts` gives them.
+        Firing alerts, as from `Store.alerts`.
     notes : tuple of str
-        Warnings to the reader.
+        Warnings for the reader.
     credit : str or None
-        Where the data comes from, if its licence wants that said.
+        Origin of the data, if its licence requires attribution.
     budget : str or None
-        How many false alarms the monitor may give, where that judged: ``1 per 90d``.
+        The false-alarm budget, ``1 per 90d``, if the limits were learned.
 
     Raises
     ------
     InputError
-        Where `generated_at` is without time zone.
+        If `generated_at` has no time zone.
     """
 
     title: str
@@ -242,7 +242,7 @@ class Page:
     def __post_init__(self) -> None:
         if self.generated_at is not None:
             if self.generated_at.tzinfo is None:
-                raise InputError(f"a report is made at an instant with a time zone; got {self.generated_at}")
+                raise InputError(f"generated_at needs a time zone; got {self.generated_at}", code="timestamp-invalid")
             object.__setattr__(self, "generated_at", self.generated_at.astimezone(UTC))
         object.__setattr__(self, "columns", tuple(sorted(self.columns, key=importance)))
 
@@ -260,9 +260,9 @@ class Page:
         notes: Sequence[str] = (),
         credit: str | None = None,
     ) -> "Page":
-        """The page of an ad-hoc comparison, from the results of `drift.monitors.comparison.compare_profiles`.
+        """Build the page of an ad-hoc comparison from the results of `drift.monitors.comparison.compare_profiles`.
 
-        `reference` and `live` are what to call either side, and its rows.
+        `reference` and `live` are name and number of rows of each side.
         """
         return cls(
             title=title,
@@ -278,34 +278,35 @@ class Page:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst column's."""
+        """The worst verdict of any column."""
         return worst([c.verdict for c in self.columns])
 
     @property
     def learned(self) -> int:
-        """Reference windows that were learned from, at most in any column; 0 where none was."""
+        """Largest number of reference windows behind the limits of any column; 0 if none were learned."""
         return max((c.reference_windows or 0 for c in self.columns), default=0)
 
     @property
     def counts(self) -> Mapping[Verdict, int]:
-        """Columns by verdict, the worst first; verdicts that none has are left out."""
-        found = Counter(c.verdict for c in self.columns)
-        return {v: found[v] for v in sorted(found, key=severity, reverse=True)}
+        """Number of columns by verdict, the worst first, without zeros."""
+        counts = Counter(c.verdict for c in self.columns)
+        return {v: counts[v] for v in sorted(counts, key=severity, reverse=True)}
 
     def column(self, name: str, segment: str = "") -> Column:
-        """The column of that name.
+        """Return the column of that name.
 
         Raises
         ------
         InputError
-            Where the page holds none such.
+            If there is none.
         """
         for column in self.columns:
             if (column.name, column.segment) == (name, segment):
                 return column
         known = ", ".join(c.label for c in self.columns[:10])
         where = f" in segment {segment!r}" if segment else ""
-        raise InputError(f"the report holds no column {name!r}{where}; it holds {known or 'none'}")
+        message = f"the report has no column {name!r}{where}; it has {known or 'none'}"
+        raise InputError(message, code="column-missing")
 
 
 def _missing(side: Histogram | None) -> float | None:

@@ -1,4 +1,4 @@
-"""One column's chart as a picture, for chats and e-mail that take no page."""
+"""PNG of one column, for chats and e-mail."""
 
 import copy
 from typing import Any, Final
@@ -8,6 +8,7 @@ import vl_convert
 from drift.errors import InputError
 from drift.report import chart_data
 from drift.report.charts import VERDICT_COLOURS, specifications
+from drift.report.formatting import escape_surrogates
 from drift.report.page import Column, Page
 
 WIDTH: Final = 640
@@ -16,59 +17,58 @@ _SCALE: Final = 2.0
 
 
 def column_png(page: Page, name: str, segment: str = "") -> bytes:
-    """Reference and live shares of one column's bins as a PNG, 640 points wide at two pixels each.
+    """Draw the reference and live shares of one column's bins as a PNG, 640 points wide at two pixels each.
 
     Raises
     ------
     InputError
-        Where the page holds no such column, or the column has no bins.
+        If the page has no such column, or the column has no bins.
     """
     column = page.column(name, segment)
     if not column.bins:
-        raise InputError(f"column {column.label!r} has no bins to draw: {column.message}")
+        raise InputError(f"column {column.label!r} has no bins to draw: {column.message}", code="no-bins")
     rows = _rows(column)
     spec = copy.deepcopy(specifications()["bins"])
-    longest = max(max(row["reference"], row["live"]) for row in rows)
-    _set(spec, "longest", 1.15 * longest)
-    spec["config"] |= {"font": "sans-serif"}  # the picture is drawn here, by whatever fonts are here
+    largest_share = max(max(row["reference"], row["live"]) for row in rows)
+    _set_parameter(spec, "largest", 1.15 * largest_share)
+    spec["config"] |= {"font": "sans-serif"}  # whatever fonts this machine has
     spec |= {
         "data": {"values": rows},
         "width": WIDTH,
         "height": _ROW * len(rows),
         "background": VERDICT_COLOURS["paper"],
         "padding": 12,
-        "title": {"text": _sound(column.label), "subtitle": "grey: reference; narrow: live", "anchor": "start"},
+        "title": {
+            "text": escape_surrogates(column.label),
+            "subtitle": "wide grey bars: reference; narrow bars: live",
+            "anchor": "start",
+        },
     }
     return bytes(vl_convert.vegalite_to_png(spec, scale=_SCALE))
 
 
-def _set(spec: dict[str, Any], name: str, value: float) -> None:
+def _set_parameter(spec: dict[str, Any], name: str, value: float) -> None:
     for parameter in spec["params"]:
         if parameter["name"] == name:
             parameter["value"] = value
 
 
 def _rows(column: Column) -> list[dict[str, Any]]:
-    """The bins drawn, as `report.js` makes them of the same numbers; without gaps."""
+    """Return the rows of the chart, as `report.js` builds them, without gaps."""
     reference = sum(b.reference for b in column.bins) or 1
     live = sum(b.live for b in column.bins) or 1
     return [
         {
-            "label": _sound(bar.label),
+            "label": escape_surrogates(bar.label),
             "reference": bar.reference / reference,
             "live": bar.live / live,
-            "moved": place in column.moved,
+            "moved": index in column.moved,
             "part": _part(bar.contribution, column.score),
         }
-        for place, bar in ((i, column.bins[i]) for i in chart_data.drawn(column))
+        for index, bar in ((i, column.bins[i]) for i in chart_data.bins_drawn(column))
         if bar.label not in chart_data.SPECIAL or bar.reference or bar.live
     ]
 
 
 def _part(contribution: float | None, score: float | None) -> str:
     return "–" if contribution is None or not score else f"{contribution / score:.0%}"
-
-
-def _sound(text: str) -> str:
-    """Half a character (a lone surrogate) spelled out: no font has it, and UTF-8 cannot hold it."""
-    return text.encode("utf-8", "backslashreplace").decode()

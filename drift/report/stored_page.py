@@ -1,4 +1,4 @@
-"""The page of a monitor, from what the store holds: its newest window, and its columns over time."""
+"""The page of a monitor from the store: its newest window, and its columns over time."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from drift.monitors.comparison import SegmentResult
 from drift.monitors.verdict import Verdict, ratio_to_limit
 from drift.monitors.window import Window
-from drift.report.formatting import period
+from drift.report.formatting import format_window
 from drift.report.page import Column, Page, Point, Side
 from drift.stats.scoring import Method
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MAX_WINDOWS: Final = 100
 MIN_WINDOWS_SHOWN: Final = 20
-NOTHING: Final = "No window has been checked yet: `drift run` checks those that are due."
+NO_WINDOW: Final = "No window has been checked yet: `drift run` checks the windows that are due."
 
 
 def page_from_store(
@@ -29,57 +29,57 @@ def page_from_store(
     now: datetime,
     since: datetime | None = None,
     until: datetime | None = None,
-    most: int = MAX_WINDOWS,
-    cells: int | None = None,
+    max_windows: int = MAX_WINDOWS,
+    max_cells: int | None = None,
     credit: str | None = None,
     timezone: ZoneInfo | None = None,
 ) -> Page:
-    """The page of a monitor: the newest window that could be checked, and those before it.
+    """Build the page of a monitor: the newest window with results, and the windows before it.
 
-    However many windows are stored, no more is read than is shown.
+    Reads only what the page shows, however many windows are stored.
 
     Parameters
     ----------
     store : Store
-        Where it is kept.
+        The store.
     monitor : str
-        The monitor's name.
+        Name of the monitor.
     now : datetime
-        When the page is made, with a time zone.
+        Time of creation, with a time zone.
     since, until : datetime, optional
         Only windows that begin in [since, until).
-    most : int
-        Windows of history, the newest.
-    cells : int, optional
-        Fewer windows where these times columns would be more than so many, but 20 at least.
+    max_windows : int
+        Number of newest windows in the history.
+    max_cells : int, optional
+        Reduces the windows until windows times columns is at most this, but not below 20 windows.
     credit : str, optional
-        Where the data comes from, if its licence wants that said.
+        Origin of the data, if its licence requires attribution.
     timezone : ZoneInfo, optional
-        In which days are named; None takes it from the definition, as far as that tells it (it keeps ``${NAME}``).
+        Time zone of days; None takes it from the stored definition (UTC if that contains ``${NAME}``).
 
     Raises
     ------
     StoreError
-        Where no monitor is called so.
+        If the store has no such monitor.
     """
     document = store.document(monitor)
     zone = timezone or _zone(document)
-    checked, older = _fitting(store.newest(monitor, most + 1, since, until), most, cells)
-    timeline = tuple(one.window for one in checked)
-    told, results = _newest_told(store, monitor, checked)
-    notes = [_untold(one, zone) for one in checked[told + 1 :]]
+    summaries, older = _fit(store.newest(monitor, max_windows + 1, since, until), max_windows, max_cells)
+    timeline = tuple(summary.window for summary in summaries)
+    newest, results = _newest_with_results(store, monitor, summaries)
+    notes = [_not_evaluated(summary, zone) for summary in summaries[newest + 1 :]]
     if older is not None:
-        notes.append(f"Shown are {len(checked)} windows; the store keeps older ones.")
-    if not checked:
-        notes.append(NOTHING if since is None and until is None else "No window that began then has been checked.")
-    window = timeline[told] if results else None
-    judged = (store.judging(monitor, window.start) if window else None) or {}
-    reference = max((c.reference.rows for part in results for c in part.columns if c.reference), default=0)
+        notes.append(f"Only the newest {len(summaries)} windows are shown; the store has older ones.")
+    if not summaries:
+        notes.append(NO_WINDOW if since is None and until is None else "No window in this range has been checked.")
+    window = timeline[newest] if results else None
+    reference_note = (store.judging(monitor, window.start) if window else None) or {}
+    rows = max((c.reference.rows for part in results for c in part.columns if c.reference), default=0)
     return Page(
         title=monitor,
         generated_at=now,
         metric=_metric(results),
-        reference=Side(_reference(document, judged, zone), reference),
+        reference=Side(_reference_label(document, reference_note, zone), rows),
         live=Side(str(window) if window else "no window", results[0].live.rows if results else 0),
         columns=_columns(store, monitor, results, timeline, window),
         timeline=timeline if len(timeline) > 1 else (),
@@ -89,37 +89,37 @@ def page_from_store(
         alerts=tuple(store.alerts(monitor, "firing")),
         notes=tuple(notes),
         credit=credit,
-        budget=judged.get("budget") if any(c.level for part in results for c in part.columns) else None,
+        budget=reference_note.get("budget") if any(c.level for part in results for c in part.columns) else None,
     )
 
 
-def _fitting(
-    seen: "Sequence[WindowSummary]", most: int, cells: int | None
+def _fit(
+    summaries: "Sequence[WindowSummary]", max_windows: int, max_cells: int | None
 ) -> "tuple[Sequence[WindowSummary], datetime | None]":
-    """The newest windows that a page has room for; and where the next older one begins, if there is one."""
-    widest = max((one.columns for one in seen), default=0) or 1
-    room = most if cells is None else min(most, max(cells // widest, MIN_WINDOWS_SHOWN))
-    return seen[-room:], seen[-room - 1].window.start if len(seen) > room else None
+    """Return the newest windows that fit on a page, and the start of the next older one, if there is one."""
+    columns = max((summary.columns for summary in summaries), default=0) or 1
+    fitting = max_windows if max_cells is None else min(max_windows, max(max_cells // columns, MIN_WINDOWS_SHOWN))
+    return summaries[-fitting:], summaries[-fitting - 1].window.start if len(summaries) > fitting else None
 
 
 def _zone(document: Mapping[str, Any]) -> ZoneInfo:
-    named = str(document.get("timezone") or "UTC")
-    return ZoneInfo("UTC" if "${" in named else named)
+    name = str(document.get("timezone") or "UTC")
+    return ZoneInfo("UTC" if "${" in name else name)
 
 
 def _metric(results: Sequence[SegmentResult]) -> str:
-    """That of most columns."""
-    used = Counter(c.scored.method.metric for part in results for c in part.columns if c.scored is not None)
-    return used.most_common(1)[0][0] if used else Method().metric
+    """Return the divergence of most columns."""
+    metrics = Counter(c.scored.method.metric for part in results for c in part.columns if c.scored is not None)
+    return metrics.most_common(1)[0][0] if metrics else Method().metric
 
 
-def _newest_told(
-    store: "Store", monitor: str, checked: "Sequence[WindowSummary]"
+def _newest_with_results(
+    store: "Store", monitor: str, summaries: "Sequence[WindowSummary]"
 ) -> tuple[int, tuple[SegmentResult, ...]]:
-    """The newest window that has results, by its place (-1 if none has), and the results."""
-    for place in reversed(range(len(checked))):
-        if checked[place].columns and (results := store.results(monitor, checked[place].window.start)):
-            return place, results
+    """Return the index of the newest window with results (-1 if there is none), and the results."""
+    for index in reversed(range(len(summaries))):
+        if summaries[index].columns and (results := store.results(monitor, summaries[index].window.start)):
+            return index, results
     return -1, ()
 
 
@@ -133,10 +133,10 @@ def _columns(
     if window is None:
         return ()
     trends = store.trends(monitor, timeline)
-    lasting = length(window)
+    duration = nominal_length(window)
     return tuple(
         Column.from_result(
-            result, part.segment, [_point(t) for t in trends.get((part.segment, result.column), ())], lasting
+            result, part.segment, [_point(t) for t in trends.get((part.segment, result.column), ())], duration
         )
         for part in results
         for result in part.columns
@@ -158,7 +158,7 @@ def _point(trend: "Trend") -> Point:
 
 
 def _ratio(trend: "Trend") -> float | None:
-    """As `ColumnResult.ratio`, of a stored score."""
+    """Return the score relative to its limit, as `ColumnResult.ratio`, from a stored score."""
     if trend.score is None:
         return None
     if trend.level is not None and trend.p_value is not None:
@@ -166,26 +166,26 @@ def _ratio(trend: "Trend") -> float | None:
     return None if trend.threshold is None else trend.score / trend.threshold
 
 
-def length(window: Window) -> timedelta:
-    """Of a window, on the calendar: a week that loses an hour, as clocks go forward, is a week."""
+def nominal_length(window: Window) -> timedelta:
+    """Return the length of a window on the calendar: a week in which the clocks change is a week."""
     exact = window.end - window.start
     days = timedelta(days=round(exact / timedelta(days=1)))
     return days if days and abs(days - exact) <= timedelta(hours=1) else exact
 
 
-def _untold(one: "WindowSummary", zone: ZoneInfo) -> str:
-    return f"What the monitor saw {period(one.window, zone)} could not be checked: {one.message}"
+def _not_evaluated(summary: "WindowSummary", zone: ZoneInfo) -> str:
+    return f"Window {format_window(summary.window, zone)} could not be evaluated: {summary.message}"
 
 
-def _reference(document: Mapping[str, Any], judged: Mapping[str, Any], zone: ZoneInfo) -> str:
-    """What the definition calls the reference, a stretch of time or a file; of one that moves, where it stood."""
-    told = document.get("reference")
-    kind = judged.get("reference")
+def _reference_label(document: Mapping[str, Any], note: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Name the reference by its range or file; a moving one by its range for the window shown."""
+    reference = document.get("reference")
+    kind = note.get("reference")
     if kind in {"rolling", "seasonal"}:
-        first, last = (f"{datetime.fromisoformat(judged[end]).astimezone(zone):%Y-%m-%d}" for end in ("from", "to"))
-        return f"{judged['windows']} windows from {first} to {last} ({kind})"
-    if not isinstance(told, Mapping):
+        first, last = (f"{datetime.fromisoformat(note[end]).astimezone(zone):%Y-%m-%d}" for end in ("from", "to"))
+        return f"{note['windows']} windows from {first} to {last} ({kind})"
+    if not isinstance(reference, Mapping):
         return "reference"
-    if told.get("path"):
-        return str(told["path"])
-    return f"{told.get('from', 'the beginning')} to {told.get('to', 'the end')}"
+    if reference.get("path"):
+        return str(reference["path"])
+    return f"{reference.get('from', 'the beginning')} to {reference.get('to', 'the end')}"

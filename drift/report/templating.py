@@ -1,4 +1,4 @@
-"""Templates in which names are data, never markup. Loads no charts."""
+"""Jinja templates, in which names are data and never markup. Does not load charts."""
 
 import json
 import re
@@ -17,12 +17,12 @@ _DATE: Final = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 
 
 def render_fragment(page: Page) -> str:
-    """The verdict and the table of all columns, without scripts: what a notebook shows."""
-    return environment().get_template("fragment.html").render(page=page, w=formatting)
+    """Return the summary and the table of all columns, without scripts, for notebooks."""
+    return environment().get_template("fragment.html").render(page=page, fmt=formatting)
 
 
 def strict(templates: Path) -> Environment:
-    """The templates of a folder, every value escaped; an unknown name is an error, not an empty place."""
+    """Return the templates of a folder. Every value is escaped; an unknown name is an error."""
     return Environment(
         loader=FileSystemLoader(templates),
         autoescape=True,
@@ -34,20 +34,24 @@ def strict(templates: Path) -> Environment:
 
 @cache
 def environment() -> Environment:
-    """The report's templates."""
-    made = strict(_TEMPLATES)
-    made.filters.update(
-        block=_block, dates=_dates, number=formatting.number, percent=formatting.percent, p_value=formatting.p_value
+    """Return the templates of the report."""
+    templates = strict(_TEMPLATES)
+    templates.filters.update(
+        block=_block,
+        dates=_dates,
+        number=formatting.format_number,
+        percent=formatting.format_percent,
+        p_value=formatting.format_p,
     )
-    return made
+    return templates
 
 
 def _block(value: Any) -> Markup:
-    """JSON for a script block: no name in it can end the block."""
+    """Return JSON for a script block. No name in it can end the block."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - the only sign that could leave a script block is gone
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - no `<` is left
 
 
 def _dates(text: str) -> Markup:
-    """Text whose dates do not break at their hyphens."""
+    """Keep dates from breaking at their hyphens."""
     return Markup(_DATE.sub(r'<span class="still">\g<0></span>', str(escape(text))))  # noqa: S704 - escaped first

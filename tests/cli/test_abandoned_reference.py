@@ -1,4 +1,4 @@
-"""A reference that is given up, as the commands tell it; and one that another process reads."""
+"""An abandoned reference, and one that another process is reading, in the output of the commands."""
 
 import json
 from collections.abc import Callable
@@ -31,14 +31,14 @@ monitors:
     alert: {notify: [log]}
   good: *one
 channels:
-  log: {type: file, path: told.jsonl}
+  log: {type: file, path: alerts.jsonl}
 """
-Lose = Callable[..., None]
+Crash = Callable[..., None]
 
 
 @pytest.fixture
-def lose(tmp_path: Path) -> Lose:
-    """Workers of other hosts read the reference of `bad` and are never heard of again, or not yet."""
+def crash(tmp_path: Path) -> Crash:
+    """Start reading the reference of `bad` on other hosts, without an end: crashed, or still running."""
     hours = [START + timedelta(hours=n) for n in range(5 * 24)]
     pl.DataFrame({"ts": hours, "x": [float(n % 7) for n in range(len(hours))]}).write_parquet(tmp_path / "rows.parquet")
     (tmp_path / "drift.yaml").write_text(CONFIG, encoding="utf-8")
@@ -55,54 +55,53 @@ def lose(tmp_path: Path) -> Lose:
     return times
 
 
-def test_a_reference_that_is_given_up_is_told_everywhere_until_a_backfill_reads_it(
-    lose: Lose, drift: Run, tmp_path: Path
-) -> None:
-    lose(MAX_ATTEMPTS)
+def test_abandoned_reference_is_reported_until_a_backfill_reads_it(crash: Crash, drift: Run, tmp_path: Path) -> None:
+    crash(MAX_ATTEMPTS)
     ran = drift("run", "--json")
     assert ran.returncode == 3
-    told = json.loads(ran.stdout)
-    assert [(row["monitor"], row["verdict"]) for row in told["windows"]] == [("good", "ok")]
-    why = told["failed"]["bad"]
-    assert f"given up: {MAX_ATTEMPTS} times" in why
-    assert "`drift backfill`" in why
+    document = json.loads(ran.stdout)
+    assert [(row["monitor"], row["verdict"]) for row in document["windows"]] == [("good", "ok")]
+    why = document["failed"]["bad"]
+    assert f"{MAX_ATTEMPTS} times" in why
+    assert "`drift backfill" in why
     planned = drift("plan", "--json")
     assert planned.returncode == 3
     assert json.loads(planned.stdout)["failed"] == {"bad": why}
     for command in (["windows", "--monitor", "bad"], ["baseline", "show"]):
-        assert why in drift(*command).stderr, command
-    found = {
-        one.name: one
-        for one in examine(tmp_path / "drift.yaml", {}, lambda: datetime.now(UTC))
-        if one.part == "windows"
+        assert f"{why} [reference-abandoned]" in drift(*command).stderr, command
+    checks = {
+        check.name: check
+        for check in examine(tmp_path / "drift.yaml", {}, lambda: datetime.now(UTC))
+        if check.part == "windows"
     }
-    assert (found["bad"].works, found["good"].works) == (False, True)
-    assert why in found["bad"].message
-    again = drift("backfill", "--monitor", "bad", "--from", "2024-03-05", "--to", "2024-03-06", "--json")
-    assert again.returncode == 0, again.stderr
-    assert [row["verdict"] for row in json.loads(again.stdout)["windows"]] == ["ok"]
+    assert (checks["bad"].code, checks["good"].code) == ("reference-abandoned", None)
+    assert why in checks["bad"].message
+    done = drift("backfill", "--monitor", "bad", "--from", "2024-03-05", "--to", "2024-03-06", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [row["verdict"] for row in json.loads(done.stdout)["windows"]] == ["ok"]
     assert drift("plan").returncode == 0
 
 
 @pytest.mark.parametrize("times", [ISOLATE_AFTER_CRASHES - 1, ISOLATE_AFTER_CRASHES])
-def test_a_reference_that_ended_three_processes_is_told_by_doctor(lose: Lose, tmp_path: Path, times: int) -> None:
-    lose(times)
-    findings = examine(tmp_path / "drift.yaml", {}, lambda: datetime.now(UTC))
-    (found,) = (one for one in findings if (one.part, one.name) == ("windows", "bad"))
-    assert found.works == (times < ISOLATE_AFTER_CRASHES)
-    assert (f"came to no end {times} times" in found.message) == (times >= ISOLATE_AFTER_CRASHES)
+def test_doctor_reports_a_reference_that_crashed_three_processes(crash: Crash, tmp_path: Path, times: int) -> None:
+    crash(times)
+    checks = examine(tmp_path / "drift.yaml", {}, lambda: datetime.now(UTC))
+    (check,) = (check for check in checks if (check.part, check.name) == ("windows", "bad"))
+    crashing = times >= ISOLATE_AFTER_CRASHES
+    assert check.code == ("reference-crashing" if crashing else None)
+    assert (f"{times} times" in check.message) == crashing
 
 
-def test_what_may_kill_the_run_comes_last_when_the_others_are_checked_and_told(lose: Lose, drift: Run) -> None:
-    lose(ISOLATE_AFTER_CRASHES)
+def test_crashing_references_are_read_last(crash: Crash, drift: Run) -> None:
+    crash(ISOLATE_AFTER_CRASHES)
     ran = drift("run", "--json")
     assert ran.returncode == 0, ran.stderr
     assert [row["monitor"] for row in json.loads(ran.stdout)["windows"]] == ["good", "bad"]
 
 
-def test_windows_that_wait_for_anothers_reading_are_told(lose: Lose, drift: Run) -> None:
-    lose(1, LEASE_TTL)
+def test_reference_read_by_another_process_is_reported(crash: Crash, drift: Run) -> None:
+    crash(1, LEASE_TTL)
     ran = drift("run", "--json")
     assert ran.returncode == 0
     assert [row["monitor"] for row in json.loads(ran.stdout)["windows"]] == ["good"]
-    assert "bad: its reference is being read by elsewhere:1; its windows wait" in ran.stderr
+    assert "drift: note: bad: elsewhere:1 is reading the reference" in ran.stderr

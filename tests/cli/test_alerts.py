@@ -1,4 +1,4 @@
-"""`drift alerts resend`: a message that was given up is sent, once its receiver takes it."""
+"""`drift alerts resend`: undeliverable notifications are sent when their receiver works again."""
 
 import json
 import re
@@ -22,12 +22,12 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 class Receiver(ThreadingHTTPServer):
-    """Answers with `answer`; notes what it was sent."""
+    """Answers every request with status `answer`; keeps the notifications."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Post)
         self.answer = 404
-        self.told: list[dict[str, Any]] = []
+        self.notifications: list[dict[str, Any]] = []
 
 
 class _Post(BaseHTTPRequestHandler):
@@ -35,7 +35,7 @@ class _Post(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.told.append(json.loads(body))
+        self.server.notifications.append(json.loads(body))
         self.send_response(self.server.answer)
         self.send_header("content-length", "0")
         self.end_headers()
@@ -56,7 +56,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def project(tmp_path: Path, receiver: Receiver) -> Path:
-    """Two weeks of rows that lie elsewhere from the tenth day on; alerts go to the receiver."""
+    """Two weeks of rows, shifted from the tenth day on; alerts go to the receiver."""
     moments = [START + timedelta(hours=n) / 10 for n in range(14 * 240)]
     values = [float(n % 17) + 40 * (moment >= START + timedelta(days=10)) for n, moment in enumerate(moments)]
     pl.DataFrame({"ts": moments, "x": values}).write_parquet(tmp_path / "rows.parquet")
@@ -70,70 +70,75 @@ def project(tmp_path: Path, receiver: Receiver) -> Path:
     }
     channels = {
         "hook": {"type": "webhook", "url": f"http://127.0.0.1:{receiver.server_address[1]}/"},
-        "other": {"type": "file", "path": "told.jsonl"},
+        "other": {"type": "file", "path": "other.jsonl"},
     }
     (tmp_path / "drift.yaml").write_text(json.dumps({"version": 1, "monitors": {"m": monitor}, "channels": channels}))
     return tmp_path
 
 
 def resent(run: Run, *args: str) -> dict[str, Any]:
-    found = run("alerts", "resend", "--json", *args)
-    assert (found.returncode, found.stderr) == (0, "")
-    document: dict[str, Any] = json.loads(found.stdout)
+    done = run("alerts", "resend", "--json", *args)
+    assert (done.returncode, done.stderr) == (0, "")
+    document: dict[str, Any] = json.loads(done.stdout)
     return document
 
 
-def test_what_was_given_up_lately_fails_doctor_and_what_was_long_ago_is_only_told(drift: Run, project: Path) -> None:
+def test_doctor_fails_for_recent_undeliverable_notifications_only(drift: Run, project: Path) -> None:
     drift("run")
     wall = datetime.now(UTC)
-    found = {}
+    by_age = {}
     for days in (0, 6, 8):
         checks = examine(project / "drift.yaml", {}, lambda days=days: wall + timedelta(days=days))
-        (found[days],) = (one for one in checks if one.part == "deliveries")
-    assert {days: one.works for days, one in found.items()} == {0: False, 6: False, 8: True}
-    assert "1 given up (1 of them in the last 7 days)" in found[0].message
-    assert "1 given up (0 of them in the last 7 days)" in found[8].message
+        (by_age[days],) = (check for check in checks if check.part == "deliveries")
+    codes = {days: check.code for days, check in by_age.items()}
+    assert codes == {0: "delivery-failed", 6: "delivery-failed", 8: None}
+    assert by_age[0].details == {"sent": 0, "pending": 0, "dead": 1, "dead_lately": 1}
+    assert by_age[8].details == {"sent": 0, "pending": 0, "dead": 1, "dead_lately": 0}
 
 
-def test_a_message_that_was_refused_is_sent_once_its_receiver_takes_it(
-    drift: Run, project: Path, receiver: Receiver
-) -> None:
+def test_refused_notification_is_sent_after_resend(drift: Run, project: Path, receiver: Receiver) -> None:
     refused = drift("run")
-    assert "drift alerts resend" in refused.stderr, "the error names the way back"
+    assert "drift alerts resend" in refused.stderr, "the error names the remedy"
     assert "drift alerts resend" in drift("doctor", "--json").stdout
     receiver.answer = 200
     drift("run")
-    assert len(receiver.told) == 1, "by itself it is not sent again"
+    assert len(receiver.notifications) == 1, "not retried automatically"
 
     none = resent(drift, "--since", "2300-01-01"), resent(drift, "--channel", "other")
     assert none == ({"version": 1, "deliveries": [], "given_up": 1},) * 2
-    (one,) = resent(drift, "--channel", "hook", "--since", "2024-01-01")["deliveries"]
-    assert (one["channel"], one["monitor"], one["status"], one["attempts"]) == ("hook", "m", "firing", 1)
-    assert (one["window_start"], one["window_end"]) == ("2024-01-11T00:00Z", "2024-01-12T00:00Z")
-    assert "404" in one["error"]
-    assert len(receiver.told) == 1, "the command itself sends nothing"
+    (delivery,) = resent(drift, "--channel", "hook", "--since", "2024-01-01")["deliveries"]
+    assert (delivery["channel"], delivery["monitor"], delivery["status"], delivery["attempts"]) == (
+        "hook",
+        "m",
+        "firing",
+        1,
+    )
+    assert (delivery["window_start"], delivery["window_end"]) == ("2024-01-11T00:00Z", "2024-01-12T00:00Z")
+    assert "404" in delivery["error"]
+    assert len(receiver.notifications) == 1, "the command sends nothing"
 
     drift("run")
-    first, second = receiver.told
-    assert second == first, "the same message, under the same id"
-    assert one["id"] == first["id"]
-    assert "0 deliveries are due again" in drift("alerts", "resend").stdout
+    first, second = receiver.notifications
+    assert second == first, "the same notification, with the same id"
+    assert delivery["id"] == first["id"]
+    assert "0 notifications queued again" in drift("alerts", "resend").stdout
     assert json.loads(drift("doctor", "--json").stdout)["works"] is True
 
 
-def test_the_page_on_webhooks_tells_the_keys_of_a_message(drift: Run, project: Path, receiver: Receiver) -> None:
+def test_webhook_documentation_lists_the_keys(drift: Run, project: Path, receiver: Receiver) -> None:
     page = (ROOT / "docs" / "webhook.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"^```json\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE)
     drift("run")
-    told, (sent,) = json.loads(block), receiver.told
-    assert (list(told), list(told["window"])) == (list(sent), list(sent["window"]))
-    assert list(told["events"][0]) == list(sent["events"][0])
-    assert list(told["events"][0]["bins"][0]) == list(sent["events"][0]["bins"][0])
+    documented, (sent,) = json.loads(block), receiver.notifications
+    assert (list(documented), list(documented["window"])) == (list(sent), list(sent["window"]))
+    assert list(documented["events"][0]) == list(sent["events"][0])
+    assert list(documented["events"][0]["bins"][0]) == list(sent["events"][0]["bins"][0])
 
 
-def test_what_is_due_again_is_told_and_a_channel_that_is_not_configured_is_refused(drift: Run, project: Path) -> None:
+def test_resend_counts_by_channel_and_refuses_unknown_channels(drift: Run, project: Path) -> None:
     drift("run")
-    wrong = drift("alerts", "resend", "--channel", "huk")
-    assert (wrong.returncode, "no channel 'huk'" in wrong.stderr, "hook, other" in wrong.stderr) == (2, True, True)
-    told = drift("alerts", "resend")
-    assert (told.returncode, "1 deliveries are due again: 1 to hook" in told.stdout) == (0, True)
+    unknown = drift("alerts", "resend", "--channel", "huk")
+    assert unknown.returncode == 2
+    assert "'huk'; it has hook, other [unknown-channel]" in unknown.stderr
+    queued = drift("alerts", "resend")
+    assert (queued.returncode, "1 notification queued again: 1 to hook" in queued.stdout) == (0, True)

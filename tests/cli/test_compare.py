@@ -1,14 +1,12 @@
-"""`drift compare`: two files, one question."""
+"""`drift compare`."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from tests.support.commands import Run, mixed
+from tests.support.commands import Run, mixed, strict_json
 
 KEYS = {
     "column",
@@ -33,14 +31,6 @@ def files(tmp_path: Path) -> None:
     mixed(3000, 3, moved=True).write_parquet(tmp_path / "moved.parquet")
 
 
-def strict(text: str) -> dict[str, Any]:
-    def refuse(constant: str) -> None:
-        raise AssertionError(f"{constant} is not JSON")
-
-    document: dict[str, Any] = json.loads(text, parse_constant=refuse)
-    return document
-
-
 @pytest.mark.usefixtures("files")
 def test_unchanged_data_exits_0_and_drifted_data_exits_1(drift: Run) -> None:
     same = drift("compare", "reference.parquet", "same.parquet")
@@ -51,7 +41,7 @@ def test_unchanged_data_exits_0_and_drifted_data_exits_1(drift: Run) -> None:
 
 
 @pytest.mark.usefixtures("files")
-def test_the_table_is_sorted_by_what_matters(drift: Run) -> None:
+def test_table_is_sorted_by_importance(drift: Run) -> None:
     table = drift("compare", "reference.parquet", "moved.parquet").stdout
     cells = [line.split("│")[1:3] for line in table.splitlines() if line.startswith("│")]
     rows = [(verdict.strip(), column.strip()) for verdict, column in cells if column.strip()]
@@ -60,9 +50,9 @@ def test_the_table_is_sorted_by_what_matters(drift: Run) -> None:
 
 
 @pytest.mark.usefixtures("files")
-def test_json_is_strict_with_stable_keys_and_rows_that_add_up(drift: Run) -> None:
+def test_json_is_strict_with_stable_keys(drift: Run) -> None:
     done = drift("compare", "reference.parquet", "moved.parquet", "--json", "-")
-    document = strict(done.stdout)
+    document = strict_json(done.stdout)
     assert done.returncode == 1
     assert document["version"] == 1
     assert document["metric"] == "js_distance"
@@ -77,41 +67,41 @@ def test_json_is_strict_with_stable_keys_and_rows_that_add_up(drift: Run) -> Non
 
 @pytest.mark.usefixtures("files")
 def test_scores_agree_with_scipy(drift: Run) -> None:
-    document = strict(drift("compare", "reference.parquet", "moved.parquet", "--json", "-").stdout)
+    document = strict_json(drift("compare", "reference.parquet", "moved.parquet", "--json", "-").stdout)
     for column in document["columns"]:
         p, q = ([b[side] for b in column["bins"]] for side in ("live", "reference"))
         assert column["score"] == pytest.approx(jensenshannon(p, q, base=2), abs=1e-9), column["column"]
 
 
 @pytest.mark.usefixtures("files")
-def test_html_and_json_are_written_beside_the_table(drift: Run, tmp_path: Path) -> None:
+def test_html_and_json_files_are_written(drift: Run, tmp_path: Path) -> None:
     done = drift("compare", "reference.parquet", "moved.parquet", "--html", "r.html", "--json", "r.json")
     assert done.returncode == 1
     assert (tmp_path / "r.html").read_text(encoding="utf-8").lstrip().lower().startswith("<!doctype html>")
-    assert len(strict((tmp_path / "r.json").read_text(encoding="utf-8"))["columns"]) == 20
+    assert len(strict_json((tmp_path / "r.json").read_text(encoding="utf-8"))["columns"]) == 20
     assert "drifted" in done.stdout
 
 
 @pytest.mark.usefixtures("files")
-def test_fail_on_moves_the_line(drift: Run) -> None:
+def test_fail_on_never_exits_0(drift: Run) -> None:
     assert drift("compare", "reference.parquet", "moved.parquet", "--fail-on", "never").returncode == 0
 
 
 @pytest.mark.usefixtures("files")
 def test_csv_and_parquet_of_the_same_rows_agree(drift: Run, tmp_path: Path) -> None:
-    kept = ["n0", "i1", "c1"]  # no nulls, no types that CSV cannot express
+    kept = ["n0", "i1", "c1"]  # without nulls and types that CSV cannot express
     for name in ("reference", "moved"):
         pl.read_parquet(tmp_path / f"{name}.parquet").select(kept).write_csv(tmp_path / f"{name}.csv")
     columns = [arg for name in kept for arg in ("--column", name)]
     by_format = [
-        strict(drift("compare", f"reference.{s}", f"moved.{s}", *columns, "--json", "-").stdout)["columns"]
+        strict_json(drift("compare", f"reference.{s}", f"moved.{s}", *columns, "--json", "-").stdout)["columns"]
         for s in ("csv", "parquet")
     ]
     assert by_format[0] == by_format[1]
 
 
 @pytest.mark.usefixtures("files")
-def test_wrong_usage_exits_2_and_names_what_there_is(drift: Run) -> None:
+def test_wrong_usage_exits_2(drift: Run) -> None:
     done = drift("compare", "reference.parquet", "same.parquet", "--metric", "jsd")
     assert done.returncode == 2
     assert "js_distance" in done.stderr
@@ -121,24 +111,19 @@ def test_wrong_usage_exits_2_and_names_what_there_is(drift: Run) -> None:
     assert "threshold" in no_limit.stderr
 
 
-@pytest.mark.parametrize(
-    ("content", "told"),
-    [(None, "no file matches"), (b"", "empty"), (b"not parquet at all", "cannot read"), (b"PAR1" * 5, "cannot read")],
-)
-def test_a_file_that_cannot_be_read_exits_3_and_is_named(
-    drift: Run, tmp_path: Path, content: bytes | None, told: str
-) -> None:
+@pytest.mark.parametrize("content", [None, b"", b"not parquet at all", b"PAR1" * 5])
+def test_unreadable_file_exits_3(drift: Run, tmp_path: Path, content: bytes | None) -> None:
     mixed(100, 1).write_parquet(tmp_path / "good.parquet")
     if content is not None:
         (tmp_path / "bad.parquet").write_bytes(content)
     done = drift("compare", "good.parquet", "bad.parquet")
     assert done.returncode == 3
-    assert told in done.stderr
+    assert "[source-" in done.stderr
     assert "bad.parquet" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_odd_columns_get_verdicts_and_never_stop_the_others(drift: Run, tmp_path: Path) -> None:
+def test_unusual_columns_get_verdicts(drift: Run, tmp_path: Path) -> None:
     n = 500
     odd = {
         "nulls": [None] * n,
@@ -154,7 +139,7 @@ def test_odd_columns_get_verdicts_and_never_stop_the_others(drift: Run, tmp_path
         tmp_path / "b.parquet"
     )
     done = drift("compare", "a.parquet", "b.parquet", "--json", "-")
-    verdicts = {c["column"]: c["verdict"] for c in strict(done.stdout)["columns"]}
+    verdicts = {c["column"]: c["verdict"] for c in strict_json(done.stdout)["columns"]}
     assert verdicts == {
         "nulls": "ok",
         "constant": "ok",
@@ -167,11 +152,11 @@ def test_odd_columns_get_verdicts_and_never_stop_the_others(drift: Run, tmp_path
     assert done.returncode == 3
 
 
-def test_a_tiny_window_is_insufficient_and_not_an_alarm(drift: Run, tmp_path: Path) -> None:
+def test_tiny_data_is_insufficient(drift: Run, tmp_path: Path) -> None:
     mixed(4000, 1).select("n0").write_parquet(tmp_path / "a.parquet")
     mixed(20, 2).select("n0").write_parquet(tmp_path / "b.parquet")
     done = drift("compare", "a.parquet", "b.parquet", "--json", "-")
-    (column,) = strict(done.stdout)["columns"]
+    (column,) = strict_json(done.stdout)["columns"]
     assert column["verdict"] == "insufficient"
     assert column["score"] > column["threshold"]
     assert done.returncode == 3

@@ -15,8 +15,8 @@ from drift.store.schema import REVISIONS
 HEAD = REVISIONS[-1]
 
 
-def run(*words: str) -> Any:
-    return CliRunner().invoke(app, list(words), catch_exceptions=False)
+def run(*args: str) -> Any:
+    return CliRunner().invoke(app, list(args), catch_exceptions=False)
 
 
 def test_migrations_work_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,7 +27,7 @@ def test_migrations_work_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.
     assert (before.exit_code, "drift db upgrade" in before.stdout) == (3, True)
     assert not (tmp_path / "x.db").exists()
     assert run("db", "upgrade", "--store", url).stdout == f"schema none -> {HEAD}\n"
-    assert run("db", "upgrade", "--store", url).stdout == f"schema {HEAD}, as before\n"
+    assert run("db", "upgrade", "--store", url).stdout == f"schema {HEAD}, unchanged\n"
     assert run("db", "current", "--store", url).stdout == f"{HEAD} (newest: {HEAD})\n"
     after = run("db", "check", "--store", url, "--json")
     assert (after.exit_code, json.loads(after.stdout)) == (0, {"version": 1, "newest": HEAD, "problems": []})
@@ -38,7 +38,7 @@ def test_migrations_work_on_the_configured_store(project: Path) -> None:
     assert (project.parent / "drift.db").exists()
 
 
-def test_a_schema_that_was_changed_by_hand_is_told(tmp_path: Path) -> None:
+def test_schema_changed_by_hand_is_reported(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'x.db'}"
     run("db", "upgrade", "--store", url)
     with closing(sqlite3.connect(tmp_path / "x.db")) as connection, connection:
@@ -47,7 +47,7 @@ def test_a_schema_that_was_changed_by_hand_is_told(tmp_path: Path) -> None:
     assert (result.exit_code, "delivery" in result.stdout) == (3, True)
 
 
-def test_an_unreachable_store_tells_no_password(tmp_path: Path, make: Any) -> None:
+def test_unreachable_store_error_hides_the_password(tmp_path: Path, make: Any) -> None:
     url = "postgresql://someone:geheim@127.0.0.1:1/none"
     result = make.command("db", "current", "--store", url, folder=tmp_path)
     assert result.returncode == 3

@@ -1,4 +1,4 @@
-"""Standard error that keeps nobody waiting: pipes that nobody reads, that somebody reads again, and that are broken."""
+"""A stream that never blocks: pipes that are read late or never, broken pipes, and full disks."""
 
 import os
 import resource
@@ -9,100 +9,100 @@ from pathlib import Path
 
 from drift.cli.nonblocking_stderr import NonBlockingStream
 
-SOON = 20.0
+TIMEOUT = 20.0
 
 
 @contextmanager
-def piped(told: list[int], room: int = 1 << 20) -> Iterator[tuple[NonBlockingStream, int]]:
-    """An outlet to a pipe, and the end where it is read; what was dropped is written as a line, as by a log."""
+def piped(reported: list[int], capacity: int = 1 << 20) -> Iterator[tuple[NonBlockingStream, int]]:
+    """Stream to a pipe, and the end to read from; the number of dropped lines is written as a line, as by a log."""
     reading, writing = os.pipe()
-    made = list[NonBlockingStream]()
+    streams = list[NonBlockingStream]()
 
-    def tell(lines: int) -> None:
-        told.append(lines)
-        made[0].write(f"missing: {lines}\n")
+    def report(lines: int) -> None:
+        reported.append(lines)
+        streams[0].write(f"missing: {lines}\n")
 
-    with os.fdopen(writing, "w") as stream:
-        made.append(NonBlockingStream(stream, tell, room))
-        yield made[0], reading
-        assert made[0].drain(SOON)
+    with os.fdopen(writing, "w") as pipe:
+        streams.append(NonBlockingStream(pipe, report, capacity))
+        yield streams[0], reading
+        assert streams[0].drain(TIMEOUT)
 
 
 def read_all(reading: int, last: str) -> list[str]:
-    """All lines up to one that begins so."""
-    found, end = b"", time.monotonic() + SOON
+    """Read all lines up to one that begins with `last`."""
+    data, end = b"", time.monotonic() + TIMEOUT
     while time.monotonic() < end:
-        found += os.read(reading, 1 << 16)
-        if found.endswith(b"\n") and found.splitlines()[-1].startswith(last.encode()):
-            return found.decode().splitlines()
-    raise AssertionError(found[-500:])
+        data += os.read(reading, 1 << 16)
+        if data.endswith(b"\n") and data.splitlines()[-1].startswith(last.encode()):
+            return data.decode().splitlines()
+    raise AssertionError(data[-500:])
 
 
-def test_lines_come_out_in_order_and_none_is_missing() -> None:
-    told: list[int] = []
-    with piped(told) as (outlet, reading):
+def test_lines_are_complete_and_in_order() -> None:
+    reported: list[int] = []
+    with piped(reported) as (stream, reading):
         lines = [f"{n} ä\n" for n in range(3000)]
         for line in lines:
-            assert outlet.write(line) == len(line)
-        outlet.write("end\n")
+            assert stream.write(line) == len(line)
+        stream.write("end\n")
         assert read_all(reading, "end") == [line.rstrip() for line in lines] + ["end"]
         os.close(reading)
-    assert (told, outlet.dropped) == ([], 0)
+    assert (reported, stream.dropped) == ([], 0)
 
 
-def test_a_pipe_that_nobody_reads_costs_lines_and_no_time_and_it_is_told_how_many_when_it_is_read_again() -> None:
-    told: list[int] = []
+def test_unread_pipe_drops_lines_without_blocking_and_reports_them() -> None:
+    reported: list[int] = []
     line = "x" * 999 + "\n"
-    with piped(told, room=100_000) as (outlet, reading):
+    with piped(reported, capacity=100_000) as (stream, reading):
         begun = time.monotonic()
         for _ in range(1000):
-            outlet.write(line)
-            outlet.flush()
-        assert not outlet.drain(0.3), "the end is not waited for either"
+            stream.write(line)
+            stream.flush()
+        assert not stream.drain(0.3), "not waited for at the end either"
         assert time.monotonic() - begun < 10
-        assert outlet.dropped > 700, "a pipe holds 64 KiB, and here 100 more may wait"
-        assert told == []
-        dropped = outlet.dropped
+        assert stream.dropped > 700, "a pipe has 64 KiB, and the queue 100 lines"
+        assert reported == []
+        dropped = stream.dropped
         assert read_all(reading, "missing") == [line.rstrip()] * (1000 - dropped) + [f"missing: {dropped}"]
-        assert (told, outlet.dropped) == ([dropped], dropped)
-        outlet.write("again\n")
+        assert (reported, stream.dropped) == ([dropped], dropped)
+        stream.write("again\n")
         assert read_all(reading, "again") == ["again"]
         os.close(reading)
 
 
-def test_a_broken_pipe_costs_the_lines_and_nothing_else() -> None:
-    told: list[int] = []
-    with piped(told) as (outlet, reading):
+def test_broken_pipe_drops_lines() -> None:
+    reported: list[int] = []
+    with piped(reported) as (stream, reading):
         os.close(reading)
         for _ in range(50):
-            outlet.write("one\ntwo\n")
-    assert (outlet.dropped, told) == (100, [])
+            stream.write("one\ntwo\n")
+    assert (stream.dropped, reported) == (100, [])
 
 
-def test_a_descriptor_that_another_process_set_not_to_wait_is_waited_for() -> None:
-    told: list[int] = []
-    with piped(told) as (outlet, reading):
-        os.set_blocking(outlet.fileno(), False)
+def test_nonblocking_descriptor_is_waited_for() -> None:
+    reported: list[int] = []
+    with piped(reported) as (stream, reading):
+        os.set_blocking(stream.fileno(), False)
         lines = [f"{n:09}\n" for n in range(20_000)]
         for line in lines:
-            outlet.write(line)
-        outlet.write("end\n")
+            stream.write(line)
+        stream.write("end\n")
         assert read_all(reading, "end") == [line.rstrip() for line in lines] + ["end"]
         os.close(reading)
 
 
-def test_a_line_that_was_cut_off_where_there_was_no_room_costs_no_other_one(tmp_path: Path) -> None:
+def test_line_cut_off_on_a_full_disk_keeps_the_next(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with (tmp_path / "log").open("w") as stream:
-        outlet = NonBlockingStream(stream, lambda _: None)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (25, hard))  # as a disk does: what fits is written, then nothing
+    with (tmp_path / "log").open("w") as file:
+        stream = NonBlockingStream(file, lambda _: None)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (25, hard))  # like a full disk: a partial write, then errors
         try:
             for n in range(5):
-                outlet.write(f"{n:09}\n")
-            assert outlet.drain(SOON)
+                stream.write(f"{n:09}\n")
+            assert stream.drain(TIMEOUT)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        outlet.write("again\n")
-        assert outlet.drain(SOON)
+        stream.write("again\n")
+        assert stream.drain(TIMEOUT)
     assert (tmp_path / "log").read_text() == "000000000\n000000001\n00000\nagain\n"
-    assert outlet.dropped == 3
+    assert stream.dropped == 3

@@ -1,4 +1,4 @@
-"""Start-up: heavy parts load when first used. (Seconds are measured by benchmarks/startup.py, not here.)"""
+"""Start-up loads no heavy libraries. (benchmarks/startup.py measures the time.)"""
 
 import subprocess
 import sys
@@ -8,8 +8,8 @@ HEAVY = {"numpy", "pandas", "polars", "pyarrow", "scipy", "sqlalchemy", "alembic
 
 
 def _loaded(code: str) -> set[str]:
-    told = f"import sys\n{code}\nprint(' '.join(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    script = f"import sys\n{code}\nprint(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return {name.partition(".")[0] for name in done.stdout.split()} & HEAVY
 
 
@@ -31,5 +31,5 @@ def test_import_drift_loads_nothing_heavy() -> None:
 
 def test_comparing_frames_loads_neither_charts_nor_store_nor_web() -> None:
     code = "import drift, polars\ndrift.compare(*[polars.DataFrame({'a': [1, None, 3], 'b': ['x', None, 'y']})] * 2)"
-    # Older releases of PyArrow load pandas by themselves, where it is installed.
+    # Older releases of PyArrow load pandas if it is installed.
     assert _loaded(code) <= {"numpy", "polars", "pyarrow", "scipy", "pandas"}

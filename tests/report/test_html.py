@@ -1,4 +1,4 @@
-"""What the page is made of, as a parser of HTML sees it."""
+"""The HTML page: markup, escaping, Content-Security-Policy, accessibility, data of charts, size."""
 
 import base64
 import hashlib
@@ -30,7 +30,7 @@ class Element:
 
 
 class Parsed(HTMLParser):
-    """Every element with its attributes and its own text; ends must match beginnings."""
+    """Collects every element with its attributes and text; end tags must match start tags."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Parsed(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         element = Element(tag, dict(attrs), tuple(e.tag for e in self.open))
-        assert len(element.attributes) == len(attrs), f"an attribute twice in <{tag}>"
+        assert len(element.attributes) == len(attrs), f"duplicate attribute in <{tag}>"
         self.elements.append(element)
         if tag not in VOID:
             self.open.append(element)
@@ -74,7 +74,7 @@ def test_names_never_become_markup(hostile, plain_page):
     assert {e.tag for e in hostile.elements} <= {e.tag for e in plain.elements} | {"ul", "li"}
     assert not hostile.all("img")
     kinds = Counter(s.attributes.get("type") for s in hostile.all("script"))
-    assert kinds[None] == 2  # the charts and ours, nothing of a name's
+    assert kinds[None] == 2  # the chart library and report.js
     for name in HOSTILE:
         assert any(e.text == name for e in hostile.all("bdi")), name
 
@@ -86,7 +86,7 @@ def test_names_reach_the_charts_unchanged(hostile):
     assert "{{ 7 * 7 }}" in labels
 
 
-def test_no_script_block_holds_a_sign_that_could_end_it(hostile_page):
+def test_script_blocks_cannot_be_closed_early(hostile_page):
     page = render(hostile_page)
     for block in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL):
         assert "<" not in block
@@ -115,7 +115,7 @@ def test_nothing_is_fetched(page, request):
     assert "@import" not in asset("report.css")
 
 
-def test_the_policy_allows_the_two_scripts_and_the_style_by_hash_and_nothing_else(monitor):
+def test_policy_allows_only_own_scripts_and_style_by_hash(monitor):
     policy = next(m for m in monitor.all("meta") if m.attributes.get("http-equiv") == "Content-Security-Policy")
     rules = dict(rule.split(" ", 1) for rule in policy.attributes["content"].split("; "))
     scripts = [s for s in monitor.all("script") if "type" not in s.attributes]
@@ -129,7 +129,7 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def test_a_served_page_links_its_parts(monitor_page):
+def test_served_page_links_its_parts(monitor_page):
     parsed = Parsed(render_html(monitor_page, Linked(style="/a.css", charts="/c.js", script="/r.js")))
     assert [s.attributes["src"] for s in parsed.all("script") if "src" in s.attributes] == ["/c.js", "/r.js"]
     assert [e.attributes["href"] for e in parsed.all("link")] == ["/a.css"]
@@ -138,7 +138,7 @@ def test_a_served_page_links_its_parts(monitor_page):
 
 
 @pytest.mark.parametrize("page", ["hostile", "monitor"])
-def test_every_chart_has_words_and_a_table(page, request):
+def test_every_chart_has_a_label_and_a_table(page, request):
     parsed = request.getfixturevalue(page)
     charts = [e for e in parsed.elements if "chart" in (e.attributes.get("class") or "").split()]
     assert charts
@@ -150,7 +150,7 @@ def test_every_chart_has_words_and_a_table(page, request):
 
 
 @pytest.mark.parametrize("page", ["hostile", "monitor"])
-def test_tables_say_what_their_heads_are_about(page, request):
+def test_table_headers_have_a_scope(page, request):
     heads = request.getfixturevalue(page).all("th")
     assert heads
     for head in heads:
@@ -166,7 +166,7 @@ def test_headings_step_down_one_at_a_time(page, request):
 
 
 @pytest.mark.parametrize("page", ["hostile", "monitor"])
-def test_ids_are_unique_and_every_link_leads_somewhere(page, request):
+def test_ids_are_unique_and_links_have_targets(page, request):
     parsed = request.getfixturevalue(page)
     ids = [e.attributes["id"] for e in parsed.elements if "id" in e.attributes]
     assert len(ids) == len(set(ids))
@@ -175,13 +175,13 @@ def test_ids_are_unique_and_every_link_leads_somewhere(page, request):
     assert set(named) <= set(ids)
 
 
-def test_each_verdict_stands_in_words_beside_its_colour(hostile, hostile_page):
-    told = [
+def test_each_verdict_is_named_beside_its_colour(hostile, hostile_page):
+    names = [
         e.text.split(" ", 1)[1] for e in hostile.all("span") if "verdict" in (e.attributes.get("class") or "").split()
     ]
     counted = Counter(NAMES[c.verdict] for c in hostile_page.columns)
-    for words, n in counted.items():
-        assert told.count(words) == 2 * n + 1  # in the table, at the story, and once at the top
+    for name, n in counted.items():
+        assert names.count(name) == 2 * n + 1  # in the table, in the details, and once at the top
 
 
 def test_the_table_lists_every_column_in_order(monitor, monitor_page):
@@ -202,7 +202,7 @@ def test_histories_align_with_the_timeline(monitor, monitor_page):
         assert history["score"] == [pytest.approx(p.score, rel=5e-3) for p in column.history]
 
 
-def test_local_weeks_begin_at_midnight_on_the_axis_of_time(monitor):
+def test_local_weeks_start_at_midnight_on_the_time_axis(monitor):
     blocks = [json.loads(s.text) for s in monitor.all("script") if s.attributes.get("type") == "application/json"]
     (timeline,) = [b for b in blocks if "windows" in b]
     day = 24 * 3600 * 1000
@@ -220,14 +220,14 @@ def test_200_columns_of_50_categories_over_100_windows_stay_under_2_mb(tmp_path)
     assert save(learned, tmp_path / "report.html").stat().st_size < 2_000_000
 
 
-def test_specifications_hold_no_data_and_no_address():
+def test_specifications_contain_no_data_and_no_url():
     for spec in specifications().values():
         text = json.dumps(spec)
         assert "values" not in text
         assert "http" not in text
 
 
-def test_each_colour_of_the_charts_is_a_variable_of_the_style():
+def test_each_chart_colour_is_a_css_variable():
     style = asset("report.css")
     light, dark = style.split("@media (prefers-color-scheme: dark)")[:2]
     for name in VERDICT_COLOURS:
@@ -254,8 +254,8 @@ def test_text_contrast_reaches_wcag_aa(theme):
         assert (high + 0.05) / (low + 0.05) >= 4.5, (ink, paper)
 
 
-def test_a_column_is_a_picture_of_the_size_promised(hostile_page):
-    picture = column_png(hostile_page, HOSTILE[0])
-    assert picture[:8] == b"\x89PNG\r\n\x1a\n"
-    assert 1280 <= int.from_bytes(picture[16:20], "big") <= 1340  # two pixels each of 640, and the margin
-    assert len(picture) < 200_000
+def test_column_png_has_the_promised_size(hostile_page):
+    png = column_png(hostile_page, HOSTILE[0])
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    assert 1280 <= int.from_bytes(png[16:20], "big") <= 1340  # 640 points at two pixels, plus padding
+    assert len(png) < 200_000

@@ -126,8 +126,8 @@ def test_a_container_that_is_killed_and_started_anew_goes_on_at_once_where_it_ha
     with subprocess.Popen([*apart, "sleep", "60"]) as other:
         try:
             nameless = run()
-            assert "is being checked by drift-0=" in nameless.stderr
-            assert "nothing is due" in nameless.stdout
+            assert "m: drift-0=" in nameless.stderr
+            assert "no window is due" in nameless.stdout
             named = run("--worker", "drift-0")
             assert "3 windows checked" in named.stdout, named.stderr
         finally:
@@ -138,4 +138,4 @@ def test_a_container_that_is_killed_and_started_anew_goes_on_at_once_where_it_ha
 def test_a_name_that_nobody_filled_in_is_refused(config: Path, name: str) -> None:
     done = CliRunner().invoke(app, ["run", "-c", str(config), "--worker", name])
     assert done.exit_code == USAGE
-    assert "is no name of a worker" in done.stderr.replace("\n", " ")
+    assert "is not a worker name" in done.stderr.replace("\n", " ")

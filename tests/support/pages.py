@@ -1,4 +1,4 @@
-"""Pages to render: made from counts through the real scoring, never by hand-written scores."""
+"""Report pages, built from counts by real scoring, and a fixture that opens them in a browser."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -29,8 +29,8 @@ HOSTILE = (
 NEW_YORK = ZoneInfo("America/New_York")
 
 
-def compared(counts: dict[str, tuple[Any, list[int], list[int]]], seed: int = 1) -> tuple[ColumnResult, ...]:
-    """Results of columns given as (axis, reference counts, live counts)."""
+def compare_counts(counts: dict[str, tuple[Any, list[int], list[int]]], seed: int = 1) -> tuple[ColumnResult, ...]:
+    """Score columns given as (axis, reference counts, live counts)."""
     reference = Profile(
         {n: Histogram(axis, r) for n, (axis, r, _) in counts.items()}, sum(next(iter(counts.values()))[1])
     )
@@ -38,12 +38,12 @@ def compared(counts: dict[str, tuple[Any, list[int], list[int]]], seed: int = 1)
     return compare_profiles(live, reference, Columns(), np.random.default_rng(seed))
 
 
-def drawn(rng: np.random.Generator, shares: np.ndarray, rows: int) -> list[int]:
+def draw_counts(rng: np.random.Generator, shares: np.ndarray, rows: int) -> list[int]:
     return rng.multinomial(rows, shares / shares.sum()).tolist()
 
 
 def ad_hoc(names: tuple[str, ...], categories: tuple[str, ...], rows: int = 4000) -> Page:
-    """Columns of numbers and of categories in turn; every third one moved; one is gone from the live side."""
+    """Page of alternating numeric and categorical columns; every third moved; column `lost` has no live data."""
     rng = np.random.default_rng(11)
     numbers = NumericAxis(tuple(float(e) for e in range(0, 110, 10)))
     texts = CategoricalAxis(categories)
@@ -51,16 +51,16 @@ def ad_hoc(names: tuple[str, ...], categories: tuple[str, ...], rows: int = 4000
     for i, name in enumerate(names):
         axis = texts if i % 2 else numbers
         k = axis.n_bins
-        then = np.ones(k)
-        then[-3 if i % 2 else 0] = 0
-        now = then * np.linspace(0.4, 1.6, k) if i % 3 == 0 else then
-        now[-1] = 0.3
-        counts[name] = (axis, drawn(rng, then, 3 * rows), drawn(rng, now, rows))
-    results = compared(counts)
-    gone = Uncounted(Fault.SCHEMA_ERROR, "column 'gone' is not in the live data")
+        reference = np.ones(k)
+        reference[-3 if i % 2 else 0] = 0
+        live = reference * np.linspace(0.4, 1.6, k) if i % 3 == 0 else reference
+        live[-1] = 0.3
+        counts[name] = (axis, draw_counts(rng, reference, 3 * rows), draw_counts(rng, live, rows))
+    results = compare_counts(counts)
+    uncounted = Uncounted(Fault.SCHEMA_ERROR, "column 'lost' is not in the live data")
     lost = compare_profiles(
-        Profile({}, rows, {"gone": gone}),
-        Profile({"gone": Histogram(NumericAxis((0, 1)), [0, 3 * rows, 0, 0])}, 3 * rows),
+        Profile({}, rows, {"lost": uncounted}),
+        Profile({"lost": Histogram(NumericAxis((0, 1)), [0, 3 * rows, 0, 0])}, 3 * rows),
         Columns(),
         rng,
     )
@@ -74,11 +74,11 @@ def ad_hoc(names: tuple[str, ...], categories: tuple[str, ...], rows: int = 4000
 
 
 def over_time(columns: int, windows: int, categories: int = 0, rows: int = 2000) -> Page:
-    """A monitor of weekly windows in New York; the first quarter of its columns drifts away gradually."""
+    """Page of a monitor with weekly windows in New York; the first quarter of its columns drifts gradually."""
     rng = np.random.default_rng(5)
-    axis = CategoricalAxis(tuple(f"category {i:02d}" for i in range(categories))) if categories else None
-    used = axis or NumericAxis(tuple(float(e) for e in range(0, 110, 10)))
-    k = used.n_bins
+    labels = tuple(f"category {i:02d}" for i in range(categories))
+    axis = CategoricalAxis(labels) if labels else NumericAxis(tuple(float(e) for e in range(0, 110, 10)))
+    k = axis.n_bins
     shares = np.ones(k)
     shares[-3:-1] = 0.02
     timeline: list[Window] = []
@@ -87,18 +87,18 @@ def over_time(columns: int, windows: int, categories: int = 0, rows: int = 2000)
         timeline.append(window)
         window = Period.parse("1w").window_at(window.end, NEW_YORK)
     names = [f"column_{i:03d}" for i in range(columns)]
-    reference = {name: drawn(rng, shares, 5 * rows) for name in names}
+    reference = {name: draw_counts(rng, shares, 5 * rows) for name in names}
     history: dict[str, list[Point]] = {name: [] for name in names}
     results: tuple[ColumnResult, ...] = ()
     every = max(1, windows // (10 if columns <= 50 else 3))  # scoring every window of 200 columns would take long
-    for w, one in enumerate(timeline):
+    for w, week in enumerate(timeline):
         if w % every == 0 or w == windows - 1:
             moved = {n: shares * np.linspace(1 - w / windows, 1 + w / windows, k) for n in names[: columns // 4]}
-            counts = {n: (used, reference[n], drawn(rng, moved.get(n, shares), rows)) for n in names}
-            results = compared(counts, seed=w)
+            counts = {n: (axis, reference[n], draw_counts(rng, moved.get(n, shares), rows)) for n in names}
+            results = compare_counts(counts, seed=w)
         for r in results:
             limit = r.threshold.drift if r.threshold else None
-            history[r.column].append(Point(one.start, one.end, r.score, r.noise_floor, limit, r.verdict, r.ratio))
+            history[r.column].append(Point(week.start, week.end, r.score, r.noise_floor, limit, r.verdict, r.ratio))
     return Page(
         title="bikes",
         subtitle="a monitor",
@@ -115,7 +115,7 @@ def over_time(columns: int, windows: int, categories: int = 0, rows: int = 2000)
 
 
 def as_learned(column: Column, windows: int = 60, level: float = 1e-4) -> Column:
-    """The same column, had reference windows judged it, so that it is told in those words."""
+    """Return the column as if its limits were learned from reference windows."""
     history = tuple(replace(p, threshold=None, level=level, detectable=0.5) for p in column.history)
     day = timedelta(days=1)
     return replace(column, threshold=None, level=level, reference_windows=windows, window=day, history=history)
@@ -143,10 +143,10 @@ Opener = Callable[..., Any]
 
 @pytest.fixture
 def open_page(browser: Any, tmp_path: Path) -> Iterator[Opener]:
-    """Opens a report from a file, with every request but that file's refused and every complaint kept."""
+    """Open a report from a file; block all other requests; record requests and console messages."""
     contexts = []
 
-    def opened(
+    def open_in_browser(
         page: Page, *, scheme: str = "light", width: int = 1280, height: int = 1000, scripts: bool = True
     ) -> Any:
         from drift.report import save
@@ -157,15 +157,15 @@ def open_page(browser: Any, tmp_path: Path) -> Iterator[Opener]:
         )
         contexts.append(context)
         tab = context.new_page()
-        tab.complaints = []
+        tab.messages = []
         tab.requests = []
-        tab.on("console", lambda said: tab.complaints.append(f"{said.type}: {said.text}"))
-        tab.on("pageerror", lambda error: tab.complaints.append(str(error)))
+        tab.on("console", lambda message: tab.messages.append(f"{message.type}: {message.text}"))
+        tab.on("pageerror", lambda error: tab.messages.append(str(error)))
         tab.on("request", lambda request: tab.requests.append(request.url))
         context.route(lambda url: not url.startswith("file:"), lambda route: route.abort())
         tab.goto(path.as_uri())
         return tab
 
-    yield opened
+    yield open_in_browser
     for context in contexts:
         context.close()

@@ -1,4 +1,4 @@
-"""The command `drift demo`: the whole product on real data with real drift."""
+"""The command `drift demo`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,15 +6,12 @@ from typing import Annotated
 import typer
 
 
-def demo(
-    folder: Annotated[Path, typer.Option(help="Where to put it.")] = Path("drift-demo"),
+def demo_command(
+    folder: Annotated[Path, typer.Option(help="Folder for data, configuration, store and report.")] = Path(
+        "drift-demo"
+    ),
 ) -> None:
-    """Real drift in real data: the bike rentals of 2012, week by week, against the weeks of 2011."""
+    """Find real drift in real data: the bike rentals of 2012, week by week, compared with those of 2011."""
     from drift.cli.demo.show import run_demo
 
     run_demo(folder)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command `drift demo`."""
-    app.command()(demo)

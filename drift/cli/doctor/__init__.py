@@ -1,4 +1,4 @@
-"""What `drift doctor` looks at, each part by itself: one that fails hides no other. It writes and sends nothing."""
+"""The checks of `drift doctor`. They are independent: a failed one hides no other. They write and send nothing."""
 
 import platform
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ LIBRARIES: Final = (
 
 
 def versions() -> dict[str, str | None]:
-    """Versions of drift, Python and the libraries; None of those that are not installed."""
+    """Return the versions of drift, Python and the libraries; None if one is not installed."""
     from drift import __version__
 
     return {"drift": __version__, "python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}}
@@ -47,16 +47,16 @@ def _version(name: str) -> str | None:
 
 
 def examine(path: Path, environ: Mapping[str, str], now: Callable[[], datetime]) -> list[CheckResult]:
-    """Look at everything that a configuration names.
+    """Check everything that a configuration names.
 
     Parameters
     ----------
     path : Path
         The configuration.
     environ : mapping of str to str
-        Fills in its variables.
+        Values of its variables.
     now : callable
-        This host's time.
+        Returns this host's time.
     """
     from drift.config import load
     from drift.notify.channels import option_classes
@@ -64,9 +64,17 @@ def examine(path: Path, environ: Mapping[str, str], now: Callable[[], datetime])
     try:
         config = load(path, environ, option_classes(), strict=False)
     except ConfigError as error:
-        return [CheckResult("configuration", str(path), works=False, message=str(error))]
-    told = "; ".join([f"{len(config.monitors)} monitors, {len(config.channels)} channels", *config.warnings])
-    found = [CheckResult("configuration", str(path), works=True, message=told), *check_store(config, now)]
-    found += [CheckResult("monitor", name, works=False, message=why) for name, why in config.broken.items()]
-    found += check_monitor_sources(config, now) + check_windows(config)
-    return found + [check_channel(spec) for spec in config.channels.values()] + check_deliveries(config, now())
+        return [CheckResult("configuration", str(path), works=False, message=str(error), code=error.code)]
+    summary = "; ".join([f"{len(config.monitors)} monitors, {len(config.channels)} channels", *config.warnings])
+    return [
+        CheckResult("configuration", str(path), works=True, message=summary),
+        *check_store(config, now),
+        *(
+            CheckResult("monitor", name, works=False, message=problem, code="invalid-configuration")
+            for name, problem in config.broken.items()
+        ),
+        *check_monitor_sources(config, now),
+        *check_windows(config),
+        *map(check_channel, config.channels.values()),
+        *check_deliveries(config, now()),
+    ]

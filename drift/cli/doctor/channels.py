@@ -1,43 +1,51 @@
-"""The channels: does their receiver answer, and what does the outbox hold for them?"""
+"""Checks of the channels: whether the receiver answers, and what waits in the outbox."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from drift.cli.doctor.check_result import CheckResult
+from drift.cli.run_summary import format_minute
 from drift.errors import DriftError
 
 if TYPE_CHECKING:
     from drift.config import ChannelSpec, Config
 
-LATELY: Final = timedelta(days=7)
-"""A message that was given up longer ago is told, and no reason any more to look for what does not work."""
-PROBE: Final = 5.0  # seconds for each channel
+RECENT: Final = timedelta(days=7)
+"""An undeliverable notification older than this is reported but does not fail the check."""
+PROBE_SECONDS: Final = 5.0
 
 
 def check_channel(spec: "ChannelSpec") -> CheckResult:
-    """Would a message get through? Nothing is sent."""
+    """Check that the receiver answers, without sending anything."""
     from drift.notify.channels import open_channel
 
     try:
-        told = open_channel(spec).probe(deadline=PROBE)
+        answer = open_channel(spec).probe(deadline=PROBE_SECONDS)
     except DriftError as error:
-        return CheckResult("channel", spec.name, works=False, message=str(error))
-    return CheckResult("channel", spec.name, works=True, message=f"{spec.type}: {told}")
+        return CheckResult("channel", spec.name, works=False, message=str(error), code=error.code)
+    return CheckResult("channel", spec.name, works=True, message=f"{spec.type}: {answer}")
 
 
 def check_deliveries(config: "Config", now: datetime) -> list[CheckResult]:
-    """What the outbox holds, where there is a store to ask. What was given up long ago is told, and fails nothing."""
+    """Check that the outbox has no pending and no recent undeliverable notifications."""
     from drift.store import Store
 
     try:
         with Store.open(config.store, create=False) as store:
-            held = store.delivery_counts()
-            lately = store.given_up_since(now - LATELY)
-    except DriftError:  # the finding on the store has said it
+            counts = store.delivery_counts()
+            recently_dead = store.given_up_since(now - RECENT)
+            next_attempt = store.next_delivery()
+    except DriftError:  # reported by the check of the store
         return []
-    pending, dead = held.get("pending", 0), held.get("dead", 0)
-    told = f"{held.get('sent', 0)} messages delivered, {pending} still to be, {dead} given up"
-    told += f" ({lately} of them in the last {LATELY.days} days)" if dead else ""
-    told += "; once their channel takes them, `drift alerts resend` has them sent again" if dead else ""
-    details = {"sent": held.get("sent", 0), "pending": pending, "dead": dead, "dead_lately": lately}
-    return [CheckResult("deliveries", "outbox", works=not pending and not lately, message=told, details=details)]
+    sent, pending, dead = (counts.get(status, 0) for status in ("sent", "pending", "dead"))
+    message = f"{sent} notifications delivered, {pending} pending"
+    if pending and next_attempt is not None:
+        message += f", next attempt at {format_minute(next_attempt)}"
+    if dead:
+        message += (
+            f", {dead} undeliverable ({recently_dead} in the last {RECENT.days} days); when the channel works again, "
+            "`drift alerts resend` sends them"
+        )
+    details = {"sent": sent, "pending": pending, "dead": dead, "dead_lately": recently_dead}
+    code = "delivery-failed" if recently_dead else "delivery-pending" if pending else None
+    return [CheckResult("deliveries", "outbox", code is None, message, details, code)]

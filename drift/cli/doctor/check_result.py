@@ -1,4 +1,4 @@
-"""One part that `drift doctor` looked at, and whether it works."""
+"""The result of one check of `drift doctor`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,20 +6,22 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One part, and whether it works.
+    """The result of one check.
 
     Parameters
     ----------
     part : str
         `configuration`, `store`, `writes`, `clock`, `disk`, `monitor`, `windows`, `alerts`, `channel` or `deliveries`.
     name : str
-        Which one.
+        Which one of these.
     works : bool
-        Whether it does.
+        Whether the check passed.
     message : str
-        What was found, or what is wrong and what to do.
+        The state, or what is wrong and what to do.
     details : mapping
-        The same for a program: numbers, and times in ISO 8601.
+        The state for programs: numbers, and times in ISO 8601.
+    code : str or None
+        Stable name of the problem; None if the check passed.
     """
 
     part: str
@@ -27,10 +29,11 @@ class CheckResult:
     works: bool
     message: str
     details: Mapping[str, object] = field(default_factory=dict)
+    code: str | None = None
 
 
 def format_bytes(number: float) -> str:
-    """A number of bytes for a person."""
+    """Return a number of bytes in a unit that fits."""
     for unit in ("B", "KiB", "MiB"):
         if number < 1024:
             return f"{number:.0f} {unit}"

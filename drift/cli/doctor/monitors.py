@@ -1,4 +1,4 @@
-"""The monitors: what their sources hold, which windows could not be checked, what fires."""
+"""Checks of the monitors: their sources, windows that could not be evaluated, and firing alerts."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from drift.cli.context import frozen_references, summarise_source
 from drift.cli.doctor.check_result import CheckResult, format_bytes
+from drift.cli.output import count_of
 from drift.cli.run_summary import format_retries
 from drift.errors import DriftError
 
@@ -16,56 +17,57 @@ if TYPE_CHECKING:
     from drift.store.definitions import StoredReference
     from drift.store.monitor_status import MonitorStatus
 
-EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
-COLUMN_WINDOW: Final = 650
-"""Bytes that a column of a window takes in the store, at most of what was measured (docs/scale.md)."""
+ALWAYS: Final = datetime(1970, 1, 1, tzinfo=UTC)
+BYTES_PER_COLUMN_WINDOW: Final = 650
+"""Size of one column of one window in the store, the largest measured (docs/scale.md)."""
 
 
 def check_monitor_sources(config: "Config", now: Callable[[], datetime]) -> list[CheckResult]:
-    """The source of each monitor that can be used, and its reference."""
-    frozen = _frozen(config)
-    return [_monitor(one, frozen, now()) for one in config.monitors.values()]
-
-
-def _frozen(config: "Config") -> "Mapping[str, StoredReference | None]":
+    """Check the source and the reference of each valid monitor."""
     try:
-        return frozen_references(config)
-    except DriftError:  # the finding on the store has said it
-        return {}
+        frozen = frozen_references(config)
+    except DriftError:  # reported by the check of the store
+        frozen = {}
+    return [_check_source(monitor, frozen, now()) for monitor in config.monitors.values()]
 
 
-def _monitor(monitor: "Monitor", frozen: "Mapping[str, StoredReference | None]", now: datetime) -> CheckResult:
+def _check_source(monitor: "Monitor", frozen: "Mapping[str, StoredReference | None]", now: datetime) -> CheckResult:
     from drift.monitors.window import format_instant
 
-    found = summarise_source(monitor, frozen)
-    if found.problem or found.span is None:
-        return CheckResult("monitor", monitor.name, works=False, message=found.problem)
-    first, last = map(format_instant, found.span)
-    age = now - found.span[1]
-    kept, grows = _kept(monitor, found.watched or 0)
-    told = f"{found.watched} columns watched, rows from {first} to {last}, {_age(age)}; {kept}"
-    details = {"columns": found.watched, "rows_from": first, "rows_to": last, "newest_age_seconds": age.total_seconds()}
-    return CheckResult("monitor", monitor.name, works=True, message=told, details={**details, **grows})
+    source = summarise_source(monitor, frozen)
+    if source.problem or source.span is None:
+        return CheckResult("monitor", monitor.name, works=False, message=source.problem, code=source.code)
+    first, last = map(format_instant, source.span)
+    age = now - source.span[1]
+    retention, retention_details = _retention(monitor, source.watched or 0)
+    columns = count_of(source.watched or 0, "column")
+    message = f"{columns} watched, rows from {first} to {last}, {_age(age)}; {retention}"
+    details = {
+        "columns": source.watched, "rows_from": first, "rows_to": last, "newest_age_seconds": age.total_seconds(),
+    }  # fmt: skip
+    return CheckResult("monitor", monitor.name, works=True, message=message, details={**details, **retention_details})
 
 
-def _kept(monitor: "Monitor", columns: int) -> tuple[str, dict[str, object]]:
-    """What `keep` does to the store: for a person, and for a program. Arithmetic alone: nothing is read."""
+def _retention(monitor: "Monitor", columns: int) -> tuple[str, dict[str, object]]:
+    """Describe what `keep` means for the size of the store, by arithmetic alone: message and details."""
     from drift.monitors.window import format_duration
 
     if monitor.keep is not None:
         seconds = monitor.keep.total_seconds()
         return f"histograms and scores are kept for {format_duration(monitor.keep)}", {"keep_seconds": seconds}
-    daily = columns * COLUMN_WINDOW * (timedelta(days=1) / monitor.period.length)
-    each = ", and for each segment as much again" if monitor.segments else ""
+    daily = columns * BYTES_PER_COLUMN_WINDOW * (timedelta(days=1) / monitor.period.length)
+    per_segment = ", and by as much again for each segment" if monitor.segments else ""
     return (
-        f"no `keep`: nothing is dropped, and the store grows by some {format_bytes(daily)} a day{each}",
+        f"no `keep`: nothing is deleted, and the store grows by about {format_bytes(daily)} a day{per_segment}",
         {"keep_seconds": None, "bytes_a_day": round(daily)},
     )
 
 
 def _age(age: timedelta) -> str:
-    told = _duration(abs(age))
-    return f"{told} ago" if age >= timedelta() else f"{told} ahead of this host's clock: check it, and the timezone"
+    duration = _duration(abs(age))
+    if age >= timedelta():
+        return f"{duration} ago"
+    return f"{duration} ahead of this host's clock: check the clock and the monitor's timezone"
 
 
 def _duration(span: timedelta) -> str:
@@ -76,46 +78,63 @@ def _duration(span: timedelta) -> str:
 
 
 def check_windows(config: "Config") -> list[CheckResult]:
-    """Windows of the monitors that could not be checked, and what fires, where there is a store to ask."""
+    """Check the stored windows and the alerts of each monitor."""
     from drift.store import Store
 
     try:
         with Store.open(config.store, create=False) as store:
-            stands = [one for one in store.standings(store.now()) if one.monitor in config.monitors]
+            statuses = [status for status in store.standings(store.now()) if status.monitor in config.monitors]
             return [
-                finding
-                for one in stands
-                for finding in (_unchecked(store, one, config.monitors[one.monitor]), *_firing(store, one.monitor))
+                check
+                for status in statuses
+                for check in (
+                    _check_evaluated(store, status, config.monitors[status.monitor]),
+                    *_firing_alerts(store, status.monitor),
+                )
             ]
-    except DriftError:  # the finding on the store has said it
+    except DriftError:  # reported by the check of the store
         return []
 
 
-def _unchecked(store: "Store", stand: "MonitorStatus", monitor: "Monitor") -> CheckResult:
-    """A monitor works where its newest window could be checked, none waits for another attempt, and its reference
-    ends no processes.
-    """
+def _check_evaluated(store: "Store", status: "MonitorStatus", monitor: "Monitor") -> CheckResult:
+    """Check that the newest window was evaluated, none waits for a retry, and the reference can be read."""
     from drift.runner.load_reference import abandoned_reference, crashing_reference
 
     now = store.now()
-    refused = abandoned_reference(store, monitor, now) or crashing_reference(store, monitor, now)
-    retries, errors = store.retries(stand.monitor, EVER), stand.verdicts["error"]
-    told = f"{stand.verdicts.total()} checked, {stand.overdue} due"
-    if refused:
-        told += f"; {refused}"
+    abandoned = abandoned_reference(store, monitor, now)
+    reference_problem = abandoned or crashing_reference(store, monitor, now)
+    retries, errors = store.retries(status.monitor, ALWAYS), status.verdicts["error"]
+    message = f"{status.verdicts.total()} checked, {status.overdue} due"
+    if reference_problem:
+        message += f"; {reference_problem}"
     if retries:
-        told += f"; {format_retries(stand.monitor, retries)}"
-    if stands := errors - len(retries):
-        told += f"; {stands} stay in error (`drift windows` names them): `drift backfill` checks them again"
-    works = not (retries or refused) and (stand.last or {}).get("verdict") != "error"
-    details = {"checked": stand.verdicts.total(), "due": stand.overdue, "error": errors, "retries": len(retries)}
-    return CheckResult("windows", stand.monitor, works, told, details)
+        message += f"; {format_retries(status.monitor, retries)}"
+    if final := errors - len(retries):
+        message += (
+            f"; {count_of(final, 'window')} stay in error and are not retried automatically (see `drift windows`): "
+            "run `drift backfill --from ... --to ...`"
+        )
+    failed = (status.last or {}).get("verdict") == "error"
+    return CheckResult(
+        "windows",
+        status.monitor,
+        works=not (reference_problem or retries or failed),
+        message=message,
+        details={"checked": status.verdicts.total(), "due": status.overdue, "error": errors, "retries": len(retries)},
+        code=(
+            "reference-abandoned" if abandoned
+            else "reference-crashing" if reference_problem
+            else "retry-pending" if retries
+            else "window-not-evaluated" if failed
+            else None
+        ),
+    )  # fmt: skip
 
 
-def _firing(store: "Store", monitor: str) -> list[CheckResult]:
-    """What fires is no defect of drift, and is told all the same."""
-    found = store.alerts(monitor=monitor, state="firing")
-    if not found:
+def _firing_alerts(store: "Store", monitor: str) -> list[CheckResult]:
+    """Report firing alerts. They do not fail the check."""
+    firing = len(store.alerts(monitor=monitor, state="firing"))
+    if not firing:
         return []
-    told = f"{len(found)} firing; `drift alerts list` names them"
-    return [CheckResult("alerts", monitor, works=True, message=told, details={"firing": len(found)})]
+    message = f"{firing} firing; see `drift alerts list`"
+    return [CheckResult("alerts", monitor, works=True, message=message, details={"firing": firing})]

@@ -1,4 +1,4 @@
-"""The store: is it there, at the newest schema, may it be written, whose clock does it have, is there room?"""
+"""Checks of the store: schema, write permission, clock, and free disk space."""
 
 import os
 import shutil
@@ -15,53 +15,70 @@ if TYPE_CHECKING:
 
     from drift.config import Config
 
-CLOCKS_APART: Final = timedelta(seconds=30)
-"""Beyond that, this host plans windows noticeably too early or too late by the database's clock."""
-SPARE: Final = 256 * 2**20
-"""Bytes that must be free beside a SQLite store; as many as it has itself where that is more (a migration copies)."""
+MAX_CLOCK_DIFFERENCE: Final = timedelta(seconds=30)
+"""With a larger difference, this host plans windows noticeably too early or too late."""
+MIN_FREE_BYTES: Final = 256 * 2**20
+"""Free space needed beside a SQLite store, or the size of the store if that is more (a migration copies it)."""
 
 
 def check_store(config: "Config", now: Callable[[], datetime]) -> list[CheckResult]:
-    """Everything about the configured store; `now` is this host's time."""
+    """Check the configured store; `now` returns this host's time."""
     from drift.store.engine import describe_url, make_engine, parse_url, sqlite_path
-    from drift.store.migrate import check, current, head
-    from drift.store.permissions import obstacle
 
     name, disk = "store", list[CheckResult]()
     try:
         url = parse_url(config.store)
         name, file = describe_url(url), sqlite_path(url)
-        if file is not None and not os.path.exists(file):  # noqa: PTH110 - Path.exists raises where it may not look
-            if amiss := obstacle(file):
-                return [CheckResult("store", name, works=False, message=f"not there yet; {amiss}")]
-            return [
-                CheckResult("store", name, works=True, message="not there yet; `drift run` makes it"),
-                _disk(name, file),
-            ]
-        disk = [] if file is None else [_disk(name, file)]
-        problems = check(config.store)
-        schema = {"schema": current(config.store), "newest": head()}
-        told = "; ".join(problems) or f"schema {head()}"
-        found = [CheckResult("store", name, works=not problems, message=told, details=schema)]
+        if file is not None and not os.path.exists(file):  # noqa: PTH110 - Path.exists raises without search permission
+            return _check_missing(name, file)
+        disk = [] if file is None else [_check_disk(name, file)]
+        schema = _check_schema(name, config.store)
         engine = make_engine(url)
     except DriftError as error:
-        return [CheckResult("store", name, works=False, message=str(error)), *disk]
+        return [CheckResult("store", name, works=False, message=str(error), code=error.code), *disk]
     try:
-        return found + ([] if problems else [_writes(name, engine)]) + _clock(url, name, engine, now) + disk
+        writes = [_check_writes(name, engine)] if schema.works else []
+        return [schema, *writes, *_check_clock(url, name, engine, now), *disk]
     finally:
         engine.dispose()
 
 
-def _writes(name: str, engine: "Engine") -> CheckResult:
-    """May this user write every table? Statements that touch no row ask that, and write nothing."""
+def _check_missing(name: str, file: Path) -> list[CheckResult]:
+    from drift.store.permissions import obstacle
+
+    if problem := obstacle(file):
+        message = f"does not exist yet; {problem}"
+        return [CheckResult("store", name, works=False, message=message, code="store-unreachable")]
+    return [
+        CheckResult("store", name, works=True, message="does not exist yet; `drift run` creates it"),
+        _check_disk(name, file),
+    ]
+
+
+def _check_schema(name: str, url: str) -> CheckResult:
+    from drift.store.migrate import check, current, head
+    from drift.store.schema import REVISIONS
+
+    problems, schema = check(url), current(url)
+    details = {"schema": schema, "newest": head()}
+    if not problems:
+        return CheckResult("store", name, works=True, message=f"schema {head()}", details=details)
+    behind = schema is None or (schema in REVISIONS and schema != head())
+    code = "store-not-migrated" if behind else "store-newer" if schema != head() else "store-changed"
+    return CheckResult("store", name, works=False, message="; ".join(problems), details=details, code=code)
+
+
+def _check_writes(name: str, engine: "Engine") -> CheckResult:
+    """Check write permission on every table with statements that touch no row."""
     from drift.store.engine import transaction
 
     try:
         with transaction(engine, writes=True) as connection:
             _touch_no_row(connection)
     except DriftError as error:
-        return CheckResult("writes", name, works=False, message=f"{error}; drift has to write here: grant it")
-    return CheckResult("writes", name, works=True, message="may be written")
+        message = f"{error}; grant drift permission to write"
+        return CheckResult("writes", name, works=False, message=message, code=error.code)
+    return CheckResult("writes", name, works=True, message="writable")
 
 
 def _touch_no_row(connection: "Connection") -> None:
@@ -75,8 +92,8 @@ def _touch_no_row(connection: "Connection") -> None:
         connection.execute(update(table).values({column: column}).where(false()))
 
 
-def _clock(url: "URL", name: str, engine: "Engine", now: Callable[[], datetime]) -> list[CheckResult]:
-    """How far this host's clock is from the database server's; SQLite has none of its own."""
+def _check_clock(url: "URL", name: str, engine: "Engine", now: Callable[[], datetime]) -> list[CheckResult]:
+    """Compare this host's clock with the database server's; SQLite has none."""
     if url.get_backend_name() == "sqlite":
         return []
     from sqlalchemy import text
@@ -85,26 +102,29 @@ def _clock(url: "URL", name: str, engine: "Engine", now: Callable[[], datetime])
 
     try:
         with transaction(engine, writes=False) as connection:
-            connection.execute(text("SELECT 1"))  # connected: what follows is one round trip
+            connection.execute(text("SELECT 1"))  # connect first, so that the next statement is one round trip
             before = now()
-            theirs = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+            server_time = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
             after = now()
     except DriftError as error:
-        return [CheckResult("clock", name, works=False, message=str(error))]
-    apart = theirs - (before + (after - before) / 2)
-    works = abs(apart) <= CLOCKS_APART
-    told = f"the database's clock is {apart.total_seconds():+.1f} s from this host's"
-    message = told if works else f"{told}; set both by NTP"
-    return [CheckResult("clock", name, works, message, {"apart_seconds": apart.total_seconds()})]
+        return [CheckResult("clock", name, works=False, message=str(error), code=error.code)]
+    difference = server_time - (before + (after - before) / 2)
+    message = f"the database's clock is {difference.total_seconds():+.1f} s from this host's"
+    details = {"apart_seconds": difference.total_seconds()}
+    if abs(difference) <= MAX_CLOCK_DIFFERENCE:
+        return [CheckResult("clock", name, works=True, message=message, details=details)]
+    message += "; synchronise both with NTP"
+    return [CheckResult("clock", name, works=False, message=message, details=details, code="clock-skew")]
 
 
-def _disk(name: str, file: Path) -> CheckResult:
-    """Is there room beside a SQLite store?"""
+def _check_disk(name: str, file: Path) -> CheckResult:
+    """Check the free space beside a SQLite store."""
     free = shutil.disk_usage(file.parent).free
     size = file.stat().st_size if file.exists() else 0
-    needed = max(SPARE, size)
-    told = f"{format_bytes(free)} free in {file.parent}, the store has {format_bytes(size)}"
-    message = (
-        told if free >= needed else f"{told}; {format_bytes(needed)} should be free: make room, or name another folder"
-    )
-    return CheckResult("disk", name, free >= needed, message, {"free_bytes": free, "store_bytes": size})
+    needed = max(MIN_FREE_BYTES, size)
+    message = f"{format_bytes(free)} free in {file.parent}, the store has {format_bytes(size)}"
+    details = {"free_bytes": free, "store_bytes": size}
+    if free >= needed:
+        return CheckResult("disk", name, works=True, message=message, details=details)
+    message += f"; at least {format_bytes(needed)} should be free: free some space, or move the store"
+    return CheckResult("disk", name, works=False, message=message, details=details, code="disk-full")

@@ -188,7 +188,7 @@ def _page_of(site: Site, name: str, window: datetime | None) -> Page:
     zone = None if watched is None else watched.timezone
     start = aware(window, zone or UTC)
     until = None if start is None else start + timedelta(microseconds=1)
-    return page_from_store(site.store, name, now=site.now(), until=until, cells=CELLS, timezone=zone)
+    return page_from_store(site.store, name, now=site.now(), until=until, max_cells=CELLS, timezone=zone)
 
 
 def _around(page: Page, *, newest: bool) -> Linked:

@@ -237,7 +237,7 @@ def test_a_page_shows_the_window_asked_for(served: Any, make: Any, query: str, d
 def test_a_page_of_a_time_before_all_windows_says_so(served: Any, make: Any) -> None:
     served.service.tick()
     text = served.get(f"/monitors/{quote(make.NAME, safe='')}?window=2023-01-01").text
-    assert "No window that began then has been checked" in text
+    assert "No window in this range has been checked" in text
 
 
 @pytest.mark.parametrize("query", ["window=2011", "window=soon", "windows=2024-01-10"])
@@ -358,6 +358,6 @@ def test_the_report_draws_itself_under_the_strict_policy(served: Any, make: Any,
     page.get_by_role("link", name=make.NAME).first.click()
     page.wait_for_selector("#heatmap svg")
     assert page.title() == make.NAME
-    assert page.locator("details.story").count() == 2
+    assert page.locator("details.column").count() == 2
     page.close()
     assert said == []

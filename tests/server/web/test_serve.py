@@ -158,7 +158,7 @@ def test_a_service_that_could_watch_nothing_does_not_start(project: Path, make: 
     project.write_text(text.replace("threshold: 0.3", "threshold: -1"), encoding="utf-8")
     result = make.command("serve", "--port", "0", folder=project.parent)
     assert (result.returncode, "Traceback" in result.stderr) == (2, False)
-    assert "none of its 1 monitors can be used" in result.stderr
+    assert "[no-valid-monitor]" in result.stderr
     assert "threshold" in result.stderr
 
 

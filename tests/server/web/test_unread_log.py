@@ -130,4 +130,4 @@ main()
         assert process.wait(30) == 3
         assert "Traceback (most recent call last)" in text
         assert "ZeroDivisionError: of the test" in text
-        assert text.endswith("please report it with the lines above\n")
+        assert text.endswith("[internal-error]\n")
