@@ -26,7 +26,7 @@ from drift.monitors.window import Window
 from drift.references import freeze_reference
 from drift.references.resolver import ReferenceResolver
 from drift.runner.evaluate import window_rng
-from drift.runner.plan import plan
+from drift.runner.plan import plan_windows
 from drift.sources import open_source
 from drift.store import Outcome, Store
 
@@ -51,7 +51,7 @@ def parts(store: Store, folder: Path, columns: int, rows: int) -> dict[str, floa
     (monitor,) = fleet.fleet(folder, 1, columns, HOURS, rows)
     until = fleet.FIRST + (fleet.REFERENCE_HOURS + HOURS) * fleet.HOUR
     source = open_source(monitor)
-    definition = plan(store, monitor, source, until)
+    definition = plan_windows(store, monitor, source, until)
     begun = time.process_time()
     baseline = freeze_reference(store, monitor, definition, until)
     frozen = time.process_time() - begun

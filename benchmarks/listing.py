@@ -22,7 +22,7 @@ from sqlalchemy import Connection, insert, text
 from drift.runner.worker import Worker
 from drift.server import Scheduler
 from drift.server.web import Site
-from drift.server.web.metrics import registry
+from drift.server.web.metrics import metrics_registry
 from drift.store import Store, tables
 from drift.store.engine import make_engine, parse_url, transaction
 
@@ -52,9 +52,9 @@ def main() -> None:
         engine.dispose()
         service = Scheduler(store, [], {}, now=lambda: now, worker=Worker("benchmark"), rng=np.random.default_rng(1))
         site = Site(store, service, {}, lambda: now)
-        metrics = registry(site.standings, store, service, site.now, site.lines_dropped)
+        metrics = metrics_registry(site.overviews, store, service, site.now, site.lines_dropped)
         told["milliseconds"] = {
-            "how all monitors stand (page, list)": least(site.standings, 5),
+            "how all monitors stand (page, list)": least(site.overviews, 5),
             "metrics": least(lambda: generate_latest(metrics), 5),
             "all windows": least(store.windows, 1),
         }

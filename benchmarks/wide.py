@@ -15,7 +15,7 @@ import machine
 
 from drift.report import page_from_store
 from drift.report.html import Linked, render_html
-from drift.server.web.app import CELLS
+from drift.server.web.app import MAX_PAGE_CELLS
 from drift.store import Store
 
 
@@ -29,7 +29,7 @@ def main() -> None:
     with Store.open(given.url) as store:
         (name,) = store.monitors()
         now = datetime.now(UTC)
-        newest = page_from_store(store, name, now=now, max_cells=CELLS)
+        newest = page_from_store(store, name, now=now, max_cells=MAX_PAGE_CELLS)
         told |= {"columns": len(newest.columns), "windows shown": len(newest.timeline)}
         told |= {"kilobytes": len(render_html(newest, linked)) // 1000}
         pages: dict[str, datetime | None] = {"newest": None}
@@ -38,7 +38,7 @@ def main() -> None:
         for label, until in pages.items():
             told[label] = least(
                 lambda until=until: render_html(
-                    page_from_store(store, name, now=now, until=until, max_cells=CELLS), linked
+                    page_from_store(store, name, now=now, until=until, max_cells=MAX_PAGE_CELLS), linked
                 )
             )
     print(json.dumps({**told, "load_at_end": round(os.getloadavg()[0], 2)}, indent=2))

@@ -3,7 +3,7 @@
 from tests.support.browser import browser
 from tests.support.collector import no_collector
 from tests.support.forked import nursery
-from tests.support.namespaces import apart
+from tests.support.namespaces import in_namespace
 from tests.support.order import pytest_collection_modifyitems
 from tests.support.postgres import (
     empty_postgres_url,
@@ -22,10 +22,10 @@ from tests.support.postgres import (
 )
 
 __all__ = [
-    "apart",
     "browser",
     "empty_postgres_url",
     "empty_url",
+    "in_namespace",
     "no_collector",
     "nursery",
     "own_postgres_url",

@@ -57,7 +57,7 @@ def this_worker(store: "Store", name: str | None) -> "Worker":
     """Return this process as a worker, under the name given by `--worker`, if any."""
     from drift.runner.worker import Worker
 
-    return Worker.this() if name is None else Worker.this().at(name, store.now())
+    return Worker.current() if name is None else Worker.current().with_assigned_name(name, store.now())
 
 
 def selected_monitors(config: "Config", name: str | None) -> "list[Monitor]":

@@ -222,7 +222,7 @@ def backfill_command(
     fail_on: Fail = FailOn.DRIFT,
 ) -> None:
     """Check the windows of a past range, again if necessary. Earlier results stay as older revisions."""
-    from drift.runner.plan import backfill
+    from drift.runner.plan import plan_backfill
     from drift.sources import open_source
 
     if since is None or until is None:
@@ -236,7 +236,7 @@ def backfill_command(
         for selected in monitors:
             start, end = localize(since, selected), localize(until, selected)
             require_order(start, end)
-            if not backfill(store, selected, open_source(selected), start, end, store.now()):
+            if not plan_backfill(store, selected, open_source(selected), start, end, store.now()):
                 print_error(
                     f"{selected.name}: nothing to check: no window of {selected.period} ends between {start} and "
                     f"{end}, or other workers are checking all of them",

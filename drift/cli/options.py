@@ -27,9 +27,9 @@ def parse_time(text: str) -> datetime:
 
 def parse_worker(text: str) -> str:
     """Check the name of a worker. A variable that was not expanded, such as ``$(POD)``, is not a name."""
-    from drift.runner.worker import POST
+    from drift.runner.worker import WORKER_NAME
 
-    if POST.fullmatch(text) is None:
+    if WORKER_NAME.fullmatch(text) is None:
         expected = "expected up to 100 letters, digits and . _ @ -, such as drift-0, unique among running processes"
         raise typer.BadParameter(f"{text!r} is not a worker name; {expected}")
     return text

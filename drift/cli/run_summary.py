@@ -83,10 +83,10 @@ def report_abandoned(store: "Store", monitors: "Sequence[Monitor]") -> None:
 
 def report_leased(store: "Store", monitors: "Sequence[Monitor]") -> None:
     """Report what another worker is processing. This is not an error, but explains windows that were not checked."""
-    from drift.runner.load_reference import read_by_another
+    from drift.runner.load_reference import active_attempt
 
     for monitor in monitors:
-        if (attempt := read_by_another(store, monitor, store.now())) is not None:
+        if (attempt := active_attempt(store, monitor, store.now())) is not None:
             print_note(
                 f"{monitor.name}: {attempt.owner} is reading the reference; the windows wait until "
                 f"{attempt.until:%Y-%m-%d %H:%M:%S} UTC, or longer if it renews its lease"

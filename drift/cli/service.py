@@ -92,10 +92,10 @@ def serve_command(
             now=store.now,
             worker=this_worker(store, worker),
             rng=np.random.default_rng(),
-            seconds=tick,
+            interval=tick,
             clock=steady_clock(),
-            dead=exit_now,
-            silence=give_up_after,
+            on_silence=exit_now,
+            max_silence=give_up_after,
         )
         app = create_app(Site(store, service, loaded.monitors, store.now, loaded.broken, lines_dropped), access)
         _announce(access, listening, len(loaded.monitors))
@@ -105,10 +105,10 @@ def serve_command(
 
 
 def _announce(access: "Access", listening: socket.socket, monitors: int) -> None:
-    from drift.server.web import address_of, is_everywhere, is_loopback, is_short
+    from drift.server.web import is_loopback, is_short_token, listens_everywhere, url_of
 
-    url = address_of(listening)
-    if is_short(access.token):
+    url = url_of(listening)
+    if is_short_token(access.token):
         log.warning(
             "WEAK: DRIFT_TOKEN is short enough to be guessed; use at least 16 random characters",
             extra={"code": "weak-token"},
@@ -122,7 +122,7 @@ def _announce(access: "Access", listening: socket.socket, monitors: int) -> None
     log.info(
         "serving %s%s (%d monitors, %s; answers to %s)",
         url,
-        " and every other address of this machine" if is_everywhere(listening) else "",
+        " and every other address of this machine" if listens_everywhere(listening) else "",
         monitors,
         "no token" if access.token is None else "token needed",
         ", ".join(access.hosts),

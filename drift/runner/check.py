@@ -1,9 +1,9 @@
-"""The way of the data, on one screen: plan, claim, count, compare, decide, and one transaction a window.
+"""Check the due windows of monitors: plan, claim, evaluate, decide, and store each in one transaction.
 
     source --count on axes--> profile --compare with reference--> scores --judge--> verdicts
            --one transaction--> store (profile, scores, verdicts, alert events)
 
-Kill it anywhere: what is planned stays planned, what was not finished is claimed again.
+The process may be killed at any point: planned windows stay planned, and unfinished ones are claimed again.
 """
 
 import logging
@@ -20,11 +20,11 @@ from drift.monitors.window import Window, format_instant
 from drift.references.load_history import load_history
 from drift.references.resolver import ReferenceResolver
 from drift.runner.evaluate import Evaluation, abandoned_evaluation, evaluate_window
-from drift.runner.isolation import ISOLATE_AFTER_CRASHES, MAX_TURN_SECONDS, exclusive_turn
+from drift.runner.isolation import ISOLATE_AFTER_CRASHES, MAX_EXCLUSIVE_SECONDS, work_slot
 from drift.runner.lease import LEASE_TTL, hold_lease, reclaim_expired
 from drift.runner.load_reference import load_reference
 from drift.runner.outcome import decide_outcome
-from drift.runner.plan import plan, plan_rechecks
+from drift.runner.plan import plan_rechecks, plan_windows
 from drift.runner.timeout import run_with_timeout
 from drift.runner.worker import Worker
 from drift.sources import Source, open_source
@@ -33,12 +33,12 @@ from drift.store import AlertConflict, Claim, Definition, LeaseLost, Outcome, Pl
 log = logging.getLogger(__name__)
 
 MAX_DECISIONS: Final = 5
-"""How often alerts are decided on where other windows keep moving them."""
+"""Decisions on the alerts of one window if other windows change the alerts in between."""
 
 
 @dataclass(frozen=True, slots=True)
 class WindowResult:
-    """What became of one window."""
+    """A window that was evaluated and stored."""
 
     monitor: str
     window: Window
@@ -47,36 +47,50 @@ class WindowResult:
 
     @property
     def verdicts(self) -> list[Verdict]:
-        """The verdict of each column of each segment; the window's own where there are none."""
-        found = [column.verdict for part in self.outcome.segments for column in part.columns]
-        return found or [self.outcome.verdict]
+        """The verdict of each column of each segment, or the window's own if there are none."""
+        verdicts = [column.verdict for part in self.outcome.segments for column in part.columns]
+        return verdicts or [self.outcome.verdict]
 
 
 @dataclass(frozen=True, slots=True)
 class RecheckSkipped:
-    """A second look, which left its window as it was.
+    """A re-check that left its window unchanged.
 
     Parameters
     ----------
     monitor : str
-        Whose window.
+        Name of the monitor.
     window : Window or None
-        Which; None where it could not be seen of any window of the `lookback` whether rows came since.
+        The window; None if it is unknown whether rows arrived late in any window of the `lookback`.
     problem : str
-        Why it came to nothing, in words; empty where it did not.
+        Why the re-check failed; empty if it found no new rows.
+    code : str
+        Code of the problem; empty without one.
     """
 
     monitor: str
     window: Window | None
     problem: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MonitorFailure:
-    """A monitor of which no window could be checked, and why."""
+    """A monitor whose windows could not be checked.
+
+    Parameters
+    ----------
+    monitor : str
+        Name of the monitor.
+    message : str
+        The reason.
+    code : str
+        Code of the `DriftError`, or ``internal-error``.
+    """
 
     monitor: str
     message: str
+    code: str
 
 
 def run_all(
@@ -86,20 +100,23 @@ def run_all(
     worker: Worker,
     now: Callable[[], datetime],
     limit: int | None = None,
-    look_back: bool = True,
+    recheck: bool = True,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Iterator[WindowResult | RecheckSkipped | MonitorFailure]:
     """Check the due windows (up to `limit`) of every monitor once; one that fails never stops the next."""
     for monitor in monitors:
         try:
             yield from run_monitor(
-                store, monitor, worker=worker, now=now, limit=limit, look_back=look_back, stopping=stopping
+                store, monitor, worker=worker, now=now, limit=limit, recheck=recheck, stopping=stopping
             )
         except DriftError as error:
-            yield MonitorFailure(monitor.name, str(error))
-        except Exception as error:  # nor may one monitor stop the others
-            log.exception("monitor %s met a defect of drift", monitor.name)
-            yield MonitorFailure(monitor.name, f"a defect of drift ({type(error).__name__}: {error}); please report it")
+            yield MonitorFailure(monitor.name, str(error), error.code)
+        except Exception as error:  # a defect in one monitor must not stop the others either
+            log.exception(
+                "monitor %s failed because of a defect in drift", monitor.name, extra={"code": "internal-error"}
+            )
+            reason = f"a defect in drift ({type(error).__name__}: {error}); please report it"
+            yield MonitorFailure(monitor.name, reason, "internal-error")
 
 
 def run_monitor(
@@ -109,145 +126,153 @@ def run_monitor(
     worker: Worker,
     now: Callable[[], datetime],
     limit: int | None = None,
-    look_back: bool = True,
+    recheck: bool = True,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Iterator[WindowResult | RecheckSkipped]:
-    """Check every due window of a monitor once, oldest first; yields each as soon as it is stored.
+    """Check every due window of a monitor once, oldest first, and yield each as soon as it is stored.
 
-    With `look_back`, those of the monitor's `lookback` are due as well, after the others, where rows came since. A
-    window that closes while second looks are taken ends them for now: it comes first, the next time. Where `stopping`
-    says yes, none is begun.
+    With `recheck`, windows of the monitor's `lookback` whose source has changed are due as well, after all others. A
+    window that closes during the re-checks ends them for now: it is checked first, in the next run. No window is
+    started once `stopping` is true.
 
     Raises
     ------
     DriftError
-        Where no window of this monitor can be checked: the reference cannot be read, the store is gone.
+        If no window of this monitor can be checked: the reference or the store cannot be read.
     """
-    source, definition, unseen = run_with_timeout(
-        monitor.deadline, monitor.name, "planning", lambda: _planned(store, monitor, now(), look_back=look_back)
+    source, definition, skipped = run_with_timeout(
+        monitor.deadline, monitor.name, "planning", lambda: _plan(store, monitor, now(), recheck=recheck)
     )
-    if unseen:
-        yield RecheckSkipped(monitor.name, None, unseen)
+    if skipped is not None:
+        yield skipped
     reclaim_expired(store, definition.monitor_id, worker, now())
     due = store.due(definition, now(), limit)
     if not due:
         return
-    baseline = load_reference(store, monitor, definition, worker=worker, now=now, stopping=stopping)
-    if baseline is None:
+    reference = load_reference(store, monitor, definition, worker=worker, now=now, stopping=stopping)
+    if reference is None:
         return
     starts = [planned.window.start for planned in due]
-    standards = ReferenceResolver(monitor, baseline, load_history(store, monitor, min(starts), max(starts)))
-    looked = False
+    resolver = ReferenceResolver(monitor, reference, load_history(store, monitor, min(starts), max(starts)))
+    rechecking = False
     for planned in due:
-        if planned.late and looked and _new_waits(store, monitor, source, now()):
+        if planned.late and rechecking and _is_new_window_due(store, monitor, source, now()):
             return
-        looked = planned.late
-        with exclusive_turn(alone=planned.lost >= ISOLATE_AFTER_CRASHES, stopping=stopping) as mine:
-            if not mine and not stopping():  # to be told: nobody is at it, nor at later ones
-                raise SourceError(_put_off(planned))
-            claim = store.claim(planned.id, definition, worker.name, now(), LEASE_TTL) if mine else None
-            if claim is None:  # another replica has it: alerts are decided in order, so later ones wait for it
+        rechecking = planned.late
+        with work_slot(exclusive=planned.lost >= ISOLATE_AFTER_CRASHES, stopping=stopping) as granted:
+            if not granted and not stopping():  # an error, because this window and later ones wait
+                raise SourceError(_postponed_message(planned), code="isolation-postponed")
+            claim = store.claim(planned.id, definition, worker.name, now(), LEASE_TTL) if granted else None
+            if claim is None:  # another replica has it; alerts are decided in order, so later windows wait
                 return
             try:
-                checked = check_window(store, source, standards, claim, now)
-            except LeaseLost as error:  # it took longer than the lease, and another replica has it by now
-                log.warning("%s", error)
+                result = check_window(store, source, resolver, claim, now)
+            except LeaseLost as error:  # the evaluation outlasted the lease, and another replica took the window
+                log.warning("%s: %s", monitor.name, error, extra={"code": error.code})
                 return
-        yield checked
+        yield result
 
 
-def _put_off(planned: PlannedWindow) -> str:
+def _postponed_message(planned: PlannedWindow) -> str:
     return (
-        f"window {planned.window} waits, and later ones: {planned.lost} attempts on it came to no end, so it is worked "
-        f"on with nothing else in hand, and other monitors' work has taken longer than {MAX_TURN_SECONDS:g} s"
+        f"window {planned.window} and later ones are postponed: it crashed {planned.lost} workers, so it is evaluated "
+        f"only while nothing else runs, and other monitors were busy for more than {MAX_EXCLUSIVE_SECONDS:g} s"
     )
 
 
-def _planned(store: Store, monitor: Monitor, now: datetime, *, look_back: bool) -> tuple[Source, Definition, str]:
-    """With why no second looks could be planned: no reason not to check what is new."""
+def _plan(
+    store: Store, monitor: Monitor, now: datetime, *, recheck: bool
+) -> tuple[Source, Definition, RecheckSkipped | None]:
+    """Plan new windows and re-checks; if re-checks cannot be planned, new windows are checked all the same."""
     source = open_source(monitor)
-    definition = plan(store, monitor, source, now)
+    definition = plan_windows(store, monitor, source, now)
     try:
-        if look_back:
+        if recheck:
             plan_rechecks(store, monitor, source, definition, now)
     except SourceError as error:
-        told = f"cannot see whether rows came late: {error}"
-        log.warning("%s: %s", monitor.name, told)
-        return source, definition, told
-    return source, definition, ""
+        problem = f"cannot see whether rows arrived late: {error}"
+        log.warning("%s: %s", monitor.name, problem, extra={"code": error.code})
+        return source, definition, RecheckSkipped(monitor.name, None, problem, error.code)
+    return source, definition, None
 
 
-def _new_waits(store: Store, monitor: Monitor, source: Source, now: datetime) -> bool:
-    """Whether a window that was never checked is due by now."""
-    return any(not first.late for first in store.due(plan(store, monitor, source, now), now, 1))
+def _is_new_window_due(store: Store, monitor: Monitor, source: Source, now: datetime) -> bool:
+    """Return whether a window that was never checked is due by now."""
+    definition = plan_windows(store, monitor, source, now)
+    return any(not planned.late for planned in store.due(definition, now, 1))
 
 
 def check_window(
-    store: Store, source: Source, standards: ReferenceResolver, claim: Claim, now: Callable[[], datetime]
+    store: Store, source: Source, resolver: ReferenceResolver, claim: Claim, now: Callable[[], datetime]
 ) -> WindowResult | RecheckSkipped:
-    """Count, compare, decide and store one claimed window."""
+    """Evaluate one claimed window, decide its outcome and store it."""
     with hold_lease(store, claim, now):
         reach("claimed")
         if claim.late:
-            found = _second_look(store, source, standards, claim)
-            if isinstance(found, RecheckSkipped):
-                return found
+            evaluation = _recheck(store, source, resolver, claim)
+            if isinstance(evaluation, RecheckSkipped):
+                return evaluation
         else:
-            found = abandoned_evaluation(claim) or evaluate_window(source, standards, claim.window)
-        outcome = _finish(store, standards, claim, found, now)
-    standards.checked(claim.window, outcome.segments)
-    checked = WindowResult(claim.monitor, claim.window, claim.revision, outcome)
-    _log(checked)
-    return checked
+            evaluation = abandoned_evaluation(claim) or evaluate_window(source, resolver, claim.window)
+        outcome = _commit(store, resolver, claim, evaluation, now)
+    resolver.checked(claim.window, outcome.segments)
+    result = WindowResult(claim.monitor, claim.window, claim.revision, outcome)
+    _log_result(result)
+    return result
 
 
-def _second_look(
-    store: Store, source: Source, standards: ReferenceResolver, claim: Claim
-) -> Evaluation | RecheckSkipped:
-    """What is to be written of a window that was checked before, unless it stays as it was."""
-    before = store.results(claim.monitor, claim.window.start)
-    if not before and claim.before is not Verdict.ERROR:  # thinned out since: all of it would seem to be new
+def _recheck(store: Store, source: Source, resolver: ReferenceResolver, claim: Claim) -> Evaluation | RecheckSkipped:
+    """Evaluate a window again; if its rows have not changed or cannot be read, the stored revision stays."""
+    previous = store.results(claim.monitor, claim.window.start)
+    if not previous and claim.before is not Verdict.ERROR:  # pruned meanwhile: everything would seem to be new
         store.settle(claim)
         return RecheckSkipped(claim.monitor, claim.window)
-    found = replace(abandoned_evaluation(claim) or evaluate_window(source, standards, claim.window), before=before)
-    told = f"window {claim.window} cannot be looked at again: {found.error}" if found.error else ""
-    if told:
-        log.warning("%s: %s", claim.monitor, told)
-    if told or found.nothing_new:
-        store.settle(claim, again=bool(told) and not found.final)
-        return RecheckSkipped(claim.monitor, claim.window, told)
-    return found
+    evaluation = abandoned_evaluation(claim) or evaluate_window(source, resolver, claim.window)
+    evaluation = replace(evaluation, previous=previous)
+    problem = f"window {claim.window} cannot be re-checked: {evaluation.error}" if evaluation.error else ""
+    if problem:
+        log.warning("%s: %s", claim.monitor, problem, extra={"code": "recheck-failed"})
+    if problem or evaluation.is_unchanged:
+        store.settle(claim, again=bool(problem) and not evaluation.final)
+        return RecheckSkipped(claim.monitor, claim.window, problem, evaluation.code)
+    return evaluation
 
 
-def _finish(
-    store: Store, standards: ReferenceResolver, claim: Claim, found: Evaluation, now: Callable[[], datetime]
+def _commit(
+    store: Store,
+    resolver: ReferenceResolver,
+    claim: Claim,
+    evaluation: Evaluation,
+    now: Callable[[], datetime],
 ) -> Outcome:
-    """Decide on the alerts as they stand and write it all; decide again where another window moved them."""
+    """Decide on the current alerts and store the outcome; decide again if another window changed them meanwhile."""
     for _ in range(MAX_DECISIONS):
-        outcome = decide_outcome(standards, claim, found, store.alert_states(claim.monitor_id), now())
+        outcome = decide_outcome(resolver, claim, evaluation, store.alert_states(claim.monitor_id), now())
         try:
             store.finish(claim, outcome, now())
         except AlertConflict as error:
-            moved = error
+            conflict = error
         else:
             return outcome
-    raise moved
+    raise conflict
 
 
-def _log(one: WindowResult) -> None:
-    """One line a window."""
-    outcome, verdict = one.outcome, one.outcome.verdict.value
+def _log_result(result: WindowResult) -> None:
+    """Log one line for each window."""
+    outcome, verdict = result.outcome, result.outcome.verdict.value
+    columns = [column for part in outcome.segments for column in part.columns]
     fields = {
         "event": "window",
-        "monitor": one.monitor,
-        "window": str(one.window),
-        "window_start": format_instant(one.window.start),
-        "window_end": format_instant(one.window.end),
-        "revision": one.revision,
+        "monitor": result.monitor,
+        "window": str(result.window),
+        "window_start": format_instant(result.window.start),
+        "window_end": format_instant(result.window.end),
+        "revision": result.revision,
         "verdict": verdict,
+        "code": outcome.code,
         "rows": outcome.rows,
-        "columns": sum(len(part.columns) for part in outcome.segments),
-        "drifted": sum(column.verdict is Verdict.DRIFT for part in outcome.segments for column in part.columns),
+        "columns": len(columns),
+        "drifted": sum(column.verdict is Verdict.DRIFT for column in columns),
         "alerts": len(outcome.events),
     }
-    log.info("%s %s: %s, %s", one.monitor, one.window, verdict, outcome.message, extra={"fields": fields})
+    log.info("%s %s: %s, %s", result.monitor, result.window, verdict, outcome.message, extra={"fields": fields})

@@ -1,4 +1,4 @@
-"""What a window gives: counted where its rows are, compared with what it is held to. Nothing here writes anything."""
+"""Evaluate one window: count its rows at the source and compare them with the reference. Writes nothing."""
 
 import hashlib
 import logging
@@ -26,102 +26,143 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What counting and comparing gave: results, or the message of what went wrong."""
+    """Result of counting and comparing one window, or the reason why it failed.
+
+    Parameters
+    ----------
+    results : tuple of SegmentResult
+        One for each segment, the whole window first; empty after an error.
+    error : str
+        Why the window could not be evaluated; empty if it could.
+    source : mapping
+        Provenance of the source; strict JSON.
+    code : str
+        Code of the error: that of the `DriftError`, ``evaluation-timeout``, ``evaluation-abandoned`` or
+        ``internal-error``; empty without an error.
+    new_columns : tuple of str
+        Watched columns that appeared after the reference was frozen.
+    judged : mapping or None
+        How the scores were judged; strict JSON.
+    previous : tuple of SegmentResult
+        In a re-check, the results of the revision before.
+    final : bool
+        Whether the error is not retried.
+    """
 
     results: tuple[SegmentResult, ...]
     error: str
     source: Mapping[str, Any]
-    new: tuple[str, ...] = ()  # columns that came after the reference was frozen
+    code: str = ""
+    new_columns: tuple[str, ...] = ()
     judged: Mapping[str, Any] | None = None
-    before: tuple[SegmentResult, ...] = ()  # of a window that is looked at again: what it gave then
-    final: bool = False  # an error that is not to be tried again
+    previous: tuple[SegmentResult, ...] = ()
+    final: bool = False
 
     @property
-    def nothing_new(self) -> bool:
-        """Whether the window has the rows it had."""
-        return {part.segment: part.live for part in self.results} == {part.segment: part.live for part in self.before}
+    def is_unchanged(self) -> bool:
+        """Whether the window has the same rows as before."""
+        return {part.segment: part.live for part in self.results} == {part.segment: part.live for part in self.previous}
 
     @property
-    def turned(self) -> tuple[SegmentResult, ...]:
-        """The columns whose verdict is not what it was."""
-        then = {(part.segment, c.column): c.verdict for part in self.before for c in part.columns}
+    def changed_columns(self) -> tuple[SegmentResult, ...]:
+        """The results, reduced to columns whose verdict changed."""
+        before = {(part.segment, c.column): c.verdict for part in self.previous for c in part.columns}
         return tuple(
-            replace(part, columns=tuple(c for c in part.columns if then.get((part.segment, c.column)) is not c.verdict))
+            replace(
+                part, columns=tuple(c for c in part.columns if before.get((part.segment, c.column)) is not c.verdict)
+            )
             for part in self.results
         )
 
     @property
     def verdict(self) -> Verdict:
-        """The worst segment's; `error` where the window could not be read."""
+        """The worst verdict of all segments; `error` if the window could not be evaluated."""
         return Verdict.ERROR if self.error else worst([part.verdict for part in self.results])
 
 
 def abandoned_evaluation(claim: Claim) -> Evaluation | None:
-    """What is found of a window that ended whoever worked on it (out of memory, say): an error, without another try.
+    """Return an error without evaluating the window if it crashed `MAX_ATTEMPTS` workers (out of memory, say).
 
-    Kills are not told from deaths of the window's own making, so many are borne. But later windows of the monitor wait
-    for this one, and nobody would hear of it.
+    A worker that was killed for another reason looks the same, so many crashes are allowed. But later windows of the
+    monitor wait for this one, and without an error no alert would say so.
     """
     if claim.lost < MAX_ATTEMPTS:
         return None
-    told = (
-        f"whoever worked on it came to no end, {claim.lost} times (killed? out of memory? a defect? logs may tell); "
-        "it is not begun again by itself: once that is seen to, `drift backfill` checks it"
+    reason = (
+        f"the worker crashed {claim.lost} times while evaluating this window (killed, out of memory, or a defect? see "
+        "its log); not retried automatically; fix the cause, then run `drift backfill`"
     )
-    log.error("window %s of %s is given up: %s", claim.window, claim.monitor, told)
-    return Evaluation((), told, {ABANDONED: claim.lost}, final=True)
+    log.error(
+        "window %s of %s is abandoned: %s",
+        claim.window,
+        claim.monitor,
+        reason,
+        extra={"code": "evaluation-abandoned"},
+    )
+    return Evaluation((), reason, {ABANDONED: claim.lost}, "evaluation-abandoned", final=True)
 
 
-def evaluate_window(source: Source, standards: ReferenceResolver, window: Window) -> Evaluation:
-    """Count a window and compare it, within the monitor's deadline. What fails is found too: nothing is raised."""
-    monitor = standards.monitor
+def evaluate_window(source: Source, resolver: ReferenceResolver, window: Window) -> Evaluation:
+    """Count a window and compare it with its reference, within the monitor's deadline; never raises an `Exception`."""
+    monitor = resolver.monitor
     try:
-        return run_with_timeout(monitor.deadline, monitor.name, "counting", lambda: _count(source, standards, window))
+        return run_with_timeout(monitor.deadline, monitor.name, "counting", lambda: _evaluate(source, resolver, window))
     except EvaluationTimeout as error:
-        return Evaluation((), str(error), {})
-    except Exception as error:  # a defect met by one window must not stop the next, nor pass in silence
-        log.exception("window %s of %s met a defect of drift", window, standards.monitor.name)
-        return Evaluation((), f"a defect of drift ({type(error).__name__}: {error}); please report it with the log", {})
+        return Evaluation((), str(error), {}, error.code)
+    except Exception as error:  # a defect in one window must not stop the next one
+        log.exception(
+            "window %s of %s could not be evaluated because of a defect in drift",
+            window,
+            monitor.name,
+            extra={"code": "internal-error"},
+        )
+        reason = f"a defect in drift ({type(error).__name__}: {error}); please report it with the log"
+        return Evaluation((), reason, {}, "internal-error")
 
 
-def _count(source: Source, standards: ReferenceResolver, window: Window) -> Evaluation:
-    seen = _provenance(source)  # before counting: rows that come meanwhile show as a change later on
+def _evaluate(source: Source, resolver: ReferenceResolver, window: Window) -> Evaluation:
+    provenance = _provenance(source)  # before counting: rows that arrive meanwhile are then noticed as a change
     try:
-        held = standards.of(window)
-        results = _results(source, standards, held.segments, window)
+        reference = resolver.of(window)
+        results = _compare(source, resolver, reference.segments, window)
         reach("compared")
-        return Evaluation(results, "", seen, _new_columns(source, standards), held.note)
+        return Evaluation(results, "", provenance, new_columns=_new_columns(source, resolver), judged=reference.note)
     except SourceError as error:
-        return Evaluation((), str(error), seen)
+        return Evaluation((), str(error), provenance, error.code)
 
 
-def _results(
-    source: Source, standards: ReferenceResolver, held: Mapping[str, SegmentReference], window: Window
+def _compare(
+    source: Source, resolver: ReferenceResolver, references: Mapping[str, SegmentReference], window: Window
 ) -> tuple[SegmentResult, ...]:
-    monitor, reference = standards.monitor, standards.baseline.profiles
-    counted = source.count(reference[""].axes, window, monitor.segments, reference)
+    monitor, baseline = resolver.monitor, resolver.baseline.profiles
+    profiles = source.count(baseline[""].axes, window, monitor.segments, baseline)
     reach("counted")
-    unknown = _unknown(held[""])
+    unknown = _unknown_segment(references[""])
     return tuple(
         SegmentResult(
-            key,
+            segment,
             live,
-            compare_profiles(live, held.get(key, unknown), monitor.columns, window_rng(monitor.name, window, key)),
+            compare_profiles(
+                live,
+                references.get(segment, unknown),
+                monitor.columns,
+                window_rng(monitor.name, window, segment),
+            ),
         )
-        for key, live in counted.items()
+        for segment, live in profiles.items()
     )
 
 
-def _unknown(whole: SegmentReference) -> SegmentReference:
-    """The reference of a segment that it does not have: no column of it can be compared."""
-    told = Uncounted(Fault.NOT_COMPARABLE, "no row of the reference is of this segment")
-    return SegmentReference({}, dict.fromkeys([*whole.histograms, *whole.uncounted], told))
+def _unknown_segment(whole: SegmentReference) -> SegmentReference:
+    """Return the reference of a segment without reference rows: no column of it can be compared."""
+    reason = Uncounted(Fault.NOT_COMPARABLE, "the reference has no rows of this segment")
+    return SegmentReference({}, dict.fromkeys([*whole.histograms, *whole.uncounted], reason))
 
 
 def window_rng(monitor: str, window: Window, segment: str = "") -> np.random.Generator:
-    """The same draws for the same window and segment, whoever checks it and when."""
-    named = (monitor, window.start.isoformat(), *([segment] if segment else []))
-    seed = hashlib.sha256("\x1f".join(named).encode("utf-8", "surrogatepass")).digest()
+    """Return a generator that depends on the monitor, the window and the segment only, so that results repeat."""
+    parts = (monitor, window.start.isoformat(), *([segment] if segment else []))
+    seed = hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).digest()
     return np.random.default_rng(int.from_bytes(seed[:8], "little"))
 
 
@@ -132,8 +173,8 @@ def _provenance(source: Source) -> dict[str, Any]:
         return {"error": str(error)}
 
 
-def _new_columns(source: Source, standards: ReferenceResolver) -> tuple[str, ...]:
-    """Columns to watch that the reference does not have: they cannot be checked, and are told."""
-    monitor, whole = standards.monitor, standards.baseline.profiles[""]
-    known = {*whole, *whole.uncounted, monitor.timestamp}
+def _new_columns(source: Source, resolver: ReferenceResolver) -> tuple[str, ...]:
+    """Return watched columns that the reference does not have: they cannot be checked, but are reported."""
+    monitor, baseline = resolver.monitor, resolver.baseline.profiles[""]
+    known = {*baseline, *baseline.uncounted, monitor.timestamp}
     return tuple(name for name in monitor.columns.watched(source.columns()) if name not in known)

@@ -1,7 +1,7 @@
-"""Turns: a window that workers were lost over is worked on alone, so that whatever kills the process dies alone.
+"""Isolation of suspicious work: work that repeatedly crashed the process runs with nothing else beside it.
 
-Several windows are in hand at once, and who kills the process takes the others with it: without this, one monitor's
-window would use up the attempts of all that happened to be beside it.
+A process evaluates several windows at once, and a crash takes all of them with it. Without isolation, one monitor's
+window would use up the attempts of every window that happened to run beside it.
 """
 
 import threading
@@ -11,80 +11,81 @@ from contextlib import contextmanager
 from typing import Final
 
 ISOLATE_AFTER_CRASHES: Final = 3
-"""Lost attempts from which on a window is worked on alone."""
+"""Crashed attempts after which work runs alone."""
 
-MAX_TURN_SECONDS: Final = 60.0
-"""Seconds that others are held back: so long at most for what is in hand to end, and for what is alone."""
+MAX_EXCLUSIVE_SECONDS: Final = 60.0
+"""Seconds that other work is held back, both while earlier work ends and while exclusive work runs."""
 
-STOP_POLL_SECONDS: Final = 0.5  # seconds from one look at `stopping` to the next
+STOP_POLL_SECONDS: Final = 0.5  # between two calls of `stopping`
 
 
-class Turns:
-    """Who may begin, in one process. Nobody waits here with a claim in hand, which could be lost."""
+class Isolation:
+    """Admission of work in one process. Callers wait for a slot before they claim anything, so no claim is at risk."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._begun: dict[object, float] = {}  # when what is in hand was begun, by `time.monotonic`
-        self._alone: object | None = None
-        self._asking = 0  # how many wait to be alone
+        self._started: dict[object, float] = {}  # running work: when it started, by `time.monotonic`
+        self._exclusive: object | None = None
+        self._exclusive_waiters = 0
 
     @contextmanager
-    def exclusive_turn(self, *, alone: bool, stopping: Callable[[], bool]) -> Iterator[bool]:
-        """Wait for a turn, and have it until the body is through.
+    def work_slot(self, *, exclusive: bool, stopping: Callable[[], bool]) -> Iterator[bool]:
+        """Wait for permission to work, and hold it for the duration of the body.
 
         Parameters
         ----------
-        alone : bool
-            Whether nothing may be in hand, and nothing else may begin for the first minute. Where something in hand
-            takes longer than that, there is no turn: it may hang, and would hold up all others.
+        exclusive : bool
+            Whether no other work may be running, and none may start for the first `MAX_EXCLUSIVE_SECONDS`. The slot is
+            refused if other work runs longer than that: it may hang, and everything else would wait for it.
         stopping : callable
-            Where it says yes, there is no turn either.
+            Whether the process is stopping; no slot is granted then.
 
         Yields
         ------
         bool
-            Whether it is one's turn.
+            Whether the slot was granted.
         """
-        this = object()
-        if not (self._wait_alone(this, stopping) if alone else self._wait(this, stopping)):
+        slot = object()
+        if not (self._wait_exclusive(slot, stopping) if exclusive else self._wait_shared(slot, stopping)):
             yield False
             return
         try:
             yield True
         finally:
             with self._changed:
-                del self._begun[this]
-                self._alone = None if self._alone is this else self._alone
+                del self._started[slot]
+                self._exclusive = None if self._exclusive is slot else self._exclusive
                 self._changed.notify_all()
 
-    def _wait(self, this: object, stopping: Callable[[], bool]) -> bool:
+    def _wait_shared(self, slot: object, stopping: Callable[[], bool]) -> bool:
         with self._changed:
             while not stopping():
-                if not self._asking and (self._alone is None or self._age(self._alone) >= MAX_TURN_SECONDS):
-                    self._begun[this] = time.monotonic()
+                blocked = self._exclusive is not None and self._age(self._exclusive) < MAX_EXCLUSIVE_SECONDS
+                if not self._exclusive_waiters and not blocked:
+                    self._started[slot] = time.monotonic()
                     return True
                 self._changed.wait(STOP_POLL_SECONDS)
             return False
 
-    def _wait_alone(self, this: object, stopping: Callable[[], bool]) -> bool:
+    def _wait_exclusive(self, slot: object, stopping: Callable[[], bool]) -> bool:
         with self._changed:
-            self._asking += 1
+            self._exclusive_waiters += 1
             try:
                 while not stopping():
-                    if not self._begun:
-                        self._begun[this], self._alone = time.monotonic(), this
+                    if not self._started:
+                        self._started[slot], self._exclusive = time.monotonic(), slot
                         return True
-                    if any(self._age(one) >= MAX_TURN_SECONDS for one in self._begun):
+                    if any(self._age(other) >= MAX_EXCLUSIVE_SECONDS for other in self._started):
                         return False
                     self._changed.wait(STOP_POLL_SECONDS)
                 return False
             finally:
-                self._asking -= 1
+                self._exclusive_waiters -= 1
                 self._changed.notify_all()
 
-    def _age(self, one: object) -> float:
-        return time.monotonic() - self._begun[one]
+    def _age(self, slot: object) -> float:
+        return time.monotonic() - self._started[slot]
 
 
-exclusive_turn = Turns().exclusive_turn
+work_slot = Isolation().work_slot
 """Of this process."""

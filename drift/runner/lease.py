@@ -1,4 +1,4 @@
-"""Holding a claimed window while it is worked on: the lease is renewed, and given back where the work fails."""
+"""Leases of claimed windows: renewed during the work, released if it is interrupted, reclaimed from dead workers."""
 
 import logging
 import threading
@@ -15,11 +15,11 @@ from drift.store.types import ValueRefused
 
 LEASE_TTL: Final = timedelta(minutes=10)
 MAX_ATTEMPTS: Final = 15
-"""Attempts on a window that may come to no end; more than an afternoon of deployments interrupts of one window."""
+"""Crashed attempts after which a window or reference is abandoned; more than an afternoon of deployments causes."""
 
-_in_hand: dict[tuple[int, int], tuple[Store, Claim]] = {}  # by window and token: what this process is at work on
-_owed: dict[tuple[int, int], Claim] = {}  # what it could not give back
-_rivals: set[str] = set()  # who was told of: other processes of this one's post
+_active: dict[tuple[int, int], tuple[Store, Claim]] = {}  # by window and token: the work of this process
+_unreleased: dict[tuple[int, int], Claim] = {}  # claims that could not be released because the store was unreachable
+_reported_workers: set[str] = set()  # other workers with this one's assigned name
 
 log = logging.getLogger(__name__)
 
@@ -28,155 +28,186 @@ log = logging.getLogger(__name__)
 def hold_lease(
     store: Store, claim: Claim, now: Callable[[], datetime], *, lease: timedelta = LEASE_TTL
 ) -> Iterator[None]:
-    """Keep the lease of a claimed window until the body is through; where it raises, the window is due at once.
+    """Renew the lease of a claimed window while the body runs; if the body raises, make the window due at once.
 
-    What is interrupted, or fails for want of the store, counts as no attempt. Any other failure does: it may come again
-    each time, and would hold up the monitor for ever.
+    An interruption or a failure of the store does not count as an attempt. Any other failure does: it may happen every
+    time, and would block the monitor for ever.
 
     Parameters
     ----------
     store : Store
-        Where it is claimed.
+        The store.
     claim : Claim
         The claim.
     now : callable
         The time.
     lease : timedelta
-        Renewed three times as often as it would run out.
+        Length of the lease; it is renewed every third of it.
     """
-    ended = threading.Event()
-    this = (claim.window_id, claim.token)
-    _in_hand[this] = store, claim
-    keeper = heartbeat_thread(lambda until: store.renew(claim, until), f"window {claim.window}", now, lease, ended)
+    finished = threading.Event()
+    key = (claim.window_id, claim.token)
+    _active[key] = store, claim
+    heartbeat = heartbeat_thread(
+        lambda until: store.renew(claim, until), f"window {claim.window} of {claim.monitor}", now, lease, finished
+    )
     try:
-        keeper.start()
-    except RuntimeError:  # the system has no thread left: nothing was begun
-        del _in_hand[this]
-        _give_back(store, claim)
+        heartbeat.start()
+    except RuntimeError:  # the system cannot start a thread; the work has not begun
+        del _active[key]
+        _release(store, claim)
         raise
     try:
         yield
-    except LeaseLost:  # nothing to give back
+    except LeaseLost:  # there is nothing to release
         raise
     except Exception as error:
-        if _counts(error):
-            _count(store, claim, now, error)
+        if _counts_as_attempt(error):
+            _record_failed_attempt(store, claim, now, error)
         else:
-            _give_back(store, claim)
+            _release(store, claim)
         raise
     except BaseException:
-        _give_back(store, claim)
+        _release(store, claim)
         raise
     finally:
-        ended.set()
-        keeper.join()
-        del _in_hand[this]
+        finished.set()
+        heartbeat.join()
+        del _active[key]
 
 
 def release_all(store: Store, monitor: str) -> list[Window]:
-    """Give back what this process has in hand of a monitor, due at once, the attempts not counted; tells which.
+    """Release all windows of a monitor that this process works on, and return them.
 
-    Whoever is at work on it still cannot write any more.
+    They are due at once, and the attempts do not count. Work that is still running cannot write any more.
     """
-    mine = [claim for kept, claim in list(_in_hand.values()) if kept is store and claim.monitor == monitor]
-    for claim in mine:
-        _give_back(store, claim)
-    return [claim.window for claim in mine]
+    claims = [claim for owner, claim in list(_active.values()) if owner is store and claim.monitor == monitor]
+    for claim in claims:
+        _release(store, claim)
+    return [claim.window for claim in claims]
 
 
-def is_owned(held: LeasedWindow) -> bool:
-    """Whether this process is at work on a window that it holds.
+def is_owned(leased: LeasedWindow) -> bool:
+    """Return whether this process is working on a leased window.
 
-    One that it holds all the same was claimed, or should have been given back, while the store could not be reached.
+    It may hold a lease without working on it: the claim was written, or could not be released, while the store was
+    unreachable.
     """
-    return (held.window_id, held.token) in _in_hand
+    return (leased.window_id, leased.token) in _active
 
 
 def reclaim_expired(store: Store, monitor_id: int, worker: Worker, now: datetime) -> None:
-    """Take windows back without waiting for their leases: from workers of this host that were killed, from those who
-    had this one's post before, and from itself.
+    """Make windows of dead workers due before their leases expire, and those that this worker failed to release.
 
-    A process may hold what it is not at work on: it could not give it back while the store was gone, which counts as
-    no attempt.
+    A worker is dead if it was killed on this host, or if it had the assigned name of this one before. A window that
+    this worker could not release counts as no attempt.
     """
-    for held in store.held(monitor_id, now):
-        if held.owner == worker.name and not is_owned(held):
-            log.warning("window %s was not given back when it should have been: it is due again", held.window)
-            _take_back(store, held, now)
-        elif worker.knows_gone(held.owner, held.until - LEASE_TTL):
-            log.warning("window %s was left by %s, which is no more: it is due again", held.window, held.owner)
-            store.free(held, now)
-        elif worker.shares_post(held.owner):
-            _tell_rival(worker, held.owner)
+    for leased in store.held(monitor_id, now):
+        if leased.owner == worker.name and not is_owned(leased):
+            log.warning(
+                "window %s is due again: this worker could not release it earlier",
+                leased.window,
+                extra={"code": "lease-reclaimed"},
+            )
+            _reclaim_own(store, leased, now)
+        elif worker.knows_dead(leased.owner, leased.until - LEASE_TTL):
+            log.warning(
+                "window %s is due again: worker %s died while evaluating it",
+                leased.window,
+                leased.owner,
+                extra={"code": "lease-reclaimed"},
+            )
+            store.free(leased, now)
+        elif worker.shares_name(leased.owner):
+            _report_shared_name(worker, leased.owner)
 
 
-def _tell_rival(worker: Worker, other: str) -> None:
-    if other not in _rivals:  # once each: it may be looked at thousands of times
-        _rivals.add(other)
-        told = "two workers bear the name %s at a time: %s has windows in hand beside this one, %s. Nothing is lost or "
-        told += "done twice by it, but a start may take the other's windows away: give each a name of its own"
-        log.error(told, worker.post, other, worker.name)
+def _report_shared_name(worker: Worker, other: str) -> None:
+    if other in _reported_workers:  # this is reached thousands of times
+        return
+    _reported_workers.add(other)
+    log.error(
+        "two running workers have the name %s: %s holds windows beside this one, %s. No window is lost or evaluated "
+        "twice, but a starting worker may take windows from the other one; give each worker its own name",
+        worker.assigned_name,
+        other,
+        worker.name,
+        extra={"code": "worker-name-shared"},
+    )
 
 
-def _take_back(store: Store, held: LeasedWindow, now: datetime) -> None:
-    owed = _owed.pop((held.window_id, held.token), None)
-    if owed is None:  # of a dead process that bore this name before, where a name is no more than host and number
-        store.free(held, now)
+def _reclaim_own(store: Store, leased: LeasedWindow, now: datetime) -> None:
+    claim = _unreleased.pop((leased.window_id, leased.token), None)
+    if claim is None:  # of a dead process with the same name: the name is no more than host and PID
+        store.free(leased, now)
     else:
-        _give_back(store, owed)
+        _release(store, claim)
 
 
 def heartbeat_thread(
-    renew: Callable[[datetime], bool], what: str, now: Callable[[], datetime], lease: timedelta, ended: threading.Event
+    renew: Callable[[datetime], bool],
+    subject: str,
+    now: Callable[[], datetime],
+    lease: timedelta,
+    finished: threading.Event,
 ) -> threading.Thread:
-    """A thread that renews a lease three times as often as it would run out, until `ended` is set; not started yet.
+    """Return a thread, not started yet, that renews a lease every third of its length until `finished` is set.
 
     Parameters
     ----------
     renew : callable
-        Keeps it until then; False where it is no longer to be had, which is the end of it.
-    what : str
-        What is held, as the log says it.
+        Extends the lease to the given instant; False if the lease is lost, which ends the thread.
+    subject : str
+        What is leased, for log messages.
     now : callable
         The time.
     lease : timedelta
-        How long it is kept for each time.
-    ended : Event
-        Set by who holds it.
+        Length of the lease after each renewal.
+    finished : Event
+        Set when the work has ended.
     """
 
-    def keep() -> None:
-        while not ended.wait(lease.total_seconds() / 3):
+    def keep_renewing() -> None:
+        while not finished.wait(lease.total_seconds() / 3):
             try:
                 if not renew(now() + lease):
                     return
-            except StoreError as error:  # the store may be back before the lease runs out
-                log.warning("cannot renew the lease of %s: %s", what, error)
+            except StoreError as error:  # the store may be back before the lease expires
+                log.warning("could not renew the lease of %s: %s", subject, error, extra={"code": error.code})
 
-    return threading.Thread(target=keep, name="drift-lease", daemon=True)
+    return threading.Thread(target=keep_renewing, name="drift-lease", daemon=True)
 
 
-def _counts(error: Exception) -> bool:
-    """Whether a failure is the work's own, as far as can be told: a store that is gone, full or closed is not."""
+def _counts_as_attempt(error: Exception) -> bool:
+    """Return whether the work itself failed, not the store (unreachable, full or closed)."""
     return not isinstance(error, StoreError) or isinstance(error, ValueRefused | AlertConflict)
 
 
-def _count(store: Store, claim: Claim, now: Callable[[], datetime], why: Exception) -> None:
+def _record_failed_attempt(store: Store, claim: Claim, now: Callable[[], datetime], cause: Exception) -> None:
     try:
         if claim.lost < MAX_ATTEMPTS:
             store.free(claim, now())
             return
-        told = f"nothing can be written of it, not even that it is given up: {type(why).__name__}: {why}"
-        log.error("window %s of %s is left out, later ones go on: %s", claim.window, claim.monitor, told)
-        store.fail(claim, told)
-    except StoreError as error:  # what failed is raised; the lease runs out by itself
-        log.warning("cannot give window %s back: %s", claim.window, error)
+        reason = f"no outcome can be stored, not even that the window is abandoned: {type(cause).__name__}: {cause}"
+        log.error(
+            "window %s of %s failed, later windows are evaluated: %s; run `drift backfill` to try again",
+            claim.window,
+            claim.monitor,
+            reason,
+            extra={"code": "window-failed"},
+        )
+        store.fail(claim, reason)
+    except StoreError as error:  # the caller raises the cause; the lease expires
+        _log_unreleased(claim, error)
 
 
-def _give_back(store: Store, claim: Claim) -> None:
+def _release(store: Store, claim: Claim) -> None:
     try:
         store.release(claim)
-    except StoreError as error:  # what failed is raised; the lease runs out by itself
-        log.warning("cannot give window %s back: %s", claim.window, error)
+    except StoreError as error:  # the caller raises the cause; the lease expires
+        _log_unreleased(claim, error)
         if not isinstance(error, LeaseLost):
-            _owed[claim.window_id, claim.token] = claim
+            _unreleased[claim.window_id, claim.token] = claim
+
+
+def _log_unreleased(claim: Claim, error: StoreError) -> None:
+    log.warning("could not release window %s of %s: %s", claim.window, claim.monitor, error, extra={"code": error.code})

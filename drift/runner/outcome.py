@@ -1,4 +1,4 @@
-"""What becomes of a window: its verdict, its alerts, what is told, and whether it is tried again."""
+"""Decide the outcome of an evaluated window: verdict, alerts, notification, and whether it is retried."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -14,52 +14,69 @@ from drift.runner.evaluate import Evaluation, window_rng
 from drift.store import Claim, Outcome
 
 RETRY_DELAYS: Final = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120))
-"""How long after each failed attempt a window is tried again, at most; then its `error` verdict stands."""
+"""Longest delay after each failed attempt until a window is retried; after the last, its `error` verdict is final."""
+
+VERDICT_CODES: Final[Mapping[Verdict, str]] = {
+    Verdict.OK: "ok",
+    Verdict.WARN: "warn",
+    Verdict.DRIFT: "drift",
+    Verdict.INSUFFICIENT: "insufficient",
+    Verdict.NO_DATA: "no-rows",
+    Verdict.NOT_COMPARABLE: "not-comparable",
+    Verdict.SCHEMA_ERROR: "schema-error",
+    Verdict.ERROR: "column-unreadable",
+}
+"""Code of an evaluated window, by its verdict, the worst of its columns."""
 
 
 def decide_outcome(
-    standards: ReferenceResolver,
+    resolver: ReferenceResolver,
     claim: Claim,
-    found: Evaluation,
+    evaluation: Evaluation,
     states: Mapping[Fingerprint, AlertState],
     now: datetime,
 ) -> Outcome:
-    """What a window leaves behind: nothing is written yet.
+    """Return the outcome of a window; writes nothing.
+
+    The code of the outcome is that of the error if the window could not be evaluated, else follows from the window's
+    verdict: ``ok``, ``warn``, ``drift``, ``insufficient``, ``no-rows``, ``not-comparable``, ``schema-error`` or
+    ``column-unreadable`` (see `VERDICT_CODES`).
 
     Parameters
     ----------
-    standards : Standards
-        What the window was held to.
+    resolver : ReferenceResolver
+        References of the monitor's windows.
     claim : Claim
-        The right to write it.
-    found : Found
-        What counting and comparing gave.
+        Claim on the window.
+    evaluation : Evaluation
+        Result of counting and comparing.
     states : mapping of Fingerprint to AlertState
-        Where the monitor's alerts stand.
+        Current states of the monitor's alerts.
     now : datetime
-        When it is decided: alerts turn then, and the pause until another try begins.
+        Time of the decision: alerts change state then, and the delay of a retry starts.
     """
-    monitor = standards.monitor
-    turned = transitions(
+    monitor = resolver.monitor
+    changes = transitions(
         monitor,
         claim.window,
-        found.results or Verdict.ERROR,
+        evaluation.results or Verdict.ERROR,
         states,
         now,
-        overdue=_unheard(claim, found),
-        news=found.turned if claim.late else (),
+        overdue=_is_unreported(claim, evaluation),
+        news=evaluation.changed_columns if claim.late else (),
     )
-    by_column = {(part.segment, c.column): c for part in found.results for c in part.columns}
-    events = make_events(turned, by_column, monitor.name, claim.window, claim.revision, found.error)
+    by_column = {(part.segment, c.column): c for part in evaluation.results for c in part.columns}
+    events = make_events(changes, by_column, monitor.name, claim.window, claim.revision, evaluation.error)
     rules = monitor.alerting
+    retries = bool(evaluation.error) and not evaluation.final and claim.failures < len(RETRY_DELAYS)
     return Outcome(
-        rows=found.results[0].live.rows if found.results else 0,
-        verdict=found.verdict,
-        message=found.error or _summary(found.results, found.new),
-        source=found.source,
-        baseline_id=standards.baseline.id,
-        segments=found.results,
-        transitions=turned,
+        rows=evaluation.results[0].live.rows if evaluation.results else 0,
+        verdict=evaluation.verdict,
+        message=evaluation.error or _summary(evaluation.results, evaluation.new_columns),
+        source=evaluation.source,
+        baseline_id=resolver.baseline.id,
+        segments=evaluation.results,
+        transitions=changes,
         events=events,
         notification=make_notification(
             monitor.name,
@@ -71,38 +88,36 @@ def decide_outcome(
             page=rules.page,
         ),
         channels=rules.notify,
-        retry_at=now + _pause(claim)
-        if found.error and not found.final and claim.failures < len(RETRY_DELAYS)
-        else None,
-        judged=found.judged,
+        retry_at=now + _retry_delay(claim) if retries else None,
+        judged=evaluation.judged,
+        code=evaluation.code or VERDICT_CODES[evaluation.verdict],
     )
 
 
-def _unheard(claim: Claim, found: Evaluation) -> bool:
-    """Whether nobody has heard yet what the window has to say: it was never read, though its turn has come."""
+def _is_unreported(claim: Claim, evaluation: Evaluation) -> bool:
+    """Return whether this is the first scheduled evaluation: its alerts are new, however late it is."""
     if claim.asked:
         return False
-    return claim.before is None or (claim.before is Verdict.ERROR and not found.error)
+    return claim.before is None or (claim.before is Verdict.ERROR and not evaluation.error)
 
 
-def _pause(claim: Claim) -> timedelta:
-    """Until the next attempt: less up to a quarter by chance, lest all that failed together come again together.
+def _retry_delay(claim: Claim) -> timedelta:
+    """Return the delay until the next attempt, shortened by up to a quarter at random.
 
-    What has to differ are the windows and monitors that one source failed, and their draws do. Replicas would all draw
-    the same for one window, which is no herd: it has one holder, who alone decides when it is due again, and that is
-    kept in the store. A run that is repeated gives the same moments.
+    The jitter spreads the windows and monitors that failed because of one source. It follows from monitor, window and
+    attempt: a window has one worker at a time, so replicas cannot collide, and a repeated run gives the same instants.
     """
-    spread = window_rng(claim.monitor, claim.window, f"attempt {claim.failures + 1}").uniform(0.75, 1.0)
-    return RETRY_DELAYS[claim.failures] * float(spread)
+    jitter = window_rng(claim.monitor, claim.window, f"attempt {claim.failures + 1}").uniform(0.75, 1.0)
+    return RETRY_DELAYS[claim.failures] * float(jitter)
 
 
-def _summary(results: tuple[SegmentResult, ...], new: tuple[str, ...]) -> str:
-    """One line for a person: how many columns, how many drifted, the worst of them, what cannot be told."""
+def _summary(results: tuple[SegmentResult, ...], new_columns: tuple[str, ...]) -> str:
+    """Return one line: how many columns drifted, the worst of them, and how many could not be evaluated."""
     columns = [column for part in results for column in part.columns]
-    drifted = [column.column for column in columns if column.verdict is Verdict.DRIFT]
-    untold = sum(not column.verdict.is_conclusive for column in columns)
     if columns and all(column.verdict is Verdict.NO_DATA for column in columns):
         return "no rows"
-    told = f"{len(drifted)} of {len(columns)} columns drifted" + (f", most: {drifted[0]}" if drifted else "")
-    told += f"; {untold} could not be told" if untold else ""
-    return told + (f"; not in the reference: {', '.join(new)}" if new else "")
+    drifted = [column.column for column in columns if column.verdict is Verdict.DRIFT]
+    inconclusive = sum(not column.verdict.is_conclusive for column in columns)
+    summary = f"{len(drifted)} of {len(columns)} columns drifted" + (f", most: {drifted[0]}" if drifted else "")
+    summary += f"; {inconclusive} could not be evaluated" if inconclusive else ""
+    return summary + (f"; not in the reference: {', '.join(new_columns)}" if new_columns else "")

@@ -1,4 +1,4 @@
-"""Keeping what has to be kept, and no more: old windows lose their histograms and scores, a few at a time."""
+"""Retention: drop the histograms and scores of old windows, a few at a time."""
 
 import logging
 from collections.abc import Iterable
@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Final
 
 from drift.monitors.spec import Monitor
+from drift.monitors.window import format_duration
 from drift.store import Store
 
 PRUNE_LIMIT: Final = 200
-"""Windows one call of `prune_monitors` takes: a tick is not held up; a year of many monitors is through in days."""
+"""Windows pruned by one call of `prune_monitors`: short enough for a tick; a year of many monitors takes days."""
 
 PRUNE_BATCH: Final = 10
 """Windows in one transaction: no other writer waits for more."""
@@ -17,38 +18,43 @@ PRUNE_BATCH: Final = 10
 log = logging.getLogger(__name__)
 
 
-def prune_monitors(store: Store, monitors: Iterable[Monitor], now: datetime, most: int = PRUNE_LIMIT) -> int:
-    """Drop what monitors with a `keep` need not keep any longer.
+def prune_monitors(store: Store, monitors: Iterable[Monitor], now: datetime, limit: int = PRUNE_LIMIT) -> int:
+    """Drop the histograms and scores of windows older than the `keep` of their monitor.
 
     Parameters
     ----------
     store : Store
-        Where it is kept.
+        The store.
     monitors : iterable of Monitor
-        One without `keep` keeps everything.
+        The monitors. Those without `keep` keep everything.
     now : datetime
         The time, with a time zone.
-    most : int
-        Windows of all monitors together, the oldest of each first; what is left over is for the next call.
+    limit : int
+        Most windows to prune in this call, oldest first in each monitor; later calls take the rest.
 
     Returns
     -------
     int
-        How many windows were thinned out.
+        Number of pruned windows.
 
     Raises
     ------
     StoreError
-        Where the store fails; what was dropped before that stays dropped.
+        If the store fails. Windows pruned before that stay pruned.
     """
-    left = most
-    for one in monitors:
-        if one.keep is None or left <= 0:
+    remaining = limit
+    for monitor in monitors:
+        if monitor.keep is None or remaining <= 0:
             continue
-        before, gone = now - one.keep, 0
-        while left > 0 and (some := store.thin(one.name, before, min(left, PRUNE_BATCH))):
-            gone, left = gone + some, left - some
-        if gone:
-            told = "%s: histograms and scores of %d windows that began longer than %s ago are dropped"
-            log.info(told, one.name, gone, one.keep, extra={"fields": {"monitor": one.name, "windows": gone}})
-    return most - left
+        before, pruned = now - monitor.keep, 0
+        while remaining > 0 and (batch := store.thin(monitor.name, before, min(remaining, PRUNE_BATCH))):
+            pruned, remaining = pruned + batch, remaining - batch
+        if pruned:
+            log.info(
+                "%s: dropped the histograms and scores of %d windows that began more than %s ago",
+                monitor.name,
+                pruned,
+                format_duration(monitor.keep),
+                extra={"fields": {"monitor": monitor.name, "windows": pruned}},
+            )
+    return limit - remaining

@@ -1,4 +1,4 @@
-"""No work may take for ever: what takes longer than its deadline is left behind, in a thread of its own."""
+"""Time limits for work on a source: work that exceeds its deadline is abandoned in its own thread."""
 
 import threading
 from collections.abc import Callable
@@ -8,64 +8,70 @@ from typing import Final, TypeVar
 from drift.errors import SourceError
 
 MAX_ABANDONED_THREADS: Final = 3
-"""Pieces of work on one monitor that may hang at once: no thread can be ended from outside, so no more are begun."""
+"""Abandoned threads of one monitor that may still run. Threads cannot be stopped from outside."""
 
-T = TypeVar("T")
+ResultT = TypeVar("ResultT")
 
 
 class EvaluationTimeout(SourceError):  # noqa: N818 - reads as what happened
-    """Something took longer than its deadline, and is no longer waited for."""
+    """The work exceeded its deadline and was abandoned."""
+
+    default_code = "evaluation-timeout"
 
 
-def run_with_timeout(deadline: timedelta, monitor: str, what: str, work: Callable[[], T]) -> T:
-    """What some work gives, done in a thread of its own, so that a source which hangs holds up nobody for ever.
+def run_with_timeout(deadline: timedelta, monitor: str, task: str, work: Callable[[], ResultT]) -> ResultT:
+    """Run some work in its own thread and return its result, waiting no longer than a deadline.
 
-    Work that is left behind goes on until it ends by itself or the process does. It holds no claim: whatever it
-    finds is dropped.
+    Abandoned work goes on until it ends or the process exits. It holds no claim, and its result is discarded.
 
     Parameters
     ----------
     deadline : timedelta
-        How long it may take.
+        Longest time to wait.
     monitor : str
-        For whom.
-    what : str
-        What it is, as a message says it.
+        Name of the monitor.
+    task : str
+        Name of the work in messages, such as ``counting``.
     work : callable
-        The work. Whatever it raises is raised here.
+        The work. Its exceptions are raised here.
 
     Raises
     ------
-    Overdue
-        Where it takes longer, or where too much of this monitor hangs already.
+    EvaluationTimeout
+        If the work exceeds its deadline, or if `MAX_ABANDONED_THREADS` threads of this monitor are still running.
     SourceError
-        Where the system has no thread left for it.
+        If no thread can be started.
     """
     name = f"drift-work-{monitor}"
     if sum(thread.name == name for thread in threading.enumerate()) >= MAX_ABANDONED_THREADS:
         raise EvaluationTimeout(
-            f"{what} is not begun: {MAX_ABANDONED_THREADS} earlier attempts hang still; see to the source, then restart"
+            f"{task} was not started: {MAX_ABANDONED_THREADS} earlier attempts are still running; "
+            "check the source, then restart drift",
+            code="evaluation-timeout",
         )
-    ended: list[T] = []
-    failed: list[BaseException] = []
+    results: list[ResultT] = []
+    errors: list[BaseException] = []
 
     def run() -> None:
         try:
-            ended.append(work())
-        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
-            failed.append(error)
+            results.append(work())
+        except BaseException as error:  # noqa: BLE001 - raised again by the waiting thread
+            errors.append(error)
 
     thread = threading.Thread(target=run, name=name, daemon=True)
     try:
         thread.start()
     except RuntimeError as error:
-        told = f"{what} is not begun: no thread could be started ({error}); see to the limits of this process"
-        raise SourceError(told) from error
+        raise SourceError(
+            f"{task} was not started: the system could not start a thread ({error}); check the limits of this process",
+            code="thread-not-started",
+        ) from error
     thread.join(min(deadline.total_seconds(), threading.TIMEOUT_MAX))
-    if failed:
-        raise failed[0]
-    if not ended:
+    if errors:
+        raise errors[0]
+    if not results:
         raise EvaluationTimeout(
-            f"{what} took longer than its deadline of {deadline}; see to the source, or give a later deadline"
+            f"{task} exceeded its deadline of {deadline}; check the source, or configure a longer `deadline`",
+            code="evaluation-timeout",
         )
-    return ended[0]
+    return results[0]

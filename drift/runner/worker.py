@@ -1,4 +1,4 @@
-"""Who holds a window: the name a process signs its claims with, whether another one still lives, and how it ends."""
+"""Worker identity: the name in claims, whether another worker is still alive, and how a signal ends a process."""
 
 import hashlib
 import os
@@ -13,10 +13,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
-POST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}")
-"""What may be a worker's post: the name that its operator gives."""
+WORKER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}")
+"""Names that an operator may assign to a worker."""
 
-_NAME: Final = re.compile(r"((?P<post>[^=]*)=)?(?P<host>.+):(?P<pid>\d+)(@(?P<place>\w+)-(?P<start>\d+))?")
+_IDENTITY: Final = re.compile(r"((?P<assigned>[^=]*)=)?(?P<host>.+):(?P<pid>\d+)(@(?P<namespace>\w+)-(?P<start>\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,95 +26,95 @@ class Worker:
     Parameters
     ----------
     name : str
-        ``host:pid@place-start`` for a process of this machine. Containers may share a host name, and each has a
-        process 1: `place` stands for this boot and this namespace of process numbers, `start` for when the process
-        began, in clock ticks since the boot. Only ``host:pid`` where that cannot be told (it takes Linux); anything
-        else is nobody this one can tell about. Where it has a post, that stands before, with a ``=``.
-    began : datetime or None
-        When the process took its post, by the store's clock; None where it has none.
+        ``host:pid@namespace-start``, preceded by ``assigned=`` if the operator assigned a name. Containers may share
+        a host name, and each has a process 1: `namespace` identifies this boot and PID namespace, `start` is when the
+        process started, in clock ticks since boot. Without Linux's /proc only ``host:pid``. Of a name in any other
+        form, nothing is known.
+    started : datetime or None
+        When a process with an assigned name started, by the store's clock.
     """
 
     name: str
-    began: datetime | None = None
+    started: datetime | None = None
 
     @classmethod
-    def this(cls) -> "Worker":
-        """The process that asks."""
-        address, place, start = f"{socket.gethostname()}:{os.getpid()}", _place(), _start("self")
-        return cls(f"{address}@{place}-{start}" if place and start else address)
+    def current(cls) -> "Worker":
+        """Return the calling process."""
+        address, namespace, start = f"{socket.gethostname()}:{os.getpid()}", _namespace(), _start_ticks("self")
+        return cls(f"{address}@{namespace}-{start}" if namespace and start else address)
 
-    def at(self, post: str, began: datetime) -> "Worker":
-        """The same, with a post: a name that one process at a time bears, as its operator promises.
+    def with_assigned_name(self, assigned: str, started: datetime) -> "Worker":
+        """Return this worker with an assigned name; the operator promises that one process at a time has it.
 
-        So that none is taken for another of its post, one that cannot be told apart gets a place by chance.
+        A process without a unique identity gets a random one, so that two of the same assigned name differ.
         """
-        place = "" if self.told_apart else f"@{secrets.token_hex(4)}-0"
-        return Worker(f"{post}={self.name}{place}", began)
+        suffix = "" if self.is_unique else f"@{secrets.token_hex(4)}-0"
+        return Worker(f"{assigned}={self.name}{suffix}", started)
 
     @property
-    def told_apart(self) -> bool:
-        """Whether no other process has, or ever had, this very name; else one before it may have had it."""
+    def is_unique(self) -> bool:
+        """Whether no other process has, or ever had, this name."""
         return "@" in self.name
 
     @property
-    def post(self) -> str:
-        """The name that the operator gave; empty where there is none."""
-        found = _NAME.fullmatch(self.name)
-        return found["post"] or "" if found else ""
+    def assigned_name(self) -> str:
+        """The name assigned by the operator, or an empty string."""
+        identity = _IDENTITY.fullmatch(self.name)
+        return identity["assigned"] or "" if identity else ""
 
-    def shares_post(self, other: str) -> bool:
-        """Whether another process, of now or before, has or had the post of this one."""
-        return bool(self.post) and other != self.name and Worker(other).post == self.post
+    def shares_name(self, other: str) -> bool:
+        """Whether another process, present or past, has the assigned name of this one."""
+        return bool(self.assigned_name) and other != self.name and Worker(other).assigned_name == self.assigned_name
 
-    def knows_gone(self, other: str, alive: datetime | None = None) -> bool:
-        """Whether another worker is certainly no more: of this host, or of this one's post and before it.
+    def knows_dead(self, other: str, last_seen: datetime | None = None) -> bool:
+        """Whether another worker is certainly dead: a process of this host, or the predecessor of an assigned name.
 
-        Nobody of another boot or another namespace is known to be, be the host's name the same: their lease runs its
-        time. Nor is one of the same post that gave a sign of life since this one began: against the operator's
-        promise, it lives beside this one. Taking windows from each other all the time, neither would ever finish one.
-        Nor one that is seen to live, whatever was promised: runs that overlap would have a window given up.
+        Nothing is known of processes of another boot or PID namespace, even under the same host name; their leases
+        must expire. A worker with the same assigned name is alive if it was seen after this one started (two workers
+        that took windows from each other would never finish one) or if its process is still running (overlapping runs
+        would count as crashes).
 
         Parameters
         ----------
         other : str
-            As it called itself.
-        alive : datetime or None
-            Its last sign of life, by the store's clock, where that is known: the last claim or renewal of a lease.
+            Name of the other worker.
+        last_seen : datetime or None
+            When it last claimed or renewed a lease, by the store's clock, if known.
         """
-        mine, found = _NAME.fullmatch(self.name), _NAME.fullmatch(other)
-        here = mine and found and mine["host"] == found["host"] and mine["place"] == found["place"]
-        if self.shares_post(other) and alive is not None and self.began is not None and alive < self.began:
-            return not (here and found and found["start"] and _start(found["pid"]) == found["start"])
-        if not mine or not found or not here:
+        mine, theirs = _IDENTITY.fullmatch(self.name), _IDENTITY.fullmatch(other)
+        is_local = mine and theirs and mine["host"] == theirs["host"] and mine["namespace"] == theirs["namespace"]
+        if self.shares_name(other) and last_seen is not None and self.started is not None and last_seen < self.started:
+            return not (is_local and theirs and theirs["start"] and _start_ticks(theirs["pid"]) == theirs["start"])
+        if not mine or not theirs or not is_local:
             return False
-        if mine["pid"] == found["pid"]:  # a number has one process at a time
-            return mine["start"] != found["start"]
+        if mine["pid"] == theirs["pid"]:  # one process at a time has a PID
+            return mine["start"] != theirs["start"]
         try:
-            os.kill(int(found["pid"]), 0)
+            os.kill(int(theirs["pid"]), 0)
         except ProcessLookupError:
             return True
-        except (PermissionError, OverflowError):  # alive as somebody else's; no process number at all
+        except (PermissionError, OverflowError):  # alive under another user; or not a PID at all
             return False
-        now = _start(found["pid"]) if found["start"] else ""
-        return bool(now) and now != found["start"]  # another process has got its number since
+        start = _start_ticks(theirs["pid"]) if theirs["start"] else ""
+        return bool(start) and start != theirs["start"]  # the PID was reused
 
 
-def _place() -> str:
-    """Where process numbers mean what they mean here; empty where that cannot be told."""
+def _namespace() -> str:
+    """Return an identifier of this boot and PID namespace, or an empty string if they are unknown."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         space = Path("/proc/self/ns/pid").readlink()
-        if Path("/proc/self").readlink().name != str(os.getpid()):  # it tells of another namespace's processes
+        if Path("/proc/self").readlink().name != str(os.getpid()):  # /proc is that of another namespace
             return ""
     except OSError:
         return ""
     return hashlib.sha256(f"{boot} {space}".encode()).hexdigest()[:8]
 
 
-def _start(process: str) -> str:
-    """When a process began, in clock ticks since the boot (proc_pid_stat(5), field 22).
+def _start_ticks(process: str) -> str:
+    """Return when a process started, in clock ticks since boot (proc_pid_stat(5), field 22).
 
-    Empty where nobody tells, and of one that has ended, which its parent has not asked after yet.
+    The result is empty if that is unknown, and for a process that has exited but was not waited for.
     """
     try:
         stat = Path(f"/proc/{process}/stat").read_bytes()
@@ -125,12 +125,13 @@ def _start(process: str) -> str:
 
 
 def exit_handler() -> Callable[[int, FrameType | None], None] | signal.Handlers:
-    """The handler with which a signal ends this process at once.
+    """Return the signal handler that ends this process at once.
 
-    By default the kernel does that, but not to the first process of a container: it ignores what that does not handle.
+    That is the kernel's default, except for the first process of a container: the kernel drops signals it does not
+    handle.
     """
-    return _end if os.getpid() == 1 else signal.SIG_DFL
+    return _exit if os.getpid() == 1 else signal.SIG_DFL
 
 
-def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    os._exit(128 + number)  # as a shell tells the end by a signal
+def _exit(number: int, _frame: FrameType | None) -> NoReturn:
+    os._exit(128 + number)  # the status that shells report for a signal

@@ -1,15 +1,15 @@
-"""The service behind `drift serve`: an alarm clock that goes through the monitors and the outbox, again and again."""
+"""The service behind `drift serve`: at each tick it checks due windows and sends pending notifications."""
 
-from drift.server.health import MAX_SILENCE_SECONDS, HealthSnapshot
-from drift.server.scheduler import BATCH_WINDOWS, SILENCE, STOP_GRACE_SECONDS, TICK, Scheduler
+from drift.server.health import MAX_MISSED_TICKS, HealthSnapshot
+from drift.server.scheduler import BATCH_WINDOWS, SILENCE_SECONDS, STOP_GRACE_SECONDS, TICK_SECONDS, Scheduler
 from drift.server.watchdog import Watchdog
 
 __all__ = [
     "BATCH_WINDOWS",
-    "MAX_SILENCE_SECONDS",
-    "SILENCE",
+    "MAX_MISSED_TICKS",
+    "SILENCE_SECONDS",
     "STOP_GRACE_SECONDS",
-    "TICK",
+    "TICK_SECONDS",
     "HealthSnapshot",
     "Scheduler",
     "Watchdog",

@@ -1,4 +1,4 @@
-"""How the service does: its ticks, and each monitor; what it logs of that, and what others are told."""
+"""Health of the service: its ticks and its monitors, for the log, the readiness probe and the page."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -9,31 +9,31 @@ from typing import Any, Final
 from drift.errors import StoreError
 from drift.server.watchdog import Watchdog
 
-MAX_SILENCE_SECONDS: Final = 3  # ticks without a sign of life until the service is no longer ready
+MAX_MISSED_TICKS: Final = 3  # tick intervals without a heartbeat after which the service is not ready
 
 log = logging.getLogger("drift.server")
 
 
 @dataclass(frozen=True, slots=True)
 class HealthSnapshot:
-    """How the service does, at one moment.
+    """Health of the service at one instant.
 
     Parameters
     ----------
     started : datetime or None
-        When the newest tick began.
+        When the newest tick started.
     finished : datetime or None
-        When a tick last went through.
+        When a tick last succeeded.
     delivered : datetime or None
-        When the outbox was last gone through; a long tick does so every few seconds.
+        When the outbox was last processed; a long tick does so every few seconds.
     alive : datetime or None
-        The last sign of life: a tick began or ended, or looked after the rounds under way.
+        The last heartbeat: a tick started, ended, or polled its batches.
     fault : str
-        Why the newest tick that ended did not go through; empty where it did, or the one under way gets on.
+        Why the newest completed tick failed; empty if it succeeded, or if the running one makes progress.
     succeeded : mapping of str to datetime
-        By monitor, when all its due windows could last be checked.
+        By monitor, when all its due windows were last checked successfully.
     failed : mapping of str to str
-        By monitor, why it could not be, when last tried.
+        By monitor, why the newest check failed.
     """
 
     started: datetime | None = None
@@ -46,74 +46,78 @@ class HealthSnapshot:
 
 
 class Health:
-    """Keeps the pulse. Only the ticking thread changes it; any thread may ask.
+    """Current health. Only the ticking thread changes it; any thread may read it.
 
     Parameters
     ----------
     now : callable
-        The time that all replicas share; it may fail with `StoreError`.
+        The time shared by all replicas; may raise `StoreError`.
     clock : callable
-        This host's time, for signs of life: to be had where the store is not.
-    seconds : float
-        From one tick to the next.
+        The host's time, for heartbeats; available without the store.
+    interval : float
+        Seconds between ticks.
     watchdog : Watchdog or None
-        Who is given each sign of life.
+        Notified of each heartbeat.
     """
 
     def __init__(
         self,
         now: Callable[[], datetime],
         clock: Callable[[], datetime],
-        seconds: float,
+        interval: float,
         watchdog: Watchdog | None,
     ) -> None:
-        self._now, self._clock, self._seconds, self._watchdog = now, clock, seconds, watchdog
-        self.pulse = HealthSnapshot()
+        self._now, self._clock, self._interval, self._watchdog = now, clock, interval, watchdog
+        self.snapshot = HealthSnapshot()
 
     def beat(self, **changes: Any) -> None:
-        """Note a sign of life, and what has changed with it."""
+        """Record a heartbeat, and changes of the snapshot."""
         if self._watchdog is not None:
-            self._watchdog.alive()
-        self.pulse = replace(self.pulse, alive=self._clock(), **changes)
+            self._watchdog.beat()
+        self.snapshot = replace(self.snapshot, alive=self._clock(), **changes)
 
-    def note(self, name: str, problem: str) -> None:
-        """How a monitor did; a problem is logged when it comes and when it goes, not at every tick."""
-        before = self.pulse.failed.get(name, "")
-        others = {other: why for other, why in self.pulse.failed.items() if other != name}
+    def record_monitor(self, name: str, problem: str, code: str = "") -> None:
+        """Record the result of checking a monitor; log a problem when it starts and when it ends, not at every tick."""
+        before = self.snapshot.failed.get(name, "")
+        others = {other: reason for other, reason in self.snapshot.failed.items() if other != name}
         if problem:
             if problem != before:
-                log.error("monitor %s: %s", name, problem, extra={"fields": {"monitor": name}})
+                log.error("monitor %s: %s", name, problem, extra={"code": code, "fields": {"monitor": name}})
             self.beat(failed={**others, name: problem})
             return
         if before:
             log.info("monitor %s is checked again", name, extra={"fields": {"monitor": name}})
-        self.beat(failed=others, succeeded={**self.pulse.succeeded, name: self._told_as()})
+        self.beat(failed=others, succeeded={**self.snapshot.succeeded, name: self._shared_now()})
 
-    def _told_as(self) -> datetime:
-        """The time as others have it: this host's signs of life do not count the time that it was suspended."""
+    def _shared_now(self) -> datetime:
+        """Return the store's time: the clock of heartbeats omits the time that the host was suspended."""
         try:
             return self._now()
-        except StoreError:  # gone since: near enough, and nothing to end a tick for
+        except StoreError:  # lost just now: the host's time is close enough, and no reason to end the tick
             return self._clock()
 
-    def tell_fault(self, error: BaseException) -> None:
-        """A defect, which APScheduler caught and logged with its traceback; the next tick comes all the same."""
+    def record_defect(self, error: BaseException) -> None:
+        """Record a defect that ended a tick; APScheduler logged its traceback, and the next tick comes."""
         kind = type(error).__name__
-        log.error("a tick ended by a defect (%s, traceback above); the next one goes on", kind)
-        self.pulse = replace(self.pulse, fault=f"a defect: {kind}")
+        log.error(
+            "a tick ended because of a defect in drift (%s, traceback above); the next tick continues",
+            kind,
+            extra={"code": "internal-error"},
+        )
+        self.snapshot = replace(self.snapshot, fault=f"a defect in drift: {kind}")
 
     def age(self) -> timedelta | None:
-        """Time since the last sign of life; None before the first."""
-        return None if self.pulse.alive is None else self._clock() - self.pulse.alive
+        """Return the time since the last heartbeat; None before the first."""
+        return None if self.snapshot.alive is None else self._clock() - self.snapshot.alive
 
-    def trouble(self) -> str:
-        """Why the ticks are not to be relied on, in words that may be shown to anybody; empty where they are."""
-        pulse, age = self.pulse, self.age()
-        if pulse.started is None or age is None:
-            return "no tick has begun yet"
-        if age.total_seconds() >= MAX_SILENCE_SECONDS * self._seconds:
-            return f"no sign of life for {age.total_seconds():.0f} s; a tick is due every {self._seconds:g} s"
-        if pulse.fault:
-            return "the newest tick did not go through; the log says why"
-        # Not when the first tick is over: to catch up may take it hours, in which all is well.
-        return "" if pulse.delivered else "the first tick is still on its way"
+    def not_ready_reason(self) -> str:
+        """Return why the service is not ready, without internal details, or an empty string."""
+        snapshot, age = self.snapshot, self.age()
+        if snapshot.started is None or age is None:
+            return "no tick has started yet"
+        if age.total_seconds() >= MAX_MISSED_TICKS * self._interval:
+            return f"no heartbeat for {age.total_seconds():.0f} s; ticks are due every {self._interval:g} s"
+        if snapshot.fault:
+            return "the newest tick failed; see the log"
+        # The service is ready before the first tick ends: catching up may take hours.
+        return "" if snapshot.delivered else "the first tick is still running"

@@ -1,4 +1,4 @@
-"""Rounds: some windows of one monitor, checked in a thread of its own, so that none waits for another's source."""
+"""Batches of windows, one thread for each monitor, so that no monitor waits for another one's source."""
 
 import queue
 import threading
@@ -12,115 +12,119 @@ from drift.monitors.verdict import Verdict
 from drift.runner.check import MonitorFailure, RecheckSkipped, WindowResult
 
 SLOW_WINDOW_SECONDS: Final = 60.0
-"""Seconds without a window done, after which a round gives up its place (not its work) to another monitor's."""
+"""Seconds without a finished window after which a batch is slow: it keeps running, and another one may start."""
 
 
 @dataclass(eq=False, slots=True)
 class MonitorBatch:
-    """One round.
+    """Some windows of one monitor, checked in one thread.
 
     Parameters
     ----------
     monitor : Monitor
-        Whose windows.
-    alive : float
-        When it began or last had a window done, by `time.monotonic`.
+        The monitor.
+    last_progress : float
+        When the batch started or last finished a window, by `time.monotonic`.
     checked : int
-        Windows done.
+        Finished windows.
     problem : str
-        What was wrong with the last that was.
-    cut : bool
-        Whether it was told to stop before its end.
+        Why the last of them failed; empty if it did not.
+    code : str
+        Code of the problem.
+    stopped : bool
+        Whether the batch ended early because the service is stopping.
     """
 
     monitor: Monitor
-    alive: float = field(default_factory=time.monotonic)
+    last_progress: float = field(default_factory=time.monotonic)
     checked: int = 0
-    problem: str = "its round ended by a defect of drift; the log shows it"
-    cut: bool = False
+    problem: str = "its batch ended because of a defect in drift; see the log"
+    code: str = "internal-error"
+    stopped: bool = False
 
 
 class MonitorPool:
-    """The rounds under way: one at most for each monitor.
+    """The running batches, at most one for each monitor.
 
     Parameters
     ----------
     check : callable
         Checks some due windows of a monitor, one after the other.
     stopping : callable
-        Asked after each window: where it says yes, the round ends there.
-    places : int
-        Rounds at once. One that is slow does not count: it waits for its source.
+        Whether to stop; called after each window.
+    max_batches : int
+        Batches at a time. Slow ones do not count: they wait for their source.
     """
 
     def __init__(
         self,
         check: Callable[[Monitor], Iterator[WindowResult | RecheckSkipped | MonitorFailure]],
         stopping: Callable[[], bool],
-        places: int,
+        max_batches: int,
     ) -> None:
-        self._check, self._stopping, self._places = check, stopping, places
-        self._news: queue.SimpleQueue[MonitorBatch] = queue.SimpleQueue()
-        self._threads: dict[str, tuple[MonitorBatch, threading.Thread]] = {}
+        self._check, self._stopping, self._max_batches = check, stopping, max_batches
+        self._finished: queue.SimpleQueue[MonitorBatch] = queue.SimpleQueue()
+        self._running: dict[str, tuple[MonitorBatch, threading.Thread]] = {}
 
-    def begin(self, monitor: Monitor) -> None:
-        """Check some windows of a monitor that has no round under way.
+    def start(self, monitor: Monitor) -> None:
+        """Start a batch of a monitor that has none.
 
         Raises
         ------
         RuntimeError
-            Where the system has no thread left for it; it is not under way then.
+            If the system cannot start a thread; the batch is not running then.
         """
-        one = MonitorBatch(monitor)
-        thread = threading.Thread(target=self._work, args=(one,), name=f"drift-round-{monitor.name}", daemon=True)
+        batch = MonitorBatch(monitor)
+        thread = threading.Thread(target=self._run, args=(batch,), name=f"drift-batch-{monitor.name}", daemon=True)
         thread.start()
-        self._threads[monitor.name] = one, thread  # in time: who hears of its end is the thread that runs this
+        self._running[monitor.name] = batch, thread  # not too late: `next_finished` is called by this thread
 
     def names(self) -> set[str]:
-        """Monitors with a round under way."""
-        return set(self._threads)
+        """Return the monitors with a running batch."""
+        return set(self._running)
 
-    def quick(self) -> int:
-        """How many are under way and not slow."""
-        since = time.monotonic() - SLOW_WINDOW_SECONDS
-        return sum(one.alive > since for one, _ in self._threads.values())
+    def active_count(self) -> int:
+        """Return the number of running batches that are not slow."""
+        limit = time.monotonic() - SLOW_WINDOW_SECONDS
+        return sum(batch.last_progress > limit for batch, _ in self._running.values())
 
-    def has_place(self) -> bool:
-        """Whether one more may begin."""
-        return self.quick() < self._places
+    def has_capacity(self) -> bool:
+        """Return whether another batch may start."""
+        return self.active_count() < self._max_batches
 
-    def hear(self, seconds: float) -> MonitorBatch | None:
-        """The next round that is over; None where none is in so many seconds."""
+    def next_finished(self, seconds: float) -> MonitorBatch | None:
+        """Wait so long for the next batch to finish; None if none does."""
         try:
-            one = self._news.get(timeout=seconds) if seconds > 0 else self._news.get_nowait()
+            batch = self._finished.get(timeout=seconds) if seconds > 0 else self._finished.get_nowait()
         except queue.Empty:
             return None
-        self._threads.pop(one.monitor.name, None)
-        return one
+        self._running.pop(batch.monitor.name, None)
+        return batch
 
     def join(self, seconds: float) -> list[Monitor]:
-        """Wait for those under way, so long at most for all of them; gives the monitors of those that are left."""
-        until = time.monotonic() + seconds
-        for _, thread in list(self._threads.values()):
-            thread.join(max(0.0, until - time.monotonic()))
-        return [one.monitor for one, thread in list(self._threads.values()) if thread.is_alive()]
+        """Wait so long for all running batches to finish; return the monitors of those that did not."""
+        deadline = time.monotonic() + seconds
+        for _, thread in list(self._running.values()):
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return [batch.monitor for batch, thread in list(self._running.values()) if thread.is_alive()]
 
-    def _work(self, one: MonitorBatch) -> None:
+    def _run(self, batch: MonitorBatch) -> None:
         try:
-            one.problem = self._each(one)
+            batch.problem, batch.code = self._check_windows(batch)
         finally:
-            self._news.put(one)
+            self._finished.put(batch)
 
-    def _each(self, one: MonitorBatch) -> str:
-        problem = ""
-        for found in self._check(one.monitor):
-            one.checked += 1
-            one.alive = time.monotonic()
-            if isinstance(found, MonitorFailure):
-                problem = found.message
-            elif isinstance(found, WindowResult) and found.outcome.verdict is Verdict.ERROR:
-                problem = found.outcome.message
-            if self._stopping():  # the rest stays due
-                one.cut = True
+    def _check_windows(self, batch: MonitorBatch) -> tuple[str, str]:
+        """Return the problem of the last window and its code; both empty if there is none."""
+        problem, code = "", ""
+        for result in self._check(batch.monitor):
+            batch.checked += 1
+            batch.last_progress = time.monotonic()
+            if isinstance(result, MonitorFailure):
+                problem, code = result.message, result.code
+            elif isinstance(result, WindowResult) and result.outcome.verdict is Verdict.ERROR:
+                problem, code = result.outcome.message, result.outcome.code
+            if self._stopping():  # the remaining windows stay due
+                batch.stopped = True
                 break
-        return problem
+        return problem, code

@@ -1,4 +1,4 @@
-"""The alarm clock: APScheduler, in memory only, one coalescing tick in a thread that no exit waits for."""
+"""Ticker: calls the tick at a fixed interval, by APScheduler with a memory job store, in a daemon thread."""
 
 import logging
 import threading
@@ -12,45 +12,49 @@ from apscheduler.executors.base import BaseExecutor, run_job
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
-STEP: Final = timedelta(seconds=1)  # what a clock may stray until it counts as set
+CLOCK_TOLERANCE: Final = timedelta(seconds=1)  # smaller deviations of the clock are not clock steps
 
 log = logging.getLogger(__name__)
 
 
-class _Steady(MemoryJobStore):  # type: ignore[misc]  # APScheduler is not typed
-    """Jobs that come by the host's count of seconds, which never steps, though APScheduler goes by its clock.
+class MonotonicJobStore(MemoryJobStore):  # type: ignore[misc]  # APScheduler is not typed
+    """Jobs that follow the monotonic clock although APScheduler follows the wall clock.
 
-    Where that was set, the jobs are put off or brought forward by as much. Else they would not come for as long as it
-    was set back; set ahead (from 1970, say), it would have APScheduler make a list of all that it takes for missed.
+    If the wall clock is set, the jobs are moved by as much. Otherwise no job would run for as long as the clock was set
+    back; and after a step ahead (from 1970, say) APScheduler would list every run it considers missed.
     """
 
-    zero: datetime | None = None  # what the clock showed when the count of seconds was zero
+    epoch: datetime | None = None  # wall clock time at which the monotonic clock was zero
 
     def get_due_jobs(self, now: datetime) -> list[Any]:
-        """Asked first whenever the scheduler wakes up, which it does by the count of seconds."""
+        """Return the due jobs; APScheduler calls this first when it wakes up, by the monotonic clock."""
         self._follow(now)
-        found: list[Any] = super().get_due_jobs(now)
-        return found
+        jobs: list[Any] = super().get_due_jobs(now)
+        return jobs
 
     def get_next_run_time(self) -> datetime | None:
-        """Asked last, before it goes to sleep."""
+        """Return when the next job is due; APScheduler calls this last before it sleeps."""
         self._follow(datetime.now(UTC))
-        found: datetime | None = super().get_next_run_time()
-        return found
+        next_run_time: datetime | None = super().get_next_run_time()
+        return next_run_time
 
     def _follow(self, now: datetime) -> None:
-        zero = now - timedelta(seconds=time.monotonic())
-        stepped = zero - (self.zero or zero)
-        if self.zero is None or abs(stepped) >= STEP:
-            self.zero = zero
-        if abs(stepped) >= STEP:
-            log.warning("this host's clock was set by %+.0f s; ticks come as before", stepped.total_seconds())
+        epoch = now - timedelta(seconds=time.monotonic())
+        clock_step = epoch - (self.epoch or epoch)
+        if self.epoch is None or abs(clock_step) >= CLOCK_TOLERANCE:
+            self.epoch = epoch
+        if abs(clock_step) >= CLOCK_TOLERANCE:
+            log.warning(
+                "the host's clock was set by %+.0f s; ticks keep their interval",
+                clock_step.total_seconds(),
+                extra={"code": "clock-step"},
+            )
             for job in self.get_all_jobs():
-                job.modify(next_run_time=job.next_run_time + stepped)
+                job.modify(next_run_time=job.next_run_time + clock_step)
 
 
-class _Daemon(BaseExecutor):  # type: ignore[misc]  # APScheduler is not typed
-    """Runs each tick in a daemon thread: APScheduler's own pool would keep a process whose tick hangs from ending."""
+class _DaemonExecutor(BaseExecutor):  # type: ignore[misc]  # APScheduler is not typed
+    """Run each tick in a daemon thread: with APScheduler's own pool a tick that hangs would block the exit."""
 
     newest: threading.Thread | None = None
 
@@ -63,38 +67,41 @@ class _Daemon(BaseExecutor):  # type: ignore[misc]  # APScheduler is not typed
 
 
 class Ticker:
-    """Rings every so many seconds, at once for the first time; never twice at once, and once for all that were missed.
+    """Calls the tick at once and then at a fixed interval; never twice at a time, and once for all missed ticks.
 
-    The seconds are those that pass, whatever the host's clock is set to meanwhile.
+    The interval is measured by the monotonic clock, whatever the host's clock is set to.
 
     Parameters
     ----------
-    ring : callable
+    tick : callable
         The tick.
-    seconds : float
-        From one to the next.
-    told : callable
-        Gets what a tick ended by, where that is a defect.
+    interval : float
+        Seconds between ticks.
+    on_error : callable
+        Called with the exception that ended a tick.
     """
 
-    def __init__(self, ring: Callable[[], None], seconds: float, told: Callable[[BaseException], None]) -> None:
-        self._ring, self._seconds = ring, seconds
-        quiet = log.getChild("ticks")
-        quiet.setLevel(logging.ERROR)  # a tick that outlasts the next one's time is no warning: that one is skipped
-        self._executor = _Daemon()
-        # In memory only: a stored job is pickled, dropped where it cannot be loaded, and run twice where shared.
+    def __init__(self, tick: Callable[[], None], interval: float, on_error: Callable[[BaseException], None]) -> None:
+        self._tick, self._interval = tick, interval
+        scheduler_log = log.getChild("ticks")
+        scheduler_log.setLevel(logging.ERROR)  # a tick longer than the interval is normal: the next one is skipped
+        self._executor = _DaemonExecutor()
+        # In memory only: a persistent store pickles jobs, drops those it cannot load, and shared ones run twice.
         self.scheduler = BackgroundScheduler(
-            jobstores={"default": _Steady()}, executors={"default": self._executor}, timezone=UTC, logger=quiet
+            jobstores={"default": MonotonicJobStore()},
+            executors={"default": self._executor},
+            timezone=UTC,
+            logger=scheduler_log,
         )
-        self.scheduler.add_listener(lambda event: told(event.exception), EVENT_JOB_ERROR)
+        self.scheduler.add_listener(lambda event: on_error(event.exception), EVENT_JOB_ERROR)
 
     def start(self) -> None:
-        """Ring from now on."""
+        """Start ticking."""
         self.scheduler.add_job(
-            self._ring,
+            self._tick,
             "interval",
-            seconds=self._seconds,
-            next_run_time=datetime.now(UTC),  # at once, by the alarm's own clock
+            seconds=self._interval,
+            next_run_time=datetime.now(UTC),  # at once, by the scheduler's own clock
             id="tick",
             coalesce=True,
             max_instances=1,
@@ -103,7 +110,7 @@ class Ticker:
         self.scheduler.start()
 
     def stop(self, seconds: float) -> bool:
-        """Ring no more; waits for the tick under way, so long at most. Whether none is left."""
+        """Stop ticking and wait so long for the running tick; return whether it has ended."""
         if self.scheduler.running:
             self.scheduler.shutdown(wait=False)
         tick = self._executor.newest

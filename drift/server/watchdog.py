@@ -1,4 +1,4 @@
-"""The watchdog: ends a process that gives no sign of life, which nothing within that process could be asked to do."""
+"""Watchdog: ends a process whose heartbeats stop, because nothing else within the process can."""
 
 import logging
 import threading
@@ -7,30 +7,30 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
-POLL_SECONDS: Final = 5.0  # seconds from one look to the next, at most
-WARN_AFTER_SECONDS: Final = 2.0  # seconds that a log is given to take the last line: who reads it may hang as well
+POLL_SECONDS: Final = 5.0  # longest time between two looks at the heartbeat
+LOG_SECONDS: Final = 2.0  # longest time to write the last log line: whatever reads the log may hang as well
 
 log = logging.getLogger("drift.server")
 
 
 class Watchdog:
-    """Calls for the end where no sign of life came for too long; a context manager, watching while it is open.
+    """Call `on_silence` if there is no heartbeat for too long; a context manager, watching while it is open.
 
     Parameters
     ----------
-    what : str
-        Of what the sign is, as a message says it.
-    silence : float
-        Seconds without one until it is given up.
-    dead : callable
-        Called then, once, from a thread of its own.
+    subject : str
+        What sends heartbeats, for the log.
+    max_silence : float
+        Seconds without a heartbeat.
+    on_silence : callable
+        Called once, in a separate thread.
     """
 
-    def __init__(self, what: str, silence: float, dead: Callable[[], None]) -> None:
-        self._what, self._silence, self._dead = what, silence, dead
-        self._sign = time.monotonic()
-        self._ending = False
-        self._ended = threading.Event()
+    def __init__(self, subject: str, max_silence: float, on_silence: Callable[[], None]) -> None:
+        self._subject, self._max_silence, self._on_silence = subject, max_silence, on_silence
+        self._last_beat = time.monotonic()
+        self._exiting = False
+        self._stopped = threading.Event()
 
     def __enter__(self) -> Self:
         self.start()
@@ -42,33 +42,40 @@ class Watchdog:
         self.stop()
 
     def start(self) -> None:
-        """Watch from now on."""
-        self.alive()
+        """Start watching."""
+        self.beat()
         threading.Thread(target=self._watch, name="drift-watchdog", daemon=True).start()
 
-    def alive(self) -> None:
-        """Give a sign of life; none puts off an end that is expected."""
-        if not self._ending:
-            self._sign = time.monotonic()
+    def beat(self) -> None:
+        """Record a heartbeat; it does not postpone an expected exit."""
+        if not self._exiting:
+            self._last_beat = time.monotonic()
 
-    def expect_end(self, seconds: float) -> None:
-        """What is watched from now on is how the process ends: within so many seconds. Fit for a signal handler."""
-        self._ending = True
-        self._what, self._silence, self._sign = "its end", seconds, time.monotonic()
+    def expect_exit(self, seconds: float) -> None:
+        """Watch from now on whether the process exits within so many seconds; safe in a signal handler."""
+        self._exiting = True
+        self._subject, self._max_silence, self._last_beat = "the exit", seconds, time.monotonic()
 
     def stop(self) -> None:
-        """Watch no more; may be called twice."""
-        self._ended.set()
+        """Stop watching; may be called twice."""
+        self._stopped.set()
 
     def _watch(self) -> None:
-        while not self._ended.wait(min(self._silence / 4, POLL_SECONDS)):
-            silent = time.monotonic() - self._sign
-            if silent >= self._silence:
-                said = "no sign of life of %s for %.0f s: the process is ended, to be started anew"
-                last = threading.Thread(target=log.critical, args=(said, self._what, silent), daemon=True)
+        while not self._stopped.wait(min(self._max_silence / 4, POLL_SECONDS)):
+            silence = time.monotonic() - self._last_beat
+            if silence >= self._max_silence:
+                last_line = threading.Thread(target=self._log_silence, args=(silence,), daemon=True)
                 try:
-                    last.start()
-                    last.join(WARN_AFTER_SECONDS)
-                finally:  # also where no thread can be started any more
-                    self._dead()
+                    last_line.start()
+                    last_line.join(LOG_SECONDS)
+                finally:  # even if no thread can be started any more
+                    self._on_silence()
                 return
+
+    def _log_silence(self, silence: float) -> None:
+        log.critical(
+            "no heartbeat of %s for %.0f s: the process ends itself, to be restarted",
+            self._subject,
+            silence,
+            extra={"code": "heartbeat-lost"},
+        )

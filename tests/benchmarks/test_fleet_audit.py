@@ -29,7 +29,7 @@ def audit(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monitors = fleet.fleet(tmp_path, MONITORS, COLUMNS, HOURS, 200)
     end = fleet.FIRST + (fleet.REFERENCE_HOURS + HOURS) * fleet.HOUR
     with Store.open(postgres_url) as store:
-        done = list(run_all(store, monitors, worker=Worker.this(), now=lambda: end))
+        done = list(run_all(store, monitors, worker=Worker.current(), now=lambda: end))
     assert [type(one) for one in done] == [WindowResult] * MONITORS * HOURS
     files = {one.name: tmp_path / f"{one.name}.parquet" for one in monitors}
     address = postgres_url.replace("+psycopg", "")

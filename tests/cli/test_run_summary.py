@@ -31,7 +31,7 @@ def lease_last_window(store: Store, duration: timedelta) -> str:
     assert definition is not None
     store.plan(definition, [(LAST, store.now())], store.now())
     (due,) = store.due(definition, store.now())
-    owner = Worker.this().name
+    owner = Worker.current().name
     assert store.claim(due.id, definition, owner, store.now(), duration)
     return owner
 

@@ -19,7 +19,7 @@ from tests.faults.site import LATER, PATIENCE, Site
 from tests.faults.world import FROM, HOUR, REFERENCE
 
 _DEADLY: Final = "deadly.parquet"
-_GIVEN_UP: Final = "its reference is given up"
+_ABANDONED: Final = "the reference is abandoned"
 
 
 def deadly(folder: str) -> None:
@@ -41,7 +41,7 @@ def deadly(folder: str) -> None:
 
     def end() -> None:
         until = time.monotonic() + PATIENCE
-        while _GIVEN_UP not in (Path(folder) / "log").read_text(encoding="utf-8", errors="replace"):
+        while _ABANDONED not in (Path(folder) / "log").read_text(encoding="utf-8", errors="replace"):
             if time.monotonic() > until:
                 os._exit(70)
             time.sleep(0.05)
@@ -95,7 +95,7 @@ def _die(place: Site, bad: str) -> int:
             serve, folder / "log", before=f"tests.faults.references:deadly:{folder}", NO_PROXY="*"
         )
         if status == 0:
-            assert _GIVEN_UP in place.log(), place.tail()
+            assert _ABANDONED in place.log(), place.tail()
             return death
         assert status == -signal.SIGKILL, f"exit status {status}; {place.tail()}"
         if (

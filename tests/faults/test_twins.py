@@ -23,7 +23,7 @@ def test_two_services_of_one_name_lose_and_double_nothing(bench: Bench, store: s
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"])
-def test_restarts_beside_a_twin_of_the_name_stop_nothing(bench: Bench, store: str, apart: list[str]) -> None:
+def test_restarts_beside_a_twin_of_the_name_stop_nothing(bench: Bench, store: str, in_namespace: list[str]) -> None:
     """Each start takes away what the other has in hand just then: its late results are refused, and found again.
 
     In a container, where it cannot see that the other lives.
@@ -32,7 +32,7 @@ def test_restarts_beside_a_twin_of_the_name_stop_nothing(bench: Bench, store: st
         place.start("serve", "--port", "0", "--tick", "0.3", "--worker", "twin")
         place.until(lambda: 0 <= place.left()[0] < 80, "a window")
         while place.left()[0]:
-            twin = place.start("serve", "--port", "0", "--tick", "0.3", "--worker", "twin", by=apart)
+            twin = place.start("serve", "--port", "0", "--tick", "0.3", "--worker", "twin", by=in_namespace)
             place.sleep(2.5)
             twin.kill()
             twin.wait()

@@ -23,7 +23,7 @@ def test_a_service_with_a_frozen_database_ends_itself(bench: Bench) -> None:
         assert place.left()[0] > 0, "something must be left to lose"
         wire.freeze()
         assert service.wait(PATIENCE) == 3, place.tail()
-        assert "no sign of life of the ticks" in place.log()
+        assert "no heartbeat of the ticks" in place.log()
         wire.thaw()
         successor = place.serve(config=through)
         place.until(lambda: place.left() == (0, 0), "the last message")

@@ -1,4 +1,4 @@
-"""The way of the data, on both databases, with a clock of the test's own."""
+"""Checking due windows, on both databases, with the clock of the test."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ from drift.references import reference_digest
 from drift.runner.check import MonitorFailure, WindowResult, run_all
 from drift.runner.lease import LEASE_TTL, MAX_ATTEMPTS, hold_lease
 from drift.runner.outcome import RETRY_DELAYS
-from drift.runner.plan import backfill, plan
+from drift.runner.plan import plan_backfill, plan_windows
 from drift.runner.worker import Worker
 from drift.sources import open_source
 from drift.store import Claim, Outcome, Store
@@ -39,7 +39,7 @@ START = datetime(2024, 3, 1, tzinfo=UTC)
 def write_days(
     path: Path, days: int, *, moved: frozenset[int] = frozenset(), without: frozenset[int] = frozenset()
 ) -> None:
-    """200 rows a day; `x` shifted by three standard deviations on the days `moved`, no rows `without`."""
+    """Write 200 rows a day; `x` is shifted by 3 on the days `moved`, and there are no rows on the days `without`."""
     rng = np.random.default_rng(3)
     parts = []
     for day in range(days):
@@ -66,36 +66,34 @@ def monitor(tmp_path: Path) -> Monitor:
 
 
 def check(store: Store, monitor: Monitor, now: datetime, worker: str = "test") -> list[WindowResult]:
-    found = list(run_all(store, [monitor], worker=Worker(worker), now=lambda: now))
-    failed = [one for one in found if isinstance(one, MonitorFailure)]
-    assert not failed, failed
-    return [one for one in found if isinstance(one, WindowResult)]
+    results = list(run_all(store, [monitor], worker=Worker(worker), now=lambda: now))
+    failures = [one for one in results if isinstance(one, MonitorFailure)]
+    assert not failures, failures
+    return [one for one in results if isinstance(one, WindowResult)]
 
 
 def days_of(checked: list[WindowResult]) -> list[int]:
     return [(one.window.start - START) // DAY for one in checked]
 
 
-def test_windows_are_checked_as_they_close_and_late_schedules_are_caught_up(
-    store: Store, monitor: Monitor, tmp_path: Path
-) -> None:
+def test_windows_are_checked_as_they_close_oldest_first(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 30)
     assert days_of(check(store, monitor, START + 12.5 * DAY)) == [10, 11]
     assert days_of(check(store, monitor, START + 12.9 * DAY)) == []
     assert days_of(check(store, monitor, START + 20 * DAY)) == list(range(12, 20)), "oldest first"
 
 
-def test_a_delay_and_a_schedule_hold_a_window_back(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+def test_delay_and_schedule_postpone_a_window(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 30)
     later = replace(monitor, delay=timedelta(hours=1), schedule="30 2 * * *")
     assert check(store, later, START + 11 * DAY + timedelta(hours=2)) == []
     assert days_of(check(store, later, START + 11 * DAY + timedelta(hours=2, minutes=30))) == [10]
 
 
-def test_a_drift_fires_once_and_is_resolved_once(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+def test_a_drift_fires_once_and_resolves_once(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 30, moved=frozenset({13, 14, 15}))
-    patient = replace(monitor, alerting=replace(monitor.alerting, for_windows=2, keep_firing_for=1))
-    checked = check(store, patient, START + 20 * DAY)
+    delayed = replace(monitor, alerting=replace(monitor.alerting, for_windows=2, keep_firing_for=1))
+    checked = check(store, delayed, START + 20 * DAY)
     turns = {
         (one.window.start - START) // DAY: [event.transition.after.state for event in one.outcome.events]
         for one in checked
@@ -127,12 +125,12 @@ def reference_of(results: tuple[SegmentResult, ...]) -> Profile:
     return Profile(sides, 10 * 200)
 
 
-def test_the_same_window_gives_the_same_numbers_whoever_checks_it(
-    store: Store, monitor: Monitor, tmp_path: Path
-) -> None:
+def test_re_evaluating_a_window_gives_the_same_numbers(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 14)
     first = check(store, monitor, START + 12 * DAY)
-    assert backfill(store, monitor, open_source(monitor), START + 10 * DAY, START + 12 * DAY, START + 12 * DAY) == 2
+    assert (
+        plan_backfill(store, monitor, open_source(monitor), START + 10 * DAY, START + 12 * DAY, START + 12 * DAY) == 2
+    )
     second = check(store, monitor, START + 12 * DAY)
     assert [one.revision for one in second] == [2, 2]
     assert [s.columns for one in first for s in one.outcome.segments] == [
@@ -140,9 +138,7 @@ def test_the_same_window_gives_the_same_numbers_whoever_checks_it(
     ]
 
 
-def test_a_window_that_cannot_be_read_is_an_error_at_once_and_tried_again(
-    store: Store, monitor: Monitor, tmp_path: Path
-) -> None:
+def test_an_unreadable_window_is_an_error_and_is_retried(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     data = tmp_path / "data.parquet"
     write_days(data, 14)
     check(store, monitor, START + 11 * DAY)
@@ -152,21 +148,22 @@ def test_a_window_that_cannot_be_read_is_an_error_at_once_and_tried_again(
     now = START + 12 * DAY
     (broken,) = check(store, monitor, now)
     assert broken.verdicts == [Verdict.ERROR]
+    assert broken.outcome.code == "source-unreadable"
     assert "data.parquet" in broken.outcome.message
     assert [e.transition.after.state for e in broken.outcome.events] == [State.FIRING]
     assert "data.parquet" in broken.outcome.events[0].message
     assert check(store, monitor, now) == [], "not before the first retry"
     (again,) = check(store, monitor, now + RETRY_DELAYS[0])
-    assert (again.revision, again.outcome.events) == (2, ()), "told once"
+    assert (again.revision, again.outcome.events) == (2, ()), "notified once"
 
     data.write_bytes(good)
-    (mended,) = check(store, monitor, now + RETRY_DELAYS[0] + RETRY_DELAYS[1])
-    assert mended.verdicts == [Verdict.OK]
-    assert [e.transition.after.state for e in mended.outcome.events] == [State.RESOLVED]
+    (repaired,) = check(store, monitor, now + RETRY_DELAYS[0] + RETRY_DELAYS[1])
+    assert repaired.verdicts == [Verdict.OK]
+    assert [e.transition.after.state for e in repaired.outcome.events] == [State.RESOLVED]
     assert check(store, monitor, now + 5 * RETRY_DELAYS[-1]) == []
 
 
-def test_retries_end_and_the_error_stands(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+def test_the_error_is_final_after_all_retries(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     data = tmp_path / "data.parquet"
     write_days(data, 14)
     check(store, monitor, START + 11 * DAY)
@@ -179,7 +176,7 @@ def test_retries_end_and_the_error_stands(store: Store, monitor: Monitor, tmp_pa
     assert tries == 1 + len(RETRY_DELAYS)
 
 
-def test_a_window_without_rows_alerts_as_one(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+def test_a_window_without_rows_raises_one_alert(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 14, without=frozenset({11}))
     checked = check(store, monitor, START + 13 * DAY)
     assert [one.outcome.verdict for one in checked] == [Verdict.OK, Verdict.NO_DATA, Verdict.OK]
@@ -211,9 +208,7 @@ def test_an_interrupted_window_is_due_again_at_once(
     assert days_of(check(store, monitor, START + 12 * DAY)) == [11]
 
 
-def test_a_segment_that_the_reference_does_not_know_is_told_apart(
-    store: Store, monitor: Monitor, tmp_path: Path
-) -> None:
+def test_a_segment_missing_from_the_reference_is_not_comparable(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     data = tmp_path / "data.parquet"
     write_days(data, 14)
     frame = pl.read_parquet(data)
@@ -253,13 +248,13 @@ def test_a_worker_that_lost_its_lease_writes_nothing(
     assert window["status"] == "claimed"
 
 
-def told(store: Store, now: datetime) -> list[tuple[str, str]]:
+def notified(store: Store, now: datetime) -> list[tuple[str, str]]:
     payloads = [delivery.payload for delivery in store.deliveries_due(now)]
     return [(payload["window"]["start"], payload["status"]) for payload in payloads]
 
 
-def interrupt(store: Store, monitor: Monitor, day: int, owner: str) -> datetime:
-    """A worker takes the window of a day and is killed; returns the time."""
+def abandon_claim(store: Store, monitor: Monitor, day: int, owner: str) -> datetime:
+    """Let a worker claim the window of a day and die; return the time."""
     now = START + 16 * DAY
     check(store, monitor, START + day * DAY)
     definition = store.define(monitor.name, monitor.document, now)
@@ -269,71 +264,66 @@ def interrupt(store: Store, monitor: Monitor, day: int, owner: str) -> datetime:
     return now
 
 
-def test_no_alert_is_lost_when_a_worker_dies_over_the_window_that_drifted(
+def test_no_alert_is_lost_when_the_worker_of_a_drifted_window_dies(
     store: Store, monitor: Monitor, tmp_path: Path
 ) -> None:
     write_days(tmp_path / "data.parquet", 16, moved=frozenset({12}))
-    now = interrupt(store, monitor, 12, "elsewhere:1")
-    assert check(store, monitor, now) == [], "later windows wait for the one that is held"
+    now = abandon_claim(store, monitor, 12, "elsewhere:1")
+    assert check(store, monitor, now) == [], "later windows wait for the leased one"
     assert days_of(check(store, monitor, now + LEASE_TTL)) == [12, 13, 14, 15]
-    assert told(store, now + LEASE_TTL) == [("2024-03-13T00:00Z", "firing"), ("2024-03-14T00:00Z", "resolved")]
+    assert notified(store, now + LEASE_TTL) == [("2024-03-13T00:00Z", "firing"), ("2024-03-14T00:00Z", "resolved")]
 
 
-def test_a_window_of_a_killed_process_of_this_host_is_due_at_once(
-    store: Store, monitor: Monitor, tmp_path: Path
-) -> None:
+def test_a_window_of_a_killed_local_process_is_due_at_once(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 16)
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         pass  # it has ended, and its number is free
-    now = interrupt(store, monitor, 12, f"here:{process.pid}")
+    now = abandon_claim(store, monitor, 12, f"here:{process.pid}")
     assert days_of(check(store, monitor, now, worker=f"here:{os.getpid()}")) == [12, 13, 14, 15]
 
 
-def test_a_window_of_a_living_process_of_this_host_is_left_alone(
-    store: Store, monitor: Monitor, tmp_path: Path
-) -> None:
+def test_a_window_of_a_living_local_process_stays_claimed(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 16)
-    now = interrupt(store, monitor, 12, f"here:{os.getppid()}")
+    now = abandon_claim(store, monitor, 12, f"here:{os.getppid()}")
     assert check(store, monitor, now, worker=f"here:{os.getpid()}") == []
 
 
-def test_a_window_that_ends_whoever_works_on_it_is_an_error_and_the_next_is_worked_on(
+def test_a_crashing_window_is_abandoned_and_later_windows_are_checked(
     store: Store, monitor: Monitor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_days(tmp_path / "data.parquet", 16, moved=frozenset({12}))
-    now = interrupt(store, monitor, 12, "elsewhere:1")
+    now = abandon_claim(store, monitor, 12, "elsewhere:1")
     definition = store.find("m")
     assert definition is not None
-    for times in range(MAX_ATTEMPTS - 1):  # one host after the other takes it, and is gone
+    for times in range(MAX_ATTEMPTS - 1):  # one host after the other claims it, and dies
         now += LEASE_TTL
         planned = store.due(definition, now)[0]
         assert planned.attempts == times + 1
         assert store.claim(planned.id, definition, f"elsewhere:{times + 2}", now, LEASE_TTL) is not None
-    deadly, *others = check(store, monitor, now + LEASE_TTL)
-    assert days_of([deadly, *others]) == [12, 13, 14, 15]
-    assert (deadly.verdicts, deadly.outcome.retry_at) == ([Verdict.ERROR], None)
-    assert f"came to no end, {MAX_ATTEMPTS} times" in deadly.outcome.message
-    assert "`drift backfill`" in deadly.outcome.message
-    assert told(store, now + LEASE_TTL)[0] == ("2024-03-13T00:00Z", "firing")
-    assert any(r.levelname == "ERROR" and "is given up" in r.message for r in caplog.records)
+    crashing, *others = check(store, monitor, now + LEASE_TTL)
+    assert days_of([crashing, *others]) == [12, 13, 14, 15]
+    assert (crashing.verdicts, crashing.outcome.retry_at) == ([Verdict.ERROR], None)
+    assert crashing.outcome.code == "evaluation-abandoned"
+    assert f"crashed {MAX_ATTEMPTS} times" in crashing.outcome.message
+    assert "`drift backfill`" in crashing.outcome.message
+    assert notified(store, now + LEASE_TTL)[0] == ("2024-03-13T00:00Z", "firing")
+    assert [r.levelname for r in caplog.records if getattr(r, "code", "") == "evaluation-abandoned"] == ["ERROR"]
 
     (tmp_path / "data.parquet").touch()
-    looked = check(store, replace(monitor, lookback=30 * DAY), now + LEASE_TTL)
-    assert looked == [], "nor does a second look begin it again"
+    rechecked = check(store, replace(monitor, lookback=30 * DAY), now + LEASE_TTL)
+    assert rechecked == [], "a re-check does not evaluate it either"
     source, span = open_source(monitor), (START + 12 * DAY, START + 13 * DAY)
-    assert backfill(store, monitor, source, *span, now + LEASE_TTL) == 1
-    (mended,) = check(store, monitor, now + LEASE_TTL)
-    assert mended.verdicts == [Verdict.DRIFT], "checked by hand, it is begun again"
+    assert plan_backfill(store, monitor, source, *span, now + LEASE_TTL) == 1
+    (repaired,) = check(store, monitor, now + LEASE_TTL)
+    assert repaired.verdicts == [Verdict.DRIFT], "a backfill evaluates it again"
 
 
-def test_a_window_that_was_interrupted_many_times_is_still_checked(
-    store: Store, monitor: Monitor, tmp_path: Path
-) -> None:
+def test_a_window_released_many_times_is_still_checked(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 16)
-    now = interrupt(store, monitor, 15, "elsewhere:0")
+    now = abandon_claim(store, monitor, 15, "elsewhere:0")
     definition = store.find("m")
     assert definition is not None
-    for times in range(3 * MAX_ATTEMPTS):  # given back each time, as a service does when it is told to stop
+    for times in range(3 * MAX_ATTEMPTS):  # released each time, as by a service that stops
         planned = store.due(definition, now := now + LEASE_TTL)[0]
         claim = store.claim(planned.id, definition, f"elsewhere:{times}", now, LEASE_TTL)
         assert claim is not None
@@ -343,9 +333,7 @@ def test_a_window_that_was_interrupted_many_times_is_still_checked(
     assert found.verdicts == [Verdict.OK]
 
 
-def test_a_second_look_that_ends_whoever_looks_leaves_the_window_as_it_was(
-    store: Store, monitor: Monitor, tmp_path: Path
-) -> None:
+def test_an_abandoned_recheck_leaves_the_window_unchanged(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 12)
     check(store, monitor, START + 11 * DAY)
     definition = store.find("m")
@@ -360,12 +348,10 @@ def test_a_second_look_that_ends_whoever_looks_leaves_the_window_as_it_was(
     assert [(row["status"], row["verdict"]) for row in store.windows("m")] == [("done", "ok")]
 
 
-def test_a_window_that_cannot_be_read_has_all_its_retries_whatever_was_killed_before(
-    store: Store, monitor: Monitor, tmp_path: Path
-) -> None:
+def test_crashes_do_not_use_up_the_retries_of_errors(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     data = tmp_path / "data.parquet"
     write_days(data, 12)
-    now = interrupt(store, monitor, 11, "elsewhere:0")
+    now = abandon_claim(store, monitor, 11, "elsewhere:0")
     definition = store.find("m")
     assert definition is not None
     for times in range(MAX_ATTEMPTS - 2):
@@ -381,18 +367,18 @@ def test_a_window_that_cannot_be_read_has_all_its_retries_whatever_was_killed_be
     assert [wait is None for wait in waits] == [False] * len(RETRY_DELAYS) + [True]
 
 
-def test_a_window_whose_outcome_cannot_be_written_is_given_up_in_the_end(
+def test_a_window_whose_outcome_is_refused_is_abandoned(
     store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_days(tmp_path / "data.parquet", 13)
     finish = store.finish
 
-    def refuses(claim: Claim, outcome: Outcome, now: datetime) -> None:
+    def refuse(claim: Claim, outcome: Outcome, now: datetime) -> None:
         if claim.window.start == START + 10 * DAY and outcome.segments:
             raise ValueRefused("the store keeps finite numbers; got nan")
         finish(claim, outcome, now)
 
-    monkeypatch.setattr(store, "finish", refuses)
+    monkeypatch.setattr(store, "finish", refuse)
     now = START + 13 * DAY
     for _ in range(MAX_ATTEMPTS):
         (failed,) = run_all(store, [monitor], worker=Worker("test"), now=lambda: now)
@@ -404,23 +390,24 @@ def test_a_window_whose_outcome_cannot_be_written_is_given_up_in_the_end(
     ]
     first, *others = check(store, monitor, now)
     assert (first.verdicts, first.outcome.retry_at) == ([Verdict.ERROR], None)
-    assert f"came to no end, {MAX_ATTEMPTS} times" in first.outcome.message
+    assert first.outcome.code == "evaluation-abandoned"
+    assert f"crashed {MAX_ATTEMPTS} times" in first.outcome.message
     assert days_of(others) == [11, 12]
 
 
-def test_a_window_of_which_nothing_at_all_can_be_written_is_left_out_in_the_end(
+def test_a_window_without_any_storable_outcome_fails_after_all_attempts(
     store: Store, monitor: Monitor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_days(tmp_path / "data.parquet", 13)
     finish, now = store.finish, START + 13 * DAY
 
-    def refuses(claim: Claim, outcome: Outcome, now: datetime) -> None:
+    def refuse(claim: Claim, outcome: Outcome, now: datetime) -> None:
         if claim.window.start == START + 10 * DAY:
             raise RuntimeError("a defect")
         finish(claim, outcome, now)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(store, "finish", refuses)
+        patched.setattr(store, "finish", refuse)
         for _ in range(MAX_ATTEMPTS + 1):
             (failed,) = run_all(store, [monitor], worker=Worker("test"), now=lambda: now)
             assert isinstance(failed, MonitorFailure)
@@ -428,15 +415,13 @@ def test_a_window_of_which_nothing_at_all_can_be_written_is_left_out_in_the_end(
     row = store.windows("m")[0]
     assert (row["status"], row["verdict"]) == ("failed", None)
     assert "RuntimeError: a defect" in row["message"]
-    assert any(r.levelname == "ERROR" and "is left out" in r.message for r in caplog.records)
-    assert backfill(store, monitor, open_source(monitor), START + 10 * DAY, START + 11 * DAY, now) == 1
+    assert [r.levelname for r in caplog.records if getattr(r, "code", "") == "window-failed"] == ["ERROR"]
+    assert plan_backfill(store, monitor, open_source(monitor), START + 10 * DAY, START + 11 * DAY, now) == 1
     assert [one.verdicts for one in check(store, monitor, now)] == [[Verdict.OK]]
     assert store.windows("m")[0]["message"] == "0 of 1 columns drifted"
 
 
-def test_attempts_that_failed_for_want_of_the_store_count_as_nothing(
-    store: Store, monitor: Monitor, tmp_path: Path
-) -> None:
+def test_failures_of_the_store_do_not_count_as_attempts(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 11)
     now = START + 11 * DAY
 
@@ -455,7 +440,7 @@ def test_attempts_that_failed_for_want_of_the_store_count_as_nothing(
 def test_a_backfill_never_skips_the_windows_before_it(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 20)
     now = START + 20 * DAY
-    assert backfill(store, monitor, open_source(monitor), START + 17 * DAY, START + 18 * DAY, now) == 1
+    assert plan_backfill(store, monitor, open_source(monitor), START + 17 * DAY, START + 18 * DAY, now) == 1
     assert days_of(check(store, monitor, now)) == list(range(10, 20))
 
 
@@ -466,7 +451,7 @@ def test_weeks_begin_after_the_reference(store: Store, monitor: Monitor, tmp_pat
     assert checked[0].window.start == datetime(2024, 3, 18, tzinfo=UTC)
 
 
-def test_an_overtaken_drift_fires_and_an_overtaken_ok_resolves_nothing(
+def test_an_overtaken_drift_fires_an_overtaken_ok_resolves_nothing(
     store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "data.parquet"
@@ -475,7 +460,7 @@ def test_an_overtaken_drift_fires_and_an_overtaken_ok_resolves_nothing(
     check(store, monitor, START + 11 * DAY)
     good = data.read_bytes()
     data.write_bytes(b"")
-    check(store, monitor, START + 12 * DAY)  # day 11 cannot be read, and waits for two days
+    check(store, monitor, START + 12 * DAY)  # day 11 cannot be read; its retry is due in two days
     data.write_bytes(good)
     (next_day,) = check(store, monitor, START + 13 * DAY)
     assert days_of([next_day]) == [12]
@@ -485,7 +470,7 @@ def test_an_overtaken_drift_fires_and_an_overtaken_ok_resolves_nothing(
     assert [e.transition.after.state for e in drifts] == [State.FIRING]
 
 
-def test_a_defect_in_one_window_stops_neither_the_next_nor_another_monitor(
+def test_a_defect_in_one_window_stops_nothing_else(
     store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_days(tmp_path / "data.parquet", 13)
@@ -502,11 +487,14 @@ def test_a_defect_in_one_window_stops_neither_the_next_nor_another_monitor(
     found = list(run_all(store, [monitor, other], worker=Worker("test"), now=lambda: START + 13 * DAY))
     verdicts = [one.outcome.verdict for one in found if isinstance(one, WindowResult)]
     assert verdicts == [Verdict.OK, Verdict.ERROR, Verdict.OK] * 1 + [Verdict.OK] * 3
-    assert "ZeroDivisionError: a slip of ours" in found[1].outcome.message
+    assert (found[1].outcome.code, "ZeroDivisionError: a slip of ours" in found[1].outcome.message) == (
+        "internal-error",
+        True,
+    )
     assert any(r.exc_info for r in caplog.records), "with its traceback"
 
 
-def test_a_failed_write_gives_the_window_back(
+def test_a_failed_write_releases_the_window(
     store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_days(tmp_path / "data.parquet", 12)
@@ -515,18 +503,19 @@ def test_a_failed_write_gives_the_window_back(
     def disk_is_full(*args: Any) -> None:
         if not full:
             full.append(True)
-            raise StoreError("disk is full")
+            raise StoreError("disk is full", code="disk-full")
         finish(*args)
 
     monkeypatch.setattr(store, "finish", disk_is_full)
     (failed,) = run_all(store, [monitor], worker=Worker("test"), now=lambda: START + 11 * DAY)
     assert isinstance(failed, MonitorFailure)
+    assert failed.code == "disk-full"
     assert days_of(check(store, monitor, START + 11 * DAY)) == [10]
 
 
-def test_the_lease_of_a_long_count_is_renewed(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+def test_the_lease_of_a_long_evaluation_is_renewed(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 12)
-    now = interrupt(store, monitor, 10, "here")
+    now = abandon_claim(store, monitor, 10, "here")
     definition = store.find("m")
     assert definition is not None
     (held,) = store.held(definition.monitor_id, now)
@@ -538,7 +527,7 @@ def test_the_lease_of_a_long_count_is_renewed(store: Store, monitor: Monitor, tm
     assert store.held(definition.monitor_id, now + DAY)[0].token == claim.token
 
 
-def test_a_new_column_is_told_and_changes_no_verdict(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+def test_a_new_column_is_reported_and_changes_no_verdict(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     data = tmp_path / "data.parquet"
     write_days(data, 12)
     check(store, monitor, START + 11 * DAY)
@@ -548,7 +537,7 @@ def test_a_new_column_is_told_and_changes_no_verdict(store: Store, monitor: Moni
     assert "not in the reference: fresh" in checked.outcome.message
 
 
-def test_a_threshold_keeps_the_frozen_reference_and_bins_do_not(monitor: Monitor) -> None:
+def test_thresholds_keep_the_frozen_reference_and_bins_do_not(monitor: Monitor) -> None:
     default = monitor.columns
     louder = replace(default, overrides={"x": ColumnRule(limit=Threshold(0.9))})
     finer = replace(default, overrides={"x": ColumnRule(bins=Bins(count=20))})
@@ -556,21 +545,17 @@ def test_a_threshold_keeps_the_frozen_reference_and_bins_do_not(monitor: Monitor
     assert same == reference_digest(monitor) != other
 
 
-def test_a_window_that_could_not_be_given_back_is_due_again_at_once_to_the_process_that_holds_it(
-    store: Store, monitor: Monitor, tmp_path: Path
-) -> None:
+def test_a_worker_reclaims_a_window_it_could_not_release(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 12)
     now = START + 12 * DAY
-    definition = plan(store, monitor, open_source(monitor), now)
+    definition = plan_windows(store, monitor, open_source(monitor), now)
     first = store.due(definition, now)[0]
-    assert (
-        store.claim(first.id, definition, "here", now, LEASE_TTL) is not None
-    )  # and then the store was gone for a while
-    assert check(store, monitor, now, worker="elsewhere") == [], "another's claim stands until its lease runs out"
+    assert store.claim(first.id, definition, "here", now, LEASE_TTL) is not None  # then the store was unreachable
+    assert check(store, monitor, now, worker="elsewhere") == [], "another worker waits for the lease to expire"
     assert days_of(check(store, monitor, now, worker="here")) == [10, 11]
 
 
-def test_what_a_living_process_could_not_give_back_counts_as_no_attempt_and_what_a_dead_one_left_does(
+def test_unreleased_windows_count_as_attempts_only_if_the_worker_died(
     store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_days(tmp_path / "data.parquet", 12)
@@ -587,19 +572,18 @@ def test_what_a_living_process_could_not_give_back_counts_as_no_attempt_and_what
     assert len(check(store, monitor, now, worker="here:1")) == 1
     assert [row["attempts"] for row in store.windows("m")] == [1]
 
-    definition = plan(store, monitor, open_source(monitor), now + DAY)
+    definition = plan_windows(store, monitor, open_source(monitor), now + DAY)
     planned = store.due(definition, now + DAY)[0]
-    assert (
-        store.claim(planned.id, definition, "here:1", now + DAY, LEASE_TTL) is not None
-    )  # a container's first process
-    assert len(check(store, monitor, now + DAY, worker="here:1")) == 1, "so is the next one, under the same name"
+    # The first process of a container; the next one has the same name.
+    assert store.claim(planned.id, definition, "here:1", now + DAY, LEASE_TTL) is not None
+    assert len(check(store, monitor, now + DAY, worker="here:1")) == 1
     assert [row["attempts"] for row in store.windows("m")] == [1, 2]
 
 
-def test_a_window_in_hand_is_not_taken_from_itself(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+def test_a_worker_does_not_reclaim_the_window_it_evaluates(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 12)
     now = START + 12 * DAY
-    definition = plan(store, monitor, open_source(monitor), now)
+    definition = plan_windows(store, monitor, open_source(monitor), now)
     claim = store.claim(store.due(definition, now)[0].id, definition, "here", now, LEASE_TTL)
     assert claim is not None
     with hold_lease(store, claim, lambda: now):

@@ -1,4 +1,4 @@
-"""A window that kills whoever counts it: real processes, each ended by SIGKILL at the same step."""
+"""A window that crashes its workers: real processes, each ended by SIGKILL at the same step."""
 
 import json
 import os
@@ -34,7 +34,7 @@ monitors:
     threshold: 0.4
     alert: {notify: [log]}
 channels:
-  log: {type: file, path: told.jsonl}
+  log: {type: file, path: notifications.jsonl}
 """
 
 
@@ -50,27 +50,27 @@ def config(tmp_path: Path) -> Path:
 
 def windows(folder: Path) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(folder / "drift.db")) as store:
-        asked = "SELECT w.status, w.attempts, r.verdict, r.message FROM window w LEFT JOIN revision r "
-        asked += "ON r.window_id = w.id AND r.number = w.revision ORDER BY w.start_at"
-        return store.execute(asked).fetchall()
+        query = "SELECT w.status, w.attempts, r.verdict, r.message FROM window w LEFT JOIN revision r "
+        query += "ON r.window_id = w.id AND r.number = w.revision ORDER BY w.start_at"
+        return store.execute(query).fetchall()
 
 
-def deadly(names: str) -> None:
-    """In a child: counting `bad` ends the process, as the system does for want of memory; others take their time."""
+def crash_on(names: str) -> None:
+    """In a child process: kill it when it counts `names`, as the system does if memory is short; slow down the rest."""
     whole = Files.count
 
-    def count(self: Files, *asked: Any) -> Any:
+    def count(self: Files, *query: Any) -> Any:
         if names in str(self.pattern):
             time.sleep(0.2)
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(0.6)
-        return whole(self, *asked)
+        return whole(self, *query)
 
     Files.count = count  # type: ignore[method-assign]
 
 
 @pytest.mark.slow
-def test_what_kills_a_service_takes_no_other_monitor_with_it(config: Path, nursery: Nursery) -> None:
+def test_a_crashing_window_does_not_use_up_other_monitors_attempts(config: Path, nursery: Nursery) -> None:
     folder, log = config.parent, config.parent / "log"
     rows = (folder / "data.parquet").read_bytes()
     text = CONFIG.replace("2024-03-08", "2024-03-06")
@@ -85,36 +85,38 @@ def test_what_kills_a_service_takes_no_other_monitor_with_it(config: Path, nurse
         head += f"  {name}:\n" + monitor.replace("data.parquet", f"{name}.parquet")
     config.write_text(head + tail)
     serve = ["serve", "-c", str(config), "--port", "0", "--tick", "0.3"]
-    told = {"DRIFT_STOP_AT": "sent:1:SIGTERM"}  # once it tells of the window that is given up
+    stop = {"DRIFT_STOP_AT": "sent:1:SIGTERM"}  # after the notification of the abandoned window
     for _ in range(MAX_ATTEMPTS):
         assert (
-            nursery.run(serve, log, before="tests.runner.test_crashing_window:deadly:bad", **told) == -signal.SIGKILL
+            nursery.run(serve, log, before="tests.runner.test_crashing_window:crash_on:bad", **stop) == -signal.SIGKILL
         ), log.read_text()
-    assert nursery.run(serve, log, before="tests.runner.test_crashing_window:deadly:bad", **told) == 0, log.read_text()
+    assert nursery.run(serve, log, before="tests.runner.test_crashing_window:crash_on:bad", **stop) == 0, (
+        log.read_text()
+    )
     with closing(sqlite3.connect(folder / "drift.db")) as store:
-        asked = "SELECT m.name, w.status, w.attempts, r.verdict FROM window w JOIN monitor m ON m.id = w.monitor_id "
-        found = store.execute(asked + "JOIN revision r ON r.window_id = w.id ORDER BY m.name").fetchall()
+        query = "SELECT m.name, w.status, w.attempts, r.verdict FROM window w JOIN monitor m ON m.id = w.monitor_id "
+        found = store.execute(query + "JOIN revision r ON r.window_id = w.id ORDER BY m.name").fetchall()
     bad, good = found
     assert bad == ("bad", "done", MAX_ATTEMPTS + 1, "error")
     assert (good[1], good[3]) == ("done", "ok")
-    assert good[2] <= ISOLATE_AFTER_CRASHES + 1, "lost with the other until both were suspects, and then no more"
+    assert good[2] <= ISOLATE_AFTER_CRASHES + 1, "crashed with the other window until both were isolated"
 
 
 @pytest.mark.slow
-def test_a_crash_loop_ends_in_an_alert_and_the_next_windows_are_checked(config: Path, nursery: Nursery) -> None:
+def test_a_crash_loop_ends_in_an_alert(config: Path, nursery: Nursery) -> None:
     folder, log = config.parent, config.parent / "log"
     for times in range(MAX_ATTEMPTS):
         status = nursery.run(["run", "-c", str(config)], log, DRIFT_STOP_AT="counted")
         assert status == -signal.SIGKILL, log.read_text()
         assert [row[:3] for row in windows(folder)] == [("claimed", times + 1, None), *[("due", 0, None)] * 2]
-    # Would still be killed over any window that it counts: it does not count this one.
+    # It would be killed at the third window that it counts; the abandoned one is not counted.
     assert nursery.run(["run", "-c", str(config)], log, DRIFT_STOP_AT="counted:3") == 3, log.read_text()
     first, *others = windows(folder)
     assert (first[0], first[2]) == ("done", "error")
-    assert f"came to no end, {MAX_ATTEMPTS} times" in first[3]
+    assert f"crashed {MAX_ATTEMPTS} times" in first[3]
     assert [(row[0], row[2]) for row in others] == [("done", "ok")] * 2
-    told = [json.loads(line) for line in (folder / "told.jsonl").read_text().splitlines()]
-    assert [(one["status"], one["window"]["start"]) for one in told] == [
+    messages = [json.loads(line) for line in (folder / "notifications.jsonl").read_text().splitlines()]
+    assert [(one["status"], one["window"]["start"]) for one in messages] == [
         ("firing", "2024-03-05T00:00Z"),
         ("resolved", "2024-03-06T00:00Z"),
     ]

@@ -1,4 +1,4 @@
-"""Turns: what may kill the process is alone in it, and what hangs holds up nobody for long."""
+"""Isolation: work that may crash the process runs alone; work that hangs blocks others for a limited time."""
 
 import threading
 import time
@@ -7,111 +7,111 @@ from contextlib import contextmanager
 
 import pytest
 
-from drift.runner.isolation import Turns
+from drift.runner.isolation import Isolation
 
 
 class Work(threading.Thread):
-    """Wants a turn, and has it until it is told to end."""
+    """Requests a slot, and keeps it until `end` is called."""
 
-    def __init__(self, turns: Turns, *, alone: bool) -> None:
+    def __init__(self, isolation: Isolation, *, exclusive: bool) -> None:
         super().__init__(daemon=True)
-        self._turns, self._alone = turns, alone
-        self.got: bool | None = None
-        self.told, self.enough = threading.Event(), threading.Event()
+        self._isolation, self._exclusive = isolation, exclusive
+        self.granted: bool | None = None
+        self.answered, self.end_work = threading.Event(), threading.Event()
         self.start()
 
     def run(self) -> None:
-        with self._turns.exclusive_turn(alone=self._alone, stopping=self.enough.is_set) as got:
-            self.got = got
-            self.told.set()
-            if got:
-                self.enough.wait(20)
+        with self._isolation.work_slot(exclusive=self._exclusive, stopping=self.end_work.is_set) as granted:
+            self.granted = granted
+            self.answered.set()
+            if granted:
+                self.end_work.wait(20)
 
     def end(self) -> None:
-        self.enough.set()
+        self.end_work.set()
         self.join(20)
 
 
-Begin = Callable[..., Work]
+Start = Callable[..., Work]
 
 
 @pytest.fixture
-def begin() -> Iterator[Begin]:
-    """Begins work; all of it ends with the test."""
-    turns, begun = Turns(), list[Work]()
+def start() -> Iterator[Start]:
+    """Start work; all of it ends with the test."""
+    isolation, started = Isolation(), list[Work]()
 
-    def one(*, alone: bool = False) -> Work:
-        begun.append(Work(turns, alone=alone))
-        return begun[-1]
+    def one(*, exclusive: bool = False) -> Work:
+        started.append(Work(isolation, exclusive=exclusive))
+        return started[-1]
 
     yield one
-    for work in begun:
+    for work in started:
         work.end()
 
 
 @contextmanager
 def slow_after(seconds: float) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("drift.runner.isolation.MAX_TURN_SECONDS", seconds)
+        patched.setattr("drift.runner.isolation.MAX_EXCLUSIVE_SECONDS", seconds)
         yield
 
 
-def waits(work: Work) -> bool:
-    return not work.told.wait(0.2)
+def is_waiting(work: Work) -> bool:
+    return not work.answered.wait(0.2)
 
 
-def test_ordinary_work_goes_side_by_side(begin: Begin) -> None:
-    assert [begin().told.wait(20) for _ in range(3)] == [True] * 3
+def test_ordinary_work_runs_concurrently(start: Start) -> None:
+    assert [start().answered.wait(20) for _ in range(3)] == [True] * 3
 
 
-def test_who_is_to_be_alone_waits_for_what_is_in_hand_and_holds_back_the_rest(begin: Begin) -> None:
-    first = begin()
-    assert first.told.wait(20)
-    alone = begin(alone=True)
-    assert waits(alone)
-    other, rival = begin(), begin(alone=True)
-    assert waits(other)
+def test_exclusive_work_waits_for_running_work_and_blocks_new_work(start: Start) -> None:
+    first = start()
+    assert first.answered.wait(20)
+    exclusive = start(exclusive=True)
+    assert is_waiting(exclusive)
+    other, second = start(), start(exclusive=True)
+    assert is_waiting(other)
     first.end()
     until = time.monotonic() + 20
-    while not (alone.got or rival.got) and time.monotonic() < until:
+    while not (exclusive.granted or second.granted) and time.monotonic() < until:
         time.sleep(0.01)
-    now, then = (alone, rival) if alone.got else (rival, alone)
-    assert waits(other)
-    assert (now.got, then.got) == (True, None)
-    now.end()
-    assert then.told.wait(20)
-    assert waits(other)
-    then.end()
-    assert other.told.wait(20)
-    assert other.got
+    running, waiting = (exclusive, second) if exclusive.granted else (second, exclusive)
+    assert is_waiting(other)
+    assert (running.granted, waiting.granted) == (True, None)
+    running.end()
+    assert waiting.answered.wait(20)
+    assert is_waiting(other)
+    waiting.end()
+    assert other.answered.wait(20)
+    assert other.granted
 
 
-def test_others_are_held_back_for_a_while_only(begin: Begin) -> None:
+def test_exclusive_work_blocks_others_for_a_limited_time(start: Start) -> None:
     with slow_after(0.6):
-        alone = begin(alone=True)
-        assert alone.told.wait(20)
-        other = begin()
-        assert waits(other)
-        assert other.told.wait(20)
-        assert other.got
+        exclusive = start(exclusive=True)
+        assert exclusive.answered.wait(20)
+        other = start()
+        assert is_waiting(other)
+        assert other.answered.wait(20)
+        assert other.granted
 
 
-def test_nobody_is_alone_beside_what_hangs(begin: Begin) -> None:
+def test_exclusive_work_is_refused_beside_work_that_hangs(start: Start) -> None:
     with slow_after(0.3):
-        hangs = begin()
-        assert hangs.told.wait(20)
+        hanging = start()
+        assert hanging.answered.wait(20)
         time.sleep(0.4)
-        alone = begin(alone=True)
-        assert alone.told.wait(20)
-        assert alone.got is False
-        assert begin().told.wait(20), "nor is anybody held back by it"
+        exclusive = start(exclusive=True)
+        assert exclusive.answered.wait(20)
+        assert exclusive.granted is False
+        assert start().answered.wait(20), "it does not block others either"
 
 
-@pytest.mark.parametrize("alone", [False, True])
-def test_told_to_stop_nobody_begins(begin: Begin, alone: bool) -> None:
-    first = begin(alone=True)
-    assert first.told.wait(20)
-    work = begin(alone=alone)
-    assert waits(work)
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_no_work_starts_while_stopping(start: Start, exclusive: bool) -> None:
+    first = start(exclusive=True)
+    assert first.answered.wait(20)
+    work = start(exclusive=exclusive)
+    assert is_waiting(work)
     work.end()
-    assert work.got is False
+    assert work.granted is False

@@ -1,4 +1,4 @@
-"""Attempts to read a reference: which count as lost, who reads it, when it is read alone, and when no more."""
+"""Attempts to read a reference: which count as crashes, isolation, and abandonment."""
 
 import logging
 import threading
@@ -22,10 +22,10 @@ from drift.monitors.verdict import Threshold
 from drift.monitors.window import Period, Window
 from drift.references import Acceptance, accept_windows, current_reference, reference_digest
 from drift.runner.check import MonitorFailure, RecheckSkipped, WindowResult, run_all
-from drift.runner.isolation import ISOLATE_AFTER_CRASHES, exclusive_turn
+from drift.runner.isolation import ISOLATE_AFTER_CRASHES, work_slot
 from drift.runner.lease import LEASE_TTL, MAX_ATTEMPTS
-from drift.runner.load_reference import abandoned_reference, end_attempts, monitors_with_crashes, read_by_another
-from drift.runner.plan import backfill
+from drift.runner.load_reference import abandoned_reference, active_attempt, end_attempts, monitors_with_crashes
+from drift.runner.plan import plan_backfill
 from drift.runner.worker import Worker
 from drift.sources import open_source
 from drift.sources.files import Files
@@ -40,7 +40,7 @@ ME = Worker("me")
 
 @pytest.fixture
 def monitor(tmp_path: Path) -> Monitor:
-    """Six days, of which the first four are the reference."""
+    """A monitor of six days, of which the first four are the reference."""
     rows = 6 * 48
     values = np.random.default_rng(1).normal(size=rows)
     moments = pa.array([START + n * DAY / 48 for n in range(rows)], pa.timestamp("us", "UTC"))
@@ -57,8 +57,8 @@ def monitor(tmp_path: Path) -> Monitor:
     )
 
 
-def lose(store: Store, monitor: Monitor, times: int, now: datetime = NOW) -> None:
-    """Workers of other hosts begin to read the reference and are never heard of again."""
+def add_crashes(store: Store, monitor: Monitor, times: int, now: datetime = NOW) -> None:
+    """Let workers of other hosts start to read the reference and crash."""
     key = store.define(monitor.name, monitor.document, now).monitor_id
     for number in range(times):
         then = now - (times - number) * 2 * SECOND
@@ -71,107 +71,117 @@ def check(
     return list(run_all(store, [monitor], worker=worker, now=lambda: now))
 
 
-def verdicts(found: list[WindowResult | RecheckSkipped | MonitorFailure]) -> list[str]:
+def verdicts_of(found: list[WindowResult | RecheckSkipped | MonitorFailure]) -> list[str]:
     return [one.outcome.verdict.value if isinstance(one, WindowResult) else repr(one) for one in found]
 
 
-def failure(found: list[WindowResult | RecheckSkipped | MonitorFailure]) -> str:
+def only_failure(found: list[WindowResult | RecheckSkipped | MonitorFailure]) -> str:
     (one,) = found
     assert isinstance(one, MonitorFailure), one
     return one.message
 
 
-@contextmanager
-def learning(how: Callable[[], object]) -> Iterator[None]:
-    """Something happens before a reference is read."""
-    whole = Files.learn
+def code_of(results: list[WindowResult | RecheckSkipped | MonitorFailure]) -> str:
+    (one,) = results
+    assert isinstance(one, MonitorFailure), one
+    return one.code
 
-    def learn(self: Files, *asked: Any) -> Any:
-        how()
-        return whole(self, *asked)
+
+@contextmanager
+def before_reading(action: Callable[[], object]) -> Iterator[None]:
+    """Call a function before each reading of a reference."""
+    original = Files.learn
+
+    def learn(self: Files, *args: Any) -> Any:
+        action()
+        return original(self, *args)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Files, "learn", learn)
         yield
 
 
-def test_an_attempt_is_written_down_while_the_reference_is_read_and_gone_after(store: Store, monitor: Monitor) -> None:
-    seen = []
-    with learning(lambda: seen.extend(store.attempts("m"))):
-        assert verdicts(check(store, monitor)) == ["ok"] * 2
-    (attempt,) = seen
+def test_an_attempt_is_stored_only_while_the_reference_is_read(store: Store, monitor: Monitor) -> None:
+    attempts = []
+    with before_reading(lambda: attempts.extend(store.attempts("m"))):
+        assert verdicts_of(check(store, monitor)) == ["ok"] * 2
+    (attempt,) = attempts
     assert (attempt.owner, attempt.begun_at, attempt.until) == ("me", NOW, NOW + LEASE_TTL)
     assert attempt.digest == reference_digest(monitor)
     assert store.attempts() == []
 
 
-def test_an_attempt_that_fails_or_takes_too_long_is_no_lost_one(store: Store, monitor: Monitor) -> None:
+def test_failures_and_timeouts_do_not_count_as_crashes(store: Store, monitor: Monitor) -> None:
     broken = replace(monitor, source=FileSource("/nowhere/*.parquet"), document={"source": "nowhere"})
     for _ in range(MAX_ATTEMPTS + 2):
-        assert "nowhere" in failure(check(store, broken))
-    nothing = replace(monitor, reference=Reference(Window(START - DAY, START)), start=START)
+        assert "nowhere" in only_failure(check(store, broken))
+    empty = replace(monitor, reference=Reference(Window(START - DAY, START)), start=START)
     for _ in range(MAX_ATTEMPTS + 2):
-        assert "holds no rows" in failure(check(store, nothing))
-    goes_on = threading.Event()
-    with learning(lambda: goes_on.wait(20)):
-        assert "longer than its deadline" in failure(check(store, replace(monitor, deadline=0.2 * SECOND)))
+        assert "no rows" in only_failure(check(store, empty))
+    resume = threading.Event()
+    with before_reading(lambda: resume.wait(20)):
+        results = check(store, replace(monitor, deadline=0.2 * SECOND))
+        assert code_of(results) == "evaluation-timeout"
+        assert "0:00:00.2" in only_failure(results)
         assert store.attempts() == []
-        goes_on.set()
+        resume.set()
         for one in threading.enumerate():
             if one.name == "drift-work-m":
                 one.join(20)
 
 
-def test_what_interrupts_the_process_in_order_is_no_lost_attempt(store: Store, monitor: Monitor) -> None:
+def test_an_interruption_does_not_count_as_a_crash(store: Store, monitor: Monitor) -> None:
     class Interrupted(BaseException):
-        """As SIGTERM and Ctrl-C are raised."""
+        """Raised as for SIGTERM and Ctrl-C."""
 
     def interrupt() -> None:
         raise Interrupted
 
-    with learning(interrupt), pytest.raises(Interrupted):
+    with before_reading(interrupt), pytest.raises(Interrupted):
         check(store, monitor)
     assert store.attempts() == []
 
 
-def test_told_to_stop_what_is_still_read_is_no_lost_attempt(store: Store, monitor: Monitor) -> None:
-    begun, goes_on = threading.Event(), threading.Event()
+def test_stopping_does_not_count_as_a_crash(store: Store, monitor: Monitor) -> None:
+    started, resume = threading.Event(), threading.Event()
 
     def hang() -> None:
-        begun.set()
-        goes_on.wait(20)
+        started.set()
+        resume.wait(20)
 
-    with learning(hang):
+    with before_reading(hang):
         work = threading.Thread(target=check, args=(store, monitor))
         work.start()
-        assert begun.wait(20)
+        assert started.wait(20)
         end_attempts(store, "another")
         assert len(store.attempts()) == 1
         end_attempts(store, "m")
         assert store.attempts() == []
-        goes_on.set()
+        resume.set()
         work.join(20)
-    assert [row["verdict"] for row in store.windows()] == ["ok"] * 2, "what comes in time all the same is kept"
+    assert [row["verdict"] for row in store.windows()] == ["ok"] * 2, (
+        "a reference that was read before the exit is kept"
+    )
 
 
-def test_a_reference_is_read_by_one_process_and_the_others_wait_for_it(store: Store, monitor: Monitor) -> None:
+def test_one_process_reads_the_reference_and_others_wait(store: Store, monitor: Monitor) -> None:
     times, found = [], []
 
     def other() -> None:
         times.append(1)
         found.extend(check(store, monitor, worker=Worker("another")))
-        assert read_by_another(store, monitor, NOW) is not None
+        assert active_attempt(store, monitor, NOW) is not None
 
-    with learning(other):
-        assert verdicts(check(store, monitor)) == ["ok"] * 2
+    with before_reading(other):
+        assert verdicts_of(check(store, monitor)) == ["ok"] * 2
     assert found == []
     assert times == [1]
-    assert read_by_another(store, monitor, NOW) is None
+    assert active_attempt(store, monitor, NOW) is None
 
 
-def test_a_reader_that_lives_keeps_its_lease(store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_attempt_renews_its_lease(store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [NOW]
-    seen: list[WindowResult | RecheckSkipped | MonitorFailure] = []
+    attempts: list[WindowResult | RecheckSkipped | MonitorFailure] = []
     monkeypatch.setattr("drift.runner.load_reference.LEASE_TTL", 0.3 * SECOND)
 
     def slowly() -> None:
@@ -179,57 +189,59 @@ def test_a_reader_that_lives_keeps_its_lease(store: Store, monitor: Monitor, mon
         clock[0] += 10 * SECOND
         while not any(one.until > clock[0] for one in store.attempts()) and time.monotonic() < until:
             time.sleep(0.02)
-        seen.extend(run_all(store, [monitor], worker=Worker("another"), now=lambda: clock[0]))
+        attempts.extend(run_all(store, [monitor], worker=Worker("another"), now=lambda: clock[0]))
 
-    with learning(slowly):
+    with before_reading(slowly):
         found = list(run_all(store, [monitor], worker=ME, now=lambda: clock[0]))
-    assert verdicts(found) == ["ok"] * 2
-    assert seen == []
+    assert verdicts_of(found) == ["ok"] * 2
+    assert attempts == []
 
 
-def test_a_reader_of_another_host_is_waited_for_until_its_lease_runs_out(store: Store, monitor: Monitor) -> None:
+def test_an_attempt_of_another_host_holds_until_its_lease_expires(store: Store, monitor: Monitor) -> None:
     key = store.define("m", monitor.document, NOW).monitor_id
     assert (
         store.begin_reading(key, reference_digest(monitor), "elsewhere:1", NOW - LEASE_TTL + SECOND, LEASE_TTL)
         is not None
     )
     assert check(store, monitor) == []
-    assert verdicts(check(store, monitor, now=NOW + SECOND)) == ["ok"] * 2
+    assert verdicts_of(check(store, monitor, now=NOW + SECOND)) == ["ok"] * 2
 
 
-def test_a_dead_reader_of_this_host_is_not_waited_for(
+def test_the_lease_of_a_dead_local_worker_ends_at_once(
     store: Store, monitor: Monitor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    this = Worker.this()
+    this = Worker.current()
     dead = this.name.rpartition("-")[0] + "-1"  # this number, another process
     key = store.define("m", monitor.document, NOW).monitor_id
     assert store.begin_reading(key, reference_digest(monitor), dead, NOW, LEASE_TTL) is not None
     with caplog.at_level(logging.WARNING, "drift.runner.load_reference"):
-        assert verdicts(check(store, monitor, worker=this)) == ["ok"] * 2
-    assert f"m: {dead}, which read its reference, is no more" in caplog.text
+        assert verdicts_of(check(store, monitor, worker=this)) == ["ok"] * 2
+    (record,) = [record for record in caplog.records if getattr(record, "code", "") == "lease-reclaimed"]
+    assert record.getMessage().startswith("m: ")
+    assert dead in record.getMessage()
 
 
-def test_a_late_end_takes_away_no_attempt_of_another(store: Store, monitor: Monitor) -> None:
+def test_a_late_end_deletes_no_other_attempt(store: Store, monitor: Monitor) -> None:
     key, digest = store.define("m", monitor.document, NOW).monitor_id, reference_digest(monitor)
-    halted = store.begin_reading(key, digest, "a", NOW - 2 * SECOND, SECOND)
+    late = store.begin_reading(key, digest, "a", NOW - 2 * SECOND, SECOND)
     other = store.begin_reading(key, digest, "b", NOW, SECOND)
-    assert halted is not None
+    assert late is not None
     assert other is not None
-    store.end_reading(halted)
+    store.end_reading(late)
     assert store.attempts() == [other]
-    assert not store.renew_reading(halted, NOW + DAY)
+    assert not store.renew_reading(late, NOW + DAY)
     assert store.renew_reading(other, NOW + DAY)
     store.lose_reading(other, NOW)
-    assert store.attempts() == [replace(other, until=NOW + DAY)], "it was renewed since it was looked at"
+    assert store.attempts() == [replace(other, until=NOW + DAY)], "it was renewed meanwhile"
 
 
-def test_of_several_that_begin_at_once_one_does(store: Store, monitor: Monitor) -> None:
+def test_one_of_several_simultaneous_attempts_starts(store: Store, monitor: Monitor) -> None:
     key, digest = store.define("m", monitor.document, NOW).monitor_id, reference_digest(monitor)
     found: list[object] = []
-    line = threading.Barrier(6)
+    barrier = threading.Barrier(6)
 
     def begin(number: int) -> None:
-        line.wait(20)
+        barrier.wait(20)
         found.append(store.begin_reading(key, digest, f"w{number}", NOW, LEASE_TTL))
 
     together = [threading.Thread(target=begin, args=(number,)) for number in range(6)]
@@ -241,7 +253,7 @@ def test_of_several_that_begin_at_once_one_does(store: Store, monitor: Monitor) 
     assert store.attempts() == [attempt]
 
 
-def test_a_lost_answer_leaves_no_doubt_who_reads(
+def test_an_unconfirmed_start_is_found_in_the_store(
     store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key, digest = store.define("m", monitor.document, NOW).monitor_id, reference_digest(monitor)
@@ -253,43 +265,43 @@ def test_a_lost_answer_leaves_no_doubt_who_reads(
     assert store.attempts() == [attempt]
 
 
-def test_an_end_that_cannot_be_written_is_made_up_for(
+def test_an_end_that_cannot_be_stored_is_repeated(
     store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nothing = replace(monitor, reference=Reference(Window(START - DAY, START)), start=START)
+    empty = replace(monitor, reference=Reference(Window(START - DAY, START)), start=START)
 
     def gone(_attempt: object) -> None:
         raise StoreError("gone")
 
     with monkeypatch.context() as patched:
         patched.setattr(store, "end_reading", gone)
-        assert "holds no rows" in failure(check(store, nothing))
+        assert "no rows" in only_failure(check(store, empty))
     assert len(store.attempts()) == 1
-    assert "holds no rows" in failure(check(store, nothing))
+    assert "no rows" in only_failure(check(store, empty))
     assert store.attempts() == []
 
 
-def test_a_beginning_that_was_written_and_never_answered_is_no_lost_attempt(
+def test_an_unconfirmed_start_does_not_count_as_a_crash(
     store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     worker, begin = Worker("web:1@aaaaaaaa-700"), store.begin_reading
 
-    def unheard(*asked: Any) -> None:
-        begin(*asked)
+    def unconfirmed(*args: Any) -> None:
+        begin(*args)
         raise StoreError("gone, and so is the answer")
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "begin_reading", unheard)
+        patched.setattr(store, "begin_reading", unconfirmed)
         for _ in range(3):
-            assert "the answer" in failure(check(store, monitor, worker=worker))
+            assert "the answer" in only_failure(check(store, monitor, worker=worker))
     assert len(store.attempts()) == 1
     assert monitors_with_crashes(store, [monitor], worker, NOW) == {}
-    assert verdicts(check(store, monitor, worker=worker)) == ["ok"] * 2
+    assert verdicts_of(check(store, monitor, worker=worker)) == ["ok"] * 2
     assert store.attempts() == []
-    assert caplog.records == [], "nobody is no more"
+    assert caplog.records == [], "no worker is reported dead"
 
 
-def test_who_comes_to_late_neither_renews_nor_ends_what_was_begun_after(store: Store, monitor: Monitor) -> None:
+def test_a_late_worker_neither_renews_nor_ends_newer_attempts(store: Store, monitor: Monitor) -> None:
     key, digest = store.define("m", monitor.document, NOW).monitor_id, reference_digest(monitor)
     late = store.begin_reading(key, digest, "me", NOW, SECOND)
     assert late is not None
@@ -300,112 +312,112 @@ def test_who_comes_to_late_neither_renews_nor_ends_what_was_begun_after(store: S
     assert store.attempts() == [attempt]
 
 
-def test_what_could_not_be_ended_here_and_is_gone_by_now_is_not_taken_for_what_another_reads(
+def test_a_reused_id_is_not_taken_for_an_ended_attempt(
     store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SQLite gives a key anew once its row is gone."""
-    nothing = replace(monitor, reference=Reference(Window(START - DAY, START)), start=START)
-    key, digest = store.define("m", nothing.document, NOW).monitor_id, reference_digest(nothing)
+    """SQLite reuses the key of a deleted row."""
+    empty = replace(monitor, reference=Reference(Window(START - DAY, START)), start=START)
+    key, digest = store.define("m", empty.document, NOW).monitor_id, reference_digest(empty)
 
-    def unheard(attempt: Attempt) -> None:
+    def unconfirmed(attempt: Attempt) -> None:
         Store.end_reading(store, attempt)
         raise StoreError("gone, and so is the answer")
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "end_reading", unheard)
-        assert "holds no rows" in failure(check(store, nothing))
+        patched.setattr(store, "end_reading", unconfirmed)
+        assert "no rows" in only_failure(check(store, empty))
     attempt = store.begin_reading(key, digest, "elsewhere:1", NOW + SECOND, LEASE_TTL)
-    assert check(store, nothing, now=NOW + 2 * SECOND) == [], "somebody else reads it"
+    assert check(store, empty, now=NOW + 2 * SECOND) == [], "another worker reads it"
     assert store.attempts() == [attempt]
 
 
-@pytest.mark.parametrize(("times", "alone"), [(ISOLATE_AFTER_CRASHES - 1, False), (ISOLATE_AFTER_CRASHES, True)])
-def test_a_reference_that_processes_died_over_is_read_with_nothing_else_in_hand(
-    store: Store, monitor: Monitor, times: int, alone: bool
-) -> None:
-    lose(store, monitor, times)
-    begun = threading.Event()
-    with learning(begun.set):
+@pytest.mark.parametrize(("times", "isolated"), [(ISOLATE_AFTER_CRASHES - 1, False), (ISOLATE_AFTER_CRASHES, True)])
+def test_a_crashing_reference_is_read_in_isolation(store: Store, monitor: Monitor, times: int, isolated: bool) -> None:
+    add_crashes(store, monitor, times)
+    started = threading.Event()
+    with before_reading(started.set):
         work = threading.Thread(target=check, args=(store, monitor))
-        with exclusive_turn(alone=False, stopping=lambda: False) as mine:
-            assert mine
+        with work_slot(exclusive=False, stopping=lambda: False) as granted:
+            assert granted
             work.start()
-            assert begun.wait(0.5 if alone else 20) == (not alone)
-            if alone:
-                assert read_by_another(store, monitor, NOW) is None, "nobody waits for a turn with a lease in hand"
+            assert started.wait(0.5 if isolated else 20) == (not isolated)
+            if isolated:
+                assert active_attempt(store, monitor, NOW) is None, "no lease is held while waiting for a slot"
         work.join(30)
-    assert begun.is_set()
+    assert started.is_set()
     assert [row["verdict"] for row in store.windows()] == ["ok"] * 2
 
 
-def test_a_reference_that_gets_no_turn_to_be_read_alone_fails_its_monitor_and_is_read_when_it_does(
+def test_a_postponed_reference_fails_its_monitor_until_it_is_read(
     store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else it would look as if all were well, for as long as the others are slow."""
-    lose(store, monitor, ISOLATE_AFTER_CRASHES)
-    monkeypatch.setattr("drift.runner.isolation.MAX_TURN_SECONDS", 0.1)
-    with exclusive_turn(alone=False, stopping=lambda: False) as mine:
-        assert mine
+    """Otherwise all would seem well for as long as the others are slow."""
+    add_crashes(store, monitor, ISOLATE_AFTER_CRASHES)
+    monkeypatch.setattr("drift.runner.isolation.MAX_EXCLUSIVE_SECONDS", 0.1)
+    with work_slot(exclusive=False, stopping=lambda: False) as granted:
+        assert granted
         time.sleep(0.2)
-        assert f"came to no end {ISOLATE_AFTER_CRASHES} times, so it is read with nothing else" in failure(
-            check(store, monitor)
-        )
-        told_to_stop = run_all(store, [monitor], worker=ME, now=lambda: NOW, stopping=lambda: True)
-        assert list(told_to_stop) == []
-    assert len(store.attempts()) == ISOLATE_AFTER_CRASHES, "it was not begun"
-    assert verdicts(check(store, monitor)) == ["ok"] * 2
+        postponed = check(store, monitor)
+        assert code_of(postponed) == "isolation-postponed"
+        assert f"crashed {ISOLATE_AFTER_CRASHES} workers" in only_failure(postponed)
+        results = run_all(store, [monitor], worker=ME, now=lambda: NOW, stopping=lambda: True)
+        assert list(results) == []
+    assert len(store.attempts()) == ISOLATE_AFTER_CRASHES, "it was not started"
+    assert verdicts_of(check(store, monitor)) == ["ok"] * 2
 
 
-def test_who_is_suspect_comes_last(store: Store, monitor: Monitor) -> None:
-    others = [replace(monitor, name=name) for name in ("fine", "once", "often", "too often", "mended")]
+def test_monitors_with_crashes_are_those_between_the_limits(store: Store, monitor: Monitor) -> None:
+    others = [replace(monitor, name=name) for name in ("sound", "once", "often", "too often", "repaired")]
     for one, times in zip(
         others, (0, ISOLATE_AFTER_CRASHES - 1, ISOLATE_AFTER_CRASHES, MAX_ATTEMPTS, ISOLATE_AFTER_CRASHES), strict=True
     ):
-        lose(store, one, times)
+        add_crashes(store, one, times)
     others[-1] = replace(others[-1], reference=Reference(Window(START, START + DAY)), document={"reference": "less"})
     assert monitors_with_crashes(store, others, ME, NOW) == {"often": ISOLATE_AFTER_CRASHES}
 
 
-def test_after_many_lost_attempts_it_is_given_up_with_what_to_do(store: Store, monitor: Monitor) -> None:
-    lose(store, monitor, MAX_ATTEMPTS - 1)
+def test_a_reference_is_abandoned_after_many_crashes(store: Store, monitor: Monitor) -> None:
+    add_crashes(store, monitor, MAX_ATTEMPTS - 1)
     assert abandoned_reference(store, monitor, NOW) == ""
     store.forget_readings(store.define("m", monitor.document, NOW).monitor_id, NOW)
-    lose(store, monitor, MAX_ATTEMPTS)
-    begun: list[int] = []
-    with learning(lambda: begun.append(1)):
-        told = failure(check(store, monitor))
-        assert failure(check(store, monitor)) == told
-    assert begun == []
-    assert f"{MAX_ATTEMPTS} times, whoever read it came to no end" in told
-    assert f"last elsewhere:{MAX_ATTEMPTS - 1}, begun 2024-03-06T23:59:58Z" in told
-    assert "`drift backfill`" in told
-    assert abandoned_reference(store, monitor, NOW) == told
+    add_crashes(store, monitor, MAX_ATTEMPTS)
+    started: list[int] = []
+    with before_reading(lambda: started.append(1)):
+        results = check(store, monitor)
+        message = only_failure(results)
+        assert only_failure(check(store, monitor)) == message
+    assert code_of(results) == "reference-abandoned"
+    assert started == []
+    assert f"crashed {MAX_ATTEMPTS} workers" in message
+    assert f"elsewhere:{MAX_ATTEMPTS - 1}, started 2024-03-06T23:59:58Z" in message
+    assert "`drift backfill`" in message
+    assert abandoned_reference(store, monitor, NOW) == message
 
 
-def test_a_reference_that_is_configured_otherwise_begins_anew(store: Store, monitor: Monitor) -> None:
-    lose(store, monitor, MAX_ATTEMPTS)
+def test_a_changed_reference_starts_without_crashes(store: Store, monitor: Monitor) -> None:
+    add_crashes(store, monitor, MAX_ATTEMPTS)
     smaller = replace(
         monitor, reference=Reference(Window(START, START + 2 * DAY)), document={"reference": "the first two days"}
     )
     assert abandoned_reference(store, smaller, NOW) == ""
-    assert verdicts(check(store, smaller)) == ["ok"] * 4
-    assert store.attempts() == [], "of a monitor whose reference is there, none is kept"
+    assert verdicts_of(check(store, smaller)) == ["ok"] * 4
+    assert store.attempts() == [], "none is kept once the reference was read"
 
 
-def test_backfill_has_a_reference_that_was_given_up_read_again(store: Store, monitor: Monitor) -> None:
-    lose(store, monitor, MAX_ATTEMPTS)
-    assert backfill(store, monitor, open_source(monitor), START + 4 * DAY, START + 5 * DAY, NOW) == 1
+def test_a_backfill_reads_an_abandoned_reference_again(store: Store, monitor: Monitor) -> None:
+    add_crashes(store, monitor, MAX_ATTEMPTS)
+    assert plan_backfill(store, monitor, open_source(monitor), START + 4 * DAY, START + 5 * DAY, NOW) == 1
     assert store.attempts() == []
-    assert verdicts(check(store, monitor)) == ["ok"] * 2
+    assert verdicts_of(check(store, monitor)) == ["ok"] * 2
 
 
-def test_what_is_accepted_takes_the_place_of_a_reference_that_was_given_up(store: Store, monitor: Monitor) -> None:
-    lose(store, monitor, MAX_ATTEMPTS)
-    assert "given up" in failure(check(store, monitor))
+def test_an_accepted_range_replaces_an_abandoned_reference(store: Store, monitor: Monitor) -> None:
+    add_crashes(store, monitor, MAX_ATTEMPTS)
+    assert code_of(check(store, monitor)) == "reference-abandoned"
     accepted = accept_windows(store, monitor, Acceptance(Window(START, START + 2 * DAY), "ann", "it is smaller"), NOW)
     assert store.attempts() == []
     key = store.define("m", monitor.document, NOW).monitor_id
     found = current_reference(store, monitor, key)
     assert found is not None
     assert found.id == accepted.id
-    assert verdicts(check(store, monitor)) == ["ok"] * 2
+    assert verdicts_of(check(store, monitor)) == ["ok"] * 2

@@ -1,4 +1,4 @@
-"""Windows that are caught up with, skipped, or looked at again because rows came late; on both databases."""
+"""Catching up, skipping, and re-checks because of late rows; on both databases."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ from drift.monitors.verdict import Threshold, Verdict
 from drift.monitors.window import Period, Window, format_instant
 from drift.runner.check import RecheckSkipped, WindowResult, run_all
 from drift.runner.outcome import RETRY_DELAYS
-from drift.runner.plan import backfill
+from drift.runner.plan import plan_backfill
 from drift.runner.retention import prune_monitors
 from drift.runner.worker import Worker
 from drift.sources import open_source
@@ -36,7 +36,7 @@ REFERENCE = 10  # days
 
 
 def write_days(path: Path, days: int, *, moved: frozenset[int] = frozenset(), rows: int = 200) -> None:
-    """So many rows a day; `x` lies elsewhere on the days `moved`."""
+    """Write so many rows a day; `x` is shifted on the days `moved`."""
     rng = np.random.default_rng(3)
     drawn = rng.normal(0, 1, (days, rows)) + 3.0 * np.isin(np.arange(days), list(moved))[:, None]
     times = [START + day * DAY + n * DAY / (rows + 1) for day in range(days) for n in range(rows)]
@@ -44,7 +44,7 @@ def write_days(path: Path, days: int, *, moved: frozenset[int] = frozenset(), ro
 
 
 def add_rows(path: Path, day: int, rows: int, at: float) -> None:
-    """Rows that come late, all of them near one value."""
+    """Add late rows, all of them near one value."""
     frame = pl.read_parquet(path)
     times = [START + day * DAY + n * DAY / (rows + 1) for n in range(rows)]
     values = np.random.default_rng(day).normal(at, 0.1, rows)
@@ -98,34 +98,37 @@ def test_after_an_outage_every_window_is_checked_oldest_first(
     assert starts(store, "done") == list(range(REFERENCE, 12 + outage))
 
 
-def test_a_bound_on_catching_up_leaves_windows_out_loudly(
+def test_catch_up_skips_windows_with_a_warning(
     store: Store, monitor: Monitor, data: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_days(data, 50)
-    bound = replace(monitor, catch_up=7 * DAY)
-    check(store, bound, 12)
-    assert days_of(check(store, bound, 42)) == list(range(34, 42)), "due on day 35 and later"
+    limited = replace(monitor, catch_up=7 * DAY)
+    check(store, limited, 12)
+    assert days_of(check(store, limited, 42)) == list(range(34, 42)), "due on day 35 and later"
     assert starts(store, "skipped") == list(range(12, 34))
     (row,) = [row for row in store.windows("m") if row["window_start"] == format_instant(START + 12 * DAY)]
     assert (row["verdict"], row["revision"]) == (None, None)
-    assert row["message"].startswith("skipped: it was due for longer than catch_up: 7d allows")
+    assert "catch_up: 7d" in row["message"]
+    assert "`drift backfill`" in row["message"]
     assert store.counts_by_status()["windows"] == {"done": 10, "skipped": 22}
-    assert [r.levelno for r in caplog.records if "22 windows are skipped" in r.message] == [logging.WARNING]
-    assert check(store, bound, 42) == []
+    (record,) = [r for r in caplog.records if getattr(r, "code", "") == "windows-skipped"]
+    assert record.levelno == logging.WARNING
+    assert "22 windows" in record.getMessage()
+    assert check(store, limited, 42) == []
 
 
-def test_a_skipped_window_can_be_checked_by_hand(store: Store, monitor: Monitor, data: Path) -> None:
+def test_a_backfill_checks_skipped_windows(store: Store, monitor: Monitor, data: Path) -> None:
     write_days(data, 50)
-    bound = replace(monitor, catch_up=7 * DAY)
-    check(store, bound, 30)
+    limited = replace(monitor, catch_up=7 * DAY)
+    check(store, limited, 30)
     before = starts(store, "skipped")
     now = START + 30 * DAY
-    assert backfill(store, bound, open_source(bound), START + 11 * DAY, START + 13 * DAY, now) == 2
-    assert days_of(check(store, bound, 30)) == [11, 12]
+    assert plan_backfill(store, limited, open_source(limited), START + 11 * DAY, START + 13 * DAY, now) == 2
+    assert days_of(check(store, limited, 30)) == [11, 12]
     assert starts(store, "skipped") == [day for day in before if day not in {11, 12}]
 
 
-def test_a_window_that_was_begun_is_never_skipped(store: Store, monitor: Monitor, data: Path) -> None:
+def test_a_started_window_is_never_skipped(store: Store, monitor: Monitor, data: Path) -> None:
     write_days(data, 12)
     check(store, monitor, 11)
     good = data.read_bytes()
@@ -136,84 +139,81 @@ def test_a_window_that_was_begun_is_never_skipped(store: Store, monitor: Monitor
     assert days_of(found) == [11]
 
 
-def test_rows_that_came_late_make_a_revision_and_fire_once(store: Store, monitor: Monitor, data: Path) -> None:
+def test_late_rows_make_a_revision_and_fire_once(store: Store, monitor: Monitor, data: Path) -> None:
     write_days(data, 12)
-    watching = replace(monitor, lookback=2 * DAY)
-    assert days_of(check(store, watching, 12)) == [10, 11]
-    assert check(store, watching, 12.1) == [], "nothing has changed"
+    with_lookback = replace(monitor, lookback=2 * DAY)
+    assert days_of(check(store, with_lookback, 12)) == [10, 11]
+    assert check(store, with_lookback, 12.1) == [], "nothing has changed"
     add_rows(data, 11, 400, at=8.0)
-    (again,) = check(store, watching, 12.2)
+    (again,) = check(store, with_lookback, 12.2)
     assert (days_of([again]), again.revision, again.outcome.verdict) == ([11], 2, Verdict.DRIFT)
     assert [e.transition.after.state for e in again.outcome.events] == [State.FIRING]
-    assert check(store, watching, 12.3) == []
+    assert check(store, with_lookback, 12.3) == []
     revisions = [(row["revision"], row["rows"]) for row in store.windows("m", revisions="all")]
     assert revisions == [(1, 200), (1, 200), (2, 600)]
     assert len(store.deliveries_due(START + 13 * DAY)) == 0, "no channel is named"
 
 
-def test_a_changed_source_with_the_same_rows_of_a_window_writes_nothing(
-    store: Store, monitor: Monitor, data: Path
-) -> None:
+def test_a_changed_source_without_new_rows_writes_nothing(store: Store, monitor: Monitor, data: Path) -> None:
     write_days(data, 12)
-    watching = replace(monitor, lookback=5 * DAY)
-    check(store, watching, 12)
+    with_lookback = replace(monitor, lookback=5 * DAY)
+    check(store, with_lookback, 12)
     before = store.windows("m", revisions="all")
     add_rows(data, 11, 1, at=0.0)
-    assert days_of(check(store, watching, 12.1)) == [11], "the other was counted, and is as it was"
+    assert days_of(check(store, with_lookback, 12.1)) == [11], "the other window was counted, and is unchanged"
     after = store.windows("m", revisions="all")
     assert [row for row in after if row["revision"] == 1][:1] == [{**before[0], "attempts": 1}]
     assert {row["status"] for row in after} == {"done"}
     data.touch()
-    assert check(store, watching, 12.2) == []
+    assert check(store, with_lookback, 12.2) == []
     assert len(store.windows("m", revisions="all")) == 3
 
 
-def test_windows_older_than_the_lookback_are_left_alone(store: Store, monitor: Monitor, data: Path) -> None:
+def test_windows_older_than_the_lookback_are_not_rechecked(store: Store, monitor: Monitor, data: Path) -> None:
     write_days(data, 14)
-    watching = replace(monitor, lookback=2 * DAY)
-    check(store, watching, 14)
+    with_lookback = replace(monitor, lookback=2 * DAY)
+    check(store, with_lookback, 14)
     add_rows(data, 10, 400, at=8.0)
     add_rows(data, 12, 400, at=8.0)
-    assert days_of(check(store, watching, 14)) == [12]
-    assert days_of(check(store, monitor, 14)) == [], "without it, never"
+    assert days_of(check(store, with_lookback, 14)) == [12]
+    assert days_of(check(store, monitor, 14)) == [], "without a lookback, never"
 
 
-def test_a_window_overtaken_by_newer_ones_tells_only_what_is_new(store: Store, monitor: Monitor, data: Path) -> None:
+def test_a_recheck_reports_only_what_is_new(store: Store, monitor: Monitor, data: Path) -> None:
     write_days(data, 14, moved=frozenset({11}))
-    watching = replace(monitor, lookback=5 * DAY)
+    with_lookback = replace(monitor, lookback=5 * DAY)
     states = {(one.window.start - START) // DAY: [e.transition.after.state for e in one.outcome.events]
-              for one in check(store, watching, 14)}  # fmt: skip
+              for one in check(store, with_lookback, 14)}  # fmt: skip
     assert states == {10: [], 11: [State.FIRING], 12: [State.RESOLVED], 13: []}
-    add_rows(data, 11, 5, at=3.0)  # still drifted: that was told
-    add_rows(data, 12, 400, at=8.0)  # drifted after all
-    found = check(store, watching, 14.1)
+    add_rows(data, 11, 5, at=3.0)  # still drifted, which was reported
+    add_rows(data, 12, 400, at=8.0)  # drifted only now
+    found = check(store, with_lookback, 14.1)
     turned = {day: [e.transition.after.state for e in one.outcome.events]
               for day, one in zip(days_of(found), found, strict=True)}  # fmt: skip
     assert turned == {11: [], 12: [State.FIRING]}
 
 
-def test_a_second_look_that_fails_leaves_the_window_as_it_was_and_is_taken_again(
+def test_a_failed_recheck_leaves_the_window_and_is_repeated(
     store: Store, monitor: Monitor, data: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_days(data, 12)
-    watching = replace(monitor, lookback=2 * DAY, end=START + 12 * DAY)
-    check(store, watching, 12)
+    with_lookback = replace(monitor, lookback=2 * DAY, end=START + 12 * DAY)
+    check(store, with_lookback, 12)
     good = data.read_bytes()
     data.write_bytes(b"")
-    assert check(store, watching, 12.1) == []
-    assert "cannot be looked at again" in caplog.text
+    assert check(store, with_lookback, 12.1) == []
+    assert [r.levelname for r in caplog.records if getattr(r, "code", "") == "recheck-failed"] == ["WARNING"] * 2
     caplog.clear()
-    assert check(store, watching, 12.2) == []
-    assert "cannot be looked at again" in caplog.text, "nobody knows yet what came"
+    assert check(store, with_lookback, 12.2) == []
+    failures = [r for r in caplog.records if getattr(r, "code", "") == "recheck-failed"]
+    assert len(failures) == 2, "the new rows are still unknown"
     assert [(row["status"], row["verdict"]) for row in store.windows("m")] == [("done", "ok")] * 2
     data.write_bytes(good)
     add_rows(data, 11, 400, at=8.0)
-    assert [one.outcome.verdict for one in check(store, watching, 12.3)] == [Verdict.DRIFT]
+    assert [one.outcome.verdict for one in check(store, with_lookback, 12.3)] == [Verdict.DRIFT]
 
 
-def test_rows_that_came_late_are_seen_though_a_look_at_them_failed_once(
-    store: Store, table: tuple[Monitor, Path]
-) -> None:
+def test_late_rows_are_seen_after_a_failed_recheck(store: Store, table: tuple[Monitor, Path]) -> None:
     monitor, path = table
     put_days(path, range(13))
     check(store, monitor, 13)
@@ -230,10 +230,10 @@ def test_rows_that_came_late_are_seen_though_a_look_at_them_failed_once(
     assert check(store, monitor, 13.3) == []
 
 
-def test_a_second_look_that_was_killed_is_taken_up_again(store: Store, monitor: Monitor, data: Path) -> None:
+def test_a_killed_recheck_is_repeated(store: Store, monitor: Monitor, data: Path) -> None:
     write_days(data, 12)
-    watching = replace(monitor, lookback=1 * DAY)
-    check(store, watching, 12)
+    with_lookback = replace(monitor, lookback=1 * DAY)
+    check(store, with_lookback, 12)
     definition = store.find("m")
     assert definition is not None
     (ended,) = store.ended_since(definition.monitor_id, START + 11 * DAY)
@@ -242,11 +242,11 @@ def test_a_second_look_that_was_killed_is_taken_up_again(store: Store, monitor: 
     claim = store.claim(ended.id, definition, "elsewhere:1", now, timedelta(minutes=1))
     assert claim is not None
     assert claim.late
-    assert check(store, watching, 12.1) == [], "it has the rows it had"
+    assert check(store, with_lookback, 12.1) == [], "its rows have not changed"
     assert starts(store, "done") == [10, 11]
 
 
-def test_failed_attempts_are_spread_bounded_and_visible(
+def test_retries_are_spread_bounded_and_visible(
     store: Store, monitor: Monitor, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_days(data, 14)
@@ -269,30 +269,30 @@ def test_failed_attempts_are_spread_bounded_and_visible(
 
 
 def put_days(path: Path, days: range, *, rows: int = 200, at: float = 0.0, offset: timedelta = timedelta(0)) -> None:
-    """Rows of some days, put into a table of a SQLite database."""
+    """Insert rows of some days into a table of a SQLite database."""
     drawn = np.random.default_rng(list(days)).normal(at, 1, (len(days), rows))
-    held = [
+    values = [
         ((START + day * DAY + n * DAY / (rows + 1) + offset).isoformat(" "), float(drawn[number, n]))
         for number, day in enumerate(days)
         for n in range(rows)
     ]
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE IF NOT EXISTS t (ts TIMESTAMP, x REAL)")
-        connection.executemany("INSERT INTO t VALUES (?, ?)", held)
+        connection.executemany("INSERT INTO t VALUES (?, ?)", values)
 
 
 @pytest.fixture
 def table(monitor: Monitor, tmp_path: Path) -> tuple[Monitor, Path]:
-    """A monitor that looks at a database's table, two days back."""
+    """A monitor on a table of a database, with a lookback of two days."""
     path = tmp_path / "rows.db"
-    watching = replace(monitor, source=SqlSource(f"sqlite:///{path}", table="t"), lookback=2 * DAY)
-    return watching, path
+    with_lookback = replace(monitor, source=SqlSource(f"sqlite:///{path}", table="t"), lookback=2 * DAY)
+    return with_lookback, path
 
 
-def test_rows_of_a_database_that_come_before_its_newest_are_seen(store: Store, table: tuple[Monitor, Path]) -> None:
+def test_late_rows_before_the_newest_of_a_database_are_seen(store: Store, table: tuple[Monitor, Path]) -> None:
     monitor, path = table
     put_days(path, range(14))
-    assert days_of(check(store, monitor, 13)) == [10, 11, 12], "rows of day 13 are there already"
+    assert days_of(check(store, monitor, 13)) == [10, 11, 12], "rows of day 13 exist already"
     assert check(store, monitor, 13.1) == []
     put_days(path, range(11, 12), rows=300, at=8.0, offset=timedelta(seconds=1))
     (again,) = check(store, monitor, 13.2)
@@ -301,27 +301,27 @@ def test_rows_of_a_database_that_come_before_its_newest_are_seen(store: Store, t
 
 
 @pytest.mark.parametrize("database", [False, True])
-def test_rows_that_come_into_an_empty_window_are_seen(
+def test_late_rows_of_an_empty_window_are_seen(
     store: Store, monitor: Monitor, data: Path, table: tuple[Monitor, Path], database: bool
 ) -> None:
-    watching, path = table if database else (replace(monitor, lookback=2 * DAY), data)
+    with_lookback, path = table if database else (replace(monitor, lookback=2 * DAY), data)
     if database:
         put_days(path, range(11))
         put_days(path, range(13, 14), rows=1)
     else:
         write_days(path, 13)
         pl.read_parquet(path).filter(pl.col("ts") < START + 11 * DAY).write_parquet(path)
-    assert [one.outcome.verdict for one in check(store, watching, 13)][1:] == [Verdict.NO_DATA] * 2
+    assert [one.outcome.verdict for one in check(store, with_lookback, 13)][1:] == [Verdict.NO_DATA] * 2
     if database:
         put_days(path, range(12, 13), rows=300, at=8.0)
     else:
         add_rows(path, 12, 300, at=8.0)
-    (again,) = check(store, watching, 13.1)
+    (again,) = check(store, with_lookback, 13.1)
     assert (days_of([again]), again.outcome.rows, again.outcome.verdict) == ([12], 300, Verdict.DRIFT)
     assert events_of([again]) == [(12, "no_data", State.RESOLVED), (12, "drift", State.FIRING)]
 
 
-def test_rows_of_a_database_that_come_later_let_windows_before_them_alone(
+def test_newer_rows_of_a_database_cause_no_recheck(
     store: Store, table: tuple[Monitor, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     monitor, path = table
@@ -329,11 +329,11 @@ def test_rows_of_a_database_that_come_later_let_windows_before_them_alone(
     check(store, monitor, 13)
     put_days(path, range(13, 14))
     counted: list[Window] = []
-    whole = Sql.count
+    original = Sql.count
 
     def watched(self: Sql, axes: Any, window: Window, *rest: Any) -> Any:
         counted.append(window)
-        return whole(self, axes, window, *rest)
+        return original(self, axes, window, *rest)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Sql, "count", watched)
@@ -341,7 +341,7 @@ def test_rows_of_a_database_that_come_later_let_windows_before_them_alone(
     assert [(window.start - START) // DAY for window in counted] == [13], "the others are not even counted"
 
 
-def test_rows_of_a_database_that_are_deleted_are_seen(store: Store, table: tuple[Monitor, Path]) -> None:
+def test_deleted_rows_of_a_database_are_seen(store: Store, table: tuple[Monitor, Path]) -> None:
     monitor, path = table
     put_days(path, range(13))
     check(store, monitor, 13)
@@ -351,12 +351,10 @@ def test_rows_of_a_database_that_are_deleted_are_seen(store: Store, table: tuple
     assert (days_of([again]), again.outcome.rows) == ([12], 200 - 101)
 
 
-def test_second_looks_keep_no_new_window_waiting_and_all_have_their_turn(
-    store: Store, monitor: Monitor, data: Path
-) -> None:
+def test_rechecks_come_after_new_windows_and_all_are_reached(store: Store, monitor: Monitor, data: Path) -> None:
     write_days(data, 30)
-    watching = replace(monitor, lookback=5 * DAY)
-    check(store, watching, 20)
+    with_lookback = replace(monitor, lookback=5 * DAY)
+    check(store, with_lookback, 20)
     turns: list[int] = []
     settled = store.settle
 
@@ -366,19 +364,19 @@ def test_second_looks_keep_no_new_window_waiting_and_all_have_their_turn(
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(store, "settle", settle)
-        for hour in range(1, 13):  # the source changes before each round, and a round has time for one window
+        for hour in range(1, 13):  # the source changes before each run, and a run checks one window
             data.touch()
             os.utime(data, (hour, hour))
-            turns += days_of(check(store, watching, 20 + hour / 24, limit=1))
+            turns += days_of(check(store, with_lookback, 20 + hour / 24, limit=1))
         os.utime(data, (99, 99))
         now = 21.0
-        first = days_of(check(store, watching, now, limit=1))
+        first = days_of(check(store, with_lookback, now, limit=1))
     assert turns[:10] == [15, 16, 17, 18, 19] * 2, "the second pass begins when the first is through"
-    assert first == [20], "never checked: first of all"
+    assert first == [20], "a window that was never checked comes first"
 
 
 def events_of(checked: list[WindowResult]) -> list[tuple[int, str, State]]:
-    """Which window turned which rule to what."""
+    """Return the changes of alerts: day of the window, rule, new state."""
     return [
         (day, e.transition.fingerprint.rule, e.transition.after.state)
         for day, one in zip(days_of(checked), checked, strict=True)
@@ -387,17 +385,17 @@ def events_of(checked: list[WindowResult]) -> list[tuple[int, str, State]]:
 
 
 def count_of_files(monkeypatch: pytest.MonkeyPatch, instead: Callable[[Callable[[], Any], Window], Any]) -> None:
-    """Have `instead` called with the counting of a window, and the window, where files are counted."""
-    whole = Files.count
-    monkeypatch.setattr(Files, "count", lambda self, *rest: instead(lambda: whole(self, *rest), rest[1]))
+    """Call `instead` with the counting of a window and the window, in place of counting files."""
+    original = Files.count
+    monkeypatch.setattr(Files, "count", lambda self, *rest: instead(lambda: original(self, *rest), rest[1]))
 
 
-def test_a_window_that_closes_while_second_looks_are_taken_waits_for_one_at_most(
+def test_a_new_window_waits_for_one_recheck_at_most(
     store: Store, monitor: Monitor, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_days(data, 40)
-    watching = replace(monitor, lookback=5 * DAY)
-    check(store, watching, 20)
+    with_lookback = replace(monitor, lookback=5 * DAY)
+    check(store, with_lookback, 20)
     os.utime(data, (9, 9))
     clock = [START + 20 * DAY]
     counted: list[int] = []
@@ -411,20 +409,20 @@ def test_a_window_that_closes_while_second_looks_are_taken_waits_for_one_at_most
     rounds: list[list[int]] = []
     while not rounds or rounds[-1]:
         before = len(counted)
-        list(run_all(store, [watching], worker=Worker("test"), now=lambda: clock[0], look_back=not rounds))
+        list(run_all(store, [with_lookback], worker=Worker("test"), now=lambda: clock[0], recheck=not rounds))
         rounds.append(counted[before:])
     assert rounds == [[15, 16, 17], [20, 18, 19], [21], []]
 
 
-def test_second_looks_that_take_longer_than_a_window_come_to_an_end(
+def test_rechecks_longer_than_a_window_end(
     store: Store, monitor: Monitor, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_days(data, 40)
-    watching = replace(monitor, lookback=3 * DAY)
-    check(store, watching, 20)
+    with_lookback = replace(monitor, lookback=3 * DAY)
+    check(store, with_lookback, 20)
     os.utime(data, (9, 9))
     clock = [START + 20 * DAY]
-    looked = []
+    rechecked = []
 
     def slowly(count: Callable[[], Any], window: Window) -> Any:
         clock[0] += 1.1 * DAY if window.start < START + 20 * DAY else timedelta(0)
@@ -432,35 +430,33 @@ def test_second_looks_that_take_longer_than_a_window_come_to_an_end(
 
     count_of_files(monkeypatch, slowly)
     for number in range(4):
-        found = run_all(store, [watching], worker=Worker("test"), now=lambda: clock[0], look_back=not number)
-        looked.append([(one.window.start - START) // DAY for one in found if isinstance(one, RecheckSkipped)])
-    assert looked == [[17], [18], [19], []]
+        found = run_all(store, [with_lookback], worker=Worker("test"), now=lambda: clock[0], recheck=not number)
+        rechecked.append([(one.window.start - START) // DAY for one in found if isinstance(one, RecheckSkipped)])
+    assert rechecked == [[17], [18], [19], []]
 
 
-def test_what_was_thinned_out_is_neither_looked_at_again_nor_told_again(
-    store: Store, monitor: Monitor, data: Path
-) -> None:
+def test_pruned_windows_are_neither_rechecked_nor_reported_again(store: Store, monitor: Monitor, data: Path) -> None:
     write_days(data, 20, moved=frozenset({16}))
-    watching = replace(monitor, lookback=9 * DAY, keep=3 * DAY, end=START + 20 * DAY)
-    assert (16, "drift", State.FIRING) in events_of(check(store, watching, 20))
+    with_lookback = replace(monitor, lookback=9 * DAY, keep=3 * DAY, end=START + 20 * DAY)
+    assert (16, "drift", State.FIRING) in events_of(check(store, with_lookback, 20))
     definition = store.find("m")
     assert definition is not None
     waiting = next(one for one in store.ended_since(definition.monitor_id, START) if one.window.start.day == 17)
-    assert store.look_again({waiting.id: "else"}, START + 20 * DAY) == 1, "the one that drifted, thinned out by then"
-    assert prune_monitors(store, [watching], START + 20 * DAY) == 7
-    assert check(store, watching, 20) == []
+    assert store.look_again({waiting.id: "else"}, START + 20 * DAY) == 1, "the one that drifted, pruned by then"
+    assert prune_monitors(store, [with_lookback], START + 20 * DAY) == 7
+    assert check(store, with_lookback, 20) == []
     data.touch()
     assert {one.window.start for one in store.ended_since(definition.monitor_id, START)} == {
         START + day * DAY for day in range(17, 20)
     }
-    assert check(store, watching, 20.1) == []
+    assert check(store, with_lookback, 20.1) == []
     assert {row["revision"] for row in store.windows("m")} == {1}
 
 
-def test_a_window_that_newer_ones_overtook_before_its_first_check_still_tells_its_drift(
+def test_a_window_overtaken_before_its_first_check_reports_its_drift(
     store: Store, monitor: Monitor, data: Path
 ) -> None:
-    """The delay was shortened: those planned before still wait for as long as they were to."""
+    """The delay was shortened: windows planned before keep their due time."""
     write_days(data, 16, moved=frozenset({11}))
     slow = replace(monitor, delay=2 * DAY, document={"name": "m", "delay": 2})
     assert check(store, slow, 12) == []
@@ -471,13 +467,13 @@ def test_a_window_that_newer_ones_overtook_before_its_first_check_still_tells_it
 
 
 @pytest.mark.parametrize("readable", [True, False])
-def test_a_backfill_of_what_was_never_checked_tells_nobody_of_the_past(
+def test_a_backfill_of_unchecked_windows_raises_no_alert(
     store: Store, monitor: Monitor, data: Path, monkeypatch: pytest.MonkeyPatch, readable: bool
 ) -> None:
     write_days(data, 20, moved=frozenset({11}))
     late = replace(monitor, start=START + 14 * DAY)
     check(store, late, 20)
-    assert backfill(store, late, open_source(late), START + 10 * DAY, START + 13 * DAY, START + 20 * DAY) == 3
+    assert plan_backfill(store, late, open_source(late), START + 10 * DAY, START + 13 * DAY, START + 20 * DAY) == 3
     if not readable:
 
         def refused(_: object, window: Window) -> None:
@@ -491,12 +487,11 @@ def test_a_backfill_of_what_was_never_checked_tells_nobody_of_the_past(
     assert events_of(found) == []
 
 
-def test_a_window_without_rows_is_told_though_newer_ones_were_read_before(
+def test_an_overtaken_window_without_rows_is_reported(
     store: Store, monitor: Monitor, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "drift.runner.outcome.RETRY_DELAYS", (1.5 * DAY,)
-    )  # as two hours are where windows are of an hour
+    # Longer than a window, as two hours are for windows of an hour.
+    monkeypatch.setattr("drift.runner.outcome.RETRY_DELAYS", (1.5 * DAY,))
     write_days(data, 16)
     gap = (pl.col("ts") >= START + 11 * DAY) & (pl.col("ts") < START + 12 * DAY)
     pl.read_parquet(data).filter(~gap).write_parquet(data)
@@ -510,9 +505,7 @@ def test_a_window_without_rows_is_told_though_newer_ones_were_read_before(
     assert events_of(check(store, monitor, 14)) == [(13, "no_data", State.RESOLVED)]
 
 
-def test_what_waits_for_a_second_look_or_a_retry_is_checked_by_a_backfill(
-    store: Store, monitor: Monitor, data: Path
-) -> None:
+def test_a_backfill_checks_pending_rechecks_and_retries(store: Store, monitor: Monitor, data: Path) -> None:
     write_days(data, 13)
     check(store, monitor, 12)
     definition = store.find("m")
@@ -525,19 +518,21 @@ def test_what_waits_for_a_second_look_or_a_retry_is_checked_by_a_backfill(
     first = store.ended_since(definition.monitor_id, START)[0]
     now = START + 13 * DAY
     assert store.look_again({first.id: "else"}, now) == 1
-    assert backfill(store, one, open_source(one), START + 10 * DAY, START + 13 * DAY, now) == 3
+    assert plan_backfill(store, one, open_source(one), START + 10 * DAY, START + 13 * DAY, now) == 3
     assert [(row["revision"], row["status"]) for row in store.windows("m")] == [(1, "due")] * 3
     assert days_of(check(store, one, 13)) == [10, 11, 12]
     assert [row["revision"] for row in store.windows("m")] == [2] * 3
 
 
-def test_what_a_backfill_asked_for_is_not_skipped(store: Store, monitor: Monitor, data: Path) -> None:
+def test_windows_of_a_backfill_are_not_skipped(store: Store, monitor: Monitor, data: Path) -> None:
     write_days(data, 50)
-    bound = replace(monitor, catch_up=7 * DAY)
-    check(store, bound, 42)
+    limited = replace(monitor, catch_up=7 * DAY)
+    check(store, limited, 42)
     skipped = starts(store, "skipped")
     assert skipped == list(range(10, 34))
-    assert backfill(store, bound, open_source(bound), START + 12 * DAY, START + 30 * DAY, START + 42 * DAY) == 18
-    assert days_of(check(store, bound, 42, limit=3)) == [12, 13, 14]
-    assert days_of(check(store, bound, 50)) == [*range(15, 30), *range(42, 50)]
+    assert (
+        plan_backfill(store, limited, open_source(limited), START + 12 * DAY, START + 30 * DAY, START + 42 * DAY) == 18
+    )
+    assert days_of(check(store, limited, 42, limit=3)) == [12, 13, 14]
+    assert days_of(check(store, limited, 50)) == [*range(15, 30), *range(42, 50)]
     assert starts(store, "skipped") == [10, 11, *range(30, 34)]

@@ -1,4 +1,4 @@
-"""A monitor whose old windows are thinned out: what looks back sees a shorter past, and goes on."""
+"""Retention: readers of a monitor's history see a shorter past after pruning, and continue."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,16 +24,16 @@ from drift.store import Store
 
 DAY = timedelta(days=1)
 START = datetime(2024, 3, 4, tzinfo=UTC)  # a Monday
-LEARNED, THINNED, DAYS, KEPT = 14, 34, 38, 12
+REFERENCE_DAYS, PRUNED, DAYS, KEEP_DAYS = 14, 34, 38, 12
 REFERENCES = {
-    "fixed": Reference(Window(START, START + LEARNED * DAY)),
+    "fixed": Reference(Window(START, START + REFERENCE_DAYS * DAY)),
     "rolling": Reference(rolling=10 * DAY),
     "seasonal": Reference(seasonal=7 * DAY, windows=2),
 }
 
 
-def watched(tmp_path: Path, reference: str) -> Monitor:
-    """Days of 100 rows that never change, watched from the third week on."""
+def make_monitor(tmp_path: Path, reference: str) -> Monitor:
+    """Return a monitor on days of 100 rows that never change, checked from the third week on."""
     rng = np.random.default_rng(3)
     moments = [START + day * DAY + timedelta(minutes=14 * i) for day in range(DAYS) for i in range(100)]
     pl.DataFrame({"ts": moments, "x": rng.normal(size=len(moments))}).write_parquet(tmp_path / "data.parquet")
@@ -44,8 +44,8 @@ def watched(tmp_path: Path, reference: str) -> Monitor:
         reference=REFERENCES[reference],
         timezone=ZoneInfo("UTC"),
         period=Period.parse("1d"),
-        start=START + LEARNED * DAY,
-        keep=KEPT * DAY,
+        start=START + REFERENCE_DAYS * DAY,
+        keep=KEEP_DAYS * DAY,
         document={"source": {"path": "data.parquet"}, "reference": reference},
     )
 
@@ -56,27 +56,27 @@ def check(store: Store, monitor: Monitor, day: int) -> list[WindowResult]:
     return [one for one in found if isinstance(one, WindowResult)]
 
 
-def test_windows_after_it_are_judged_as_if_all_were_there(tmp_path: Path, sqlite_url: str) -> None:
-    """What is kept is all that the reference looks back at: nothing drifts here, so no older window takes a place."""
-    monitor = watched(tmp_path, "rolling")
+def test_later_windows_are_judged_as_without_pruning(tmp_path: Path, sqlite_url: str) -> None:
+    """The kept windows are all that the rolling reference uses: nothing drifts, so no older window is needed."""
+    monitor = make_monitor(tmp_path, "rolling")
     with Store.open(sqlite_url) as store, Store.open(f"sqlite:///{tmp_path / 'whole.db'}") as whole:
         for one in (store, whole):
-            check(one, monitor, THINNED)
-        assert prune_monitors(store, [monitor], START + THINNED * DAY) == THINNED - LEARNED - KEPT
+            check(one, monitor, PRUNED)
+        assert prune_monitors(store, [monitor], START + PRUNED * DAY) == PRUNED - REFERENCE_DAYS - KEEP_DAYS
         after = [check(one, monitor, DAYS) for one in (store, whole)]
         assert [one.window for one in after[0]] == [one.window for one in after[1]]
         assert [one.outcome.judged for one in after[0]] == [one.outcome.judged for one in after[1]]
         assert {one.outcome.judged["reference"] for one in after[0] if one.outcome.judged} == {"rolling"}
-        since = START + THINNED * DAY
+        since = START + PRUNED * DAY
         assert store.scores(since=since) == whole.scores(since=since) != []
 
 
 @pytest.mark.parametrize("reference", REFERENCES)
-def test_what_looks_back_sees_what_is_left_and_goes_on(reference: str, tmp_path: Path, sqlite_url: str) -> None:
-    monitor = watched(tmp_path, reference)
+def test_readers_of_the_past_use_what_is_left(reference: str, tmp_path: Path, sqlite_url: str) -> None:
+    monitor = make_monitor(tmp_path, reference)
     with Store.open(sqlite_url) as store:
-        check(store, monitor, THINNED)
-        prune_monitors(store, [monitor], START + THINNED * DAY)
+        check(store, monitor, PRUNED)
+        prune_monitors(store, [monitor], START + PRUNED * DAY)
         known = store.find("m")
         assert known is not None
         baseline = current_reference(store, monitor, known.monitor_id)
@@ -84,16 +84,18 @@ def test_what_looks_back_sees_what_is_left_and_goes_on(reference: str, tmp_path:
         found = replay_windows(
             monitor, baseline, load_stored_windows(store, monitor), lambda w, part: window_rng("m", w, part)
         )
-        assert [window.start for window in found.windows] == [START + d * DAY for d in range(THINNED - KEPT, THINNED)]
+        assert [window.start for window in found.windows] == [
+            START + d * DAY for d in range(PRUNED - KEEP_DAYS, PRUNED)
+        ]
         with pytest.raises(StoreError, match="histograms of these windows of monitor 'm' are dropped"):
-            load_stored_windows(store, monitor, until=START + (THINNED - KEPT) * DAY)
+            load_stored_windows(store, monitor, until=START + (PRUNED - KEEP_DAYS) * DAY)
 
         prune_monitors(store, [replace(monitor, keep=DAY)], START + 90 * DAY)
         with pytest.raises(StoreError, match="their verdicts are all that is left"):
             load_stored_windows(store, monitor)
         page = page_from_store(store, "m", now=START + 90 * DAY)
-        assert len(page.timeline) == THINNED - LEARNED
+        assert len(page.timeline) == PRUNED - REFERENCE_DAYS
         assert page.columns == ()
         assert "<html" in render(page, "html")
         assert next_reference(store, monitor, baseline, START + 90 * DAY).segments
-        assert len(check(store, monitor, DAYS)) == DAYS - THINNED
+        assert len(check(store, monitor, DAYS)) == DAYS - PRUNED

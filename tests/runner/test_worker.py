@@ -1,4 +1,4 @@
-"""Names of workers: who is known to be gone, and who is not to be mistaken for another."""
+"""Worker identity: which workers are known to be dead, and which names are unique."""
 
 import os
 import subprocess
@@ -10,11 +10,11 @@ import pytest
 from drift.runner.worker import Worker
 
 
-def name_of(*, wait: bool) -> tuple[str, "subprocess.Popen[str]"]:
-    """What another process calls itself; it lives on until its input is closed, where that is waited for."""
-    told = "from drift.runner.worker import Worker; print(Worker.this().name, flush=True); input()"
+def start_worker(*, wait: bool) -> tuple[str, "subprocess.Popen[str]"]:
+    """Return the name of another process; with `wait` it runs until its input is closed."""
+    code = "from drift.runner.worker import Worker; print(Worker.current().name, flush=True); input()"
     process = subprocess.Popen(
-        [sys.executable, "-c", told],
+        [sys.executable, "-c", code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -27,23 +27,23 @@ def name_of(*, wait: bool) -> tuple[str, "subprocess.Popen[str]"]:
     return name, process
 
 
-def test_a_process_that_lives_is_not_gone_and_one_that_ended_is() -> None:
-    me = Worker.this()
-    assert not me.knows_gone(me.name)
-    name, process = name_of(wait=True)
+def test_an_ended_process_is_known_dead_a_living_one_is_not() -> None:
+    me = Worker.current()
+    assert not me.knows_dead(me.name)
+    name, process = start_worker(wait=True)
     assert name.startswith(me.name.partition(":")[0] + f":{process.pid}")
-    assert not me.knows_gone(name)
+    assert not me.knows_dead(name)
     process.communicate()
-    assert me.knows_gone(name)
+    assert me.knows_dead(name)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells when a process began")
-def test_a_number_that_another_process_has_by_now_is_no_sign_of_life() -> None:
-    me = Worker.this()
+@pytest.mark.skipif(sys.platform != "linux", reason="the start of a process is known on Linux only")
+def test_a_reused_pid_does_not_count_as_alive() -> None:
+    me = Worker.current()
     address, _, start = me.name.rpartition("-")
     parent = address.replace(f":{os.getpid()}@", f":{os.getppid()}@")
-    assert me.knows_gone(f"{address}-{int(start) - 1}"), "who had the very number of this process"
-    assert me.knows_gone(f"{parent}-1"), "who had its parent's before that"
+    assert me.knows_dead(f"{address}-{int(start) - 1}"), "an earlier process with the PID of this one"
+    assert me.knows_dead(f"{parent}-1"), "an earlier process with its parent's PID"
 
 
 @pytest.mark.parametrize(
@@ -51,48 +51,48 @@ def test_a_number_that_another_process_has_by_now_is_no_sign_of_life() -> None:
     [
         "web:1@bbbbbbbb-700",  # a container of the same host name
         "web:999999999@bbbbbbbb-700",  # a machine of the same name
-        "web:1",  # of a release that told no more
+        "web:1",  # of an older release
         "other:1@aaaaaaaa-5",
-        "nobody",
+        "unknown",
     ],
 )
-def test_nobody_is_known_to_be_gone_where_numbers_mean_something_else(other: str) -> None:
-    assert not Worker("web:1@aaaaaaaa-5").knows_gone(other)
+def test_nothing_is_known_of_other_pid_namespaces(other: str) -> None:
+    assert not Worker("web:1@aaaaaaaa-5").knows_dead(other)
 
 
-def test_a_name_of_the_operators_changes_nothing_of_who_is_known_by_number() -> None:
-    me = Worker.this()
+def test_an_assigned_name_does_not_hide_the_pid() -> None:
+    me = Worker.current()
     moment = datetime(2024, 1, 1, tzinfo=UTC)
-    name, process = name_of(wait=True)
-    named = Worker(name).at("web", moment).name
-    assert not me.knows_gone(named)
-    assert not me.at("app", moment).knows_gone(named)
+    name, process = start_worker(wait=True)
+    named = Worker(name).with_assigned_name("web", moment).name
+    assert not me.knows_dead(named)
+    assert not me.with_assigned_name("app", moment).knows_dead(named)
     process.communicate()
-    assert me.knows_gone(named)
-    assert me.at("app", moment).knows_gone(name)
+    assert me.knows_dead(named)
+    assert me.with_assigned_name("app", moment).knows_dead(name)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells when a process began")
-def test_one_of_the_same_name_that_is_seen_to_live_is_not_gone_whatever_its_operator_promised() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="the start of a process is known on Linux only")
+def test_a_running_process_with_the_same_assigned_name_is_alive() -> None:
     moment = datetime(2024, 1, 1, tzinfo=UTC)
-    name, process = name_of(wait=True)
-    before = Worker(name).at("web", moment - timedelta(hours=1)).name
-    me = Worker.this().at("web", moment)
+    name, process = start_worker(wait=True)
+    before = Worker(name).with_assigned_name("web", moment - timedelta(hours=1)).name
+    me = Worker.current().with_assigned_name("web", moment)
     alive = moment - timedelta(minutes=1)
-    assert not me.knows_gone(before, alive)
+    assert not me.knows_dead(before, alive)
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert me.knows_gone(before, alive), "it has ended, though nobody has asked after it"
+    assert me.knows_dead(before, alive), "it has exited, though it was not waited for"
     process.communicate()
-    assert me.knows_gone(before, alive)
-    assert me.knows_gone(before.replace("@", "@c"), alive), "of another namespace, nobody sees it"
+    assert me.knows_dead(before, alive)
+    assert me.knows_dead(before.replace("@", "@c"), alive), "in another namespace, its process is not visible"
 
 
-def test_two_that_bear_one_name_are_told_apart_even_where_nobody_tells_when_a_process_began() -> None:
+def test_workers_with_the_same_assigned_name_have_different_names() -> None:
     moment = datetime(2024, 1, 1, tzinfo=UTC)
-    mine, other = Worker("mac:7").at("web", moment), Worker("mac:7").at("web", moment)
+    mine, other = Worker("mac:7").with_assigned_name("web", moment), Worker("mac:7").with_assigned_name("web", moment)
     assert mine.name != other.name
-    assert mine.shares_post(other.name)
-    assert not mine.shares_post(mine.name)
-    assert not mine.shares_post("mac:7")
-    assert not Worker("mac:7").shares_post(mine.name)
+    assert mine.shares_name(other.name)
+    assert not mine.shares_name(mine.name)
+    assert not mine.shares_name("mac:7")
+    assert not Worker("mac:7").shares_name(mine.name)

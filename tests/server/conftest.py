@@ -1,4 +1,4 @@
-"""Thirteen days of rows, monitors on them, and services over a store."""
+"""Thirteen days of rows, monitors on them, and schedulers over a store."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ DAYS = 6
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Thirteen days of rows; the last two lie elsewhere."""
+    """Write thirteen days of rows; the last two are shifted."""
     rng = np.random.default_rng(3)
     rows = (7 + DAYS) * 240
     moments = [FROM + timedelta(days=1) / 240 * i for i in range(rows)]
@@ -38,8 +38,8 @@ def data(tmp_path: Path) -> Path:
     return path
 
 
-def watch(data: Path, name: str = "one", window: str = "1d", **more: Any) -> Monitor:
-    """A monitor of these rows."""
+def make_monitor(data: Path, name: str = "one", window: str = "1d", **more: Any) -> Monitor:
+    """Return a monitor on these rows."""
     return Monitor(
         name=name,
         source=FileSource(str(data)),
@@ -56,30 +56,37 @@ def watch(data: Path, name: str = "one", window: str = "1d", **more: Any) -> Mon
 
 @pytest.fixture
 def store(sqlite_url: str) -> Iterator[Store]:
-    """A store in a file."""
+    """A store in a SQLite file."""
     with Store.open(sqlite_url) as opened:
         yield opened
 
 
 @pytest.fixture
 def make(store: Store, tmp_path: Path) -> Iterator[Callable[..., Scheduler]]:
-    """Services over the store, stopped at the end."""
-    made: list[Scheduler] = []
+    """Make schedulers over the store; they are stopped after the test."""
+    schedulers: list[Scheduler] = []
 
-    def service(*monitors: Monitor, now: Callable[[], datetime], seconds: float = 30.0, **more: Any) -> Scheduler:
-        channels = {"team": FileChannel("team", FileOptions(path=tmp_path / "told.jsonl")), **more.pop("channels", {})}
+    def make_scheduler(
+        *monitors: Monitor, now: Callable[[], datetime], interval: float = 30.0, **more: Any
+    ) -> Scheduler:
+        channels = {
+            "team": FileChannel("team", FileOptions(path=tmp_path / "notifications.jsonl")),
+            **more.pop("channels", {}),
+        }
         rng = np.random.default_rng(1)
-        one = Scheduler(store, monitors, channels, now=now, worker=Worker("test"), rng=rng, seconds=seconds, **more)
-        made.append(one)
-        return made[-1]
+        scheduler = Scheduler(
+            store, monitors, channels, now=now, worker=Worker("test"), rng=rng, interval=interval, **more
+        )
+        schedulers.append(scheduler)
+        return schedulers[-1]
 
-    yield service
-    for one in made:
-        one.stop()
+    yield make_scheduler
+    for scheduler in schedulers:
+        scheduler.stop()
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
-    """Until it is true."""
+    """Wait until a condition is true."""
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, f"still not true after {seconds} s"
@@ -87,11 +94,11 @@ def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
 
 
 def statuses(store: Store, monitor: str = "one") -> list[str]:
-    """Of a monitor's windows, oldest first."""
+    """Return the statuses of a monitor's windows, oldest first."""
     return [row["status"] for row in store.windows(monitor)]
 
 
 @pytest.fixture(scope="session")
-def aid() -> SimpleNamespace:
-    """The functions above, by name (test modules cannot import one another)."""
-    return SimpleNamespace(watch=watch, wait_for=wait_for, statuses=statuses, FIRST=FIRST, DAYS=DAYS)
+def builders() -> SimpleNamespace:
+    """The builders above (test modules do not import conftest)."""
+    return SimpleNamespace(make_monitor=make_monitor, wait_for=wait_for, statuses=statuses, FIRST=FIRST, DAYS=DAYS)

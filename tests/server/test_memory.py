@@ -1,4 +1,4 @@
-"""A service at work for long: what a window took is free afterwards, and what is free goes back to the system."""
+"""Memory of a long-running service: objects of a window are freed, and free memory returns to the system."""
 
 import ctypes
 import gc
@@ -14,20 +14,20 @@ from types import SimpleNamespace
 import pytest
 
 from drift.server import Scheduler
-from drift.server.memory import _trim, release_memory
+from drift.server.memory import _malloc_trim, release_memory
 from drift.store import Store
 
 MIB = 2**20
 
 
-def anonymous() -> float:
-    """Bytes of this process that no file stands behind."""
-    (held,) = re.findall(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
-    return int(held) * 1024
+def anonymous_memory() -> float:
+    """Return the bytes of this process that are not backed by a file."""
+    (objects,) = re.findall(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
+    return int(objects) * 1024
 
 
-def litter(megabytes: int) -> None:
-    """Take memory in small pieces and free it all, but the last of each thread: its arena cannot shrink by itself."""
+def fragment(megabytes: int) -> None:
+    """Allocate small pieces and free all but the last one, so that the arena of the thread cannot shrink."""
     libc = ctypes.CDLL(None)
     libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = (
         ctypes.c_void_p,
@@ -47,47 +47,49 @@ def litter(megabytes: int) -> None:
     thread.join()
 
 
-def test_what_threads_left_free_goes_back_to_the_system() -> None:
+def test_free_memory_of_threads_returns_to_the_system() -> None:
     if platform.libc_ver()[0] != "glibc":
         if os.environ.get("CI"):
             pytest.fail("CI runs on glibc")
-        pytest.skip("only glibc's malloc can be told to")
+        pytest.skip("only glibc's malloc can be trimmed")
     release_memory()
-    before = anonymous()
-    litter(96)
-    assert anonymous() - before > 64 * MIB, "malloc keeps it"
+    before = anonymous_memory()
+    fragment(96)
+    assert anonymous_memory() - before > 64 * MIB, "malloc keeps it"
     release_memory()
-    assert anonymous() - before < 32 * MIB
+    assert anonymous_memory() - before < 32 * MIB
 
 
-def test_where_nothing_can_be_loaded_memory_is_left_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(_: object) -> None:
-        raise OSError("Dynamic loading not supported")  # as musl says of a program that is linked statically
+def test_statically_linked_programs_release_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> None:
+        raise OSError("Dynamic loading not supported")  # musl's error in statically linked programs
 
-    _trim.cache_clear()
+    _malloc_trim.cache_clear()
     try:
         with monkeypatch.context() as patched:
-            patched.setattr(ctypes, "CDLL", refused)
+            patched.setattr(ctypes, "CDLL", refuse)
             release_memory()
     finally:
-        _trim.cache_clear()
+        _malloc_trim.cache_clear()
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_collector")
 def test_no_object_of_a_window_outlives_it(
-    store: Store, make: Callable[..., Scheduler], data: Path, aid: SimpleNamespace
+    store: Store, make: Callable[..., Scheduler], data: Path, builders: SimpleNamespace
 ) -> None:
-    moment = aid.FIRST
-    service = make(aid.watch(data, window="1h"), aid.watch(data, "two", window="1h"), now=lambda: moment)
-    held, in_cycles = [], []
+    now = builders.FIRST
+    service = make(
+        builders.make_monitor(data, window="1h"), builders.make_monitor(data, "two", window="1h"), now=lambda: now
+    )
+    objects, in_cycles = [], []
     for _ in range(4):
-        moment += timedelta(days=1)
+        now += timedelta(days=1)
         service.tick()
         in_cycles.append(gc.collect())
-        held.append(len(gc.get_objects()))
+        objects.append(len(gc.get_objects()))
     windows = 2 * 24  # a day of both
-    assert aid.statuses(store) == ["done"] * 4 * 24
-    growth = (held[-1] - held[1]) / (2 * windows)  # the first days load modules and fill caches
-    assert growth < 2, f"{growth:.1f} objects a window stay; {held}"
+    assert builders.statuses(store) == ["done"] * 4 * 24
+    growth = (objects[-1] - objects[1]) / (2 * windows)  # the first days load modules and fill caches
+    assert growth < 2, f"{growth:.1f} objects a window stay; {objects}"
     assert max(in_cycles[2:]) / windows < 120, f"more in cycles than statements of SQL are; {in_cycles}"

@@ -1,6 +1,6 @@
-"""What hangs, fails or makes no sense holds up itself, and nothing else."""
+"""Monitors, sources and channels that hang or fail do not affect others; the watchdog."""
 
-# ruff: noqa: ARG002 (channels that ignore what they are given)
+# ruff: noqa: ARG002 (channels that ignore their arguments)
 
 import logging
 import threading
@@ -20,7 +20,7 @@ from drift.monitors.spec import Monitor
 from drift.monitors.window import Window
 from drift.references import freeze_reference, reference_digest
 from drift.references.freeze import read_reference
-from drift.runner.isolation import ISOLATE_AFTER_CRASHES, exclusive_turn
+from drift.runner.isolation import ISOLATE_AFTER_CRASHES, work_slot
 from drift.runner.lease import MAX_ATTEMPTS
 from drift.runner.outcome import RETRY_DELAYS
 from drift.server import BATCH_WINDOWS, Scheduler, Watchdog
@@ -33,7 +33,7 @@ SECOND = timedelta(seconds=1)
 
 
 class Hanging:
-    """A source that does not answer until it is let go."""
+    """A source that does not respond until a gate opens."""
 
     def __init__(self, source: Source, gate: threading.Event) -> None:
         self._source, self._gate = source, gate
@@ -41,14 +41,14 @@ class Hanging:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)
 
-    def count(self, *asked: Any) -> Any:
+    def count(self, *args: Any) -> Any:
         self._gate.wait(60)
-        return self._source.count(*asked)
+        return self._source.count(*args)
 
 
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """The sources of monitors whose name begins with `stuck` hang until it is set."""
+    """An event until which the sources of monitors named `stuck...` hang."""
     opened = threading.Event()
 
     def open_it(monitor: Monitor) -> Any:
@@ -64,110 +64,115 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 
 @pytest.fixture
-def now(aid: SimpleNamespace) -> Callable[[], datetime]:
-    """All windows have closed."""
-    end = aid.FIRST + timedelta(days=aid.DAYS)
+def now(builders: SimpleNamespace) -> Callable[[], datetime]:
+    """A time at which all windows have closed."""
+    end = builders.FIRST + timedelta(days=builders.DAYS)
     return lambda: end
 
 
-def frozen(store: Store, monitor: Monitor, moment: datetime) -> Monitor:
-    """The monitor, its reference read already: of a short deadline, nothing is left to that."""
-    freeze_reference(store, monitor, store.define(monitor.name, monitor.document, moment), moment)
+def with_frozen_reference(store: Store, monitor: Monitor, now: datetime) -> Monitor:
+    """Return the monitor after reading its reference, which could exceed a short deadline."""
+    freeze_reference(store, monitor, store.define(monitor.name, monitor.document, now), now)
     return monitor
 
 
-def test_sources_that_hang_give_up_their_places_to_others(
+def test_sources_that_hang_do_not_block_other_monitors(
     store: Store,
     make: Make,
     data: Path,
-    aid: SimpleNamespace,
+    builders: SimpleNamespace,
     now: Callable[[], datetime],
     gate: threading.Event,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("drift.server.monitor_pool.SLOW_WINDOW_SECONDS", 0.3)
-    stuck = [aid.watch(data, f"stuck {n}") for n in range(4)]
-    service = make(*stuck, aid.watch(data), now=now, places=2)
+    stuck = [builders.make_monitor(data, f"stuck {n}") for n in range(4)]
+    service = make(*stuck, builders.make_monitor(data), now=now, max_batches=2)
     until = time.monotonic() + 20
     while store.delivery_counts() != {"sent": 1} and time.monotonic() < until:
-        service.tick()  # a second one where the machine is so busy that what does not hang is slow as well
+        service.tick()  # a second one if the machine is so busy that other sources are slow as well
     assert time.monotonic() < until, "their deadline is an hour"
-    assert aid.statuses(store) == ["done"] * aid.DAYS
-    assert service.trouble() == ""
-    assert {aid.statuses(store, one.name)[0] for one in stuck} == {"claimed"}
+    assert builders.statuses(store) == ["done"] * builders.DAYS
+    assert service.not_ready_reason() == ""
+    assert {builders.statuses(store, one.name)[0] for one in stuck} == {"claimed"}
     gate.set()
-    aid.wait_for(lambda: service._rounds.join(0) == [])
+    builders.wait_for(lambda: service._pool.join(0) == [])
     service.tick()
-    assert {status for one in stuck for status in aid.statuses(store, one.name)} == {"done"}
-    assert set(service.pulse.succeeded) == {"one", *(one.name for one in stuck)}
+    assert {status for one in stuck for status in builders.statuses(store, one.name)} == {"done"}
+    assert set(service.health.succeeded) == {"one", *(one.name for one in stuck)}
 
 
-def test_a_window_past_its_deadline_is_an_error_that_is_tried_again_and_its_late_finding_is_dropped(
-    store: Store, make: Make, data: Path, aid: SimpleNamespace, gate: threading.Event
+def test_a_timeout_is_an_error_that_is_retried(
+    store: Store, make: Make, data: Path, builders: SimpleNamespace, gate: threading.Event
 ) -> None:
-    moment = aid.FIRST + timedelta(days=1)
-    service = make(frozen(store, aid.watch(data, "stuck", deadline=SECOND), moment), now=lambda: moment)
+    now = builders.FIRST + timedelta(days=1)
+    service = make(
+        with_frozen_reference(store, builders.make_monitor(data, "stuck", deadline=SECOND), now), now=lambda: now
+    )
     service.tick()
     (row,) = store.windows("stuck", revisions="all")
     assert (row["status"], row["verdict"], row["attempts"]) == ("due", "error", 1)
-    assert "counting took longer than its deadline of 0:00:01" in row["message"]
-    assert "deadline" in service.pulse.failed["stuck"]
+    assert row["code"] == "evaluation-timeout"
+    assert "0:00:01" in row["message"]
+    assert "deadline" in service.health.failed["stuck"]
     gate.set()
-    aid.wait_for(lambda: not any(t.name == "drift-work-stuck" for t in threading.enumerate()))
+    builders.wait_for(lambda: not any(t.name == "drift-work-stuck" for t in threading.enumerate()))
     assert store.windows("stuck", revisions="all") == [row]
-    moment += RETRY_DELAYS[0]
+    now += RETRY_DELAYS[0]
     service.tick()
     assert [r["verdict"] for r in store.windows("stuck", revisions="all")] == ["error", "ok"]
 
 
-def test_no_more_than_a_few_threads_are_left_to_one_source_that_hangs(
-    store: Store, make: Make, data: Path, aid: SimpleNamespace, now: Callable[[], datetime], gate: threading.Event
+def test_the_abandoned_threads_of_a_monitor_are_limited(
+    store: Store, make: Make, data: Path, builders: SimpleNamespace, now: Callable[[], datetime], gate: threading.Event
 ) -> None:
-    make(frozen(store, aid.watch(data, "stuck", deadline=0.5 * SECOND), now()), now=now).tick()
-    told = [row["message"] for row in store.windows("stuck")]
-    assert ["longer than its deadline" in why for why in told] == [True] * 3 + [False] * (aid.DAYS - 3)
-    assert "3 earlier attempts hang still" in told[-1]
+    make(
+        with_frozen_reference(store, builders.make_monitor(data, "stuck", deadline=0.5 * SECOND), now()), now=now
+    ).tick()
+    messages = [row["message"] for row in store.windows("stuck")]
+    assert ["deadline" in message for message in messages] == [True] * 3 + [False] * (builders.DAYS - 3)
+    assert "3 earlier attempts" in messages[-1]
     assert sum(thread.name == "drift-work-stuck" for thread in threading.enumerate()) == 3
 
 
-def test_a_cron_line_whose_moment_never_comes_stops_its_own_monitor_only(
-    store: Store, make: Make, data: Path, aid: SimpleNamespace, now: Callable[[], datetime]
+def test_an_impossible_schedule_stops_its_own_monitor_only(
+    store: Store, make: Make, data: Path, builders: SimpleNamespace, now: Callable[[], datetime]
 ) -> None:
-    never = replace(aid.watch(data, "never"), schedule="0 0 30 2 *")
-    service = make(never, aid.watch(data), now=now)
+    never = replace(builders.make_monitor(data, "never"), schedule="0 0 30 2 *")
+    service = make(never, builders.make_monitor(data), now=now)
     service.tick()
-    assert set(service.pulse.failed) == {"never"}
-    assert aid.statuses(store) == ["done"] * aid.DAYS
+    assert set(service.health.failed) == {"never"}
+    assert builders.statuses(store) == ["done"] * builders.DAYS
 
 
 def test_a_slow_channel_delays_neither_windows_nor_other_channels(
-    store: Store, make: Make, data: Path, aid: SimpleNamespace, now: Callable[[], datetime], tmp_path: Path
+    store: Store, make: Make, data: Path, builders: SimpleNamespace, now: Callable[[], datetime], tmp_path: Path
 ) -> None:
-    taken: list[float] = []
+    sent_at: list[float] = []
 
     class Slow:
         name = "slow"
 
         def send(self, payload: Mapping[str, Any], *, deadline: float) -> None:
             time.sleep(1.5)
-            taken.append(time.monotonic())
+            sent_at.append(time.monotonic())
             raise DeliveryError("no answer")
 
-    both = aid.watch(data)
+    both = builders.make_monitor(data)
     both = replace(both, alerting=replace(both.alerting, notify=("slow", "team")))
-    service = make(both, aid.watch(data, "two"), now=now, channels={"slow": Slow()})
+    service = make(both, builders.make_monitor(data, "two"), now=now, channels={"slow": Slow()})
     service.tick()
-    assert aid.statuses(store, "two") == ["done"] * aid.DAYS
+    assert builders.statuses(store, "two") == ["done"] * builders.DAYS
     assert store.counts_by_status()["deliveries"] == {"pending": 1, "sent": 2}
-    assert (tmp_path / "told.jsonl").stat().st_mtime < time.time() - (time.monotonic() - taken[0])
+    assert (tmp_path / "notifications.jsonl").stat().st_mtime < time.time() - (time.monotonic() - sent_at[0])
 
 
-def test_told_to_stop_a_window_that_hangs_is_given_back_within_the_grace(
-    store: Store, make: Make, data: Path, aid: SimpleNamespace, now: Callable[[], datetime], gate: threading.Event
+def test_stop_releases_a_window_that_hangs(
+    store: Store, make: Make, data: Path, builders: SimpleNamespace, now: Callable[[], datetime], gate: threading.Event
 ) -> None:
-    service = make(aid.watch(data, "stuck"), now=now)
+    service = make(builders.make_monitor(data, "stuck"), now=now)
     service.start()
-    aid.wait_for(lambda: "claimed" in aid.statuses(store, "stuck"))
+    builders.wait_for(lambda: "claimed" in builders.statuses(store, "stuck"))
     begun = time.monotonic()
     service.stop(grace=0.3)
     assert time.monotonic() - begun < 15
@@ -175,230 +180,233 @@ def test_told_to_stop_a_window_that_hangs_is_given_back_within_the_grace(
     assert known is not None
     assert store.held(known.monitor_id, now()) == []
     due = store.due(known, now())
-    assert len(due) == aid.DAYS, "all of it is due, to whoever comes"
-    assert [one.attempts for one in due] == [0] * aid.DAYS, "what is given back in order counts as nothing"
+    assert len(due) == builders.DAYS, "all windows are due, for any worker"
+    assert [one.attempts for one in due] == [0] * builders.DAYS, "a released window counts as no attempt"
 
 
-def test_told_to_stop_while_it_plans_it_begins_no_window(
+def test_stop_during_planning_starts_no_window(
     store: Store,
     make: Make,
     data: Path,
-    aid: SimpleNamespace,
+    builders: SimpleNamespace,
     now: Callable[[], datetime],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    opening, goes_on = threading.Event(), threading.Event()
+    opening, resume = threading.Event(), threading.Event()
 
     def slowly(monitor: Monitor) -> Source:
         opening.set()
-        goes_on.wait(20)
+        resume.wait(20)
         return open_source(monitor)
 
     monkeypatch.setattr("drift.runner.check.open_source", slowly)
-    service = make(aid.watch(data), now=now)
+    service = make(builders.make_monitor(data), now=now)
     service.start()
     assert opening.wait(20)
     service.stop_soon()
-    goes_on.set()
+    resume.set()
     service.stop()
-    assert aid.statuses(store) == ["due"] * aid.DAYS
+    assert builders.statuses(store) == ["due"] * builders.DAYS
     known = store.find("one")
     assert known is not None
     assert {one.attempts for one in store.due(known, now())} == {0}
 
 
-def lose(store: Store, monitor: Monitor, moment: datetime, times: int) -> None:
-    """Workers of other hosts begin the monitor's first window and come to no end."""
-    definition = store.define(monitor.name, monitor.document, moment)
-    first = Window(moment - timedelta(days=1), moment)
-    store.plan(definition, [(first, moment - timedelta(days=1))], moment)
+def crash_on_window(store: Store, monitor: Monitor, now: datetime, times: int) -> None:
+    """Let workers of other hosts claim the monitor's first window and crash."""
+    definition = store.define(monitor.name, monitor.document, now)
+    first = Window(now - timedelta(days=1), now)
+    store.plan(definition, [(first, now - timedelta(days=1))], now)
     for number in range(times):
-        then = moment - timedelta(minutes=2 * (times - number))
-        (planned,) = store.due(definition, then)
-        assert store.claim(planned.id, definition, f"elsewhere:{number}", then, timedelta(minutes=1)) is not None
+        earlier = now - timedelta(minutes=2 * (times - number))
+        (planned,) = store.due(definition, earlier)
+        assert store.claim(planned.id, definition, f"elsewhere:{number}", earlier, timedelta(minutes=1)) is not None
 
 
-@pytest.mark.parametrize(("times", "most"), [(ISOLATE_AFTER_CRASHES - 1, 3), (ISOLATE_AFTER_CRASHES, 1)])
-def test_windows_that_many_were_lost_over_are_worked_on_alone(
+@pytest.mark.parametrize(("times", "expected"), [(ISOLATE_AFTER_CRASHES - 1, 3), (ISOLATE_AFTER_CRASHES, 1)])
+def test_crashing_windows_are_evaluated_in_isolation(
     store: Store,
     make: Make,
     data: Path,
-    aid: SimpleNamespace,
+    builders: SimpleNamespace,
     monkeypatch: pytest.MonkeyPatch,
     times: int,
-    most: int,
+    expected: int,
 ) -> None:
-    moment = aid.FIRST + timedelta(days=1)
-    monitors = [frozen(store, aid.watch(data, f"m{n}"), moment) for n in range(3)]
+    now = builders.FIRST + timedelta(days=1)
+    monitors = [with_frozen_reference(store, builders.make_monitor(data, f"m{n}"), now) for n in range(3)]
     for one in monitors:
-        lose(store, one, moment, times)
-    whole, together, under_way = Files.count, [0], [0]
+        crash_on_window(store, one, now, times)
+    original, together, under_way = Files.count, [0], [0]
 
-    def count(self: Files, *asked: Any) -> Any:
+    def count(self: Files, *args: Any) -> Any:
         under_way[0] += 1
         together[0] = max(together[0], under_way[0])
         time.sleep(0.3)
         under_way[0] -= 1
-        return whole(self, *asked)
+        return original(self, *args)
 
     monkeypatch.setattr(Files, "count", count)
-    make(*monitors, now=lambda: moment).tick()
-    assert [aid.statuses(store, one.name) for one in monitors] == [["done"]] * 3
-    assert together == [most]
+    make(*monitors, now=lambda: now).tick()
+    assert [builders.statuses(store, one.name) for one in monitors] == [["done"]] * 3
+    assert together == [expected]
 
 
-def test_a_window_that_gets_no_turn_to_be_worked_on_alone_fails_its_monitor_until_it_does(
-    store: Store, make: Make, data: Path, aid: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+def test_a_postponed_window_fails_its_monitor_until_it_is_evaluated(
+    store: Store, make: Make, data: Path, builders: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moment = aid.FIRST + timedelta(days=1)
-    one = frozen(store, aid.watch(data), moment)
-    lose(store, one, moment, ISOLATE_AFTER_CRASHES)
-    service = make(one, now=lambda: moment)
-    monkeypatch.setattr("drift.runner.isolation.MAX_TURN_SECONDS", 0.1)
-    with exclusive_turn(alone=False, stopping=lambda: False) as mine:
-        assert mine
+    now = builders.FIRST + timedelta(days=1)
+    one = with_frozen_reference(store, builders.make_monitor(data), now)
+    crash_on_window(store, one, now, ISOLATE_AFTER_CRASHES)
+    service = make(one, now=lambda: now)
+    monkeypatch.setattr("drift.runner.isolation.MAX_EXCLUSIVE_SECONDS", 0.1)
+    with work_slot(exclusive=False, stopping=lambda: False) as granted:
+        assert granted
         time.sleep(0.2)
         service.tick()
-        assert f"{ISOLATE_AFTER_CRASHES} attempts on it came to no end" in service.pulse.failed["one"]
-        assert service.pulse.succeeded == {}
+        assert f"crashed {ISOLATE_AFTER_CRASHES} workers" in service.health.failed["one"]
+        assert service.health.succeeded == {}
     service.tick()
-    assert (aid.statuses(store), service.pulse.failed) == (["done"], {})
+    assert (builders.statuses(store), service.health.failed) == (["done"], {})
 
 
-def lose_readings(store: Store, monitor: Monitor, moment: datetime, times: int) -> None:
-    """Workers of other hosts begin to read the monitor's reference and come to no end."""
-    key = store.define(monitor.name, monitor.document, moment).monitor_id
+def crash_on_reference(store: Store, monitor: Monitor, now: datetime, times: int) -> None:
+    """Let workers of other hosts start to read the monitor's reference and crash."""
+    key = store.define(monitor.name, monitor.document, now).monitor_id
     for number in range(times):
-        then = moment - timedelta(minutes=2 * (times - number))
-        attempt = store.begin_reading(key, reference_digest(monitor), f"elsewhere:{number}", then, timedelta(minutes=1))
+        earlier = now - timedelta(minutes=2 * (times - number))
+        attempt = store.begin_reading(
+            key, reference_digest(monitor), f"elsewhere:{number}", earlier, timedelta(minutes=1)
+        )
         assert attempt is not None
 
 
-def test_references_that_many_were_lost_over_come_last_when_what_the_others_found_is_sent(
-    store: Store, make: Make, data: Path, aid: SimpleNamespace, now: Callable[[], datetime], monkeypatch: Any
+def test_crashing_references_are_read_after_the_others_are_delivered(
+    store: Store, make: Make, data: Path, builders: SimpleNamespace, now: Callable[[], datetime], monkeypatch: Any
 ) -> None:
-    worst, bad, one, two = (aid.watch(data, name) for name in ("worst", "bad", "one", "two"))
-    lose_readings(store, worst, now(), ISOLATE_AFTER_CRASHES + 1)
-    lose_readings(store, bad, now(), ISOLATE_AFTER_CRASHES)
-    whole, seen = read_reference, []
+    worst, bad, one, two = (builders.make_monitor(data, name) for name in ("worst", "bad", "one", "two"))
+    crash_on_reference(store, worst, now(), ISOLATE_AFTER_CRASHES + 1)
+    crash_on_reference(store, bad, now(), ISOLATE_AFTER_CRASHES)
+    original, calls = read_reference, []
 
-    def learn(monitor: Monitor, moment: datetime) -> Any:
-        seen.append((monitor.name, Counter(row["status"] for row in store.windows()), store.delivery_counts()))
-        return whole(monitor, moment)
+    def learn(monitor: Monitor, now: datetime) -> Any:
+        calls.append((monitor.name, Counter(row["status"] for row in store.windows()), store.delivery_counts()))
+        return original(monitor, now)
 
     monkeypatch.setattr("drift.references.freeze.read_reference", learn)
     make(worst, bad, one, two, now=now).tick()
-    assert {name for name, _, _ in seen[:2]} == {"one", "two"}
-    (name, windows, sent), (then, more, later) = seen[2:]
-    assert (name, windows["done"], sent) == ("bad", 2 * aid.DAYS, {"sent": 2})
-    assert (then, more["done"], later) == ("worst", 3 * aid.DAYS, {"sent": 3})
+    assert {name for name, _, _ in calls[:2]} == {"one", "two"}
+    (name, windows, sent), (earlier, more, later) = calls[2:]
+    assert (name, windows["done"], sent) == ("bad", 2 * builders.DAYS, {"sent": 2})
+    assert (earlier, more["done"], later) == ("worst", 3 * builders.DAYS, {"sent": 3})
     assert store.attempts() == []
-    assert store.counts_by_status()["windows"] == {"done": 4 * aid.DAYS}
+    assert store.counts_by_status()["windows"] == {"done": 4 * builders.DAYS}
 
 
-def test_a_reference_that_many_were_lost_over_waits_for_all_windows_of_the_others_not_for_a_round_of_them(
-    store: Store, make: Make, data: Path, aid: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+def test_crashing_references_wait_for_all_windows_of_others(
+    store: Store, make: Make, data: Path, builders: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moment = aid.FIRST + timedelta(hours=2 * BATCH_WINDOWS + 1)
-    bad, one = aid.watch(data, "bad", window="1h"), aid.watch(data, window="1h")
-    lose_readings(store, bad, moment, ISOLATE_AFTER_CRASHES)
-    whole, seen = read_reference, []
+    now = builders.FIRST + timedelta(hours=2 * BATCH_WINDOWS + 1)
+    bad, one = builders.make_monitor(data, "bad", window="1h"), builders.make_monitor(data, window="1h")
+    crash_on_reference(store, bad, now, ISOLATE_AFTER_CRASHES)
+    original, calls = read_reference, []
 
-    def learn(monitor: Monitor, then: datetime) -> Any:
-        seen.append((monitor.name, aid.statuses(store)))
-        return whole(monitor, then)
+    def learn(monitor: Monitor, earlier: datetime) -> Any:
+        calls.append((monitor.name, builders.statuses(store)))
+        return original(monitor, earlier)
 
     monkeypatch.setattr("drift.references.freeze.read_reference", learn)
-    make(bad, one, now=lambda: moment).tick()
-    assert [name for name, _ in seen] == ["one", "bad"]
-    assert seen[1][1] == ["done"] * (2 * BATCH_WINDOWS + 1)
+    make(bad, one, now=lambda: now).tick()
+    assert [name for name, _ in calls] == ["one", "bad"]
+    assert calls[1][1] == ["done"] * (2 * BATCH_WINDOWS + 1)
 
 
-def test_a_reference_that_is_given_up_fails_its_monitor_and_no_other(
-    store: Store, make: Make, data: Path, aid: SimpleNamespace, now: Callable[[], datetime], caplog: Any
+def test_an_abandoned_reference_fails_its_own_monitor_only(
+    store: Store, make: Make, data: Path, builders: SimpleNamespace, now: Callable[[], datetime], caplog: Any
 ) -> None:
-    bad = aid.watch(data, "bad")
-    lose_readings(store, bad, now(), MAX_ATTEMPTS)
-    service = make(bad, aid.watch(data), now=now)
+    bad = builders.make_monitor(data, "bad")
+    crash_on_reference(store, bad, now(), MAX_ATTEMPTS)
+    service = make(bad, builders.make_monitor(data), now=now)
     with caplog.at_level(logging.ERROR, "drift.server"):
         service.tick()
         service.tick()
-    assert set(service.pulse.failed) == {"bad"}
-    assert f"given up: {MAX_ATTEMPTS} times" in service.pulse.failed["bad"]
-    assert aid.statuses(store) == ["done"] * aid.DAYS
-    assert len([record for record in caplog.records if "given up" in record.getMessage()]) == 1, "once, not each tick"
+    assert set(service.health.failed) == {"bad"}
+    assert f"crashed {MAX_ATTEMPTS} workers" in service.health.failed["bad"]
+    assert builders.statuses(store) == ["done"] * builders.DAYS
+    codes = [record.code for record in caplog.records if record.name == "drift.server"]
+    assert codes == ["reference-abandoned"], "once, not each tick"
 
 
-def test_told_to_stop_a_reference_that_is_still_read_counts_as_no_lost_attempt(
-    store: Store, make: Make, data: Path, aid: SimpleNamespace, now: Callable[[], datetime], monkeypatch: Any
+def test_stop_while_reading_a_reference_is_no_crash(
+    store: Store, make: Make, data: Path, builders: SimpleNamespace, now: Callable[[], datetime], monkeypatch: Any
 ) -> None:
-    reading, goes_on = threading.Event(), threading.Event()
-    whole = read_reference
+    reading, resume = threading.Event(), threading.Event()
+    original = read_reference
 
-    def learn(monitor: Monitor, moment: datetime) -> Any:
+    def learn(monitor: Monitor, now: datetime) -> Any:
         reading.set()
-        goes_on.wait(20)
-        return whole(monitor, moment)
+        resume.wait(20)
+        return original(monitor, now)
 
     monkeypatch.setattr("drift.references.freeze.read_reference", learn)
-    service = make(aid.watch(data), now=now)
+    service = make(builders.make_monitor(data), now=now)
     service.start()
     assert reading.wait(20)
     assert len(store.attempts()) == 1
     service.stop(grace=0.2)
     assert store.attempts() == []
-    goes_on.set()
+    resume.set()
     for thread in threading.enumerate():
-        if thread.name in {"drift-work-one", "drift-round-one"}:
+        if thread.name in {"drift-work-one", "drift-batch-one"}:
             thread.join(20)
 
 
-def test_the_watchdog_ends_a_process_whose_ticks_are_silent(
-    make: Make, aid: SimpleNamespace, now: Callable[[], datetime], caplog: pytest.LogCaptureFixture
+def test_the_watchdog_ends_a_process_without_heartbeats(
+    make: Make, builders: SimpleNamespace, now: Callable[[], datetime], caplog: pytest.LogCaptureFixture
 ) -> None:
-    hangs, dead = threading.Event(), threading.Event()
+    hangs, on_silence = threading.Event(), threading.Event()
 
     def clock() -> datetime:
         if threading.current_thread().name == "drift-tick":
             hangs.wait(20)
         return now()
 
-    service = make(now=now, clock=clock, seconds=0.05, dead=dead.set, silence=0.4)
+    service = make(now=now, clock=clock, interval=0.05, on_silence=on_silence.set, max_silence=0.4)
     service.start()
-    assert dead.wait(60)
-    assert [r.levelno for r in caplog.records if "no sign of life" in r.message] == [logging.CRITICAL]
+    assert on_silence.wait(60)
+    assert [(r.levelno, r.code) for r in caplog.records] == [(logging.CRITICAL, "heartbeat-lost")]
     hangs.set()
 
 
-def test_the_watchdog_leaves_a_service_alone_that_ticks(make: Make, now: Callable[[], datetime]) -> None:
-    dead = threading.Event()
-    service = make(now=now, seconds=0.05, dead=dead.set, silence=2.0)
+def test_the_watchdog_accepts_a_service_that_ticks(make: Make, now: Callable[[], datetime]) -> None:
+    on_silence = threading.Event()
+    service = make(now=now, interval=0.05, on_silence=on_silence.set, max_silence=2.0)
     service.start()
-    assert not dead.wait(2.6)
+    assert not on_silence.wait(2.6)
 
 
-def test_signs_of_life_put_off_no_end_that_is_expected() -> None:
-    dead = threading.Event()
-    with Watchdog("the ticks", 2, dead.set) as watchdog:  # it looks every half a second
-        watchdog.expect_end(0.4)
+def test_heartbeats_do_not_postpone_an_expected_exit() -> None:
+    on_silence = threading.Event()
+    with Watchdog("the ticks", 2, on_silence.set) as watchdog:  # it looks every half second
+        watchdog.expect_exit(0.4)
         until = time.monotonic() + 20
-        while not dead.is_set() and time.monotonic() < until:  # a tick that is still under way
-            watchdog.alive()
+        while not on_silence.is_set() and time.monotonic() < until:  # a tick that is still running
+            watchdog.beat()
             time.sleep(0.02)
-    assert dead.is_set()
+    assert on_silence.is_set()
 
 
-def test_the_watchdog_needs_no_further_thread_to_end_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    dead, told = threading.Event(), threading.Event()
-    monkeypatch.setattr(threading, "excepthook", lambda _: told.set())
-    with Watchdog("the ticks", 0.2, dead.set):
+def test_the_watchdog_needs_no_other_thread_to_end_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_silence, messages = threading.Event(), threading.Event()
+    monkeypatch.setattr(threading, "excepthook", lambda _: messages.set())
+    with Watchdog("the ticks", 0.2, on_silence.set):
         no_thread(monkeypatch, "Thread-")
-        assert dead.wait(60)
-        assert told.wait(60), "why its last line is missing"
+        assert on_silence.wait(60)
+        assert messages.wait(60), "the reason for the missing log line"
 
 
 def no_thread(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """The system starts no more threads of such names."""
+    """Let starting threads with such names fail."""
     start = threading.Thread.start
 
     def fails(self: threading.Thread) -> None:
@@ -409,17 +417,17 @@ def no_thread(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(threading.Thread, "start", fails)
 
 
-@pytest.mark.parametrize("name", ["drift-round-one", "drift-work-one", "drift-lease"])
-def test_a_thread_that_cannot_be_started_is_told_and_the_next_tick_goes_on(
-    store: Store, make: Make, data: Path, aid: SimpleNamespace, name: str
+@pytest.mark.parametrize("name", ["drift-batch-one", "drift-work-one", "drift-lease"])
+def test_a_thread_that_cannot_start_is_reported(
+    store: Store, make: Make, data: Path, builders: SimpleNamespace, name: str
 ) -> None:
-    moment = aid.FIRST + timedelta(days=1)
-    service = make(frozen(store, aid.watch(data), moment), now=lambda: moment)
+    now = builders.FIRST + timedelta(days=1)
+    service = make(with_frozen_reference(store, builders.make_monitor(data), now), now=lambda: now)
     with pytest.MonkeyPatch.context() as patched:
         no_thread(patched, name)
         service.tick()
-    assert "can't start new thread" in service.pulse.failed["one"]
-    assert store.windows("one", revisions="all") == [] or aid.statuses(store) == ["due"]
+    assert "can't start new thread" in service.health.failed["one"]
+    assert store.windows("one", revisions="all") == [] or builders.statuses(store) == ["due"]
     service.tick()
-    assert service.pulse.failed == {}
+    assert service.health.failed == {}
     assert [(row["verdict"], row["attempts"]) for row in store.windows("one")] == [("ok", 1)]

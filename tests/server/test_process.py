@@ -1,4 +1,4 @@
-"""`drift serve` as a process, with a source that truly hangs: a table that another session has locked."""
+"""`drift serve` as a process, with a source that hangs: a table locked by another session."""
 
 import json
 import os
@@ -40,7 +40,7 @@ monitors:
 
 @contextmanager
 def serving(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """The command, on a free port, ticking often."""
+    """Run the command on a free port, ticking often."""
     words = ["-W", "error", "-m", "drift", "--log-format", "json", "serve", "--port", "0", "--tick", "0.3"]
     with (folder / "serve.log").open("wb") as log:
         process = subprocess.Popen(
@@ -54,14 +54,16 @@ def serving(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 @pytest.fixture
-def project(tmp_path: Path, data: Path, own_postgres_url: str, aid: SimpleNamespace) -> Iterator[psycopg.Connection]:
-    """Two monitors, one of them on a table; gives the session that can lock it."""
+def project(
+    tmp_path: Path, data: Path, own_postgres_url: str, builders: SimpleNamespace
+) -> Iterator[psycopg.Connection]:
+    """Two monitors, one of them on a table; return the session that can lock it."""
     (tmp_path / "drift.yaml").write_text(CONFIG.format(url=json.dumps(own_postgres_url)), encoding="utf-8")
     with psycopg.connect(own_postgres_url) as session:
         session.execute("CREATE TABLE rows (ts timestamptz, amount double precision)")
-        start: datetime = aid.FIRST - timedelta(days=7)
+        start: datetime = builders.FIRST - timedelta(days=7)
         with session.cursor() as cursor, cursor.copy("COPY rows FROM STDIN") as copy:
-            for n in range((7 + aid.DAYS) * 48):
+            for n in range((7 + builders.DAYS) * 48):
                 copy.write_row((start + n * timedelta(minutes=30), (n * 37 % 100) / 100))
         session.commit()
         yield session
@@ -69,33 +71,33 @@ def project(tmp_path: Path, data: Path, own_postgres_url: str, aid: SimpleNamesp
 
 @pytest.mark.postgres
 @pytest.mark.slow
-def test_a_locked_table_holds_up_its_own_monitor_and_a_second_signal_ends_the_process_at_once(
-    project: psycopg.Connection, tmp_path: Path, sqlite_url: str, aid: SimpleNamespace
+def test_a_locked_table_blocks_its_own_monitor_only(
+    project: psycopg.Connection, tmp_path: Path, sqlite_url: str, builders: SimpleNamespace
 ) -> None:
-    statuses: Callable[..., list[str]] = aid.statuses
+    statuses: Callable[..., list[str]] = builders.statuses
     with Store.open(sqlite_url) as store:
         with serving(tmp_path):
-            aid.wait_for(lambda: statuses(store, "locked").count("done") == aid.DAYS)
+            builders.wait_for(lambda: statuses(store, "locked").count("done") == builders.DAYS)
         project.execute("LOCK TABLE rows IN ACCESS EXCLUSIVE MODE")
-        _again(store, "locked", "free")
+        _make_due(store, "locked", "free")
         with serving(tmp_path) as process:
-            aid.wait_for(lambda: "claimed" in statuses(store, "locked"))
-            aid.wait_for(lambda: statuses(store, "free") == ["done"] * aid.DAYS)
+            builders.wait_for(lambda: "claimed" in statuses(store, "locked"))
+            builders.wait_for(lambda: statuses(store, "free") == ["done"] * builders.DAYS)
             process.send_signal(signal.SIGTERM)
             time.sleep(1)
-            assert process.poll() is None, "the window in hand has its time to end"
+            assert process.poll() is None, "the running window gets time to end"
             begun = time.monotonic()
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == -signal.SIGTERM
             assert time.monotonic() - begun < 15
         project.rollback()
         with serving(tmp_path):
-            aid.wait_for(lambda: statuses(store, "locked") == ["done"] * aid.DAYS)
-        assert {row["revision"] for row in store.windows()} == {2}, "each once more, none twice"
+            builders.wait_for(lambda: statuses(store, "locked") == ["done"] * builders.DAYS)
+        assert {row["revision"] for row in store.windows()} == {2}, "each is evaluated once more, none twice"
 
 
-def _again(store: Store, *names: str) -> None:
-    """All windows of these monitors are due once more."""
+def _make_due(store: Store, *names: str) -> None:
+    """Make all windows of these monitors due again."""
     now = store.now()
     for name in names:
         known = store.find(name)

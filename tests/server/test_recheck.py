@@ -1,4 +1,4 @@
-"""Second looks that find nothing new, as the service takes them: a sign of life each, and told to stop between two."""
+"""Re-checks of unchanged windows by the service: all in one tick, and stoppable between two."""
 
 import os
 import threading
@@ -16,53 +16,53 @@ from drift.sources.files import Files
 from drift.store import Store
 
 Make = Callable[..., Scheduler]
-LOOKS = 24
+WINDOWS = 24
 
 
 @pytest.fixture
-def looking(data: Path, make: Make, aid: SimpleNamespace) -> Scheduler:
-    """A service that has all windows to look at again."""
-    now = aid.FIRST + timedelta(days=aid.DAYS, hours=1)
-    one = aid.watch(data, window="6h", lookback=timedelta(days=aid.DAYS + 1))
-    make(one, now=lambda: now).tick()
+def recheck_service(data: Path, make: Make, builders: SimpleNamespace) -> Scheduler:
+    """A service that has to re-check all windows."""
+    now = builders.FIRST + timedelta(days=builders.DAYS, hours=1)
+    monitor = builders.make_monitor(data, window="6h", lookback=timedelta(days=builders.DAYS + 1))
+    make(monitor, now=lambda: now).tick()
     os.utime(data, (9, 9))
-    return make(one, now=lambda: now)
+    return make(monitor, now=lambda: now)
 
 
-def watch_counting(monkeypatch: pytest.MonkeyPatch, first: Callable[[], object]) -> list[int]:
-    """How many windows were counted, by one item each; `first` is called before each."""
+def record_counting(monkeypatch: pytest.MonkeyPatch, first: Callable[[], object]) -> list[int]:
+    """Return a list that gets an item for each counted window; call `first` before each."""
     counted: list[int] = []
-    whole = Files.count
+    original = Files.count
 
     def count(self: Files, *rest: Any) -> Any:
         counted.append(1)
         first()
-        return whole(self, *rest)
+        return original(self, *rest)
 
     monkeypatch.setattr(Files, "count", count)
     return counted
 
 
-def test_one_tick_takes_all_second_looks(
-    looking: Scheduler, store: Store, aid: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+def test_one_tick_rechecks_all_windows(
+    recheck_service: Scheduler, store: Store, builders: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counted = watch_counting(monkeypatch, lambda: None)
-    looking.tick()
-    assert len(counted) == LOOKS > BATCH_WINDOWS
-    assert aid.statuses(store) == ["done"] * LOOKS
+    counted = record_counting(monkeypatch, lambda: None)
+    recheck_service.tick()
+    assert len(counted) == WINDOWS > BATCH_WINDOWS
+    assert builders.statuses(store) == ["done"] * WINDOWS
 
 
-def test_no_further_second_look_is_begun_once_told_to_stop(
-    looking: Scheduler, store: Store, aid: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+def test_no_recheck_starts_while_stopping(
+    recheck_service: Scheduler, store: Store, builders: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = threading.Event()
-    counted = watch_counting(monkeypatch, lambda: gate.wait(20))
-    tick = threading.Thread(target=looking.tick)
+    counted = record_counting(monkeypatch, lambda: gate.wait(20))
+    tick = threading.Thread(target=recheck_service.tick)
     tick.start()
-    aid.wait_for(lambda: counted)
-    looking.stop_soon()
+    builders.wait_for(lambda: counted)
+    recheck_service.stop_soon()
     gate.set()
-    looking.stop()
+    recheck_service.stop()
     tick.join(20)
     assert len(counted) == 1
-    assert aid.statuses(store) == ["done"] + ["due"] * (LOOKS - 1)
+    assert builders.statuses(store) == ["done"] + ["due"] * (WINDOWS - 1)

@@ -1,4 +1,4 @@
-"""The service that ticks: what is lost is made up for, what fails is told, what is in hand is finished."""
+"""The scheduler: lost ticks lose nothing, failures are reported, running windows are finished."""
 
 import logging
 import sqlite3
@@ -19,7 +19,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from drift.errors import InputError
 from drift.monitors.window import Period
 from drift.runner.worker import Worker
-from drift.server import MAX_SILENCE_SECONDS, Scheduler
+from drift.server import MAX_MISSED_TICKS, Scheduler
 from drift.sources.files import Files
 from drift.store import Store
 
@@ -29,7 +29,7 @@ DAYS = 6
 
 
 class Clock:
-    """The time, set by hand."""
+    """A clock set by the test."""
 
     def __init__(self, moment: datetime) -> None:
         self.moment = moment
@@ -41,27 +41,31 @@ class Clock:
 Make = Callable[..., Scheduler]
 
 
-def test_a_tick_checks_what_is_due_and_sends_what_waits(
-    aid: SimpleNamespace, store: Store, make: Make, data: Path, tmp_path: Path
+def test_a_tick_checks_due_windows_and_sends_notifications(
+    builders: SimpleNamespace, store: Store, make: Make, data: Path, tmp_path: Path
 ) -> None:
-    service = make(aid.watch(data), now=Clock(FIRST + timedelta(days=DAYS)))
+    service = make(builders.make_monitor(data), now=Clock(FIRST + timedelta(days=DAYS)))
     service.tick()
     verdicts = [row["verdict"] for row in store.windows("one")]
     assert verdicts == ["ok"] * (DAYS - 2) + ["drift"] * 2
     assert store.counts_by_status()["deliveries"] == {"sent": 1}
-    assert len((tmp_path / "told.jsonl").read_text(encoding="utf-8").splitlines()) == 1
+    assert len((tmp_path / "notifications.jsonl").read_text(encoding="utf-8").splitlines()) == 1
     service.tick()
     assert len(store.windows("one", revisions="all")) == DAYS
 
 
-def test_lost_ticks_lose_nothing(aid: SimpleNamespace, store: Store, make: Make, data: Path, tmp_path: Path) -> None:
+def test_lost_ticks_lose_nothing(
+    builders: SimpleNamespace, store: Store, make: Make, data: Path, tmp_path: Path
+) -> None:
     clock = Clock(FIRST)
-    daily = make(aid.watch(data), now=clock)
+    daily = make(builders.make_monitor(data), now=clock)
     for _ in range(DAYS):
         clock.moment += timedelta(days=1)
         daily.tick()
     with Store.open(f"sqlite:///{tmp_path / 'once.db'}") as other:
-        once = Scheduler(other, [aid.watch(data)], {}, now=clock, worker=Worker("test"), rng=np.random.default_rng(1))
+        once = Scheduler(
+            other, [builders.make_monitor(data)], {}, now=clock, worker=Worker("test"), rng=np.random.default_rng(1)
+        )
         once.tick()
         assert other.scores() == store.scores()
         assert len(other.scores()) == DAYS
@@ -71,178 +75,182 @@ def test_lost_ticks_lose_nothing(aid: SimpleNamespace, store: Store, make: Make,
         assert states == {print_.column: s.state for print_, s in store.alert_states(known.monitor_id).items()}
 
 
-def test_the_alarm_clock_keeps_nothing_and_comes_at_once(aid: SimpleNamespace, make: Make) -> None:
-    service = make(now=Clock(FIRST), seconds=3600)
+def test_the_ticker_keeps_jobs_in_memory_and_ticks_at_once(builders: SimpleNamespace, make: Make) -> None:
+    service = make(now=Clock(FIRST), interval=3600)
     service.start()
-    aid.wait_for(lambda: service.pulse.finished)
-    alarm = service._alarm.scheduler
-    (kept,) = alarm._jobstores.values()
-    assert isinstance(kept, MemoryJobStore), "a persistent one pickles and doubles"
-    (job,) = alarm.get_jobs()
+    builders.wait_for(lambda: service.health.finished)
+    scheduler = service._ticker.scheduler
+    (kept,) = scheduler._jobstores.values()
+    assert isinstance(kept, MemoryJobStore), "a persistent store pickles jobs, and shared ones run twice"
+    (job,) = scheduler.get_jobs()
     assert (job.coalesce, job.max_instances, job.misfire_grace_time) == (True, 1, None)
-    assert alarm.timezone is UTC
+    assert scheduler.timezone is UTC
     assert job.trigger.interval == timedelta(hours=1)
 
 
-def test_a_long_tick_is_neither_doubled_nor_followed_by_those_missed(aid: SimpleNamespace, make: Make) -> None:
+def test_a_long_tick_is_not_doubled(builders: SimpleNamespace, make: Make) -> None:
     running: list[int] = []
-    most: list[int] = []
+    counts: list[int] = []
 
-    def slow() -> datetime:  # the clock is asked within a tick: it takes its time here
+    def slow() -> datetime:  # called within a tick, which is slow here
         running.append(1)
-        most.append(len(running))
+        counts.append(len(running))
         time.sleep(0.05)
         running.pop()
         return FIRST
 
-    service = make(now=slow, seconds=0.01)
+    service = make(now=slow, interval=0.01)
     service.start()
-    aid.wait_for(lambda: len(most) > 12)
+    builders.wait_for(lambda: len(counts) > 12)
     service.stop()
-    assert max(most) == 1
+    assert max(counts) == 1
 
 
-def test_told_to_stop_it_finishes_the_window_in_hand(
-    aid: SimpleNamespace, store: Store, make: Make, data: Path
-) -> None:
-    service = make(aid.watch(data, window="1h"), now=Clock(FIRST + timedelta(days=DAYS)))
+def test_stop_finishes_the_running_windows(builders: SimpleNamespace, store: Store, make: Make, data: Path) -> None:
+    service = make(builders.make_monitor(data, window="1h"), now=Clock(FIRST + timedelta(days=DAYS)))
     service.start()
-    aid.wait_for(lambda: "done" in aid.statuses(store))
+    builders.wait_for(lambda: "done" in builders.statuses(store))
     service.stop()
-    found = aid.statuses(store)
-    assert len(found) == 24 * DAYS
-    assert set(found) == {"done", "due"}
-    assert service.trouble() == "stopping"
+    statuses = builders.statuses(store)
+    assert len(statuses) == 24 * DAYS
+    assert set(statuses) == {"done", "due"}
+    assert service.not_ready_reason() == "stopping"
     time.sleep(0.05)
-    assert aid.statuses(store) == found
-    make(aid.watch(data, window="1h"), now=Clock(FIRST + timedelta(days=DAYS))).tick()
-    assert aid.statuses(store) == ["done"] * 24 * DAYS
+    assert builders.statuses(store) == statuses
+    make(builders.make_monitor(data, window="1h"), now=Clock(FIRST + timedelta(days=DAYS))).tick()
+    assert builders.statuses(store) == ["done"] * 24 * DAYS
 
 
-def test_a_defect_is_logged_with_its_traceback_and_holds_back_nobody_else(
-    aid: SimpleNamespace, store: Store, make: Make, data: Path, caplog: pytest.LogCaptureFixture
+def test_a_defect_is_logged_and_stops_no_other_monitor(
+    builders: SimpleNamespace, store: Store, make: Make, data: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    defective = replace(aid.watch(data, "two"), period=cast("Period", None))
+    defective = replace(builders.make_monitor(data, "two"), period=cast("Period", None))
     clock = Clock(FIRST + timedelta(days=DAYS))
-    service = make(aid.watch(data, "one"), defective, aid.watch(data, "three"), now=clock, seconds=0.05)
+    service = make(
+        builders.make_monitor(data, "one"), defective, builders.make_monitor(data, "three"), now=clock, interval=0.05
+    )
     service.start()
-    aid.wait_for(lambda: aid.statuses(store, "three") == ["done"] * DAYS)
-    aid.wait_for(lambda: "two" in service.pulse.failed)
-    aid.wait_for(lambda: aid.statuses(store, "one") == ["done"] * DAYS)
-    aid.wait_for(lambda: store.counts_by_status()["deliveries"] == {"sent": 2})
-    assert "AttributeError" in service.pulse.failed["two"]
-    assert service.pulse.failed.keys() == {"two"}
+    builders.wait_for(lambda: builders.statuses(store, "three") == ["done"] * DAYS)
+    builders.wait_for(lambda: "two" in service.health.failed)
+    builders.wait_for(lambda: builders.statuses(store, "one") == ["done"] * DAYS)
+    builders.wait_for(lambda: store.counts_by_status()["deliveries"] == {"sent": 2})
+    assert "AttributeError" in service.health.failed["two"]
+    assert service.health.failed.keys() == {"two"}
     service.stop()
     traces = [record for record in caplog.records if record.exc_info and record.exc_info[0] is AttributeError]
     assert traces
 
 
-def test_a_monitor_that_fails_is_told_when_it_begins_and_when_it_ends(
-    aid: SimpleNamespace, store: Store, make: Make, data: Path, caplog: pytest.LogCaptureFixture
+def test_a_failing_monitor_is_logged_when_it_starts_and_ends(
+    builders: SimpleNamespace, store: Store, make: Make, data: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "drift")
     service = make(
-        aid.watch(data), aid.watch(data.with_name("other.parquet"), "two"), now=Clock(FIRST + timedelta(days=2))
+        builders.make_monitor(data),
+        builders.make_monitor(data.with_name("other.parquet"), "two"),
+        now=Clock(FIRST + timedelta(days=2)),
     )
     for _ in range(3):
         service.tick()
-    assert aid.statuses(store) == ["done", "done"]
-    assert set(service.pulse.failed) == {"two"}
-    assert set(service.pulse.succeeded) == {"one"}
+    assert builders.statuses(store) == ["done", "done"]
+    assert set(service.health.failed) == {"two"}
+    assert set(service.health.succeeded) == {"one"}
     data.with_name("other.parquet").write_bytes(data.read_bytes())
     service.tick()
-    assert service.pulse.failed == {}
-    told = [record.getMessage() for record in caplog.records if record.name == "drift.server"]
-    assert len(told) == 2
-    assert "no file matches" in told[0]
-    assert told[1] == "monitor two is checked again"
+    assert service.health.failed == {}
+    messages = [record.getMessage() for record in caplog.records if record.name == "drift.server"]
+    assert len(messages) == 2
+    assert "no file matches" in messages[0]
+    assert messages[1] == "monitor two is checked again"
 
 
-def test_readiness_says_why_not(make: Make, sqlite_url: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_readiness_has_a_reason(make: Make, sqlite_url: str, caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock(FIRST)
-    service = make(now=clock, seconds=30)
-    assert service.trouble() == "no tick has begun yet"
+    service = make(now=clock, interval=30)
+    assert service.not_ready_reason() == "no tick has started yet"
     assert service.age() is None
     service.tick()
-    assert service.trouble() == ""
-    clock.moment += timedelta(seconds=30 * MAX_SILENCE_SECONDS - 1)
-    assert service.trouble() == ""
+    assert service.not_ready_reason() == ""
+    clock.moment += timedelta(seconds=30 * MAX_MISSED_TICKS - 1)
+    assert service.not_ready_reason() == ""
     clock.moment += timedelta(seconds=1)
-    assert "no sign of life for 90 s" in service.trouble()
+    assert "no heartbeat for 90 s" in service.not_ready_reason()
     with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as broken, broken:
         broken.execute("ALTER TABLE delivery RENAME TO lost")
     service.tick()
-    assert service.trouble() == "the newest tick did not go through; the log says why"
-    assert "no such table: delivery" in service.pulse.fault
-    assert "deliveries wait" in caplog.text
-    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as mended, mended:
-        mended.execute("ALTER TABLE lost RENAME TO delivery")
+    assert service.not_ready_reason() == "the newest tick failed; see the log"
+    assert "no such table: delivery" in service.health.fault
+    assert any("notifications stay pending" in record.getMessage() for record in caplog.records)
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as repaired, repaired:
+        repaired.execute("ALTER TABLE lost RENAME TO delivery")
     service.tick()
-    assert service.trouble() == ""
+    assert service.not_ready_reason() == ""
 
 
-def test_it_is_ready_while_a_long_tick_catches_up(
-    aid: SimpleNamespace, make: Make, data: Path, monkeypatch: pytest.MonkeyPatch, sqlite_url: str
+def test_the_service_is_ready_while_a_long_tick_catches_up(
+    builders: SimpleNamespace, make: Make, data: Path, monkeypatch: pytest.MonkeyPatch, sqlite_url: str
 ) -> None:
     monkeypatch.setattr("drift.server.scheduler.DELIVERY_INTERVAL", 0.0)
-    until, whole = threading.Event(), Files.count
+    until, original = threading.Event(), Files.count
 
-    def long(self: Files, *asked: Any) -> Any:
+    def long(self: Files, *instants: Any) -> Any:
         until.wait(30)
-        return whole(self, *asked)
+        return original(self, *instants)
 
     monkeypatch.setattr(Files, "count", long)
     service = make(
-        aid.watch(data), now=Clock(FIRST + timedelta(days=DAYS)), seconds=0.1, clock=lambda: datetime.now(UTC)
+        builders.make_monitor(data),
+        now=Clock(FIRST + timedelta(days=DAYS)),
+        interval=0.1,
+        clock=lambda: datetime.now(UTC),
     )
     with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as broken:
         broken.execute("ALTER TABLE delivery RENAME TO lost")
         service.start()
-        aid.wait_for(lambda: service.pulse.fault)
-        assert "did not go through" in service.trouble()
+        builders.wait_for(lambda: service.health.fault)
+        assert "failed" in service.not_ready_reason()
         broken.execute("ALTER TABLE lost RENAME TO delivery")
-    aid.wait_for(lambda: not service.trouble())
-    assert service.pulse.finished is None, "it is still in hand"
+    builders.wait_for(lambda: not service.not_ready_reason())
+    assert service.health.finished is None, "it is still running"
     until.set()
-    aid.wait_for(lambda: service.pulse.finished)
+    builders.wait_for(lambda: service.health.finished)
 
 
-def test_a_success_is_told_by_the_time_of_the_store_not_by_the_clock_of_the_signs_of_life(
-    aid: SimpleNamespace, make: Make, data: Path
-) -> None:
+def test_successes_have_the_time_of_the_store(builders: SimpleNamespace, make: Make, data: Path) -> None:
     now = Clock(FIRST + timedelta(days=DAYS))
-    behind = Clock(now.moment - timedelta(hours=8))  # the host was suspended for so long
-    service = make(aid.watch(data), now=now, clock=behind)
+    behind = Clock(now.moment - timedelta(hours=8))  # the host was suspended meanwhile
+    service = make(builders.make_monitor(data), now=now, clock=behind)
     service.tick()
-    assert service.pulse.succeeded == {"one": now.moment}
+    assert service.health.succeeded == {"one": now.moment}
     assert service.age() == timedelta(0)
 
 
-def test_a_tick_gives_signs_of_life_while_a_round_is_under_way(aid: SimpleNamespace, make: Make, data: Path) -> None:
-    asked: list[datetime] = []
+def test_a_tick_has_heartbeats_while_a_batch_runs(builders: SimpleNamespace, make: Make, data: Path) -> None:
+    instants: list[datetime] = []
 
-    def passing() -> datetime:  # a minute passes each time that anybody looks
-        asked.append(FIRST + timedelta(days=DAYS, minutes=len(asked)))
-        return asked[-1]
+    def passing() -> datetime:  # each call is a minute later
+        instants.append(FIRST + timedelta(days=DAYS, minutes=len(instants)))
+        return instants[-1]
 
-    service = make(aid.watch(data), now=Clock(FIRST + timedelta(days=DAYS)), clock=passing)
+    service = make(builders.make_monitor(data), now=Clock(FIRST + timedelta(days=DAYS)), clock=passing)
     service.tick()
-    pulse = service.pulse
-    assert pulse.succeeded.keys() == {"one"}
-    assert len(asked) >= 4, "it began, looked after the round, noted its end, ended"
-    assert pulse.started is not None
-    assert pulse.alive is not None
-    assert pulse.finished is not None
-    assert pulse.alive >= pulse.finished
+    health = service.health
+    assert health.succeeded.keys() == {"one"}
+    assert len(instants) >= 4, "it started, polled the batch, recorded it, ended"
+    assert health.started is not None
+    assert health.alive is not None
+    assert health.finished is not None
+    assert health.alive >= health.finished
 
 
-@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 86_401])
-def test_a_tick_comes_every_so_many_seconds(make: Make, seconds: float) -> None:
-    with pytest.raises(InputError, match="seconds"):
-        make(now=Clock(FIRST), seconds=seconds)
+@pytest.mark.parametrize("interval", [0, -1, float("nan"), float("inf"), 86_401])
+def test_an_invalid_interval_is_refused(make: Make, interval: float) -> None:
+    with pytest.raises(InputError, match="86400") as caught:
+        make(now=Clock(FIRST), interval=interval)
+    assert caught.value.code == "invalid-value"
 
 
-def test_it_may_be_stopped_before_it_began_and_twice(make: Make) -> None:
+def test_stop_works_before_start_and_twice(make: Make) -> None:
     service: Any = make(now=Clock(FIRST))
     service.stop()
     service.stop()

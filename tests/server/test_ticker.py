@@ -1,4 +1,4 @@
-"""The alarm clock rings by the seconds that pass, whatever the host's clock shows."""
+"""The ticker follows the monotonic clock, whatever the host's clock shows."""
 
 import threading
 import time
@@ -10,37 +10,37 @@ import pytest
 from drift.server.ticker import Ticker
 
 
-class Wrong(datetime):
-    """The host's clock, which somebody sets."""
+class AdjustedClock(datetime):
+    """The host's clock, set by an offset."""
 
-    by: ClassVar[timedelta] = timedelta(0)
+    offset: ClassVar[timedelta] = timedelta(0)
 
     @classmethod
-    def now(cls, tz: tzinfo | None = None) -> "Wrong":
-        return cls.fromtimestamp((datetime.now(tz) + cls.by).timestamp(), tz)
+    def now(cls, tz: tzinfo | None = None) -> "AdjustedClock":
+        return cls.fromtimestamp((datetime.now(tz) + cls.offset).timestamp(), tz)
 
 
 @pytest.mark.parametrize("days", [-1, 1])
-def test_it_rings_on_at_its_pace_when_the_hosts_clock_is_set(monkeypatch: pytest.MonkeyPatch, days: int) -> None:
+def test_ticks_keep_their_interval_when_the_clock_is_set(monkeypatch: pytest.MonkeyPatch, days: int) -> None:
     for module in ("apscheduler.schedulers.base", "drift.server.ticker"):
-        monkeypatch.setattr(f"{module}.datetime", Wrong)
-    monkeypatch.setattr(Wrong, "by", timedelta(0))
-    rings: list[float] = []
-    some = threading.Semaphore(0)
+        monkeypatch.setattr(f"{module}.datetime", AdjustedClock)
+    monkeypatch.setattr(AdjustedClock, "offset", timedelta(0))
+    ticks: list[float] = []
+    ticked = threading.Semaphore(0)
 
-    def ring() -> None:
-        rings.append(time.monotonic())
-        some.release()
+    def tick() -> None:
+        ticks.append(time.monotonic())
+        ticked.release()
 
-    alarm = Ticker(ring, 0.2, pytest.fail)
-    alarm.start()
+    ticker = Ticker(tick, 0.2, pytest.fail)
+    ticker.start()
     try:
-        for by in (0, days, 0):  # as it was, set, and set right again
+        for offset in (0, days, 0):  # as it was, set, and set right again
             time.sleep(0.05)  # the scheduler sleeps by then
-            Wrong.by = timedelta(days=by)
+            AdjustedClock.offset = timedelta(days=offset)
             for _ in range(3):
-                assert some.acquire(timeout=60), f"no ring with the clock set by {by} days"
-        assert len(rings) == 9
-        assert rings[-1] - rings[0] >= 8 * 0.2 - 0.1, "as often as before, not once for each that a clock missed"
+                assert ticked.acquire(timeout=60), f"no tick with the clock set by {offset} days"
+        assert len(ticks) == 9
+        assert ticks[-1] - ticks[0] >= 8 * 0.2 - 0.1, "as often as before, not once for each that a clock missed"
     finally:
-        alarm.stop(1)
+        ticker.stop(1)

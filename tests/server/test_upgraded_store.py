@@ -1,4 +1,4 @@
-"""A service whose store is upgraded under its feet: it writes nothing more, says so, and is not ready."""
+"""A service whose store is upgraded while it runs: it writes nothing more, logs an error, and is not ready."""
 
 import logging
 import sqlite3
@@ -26,20 +26,20 @@ def file(sqlite_url: str) -> Path:
 
 
 def set_schema(file: Path, version: str) -> None:
-    """What another program does to the store; a test of the migrations has the tables changed as well."""
+    """Set the schema version, as another program does; tests of the migrations change the tables as well."""
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = ?", (version,))
 
 
 def rows(file: Path) -> dict[str, int]:
-    """Rows of each table."""
+    """Return the number of rows of each table."""
     with closing(sqlite3.connect(file)) as connection:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}
 
 
-def test_a_window_in_hand_is_not_written_nor_any_other_until_the_schema_is_known(
-    aid: SimpleNamespace,
+def test_nothing_is_written_until_the_schema_fits(
+    builders: SimpleNamespace,
     store: Store,
     make: Make,
     data: Path,
@@ -48,7 +48,7 @@ def test_a_window_in_hand_is_not_written_nor_any_other_until_the_schema_is_known
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock = [END]
-    service = make(aid.watch(data), now=lambda: clock[0])
+    service = make(builders.make_monitor(data), now=lambda: clock[0])
     finish = store.finish
     finished: list[datetime] = []
 
@@ -60,28 +60,27 @@ def test_a_window_in_hand_is_not_written_nor_any_other_until_the_schema_is_known
 
     monkeypatch.setattr(store, "finish", upgraded_meanwhile)
     service.tick()
-    assert len(finished) == 2, "the third was in hand"
+    assert len(finished) == 2, "the third was being evaluated"
     before = rows(file)
     assert before["revision"] == 2
     with caplog.at_level(logging.ERROR, "drift.server"):
         service.tick()
         service.tick()
     assert rows(file) == before
-    (told,) = [record.getMessage() for record in caplog.records if "from now on" in record.getMessage()]
-    assert "9999" in told
-    assert "install the newer drift" in told
-    assert "in place of this one" in told
-    assert service.trouble() == "the newest tick did not go through; the log says why"
+    (record,) = [record for record in caplog.records if "from now on" in record.getMessage()]
+    assert record.code.startswith("store-")
+    assert "9999" in record.getMessage()
+    assert service.not_ready_reason() == "the newest tick failed; see the log"
 
     monkeypatch.setattr(store, "finish", finish)
     set_schema(file, REVISIONS[-1])
-    clock[0] += timedelta(minutes=11)  # what was in hand is leased for ten
+    clock[0] += timedelta(minutes=11)  # the third window is leased for ten minutes
     service.tick()
-    assert service.trouble() == ""
+    assert service.not_ready_reason() == ""
     assert [row["verdict"] for row in store.windows("one")] == ["ok"] * 4 + ["drift"] * 2
 
 
-def test_every_write_to_another_schema_is_refused_and_leaves_nothing(store: Store, file: Path) -> None:
+def test_every_write_to_another_schema_is_refused(store: Store, file: Path) -> None:
     definition = store.define("one", {"window": "1d"}, END)
     before = rows(file)
     for version in ("9999", REVISIONS[0]):

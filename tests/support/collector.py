@@ -1,4 +1,4 @@
-"""Tests of what outlives its use: Python's collector of cycles is out of the way."""
+"""Tests of object lifetimes, without Python's cyclic garbage collector."""
 
 import gc
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def no_collector() -> Iterator[None]:
-    """Python looks for cycles when it is told to, not before."""
+    """Disable automatic garbage collection."""
     gc.collect()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""Processes of drift by the hundred, without a second of imports for each."""
+"""Hundreds of drift processes, without a second of imports for each."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,6 @@ from tests.support.nursery import Nursery
 
 @pytest.fixture(scope="session")
 def nursery() -> Iterator[Nursery]:
-    """Forks the short processes; one for each process of the tests."""
-    with Nursery() as made:
-        yield made
+    """One nursery for each test process."""
+    with Nursery() as nursery:
+        yield nursery

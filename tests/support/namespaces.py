@@ -1,4 +1,4 @@
-"""Processes in a namespace of their own, as in containers."""
+"""Processes in their own PID namespace, as in containers."""
 
 import os
 import shutil
@@ -8,15 +8,16 @@ import pytest
 
 
 @pytest.fixture
-def apart() -> list[str]:
-    """What runs a command in a namespace of its own, as a container does; not as its first process, which cannot kill
-    itself.
+def in_namespace() -> list[str]:
+    """Return a command prefix that runs a command in a new PID namespace, but not as its first process.
+
+    The first process of a namespace cannot kill itself.
     """
-    line = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", '"$@"; exit $?', "sh"]
-    tried = shutil.which("unshare") and subprocess.run([*line, "true"], capture_output=True, check=False)
-    if not tried or tried.returncode:
-        reason = f"no namespace of process numbers can be made here: {tried and tried.stderr.decode()!r}"
+    prefix = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", '"$@"; exit $?', "sh"]
+    trial = shutil.which("unshare") and subprocess.run([*prefix, "true"], capture_output=True, check=False)
+    if not trial or trial.returncode:
+        reason = f"cannot create a PID namespace here: {trial and trial.stderr.decode()!r}"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    return line
+    return prefix

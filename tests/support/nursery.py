@@ -1,7 +1,7 @@
 """A process that has drift's modules loaded and forks for each command: hundreds of processes, each killed for real.
 
-`python -m drift` spends most of its second on imports. A child of this one is a process like any other (its own
-number, memory, connections, signals) and runs the same `main`; only where it comes from differs.
+`python -m drift` spends most of its second on imports. A child of this process is like any other process (its own
+PID, memory, connections, signals) and runs the same `main`; only its parent differs.
 """
 
 import atexit
@@ -22,23 +22,23 @@ from typing import Any, Final, Self
 
 from tests.support.paths import ROOT
 
-_HEAVY: Final = (
+_PRELOADED: Final = (
     "alembic.command,alembic.autogenerate,drift.references,drift.notify.channels.webhook,drift.runner.check,drift.cli,drift.config,"
     "drift.notify.sender,drift.sources.files,drift.store.migrate,httpx,psycopg,pyarrow.dataset,pyarrow.parquet,scipy.stats,"
     "sqlalchemy.dialects.postgresql.psycopg,sqlalchemy.dialects.sqlite,drift.cli.monitors,drift.runner.plan,"
     "altair,drift.api,drift.backtest,drift.references.calibration_report,drift.report.backtest_chart,drift.report.html,drift.server,"
     "drift.cli.init,drift.server.web,polars,uvicorn,vl_convert"
 )
-LIMIT: Final = 120  # seconds for a command whose output is wanted
+LIMIT: Final = 120  # seconds for a command whose output is captured
 
 
 class Nursery:
-    """Runs commands, one after the other, with warnings as errors; close it after use.
+    """Runs commands, one after the other, with warnings as errors; a context manager.
 
     Parameters
     ----------
     env : str
-        Set in its own environment from its start, and in those of what `run` runs.
+        Set in its own environment, and in those of commands started by `run`.
     """
 
     def __init__(self, **env: str) -> None:
@@ -61,43 +61,43 @@ class Nursery:
         self._process.communicate()
 
     def run(self, args: list[str], log: Path, before: str = "", **env: str) -> int:
-        """One command to its end; gives its exit status, minus the signal that ended it.
+        """Run a command; return its exit status, or minus the signal that ended it.
 
         Parameters
         ----------
         args : list of str
-            Of `drift`.
+            Arguments of `drift`.
         log : Path
-            Where its output is added.
+            File to append its output to.
         before : str
-            ``module:function:argument``, called in the child before anything else.
+            ``module:function:argument``: called in the child first.
         env : str
             Set in its environment.
         """
-        return self._order(args=args, out=str(log), err=str(log), env={**self._env, **env}, before=before)
+        return self._send(args=args, out=str(log), err=str(log), env={**self._env, **env}, before=before)
 
     def command(self, args: list[str], folder: Path, env: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
-        """One command to its end, in a folder and with nothing but this environment; its output as text.
+        """Run a command in a folder, with this environment only; return its output as text.
 
-        One that takes longer than `LIMIT` seconds is ended by SIGALRM.
+        A command that takes longer than `LIMIT` seconds is ended by SIGALRM.
         """
-        with tempfile.TemporaryDirectory() as given:
-            out, err = Path(given, "out"), Path(given, "err")
-            status = self._order(
+        with tempfile.TemporaryDirectory() as folder_of_output:
+            out, err = Path(folder_of_output, "out"), Path(folder_of_output, "err")
+            status = self._send(
                 args=args, out=str(out), err=str(err), env=dict(env), before="", folder=str(folder), limit=LIMIT
             )
             return subprocess.CompletedProcess(
                 ["drift", *args], status, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8")
             )
 
-    def _order(self, **order: Any) -> int:
+    def _send(self, **order: Any) -> int:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         json.dump(order, self._process.stdin)
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
-        assert answer, "the nursery itself ended; stderr says why"
+        assert answer, "the nursery itself ended; see stderr"
         return int(answer)
 
 
@@ -122,7 +122,7 @@ def _child(order: dict[str, Any]) -> int:
         main()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except BaseException:  # noqa: BLE001 - what the interpreter does with it
+    except BaseException:  # noqa: BLE001 - as the interpreter does
         traceback.print_exc()
         return 1
     return 0
@@ -131,7 +131,7 @@ def _child(order: dict[str, Any]) -> int:
 def _serve() -> None:
     from importlib import import_module
 
-    for name in _HEAVY.split(","):
+    for name in _PRELOADED.split(","):
         import_module(name)
     for line in sys.stdin:
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
@@ -140,7 +140,7 @@ def _serve() -> None:
             status = 70
             try:
                 status = _child(json.loads(line))
-                threading._shutdown()  # waits for threads, as at the end of every process
+                threading._shutdown()  # waits for threads, as at every exit
                 atexit._run_exitfuncs()
             finally:
                 sys.stdout.flush()

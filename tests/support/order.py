@@ -1,16 +1,16 @@
-"""In which order long tests are run, and which of them by one process."""
+"""Order of long tests, and which of them share a process."""
 
 import pytest
 
 
 def _seconds(item: pytest.Item) -> float:
-    """What its marker says it takes; told of those that take long even among the slow."""
+    """Return the duration in the marker of a very slow test; 0 for others."""
     marker = item.get_closest_marker("slow")
     return float(marker.kwargs.get("seconds", 0)) if marker else 0.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first, so that no worker waits for another at the end; one of them alone starts Spark."""
+    """Run the longest tests first, so that no worker waits at the end; only one worker starts Spark."""
     items.sort(key=_seconds, reverse=True)
     for item in items:
         if item.get_closest_marker("spark"):

@@ -1,4 +1,4 @@
-"""A small project on disk, and the service over it: in this process, or as the command itself."""
+"""A small project on disk, and its service: in this process, or as the command."""
 
 import json
 import logging
@@ -24,21 +24,21 @@ import pytest
 from drift.config import Config
 from drift.runner.worker import Worker
 from drift.server import Scheduler
-from drift.server.web import Access, Site, address_of, create_app, listen
+from drift.server.web import Access, Site, create_app, listen, url_of
 from drift.server.web.listener import make_server
 from drift.store import Store
 from tests.support.configurations import read_config
 from tests.support.nursery import Nursery
 from tests.support.paths import ROOT
 
-NAME = 'a/b <i>&"é'  # of a monitor: everything that an address or a page could trip over
+NAME = 'a/b <i>&"é'  # of a monitor: characters that URLs and pages must escape
 FIRST, LAST = datetime(2024, 1, 8, tzinfo=UTC), datetime(2024, 1, 14, tzinfo=UTC)
 SHIFT = datetime(2024, 1, 11, tzinfo=UTC)
 PER_DAY = 240
 
 
 def write_rows(path: Path) -> None:
-    """Rows from 2024-01-01 to LAST, evenly in time; from SHIFT on, `amount` lies elsewhere and `kind` does not."""
+    """Write rows from 2024-01-01 to LAST, evenly in time; from SHIFT on `amount` is shifted, `kind` is not."""
     rng = np.random.default_rng(11)
     start = datetime(2024, 1, 1, tzinfo=UTC)
     rows = (LAST - start).days * PER_DAY
@@ -52,7 +52,7 @@ def write_rows(path: Path) -> None:
 
 
 def write_config(folder: Path, window: str = "1d", tail: str = "") -> Path:
-    """A configuration of one monitor over these rows, telling a file."""
+    """Write a configuration of one monitor over these rows, with a file channel."""
     path = folder / "drift.yaml"
     path.write_text(
         f"""
@@ -69,7 +69,7 @@ monitors:
     alert: {{notify: [team]}}
 {tail}
 channels:
-  team: {{type: file, path: told.jsonl}}
+  team: {{type: file, path: notifications.jsonl}}
 """,
         encoding="utf-8",
     )
@@ -77,8 +77,8 @@ channels:
 
 
 @pytest.fixture(autouse=True)
-def _logs_as_before() -> Iterator[None]:
-    """The commands send logs to a stream that is closed when they end: later tests shall not write to it."""
+def _restore_logging() -> Iterator[None]:
+    """Restore the log handlers: those of commands write to a stream that is closed when they end."""
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
     yield
@@ -88,23 +88,23 @@ def _logs_as_before() -> Iterator[None]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The configuration of a small project."""
+    """Path of the configuration of a small project."""
     write_rows(tmp_path / "rows.parquet")
     return write_config(tmp_path)
 
 
 def service_of(config: Config, store: Store, now: Callable[[], datetime], seconds: float = 30.0) -> Scheduler:
-    """The service over a configuration, without a clock of its own."""
+    """Return the scheduler of a configuration; its ticks are the caller's."""
     from drift.cli.context import open_channels
 
     monitors = list(config.monitors.values())
     rng = np.random.default_rng(5)
-    return Scheduler(store, monitors, open_channels(config), now=now, worker=Worker("test"), rng=rng, seconds=seconds)
+    return Scheduler(store, monitors, open_channels(config), now=now, worker=Worker("test"), rng=rng, interval=seconds)
 
 
 @dataclass
 class Served:
-    """The application behind a real server in this process."""
+    """The application on a real server in this process."""
 
     url: str
     store: Store
@@ -115,14 +115,14 @@ class Served:
     client: httpx.Client
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        """One request, without a cookie."""
+        """Send one GET request, without cookies."""
         self.client.cookies.clear()
         return self.client.get(path, **options)
 
 
 @contextmanager
 def serving(project: Path, store_url: str, token: str | None = None) -> Iterator[Served]:
-    """Serve a project from this process, on a free port of loopback; ticks are the caller's."""
+    """Serve a project from this process on a free loopback port; ticks are the caller's."""
     config = read_config(project, {}, strict=True)
     clock = [LAST + timedelta(hours=1)]
     with Store.open(store_url) as store, listen("127.0.0.1", 0) as listening:
@@ -134,7 +134,7 @@ def serving(project: Path, store_url: str, token: str | None = None) -> Iterator
         thread.start()
         try:
             wait_for(lambda: server.started)
-            url = address_of(listening).rstrip("/")
+            url = url_of(listening).rstrip("/")
             with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
                 yield Served(url, store, service, config, clock, app, client)
         finally:
@@ -145,46 +145,46 @@ def serving(project: Path, store_url: str, token: str | None = None) -> Iterator
 @pytest.fixture
 def served(project: Path, sqlite_url: str) -> Iterator[Served]:
     """The project, served without a token, nothing checked yet."""
-    with serving(project, sqlite_url) as one:
-        yield one
+    with serving(project, sqlite_url) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The project, served with the token `open-sesame`; shared, so nothing is checked."""
-    yield from _idle(tmp_path_factory, "open-sesame")
+    yield from _serve_idle(tmp_path_factory, "open-sesame")
 
 
 @pytest.fixture(scope="module")
 def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The project, served without a token; shared, so nothing is checked."""
-    yield from _idle(tmp_path_factory, None)
+    yield from _serve_idle(tmp_path_factory, None)
 
 
-def _idle(factory: pytest.TempPathFactory, token: str | None) -> Iterator[Served]:
+def _serve_idle(factory: pytest.TempPathFactory, token: str | None) -> Iterator[Served]:
     folder = factory.mktemp("idle")
     write_rows(folder / "rows.parquet")
-    with serving(write_config(folder), f"sqlite:///{folder / 'drift.db'}", token) as one:
-        yield one
+    with serving(write_config(folder), f"sqlite:///{folder / 'drift.db'}", token) as served:
+        yield served
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 120) -> Any:
-    """What the condition gives, once it gives anything true."""
+    """Wait until a condition is true; return its value."""
     until = time.monotonic() + seconds
-    while not (found := condition()):
+    while not (value := condition()):
         assert time.monotonic() < until, f"still not true after {seconds} s"
         time.sleep(0.02)
-    return found
+    return value
 
 
 def wall() -> datetime:
-    """The time, as the command reads it."""
+    """Return the time, as the command reads it."""
     return datetime.now(UTC)
 
 
 def _environment(variables: dict[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("DRIFT_")}
-    return {**kept, "PYTHONPATH": str(ROOT), **variables}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("DRIFT_")}
+    return {**inherited, "PYTHONPATH": str(ROOT), **variables}
 
 
 @dataclass
@@ -195,41 +195,41 @@ class Running:
     log: Path
 
     def lines(self) -> list[dict[str, Any]]:
-        """Its log so far."""
+        """Return the complete lines of its log so far."""
         written = self.log.read_text(encoding="utf-8")
         return [json.loads(line) for line in written.splitlines(keepends=True) if line.endswith("\n")]
 
     def checked(self) -> list[str]:
-        """The windows it says it checked."""
+        """Return the windows that its log says it checked."""
         return [line["window"] for line in self.lines() if line["logger"] == "drift.runner.check" and "window" in line]
 
     @property
     def url(self) -> str:
-        """Where it says it serves, without the last slash."""
+        """The URL from its log, without the trailing slash."""
 
-        def told() -> str:
+        def find_url() -> str:
             assert self.process.poll() is None, f"ended early: {self.log.read_text(encoding='utf-8')}"
             return next((line["url"] for line in self.lines() if "url" in line), "")
 
-        return str(wait_for(told)).rstrip("/")
+        return str(wait_for(find_url)).rstrip("/")
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        """One request."""
+        """Send one GET request."""
         return httpx.get(f"{self.url}{path}", timeout=60, trust_env=False, **options)
 
     def is_ready(self) -> bool:
-        """Whether /readyz says so."""
+        """Return whether /readyz reports that it is ready."""
         return self.get("/readyz").status_code == 200
 
     def end(self, number: int) -> int:
-        """Send a signal; gives the exit status."""
+        """Send a signal and return the exit status."""
         self.process.send_signal(number)
         return self.process.wait(120)
 
 
 @contextmanager
 def running(folder: Path, *words: str, **variables: str) -> Iterator[Running]:
-    """`drift serve` on a free port, ticking often."""
+    """Run `drift serve` on a free port, ticking often."""
     log = folder / f"serve-{time.monotonic_ns()}.log"
     line = [
         sys.executable,
@@ -257,10 +257,10 @@ def running(folder: Path, *words: str, **variables: str) -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def make(nursery: Nursery) -> SimpleNamespace:
-    """The functions above, by name (test modules cannot import one another)."""
+    """The builders above, by name."""
 
     def command(*words: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
-        """Run the command `drift` to its end."""
+        """Run `drift` and return its result."""
         return nursery.command(list(words), folder, _environment(variables))
 
     return SimpleNamespace(

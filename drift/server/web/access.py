@@ -1,4 +1,4 @@
-"""Who may reach the service: the address it listens on, the names it answers to, the token."""
+"""Access rules: the address to listen on, the accepted host names, the token."""
 
 import ipaddress
 import re
@@ -8,84 +8,93 @@ from typing import Final
 
 from drift.errors import ConfigError
 
-TOKEN: Final = "DRIFT_TOKEN"  # noqa: S105 - the variable's name
-HOSTS: Final = "DRIFT_ALLOWED_HOSTS"
-MIN_TOKEN_LENGTH: Final = 16  # characters: a token of fewer can be guessed
-LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
+TOKEN_VARIABLE: Final = "DRIFT_TOKEN"  # noqa: S105 - the variable's name
+HOSTS_VARIABLE: Final = "DRIFT_ALLOWED_HOSTS"
+MIN_TOKEN_LENGTH: Final = 16  # characters; shorter tokens can be guessed
+LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "[::1]")
 _HOST: Final = re.compile(r"\*|(\*\.)?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]")
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a request must show.
+    """What a request must carry.
 
     Parameters
     ----------
     token : str or None
-        The secret that every route but the probes asks for; None asks for none. Not shown by repr.
+        Secret required by every route except the probes; None requires none. Not shown by repr.
     hosts : tuple of str
-        The names that the Host header may hold; ``*.example.com`` is every name under it, ``*`` is any.
+        Accepted values of the Host header; ``*.example.com`` accepts every name under it, ``*`` any name.
     """
 
     token: str | None = field(repr=False)
     hosts: tuple[str, ...]
 
 
-def is_short(token: str | None) -> bool:
-    """Whether a token is too short to keep anybody out."""
+def is_short_token(token: str | None) -> bool:
+    """Return whether a token is short enough to be guessed."""
     return token is not None and len(token) < MIN_TOKEN_LENGTH
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
+    """Return whether only this machine can reach an address."""
     if host.lower() == "localhost":
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
-    except ValueError:  # another name: who knows where it leads
+    except ValueError:  # any other name may resolve to any address
         return False
 
 
 def access_for(host: str, environ: Mapping[str, str], *, insecure: bool = False) -> Access:
-    """The rules for an address to listen on: token from DRIFT_TOKEN, further names from DRIFT_ALLOWED_HOSTS.
+    """Return the access rules: the token is DRIFT_TOKEN, DRIFT_ALLOWED_HOSTS lists additional host names.
 
     Parameters
     ----------
     host : str
-        The address.
+        Address to listen on.
     environ : mapping of str to str
         The environment.
     insecure : bool
-        Let everybody in who can reach it.
+        Allow access without a token.
 
     Raises
     ------
     ConfigError
-        Where more than this machine could reach it without a token, or a variable makes no sense.
+        If other machines could read everything without a token, or a variable is invalid.
     """
-    token = environ.get(TOKEN)
+    token = environ.get(TOKEN_VARIABLE)
     if token is not None and (not token or not token.isascii() or not token.isprintable() or " " in token):
-        raise ConfigError(f"{TOKEN} is one word of printable ASCII (it is not shown here); set it anew, or unset it")
-    hosts = _hosts(host, environ)
+        raise ConfigError(
+            f"{TOKEN_VARIABLE} must be one word of printable ASCII (its value is not shown); change or unset it",
+            code="invalid-value",
+        )
+    hosts = _accepted_hosts(host, environ)
     if token is None and not insecure:
-        remedy = f"set {TOKEN}, or say --insecure to let everybody in"
+        remedy = f"set {TOKEN_VARIABLE}, or pass --insecure to allow access without a token"
         if not is_loopback(host):
-            raise ConfigError(f"--host {host}: more than this machine could read everything; {remedy}")
+            raise ConfigError(f"--host {host}: other machines could read everything; {remedy}", code="token-missing")
         if "*" in hosts:
-            raise ConfigError(f"{HOSTS}=* lets every web page that is open on this machine read everything; {remedy}")
+            raise ConfigError(
+                f"{HOSTS_VARIABLE}=* lets every web page that is open on this machine read everything; {remedy}",
+                code="token-missing",
+            )
     return Access(token, hosts)
 
 
-def _hosts(host: str, environ: Mapping[str, str]) -> tuple[str, ...]:
-    given = [part.strip() for part in environ.get(HOSTS, "").split(",") if part.strip()]
-    for name in given:
+def _accepted_hosts(host: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+    names = [part.strip() for part in environ.get(HOSTS_VARIABLE, "").split(",") if part.strip()]
+    for name in names:
         if not _HOST.fullmatch(name):
-            raise ConfigError(f"{HOSTS}: {name!r} is no name of a host; expected drift.example.com,*.example.org")
-    return tuple(dict.fromkeys([*LOOPBACK, *_own(host), *given]))
+            raise ConfigError(
+                f"{HOSTS_VARIABLE}: {name!r} is not a host name; expected drift.example.com,*.example.org",
+                code="invalid-value",
+            )
+    return tuple(dict.fromkeys([*LOOPBACK_HOSTS, *_host_headers(host), *names]))
 
 
-def _own(host: str) -> list[str]:
-    """The address itself, as a Host header writes it; nothing for one that stands for every address."""
+def _host_headers(host: str) -> list[str]:
+    """Return the address as a Host header has it; nothing for an unspecified address."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

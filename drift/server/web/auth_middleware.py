@@ -1,4 +1,4 @@
-"""What stands before every route: headers for the browser, the Host check, the token. Denies by default."""
+"""Middleware in front of every route: security headers, Host check, token. Denies by default."""
 
 import hashlib
 import hmac
@@ -13,17 +13,17 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from drift.notify.text import one_line
-from drift.server.web.access import HOSTS, Access
+from drift.server.web.access import HOSTS_VARIABLE, Access
 
 PROBES: Final = frozenset({"/healthz", "/readyz"})
-"""Open to everybody, by whatever name: those who run the process probe it by its address, and hold no token."""
+"""Open without a token, under any host name: orchestrators probe the process by its address."""
 
 COOKIE: Final = "drift_session"
-SESSION_SECONDS: Final = 7 * 24 * 3600  # seconds
+SESSION_SECONDS: Final = 7 * 24 * 3600
 
-_NAMED: Final = "drift.named"  # in the scope of a request whose Host is one of ours
-_TOLD_HOSTS: Final = 100  # refused names that are logged, each once: who scans must not fill the log
-_LONGEST_HOST: Final = 100  # characters
+_HOST_ACCEPTED: Final = "drift.host_accepted"  # in the scope of a request whose Host is accepted
+_MAX_LOGGED_HOSTS: Final = 100  # each once: a scan must not fill the log
+_MAX_HOST_LENGTH: Final = 100  # characters of a host name in messages
 
 log = logging.getLogger(__name__)
 
@@ -40,97 +40,102 @@ HEADERS: Final = {
     "cache-control": "no-store",
 }
 
-_DENIED: Final = "a token is needed: the header `Authorization: Bearer TOKEN`, or ?token=TOKEN once in a browser\n"
+_DENIED: Final = (
+    "a token is required: send the header `Authorization: Bearer TOKEN`, or open ?token=TOKEN once in a browser\n"
+)
 _DENIED_PAGE: Final = (
-    '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>drift: token needed</title>'
-    "<p>A token is needed: add <code>?token=TOKEN</code> to this address once "
-    "(<code>&amp;token=TOKEN</code> where it has a <code>?</code> already).</p>"
-    # A browser keeps a strict cookie to itself on the way in from another site, not on the way from this page.
-    '<p>You did that before and came by a link from elsewhere? <a href="">Open this page again.</a></p></html>'
+    '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>drift: token required</title>'
+    "<p>A token is required: add <code>?token=TOKEN</code> to this address once "
+    "(<code>&amp;token=TOKEN</code> if it already has a <code>?</code>).</p>"
+    # A browser does not send a strict cookie when a link on another site is followed, but does from this page.
+    '<p>Did you do that before, and follow a link from another site? <a href="">Open this page again.</a></p></html>'
 )
 
 
 class AuthMiddleware:
-    """ASGI middleware around the whole application.
+    """ASGI middleware around the application.
 
     Parameters
     ----------
     app : ASGIApp
-        What is guarded.
+        The application.
     access : Access
-        Names and token.
+        Token and host names.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
-        self._open = app
+        self._app = app
         self._token = access.token
-        self._names = TrustedHostMiddleware(_note, access.hosts, www_redirect=False)
-        self._refused: set[str] = set()
+        self._host_check = TrustedHostMiddleware(_accept_host, access.hosts, www_redirect=False)
+        self._logged_hosts: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request pass, or answer it."""
+        """Pass a request to the application, or refuse it."""
         if scope["type"] == "lifespan":
-            await self._open(scope, receive, send)
+            await self._app(scope, receive, send)
             return
-        within = self._open if scope["path"] in PROBES else self._guarded
-        await within(scope, receive, _with_headers(send))
+        handle = self._app if scope["path"] in PROBES else self._check_host
+        await handle(scope, receive, _with_headers(send))
 
-    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._names(scope, receive, _drop)
-        within = self._with_token if scope.pop(_NAMED, False) else self._misnamed(HTTPConnection(scope))
-        await within(scope, receive, send)
+    async def _check_host(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._host_check(scope, receive, _discard)
+        accepted = scope.pop(_HOST_ACCEPTED, False)
+        handle = self._check_token if accepted else self._refuse_host(HTTPConnection(scope))
+        await handle(scope, receive, send)
 
-    def _misnamed(self, request: HTTPConnection) -> Response:
-        """By another name a web page elsewhere could have its own address lead here (DNS rebinding)."""
-        host = one_line(request.headers.get("host", ""), _LONGEST_HOST)
-        told = f"drift does not answer to the host {host!r}; name it in {HOSTS}, and start drift again"
-        if host not in self._refused and len(self._refused) < _TOLD_HOSTS:
-            self._refused.add(host)
-            log.warning("a request was refused: %s", told)
-        return PlainTextResponse(f"{told}\n", HTTPStatus.BAD_REQUEST)
+    def _refuse_host(self, request: HTTPConnection) -> Response:
+        """Refuse an unknown host name: a web page elsewhere could let its own name resolve to this address."""
+        host = one_line(request.headers.get("host", ""), _MAX_HOST_LENGTH)
+        message = f"the host name {host!r} is not accepted; add it to {HOSTS_VARIABLE}, then restart drift"
+        if host not in self._logged_hosts and len(self._logged_hosts) < _MAX_LOGGED_HOSTS:
+            self._logged_hosts.add(host)
+            log.warning("a request was refused: %s", message, extra={"code": "host-refused"})
+        return PlainTextResponse(f"{message}\n", HTTPStatus.BAD_REQUEST)
 
-    async def _with_token(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = None if self._token is None else self._denied(HTTPConnection(scope), self._token)
-        await (answer or self._open)(scope, receive, send)
+    async def _check_token(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = None if self._token is None else self._refuse_token(HTTPConnection(scope), self._token)
+        await (refusal or self._app)(scope, receive, send)
 
-    def _denied(self, request: HTTPConnection, token: str) -> Response | None:
-        """None lets the request pass."""
-        scheme, _, shown = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and _same(shown.strip(), token):
+    def _refuse_token(self, request: HTTPConnection, token: str) -> Response | None:
+        """Return the response to a request without the token; None if it has it."""
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and _same(credentials.strip(), token):
             return None
         if _same(request.cookies.get(COOKIE, ""), _session(token)) and "token" not in request.query_params:
             return None
         if _same(request.query_params.get("token", ""), token):
-            return _exchanged(request, token)
+            return _redirect_with_cookie(request, token)
         headers = {"www-authenticate": 'Bearer realm="drift"'}
         if "text/html" in request.headers.get("accept", ""):
             return HTMLResponse(_DENIED_PAGE, HTTPStatus.UNAUTHORIZED, headers)
         return PlainTextResponse(_DENIED, HTTPStatus.UNAUTHORIZED, headers)
 
 
-async def _note(scope: Scope, _receive: Receive, _send: Send) -> None:
-    scope[_NAMED] = True
+async def _accept_host(scope: Scope, _receive: Receive, _send: Send) -> None:
+    scope[_HOST_ACCEPTED] = True
 
 
-async def _drop(_message: Message) -> None:
-    """What Starlette says of a wrong Host does not name it."""
+async def _discard(_message: Message) -> None:
+    """Discard Starlette's response: it does not name the refused host."""
 
 
-def _exchanged(request: HTTPConnection, token: str) -> Response:
-    """The same address without the token, which now is a cookie: it stays out of history and links."""
-    answer = RedirectResponse(str(request.url.remove_query_params("token")), HTTPStatus.SEE_OTHER)
+def _redirect_with_cookie(request: HTTPConnection, token: str) -> Response:
+    """Redirect to the URL without the token and set a cookie, so that the token stays out of history and links."""
+    response = RedirectResponse(str(request.url.remove_query_params("token")), HTTPStatus.SEE_OTHER)
     secure = request.url.scheme in {"https", "wss"}
-    answer.set_cookie(COOKIE, _session(token), max_age=SESSION_SECONDS, httponly=True, samesite="strict", secure=secure)
-    return answer
+    response.set_cookie(
+        COOKIE, _session(token), max_age=SESSION_SECONDS, httponly=True, samesite="strict", secure=secure
+    )
+    return response
 
 
 def _session(token: str) -> str:
-    """What the cookie holds: made from the token, which it does not tell; another token ends all sessions."""
+    """Return the value of the cookie: derived from the token without revealing it; a new token ends all sessions."""
     return hmac.new(token.encode(), b"drift session 1", hashlib.sha256).hexdigest()
 
 
-def _same(shown: str, expected: str) -> bool:
-    return hmac.compare_digest(shown.encode("utf-8", "surrogatepass"), expected.encode())
+def _same(value: str, expected: str) -> bool:
+    return hmac.compare_digest(value.encode("utf-8", "surrogatepass"), expected.encode())
 
 
 def _with_headers(send: Send) -> Send:

@@ -1,4 +1,4 @@
-"""Listening, and ending well: told to stop, the process finishes the window in hand and exits with 0."""
+"""Listen and serve; after SIGTERM or SIGINT, finish the running windows and exit with status 0."""
 
 import ipaddress
 import signal
@@ -15,27 +15,27 @@ from drift.errors import ConfigError
 from drift.runner.worker import exit_handler
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-CLOSE_GRACE_SECONDS: Final = 5  # seconds that requests under way are given
+CLOSE_GRACE_SECONDS: Final = 5  # for running requests
 
 
 class Stoppable(Protocol):
-    """What runs beside the server; `drift.server.Scheduler` is one."""
+    """A service that runs beside the web server; `drift.server.Scheduler` is one."""
 
     def start(self) -> None:
-        """Begin."""
+        """Start."""
         ...
 
     def stop_soon(self) -> None:
-        """Begin nothing more; called from a signal handler, perhaps twice."""
+        """Start no further work; called from a signal handler, perhaps twice."""
         ...
 
     def stop(self) -> None:
-        """Return when what is in hand is done."""
+        """Return when the running work has ended."""
         ...
 
 
 class _Server(uvicorn.Server):
-    """Tells the service at the first signal, not when the last request is answered."""
+    """Stops the service at the first signal, not after the last response."""
 
     def __init__(self, config: uvicorn.Config, on_exit: Callable[[], None]) -> None:
         super().__init__(config)
@@ -43,11 +43,11 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Not here: uvicorn would take a second SIGTERM, and end no sooner."""
+        """Install no handlers: uvicorn would ignore a second SIGTERM."""
         yield
 
-    def end_soon(self, _number: int, _frame: FrameType | None) -> None:
-        """Handle a signal; the next one ends the process at once."""
+    def stop_soon(self, _number: int, _frame: FrameType | None) -> None:
+        """Handle the first signal; the next one ends the process at once."""
         for number in SIGNALS:
             signal.signal(number, exit_handler())
         self._on_exit()
@@ -55,21 +55,21 @@ class _Server(uvicorn.Server):
 
 
 def serve_until_stopped(app: ASGIApp, listening: socket.socket, service: Stoppable) -> None:
-    """Serve and tick until SIGTERM or SIGINT; then finish the window in hand.
+    """Serve and tick until SIGTERM or SIGINT, then finish the running windows.
 
-    A second signal ends the process at once. What was in hand then is taken over when its lease runs out.
+    A second signal ends the process at once; its windows are due again when their leases expire.
 
     Parameters
     ----------
     app : ASGIApp
-        What answers.
+        The application.
     listening : socket.socket
-        Where; see `listen`.
-    service : Ticking
-        What ticks. It is started and stopped here.
+        Socket to serve on; see `listen`.
+    service : Stoppable
+        Service beside the server. It is started and stopped here.
     """
     server = make_server(app, service.stop_soon)
-    with _handling(server.end_soon):
+    with _handling(server.stop_soon):
         service.start()
         try:
             server.run(sockets=[listening])
@@ -80,8 +80,8 @@ def serve_until_stopped(app: ASGIApp, listening: socket.socket, service: Stoppab
 
 
 def make_server(app: ASGIApp, on_exit: Callable[[], None]) -> _Server:
-    """The server; `on_exit` is called at the first signal."""
-    # The access log would hold tokens. Other logs of uvicorn go where those of drift go.
+    """Return the server; `on_exit` is called at the first signal."""
+    # The access log would contain tokens. Other logs of uvicorn go where those of drift go.
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -95,44 +95,47 @@ def make_server(app: ASGIApp, on_exit: Callable[[], None]) -> _Server:
 
 @contextmanager
 def _handling(handler: Any) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in SIGNALS}
+    previous = {number: signal.signal(number, handler) for number in SIGNALS}
     try:
         yield
     finally:
-        for number, old in before.items():
-            signal.signal(number, old)
+        for number, handler_before in previous.items():
+            signal.signal(number, handler_before)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens already.
+    """Return a listening socket.
 
     Parameters
     ----------
     host : str
-        Name or address.
+        Host name or address.
     port : int
-        0 takes a free one.
+        Port; 0 chooses a free one.
 
     Raises
     ------
     ConfigError
-        Where it cannot be had.
+        If the address or port cannot be used.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family, backlog=128)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ConfigError(f"cannot listen on {host}, port {port}: {reason}; choose with --host and --port") from error
+        raise ConfigError(
+            f"cannot listen on {host}, port {port}: {reason}; choose another with --host and --port",
+            code="address-unavailable",
+        ) from error
 
 
-def is_everywhere(listening: socket.socket) -> bool:
-    """Whether a socket listens on every address of this machine."""
+def listens_everywhere(listening: socket.socket) -> bool:
+    """Return whether a socket listens on every address of this machine."""
     return ipaddress.ip_address(listening.getsockname()[0]).is_unspecified
 
 
-def address_of(listening: socket.socket) -> str:
-    """The URL that leads to a listening socket, from this machine."""
+def url_of(listening: socket.socket) -> str:
+    """Return the URL of a listening socket, as seen from this machine."""
     host, port = listening.getsockname()[:2]
     if ipaddress.ip_address(host).is_unspecified:
         host = "::1" if listening.family == socket.AF_INET6 else "127.0.0.1"

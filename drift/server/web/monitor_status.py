@@ -1,4 +1,4 @@
-"""How every monitor stands, read from the store once: for the page, the API and the metrics."""
+"""Current state of every monitor, read from the store once: for the page, the API and the metrics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,59 +10,59 @@ from drift.monitors.window import format_instant
 from drift.store import MonitorStatus, Store
 
 
-class SchedulerHealth(Protocol):
-    """What the monitors did last; `drift.server.HealthSnapshot` is one."""
+class MonitorHealth(Protocol):
+    """Results of the newest checks; `drift.server.HealthSnapshot` is one."""
 
     @property
     def succeeded(self) -> Mapping[str, datetime]:
-        """By monitor, when all its due windows could last be checked."""
+        """By monitor, when all its due windows were last checked successfully."""
         ...
 
     @property
     def failed(self) -> Mapping[str, str]:
-        """By monitor, why it could not be, when last tried."""
+        """By monitor, why the newest check failed."""
         ...
 
 
 class SchedulerStatus(Protocol):
-    """What ticks behind the page; `drift.server.Scheduler` is one."""
+    """State of the scheduler; `drift.server.Scheduler` is one."""
 
     @property
-    def pulse(self) -> SchedulerHealth:
-        """How it does."""
+    def health(self) -> MonitorHealth:
+        """Current health."""
         ...
 
     def age(self) -> timedelta | None:
-        """Time since its last sign of life; None before the first."""
+        """Return the time since the last heartbeat; None before the first."""
         ...
 
-    def trouble(self) -> str:
-        """Why it is not to be relied on, in words for anybody; empty where it is."""
+    def not_ready_reason(self) -> str:
+        """Return why the service is not ready, without internal details, or an empty string."""
         ...
 
 
 @dataclass(slots=True)
 class MonitorOverview:
-    """How one monitor stands.
+    """Current state of one monitor.
 
     Parameters
     ----------
     name : str
-        Its name.
+        Name of the monitor.
     monitor : Monitor or None
-        As configured; None where its configuration cannot be used, or only the store still knows it.
+        The configured monitor; None if its configuration cannot be used, or if only the store knows it.
     configured : bool
-        Whether the configuration names it. One that it does not was renamed or removed, and fails at nothing.
+        Whether the configuration names it. One that it does not was renamed or removed, and cannot fail.
     stored : bool
         Whether the store knows it.
     problem : str
-        Why it is not checked; empty where it is.
+        Why it is not checked; empty if it is.
     succeeded : datetime or None
-        When all its due windows could last be checked, by this process.
+        When this process last checked all its due windows successfully.
     firing : list of mapping
-        Its alerts that fire, as `Store.alerts` gives them.
-    stand : Stand
-        What the store tells of it: windows by verdict, the newest one, what waits.
+        Its firing alerts, in the form of `Store.alerts`.
+    status : MonitorStatus
+        Its windows by verdict, the newest one, and the pending ones.
     """
 
     name: str
@@ -72,65 +72,65 @@ class MonitorOverview:
     problem: str = ""
     succeeded: datetime | None = None
     firing: list[Mapping[str, Any]] = field(default_factory=list)
-    stand: MonitorStatus = field(default_factory=lambda: MonitorStatus(""))
+    status: MonitorStatus = field(default_factory=lambda: MonitorStatus(""))
 
     @property
     def last(self) -> Mapping[str, Any] | None:
-        """The newest checked window, as `Store.windows` gives it."""
-        return self.stand.last
+        """The newest checked window, in the form of `Store.windows`."""
+        return self.status.last
 
     def to_dict(self) -> dict[str, Any]:
-        """A row of `/api/v1/monitors`."""
+        """Return a row of `/api/v1/monitors`."""
         last = self.last or {}
         return {
             "monitor": self.name,
             "configured": self.configured,
             "window": None if self.monitor is None else str(self.monitor.period),
             "timezone": None if self.monitor is None else str(self.monitor.timezone),
-            **{key: last.get(key) for key in LAST},
+            **{key: last.get(key) for key in LAST_WINDOW_KEYS},
             "firing": len(self.firing),
-            "waiting": self.stand.waiting,
-            "skipped": self.stand.skipped,
+            "waiting": self.status.waiting,
+            "skipped": self.status.skipped,
             "last_success": None if self.succeeded is None else format_instant(self.succeeded),
             "problem": self.problem,
         }
 
 
-LAST = ("window_start", "window_end", "revision", "verdict", "rows", "columns", "drifted", "message")
+LAST_WINDOW_KEYS = ("window_start", "window_end", "revision", "verdict", "rows", "columns", "drifted", "message")
 
 
 def monitor_overviews(
-    store: Store, monitors: Mapping[str, Monitor], broken: Mapping[str, str], pulse: SchedulerHealth, now: datetime
+    store: Store, monitors: Mapping[str, Monitor], broken: Mapping[str, str], health: MonitorHealth, now: datetime
 ) -> list[MonitorOverview]:
-    """Every monitor that is configured, or that the store knows, by name.
+    """Return every monitor that is configured or stored, by name.
 
     Parameters
     ----------
     store : Store
-        Where it is read.
+        The store.
     monitors : mapping of str to Monitor
-        Those that are checked.
+        Monitors that are checked.
     broken : mapping of str to str
-        Those whose configuration cannot be used, and why.
-    pulse : Pulse
-        What they did last.
+        Configured monitors that cannot be used, and why.
+    health : MonitorHealth
+        Results of the newest checks.
     now : datetime
         The time, with a time zone.
 
     Raises
     ------
     StoreError
-        Where the store cannot be read.
+        If the store cannot be read.
     """
-    stored = {one.monitor: one for one in store.standings(now)}
-    found = {name: MonitorOverview(name) for name in sorted({*monitors, *broken, *stored})}
-    for name, one in found.items():
-        one.stored = name in stored
-        one.stand = stored.get(name, one.stand)
-        one.monitor = monitors.get(name)
-        one.configured = name in monitors or name in broken
-        one.succeeded = pulse.succeeded.get(name)
-        one.problem = broken.get(name) or pulse.failed.get(name, "")
+    stored = {status.monitor: status for status in store.standings(now)}
+    overviews = {name: MonitorOverview(name) for name in sorted({*monitors, *broken, *stored})}
+    for name, overview in overviews.items():
+        overview.stored = name in stored
+        overview.status = stored.get(name, overview.status)
+        overview.monitor = monitors.get(name)
+        overview.configured = name in monitors or name in broken
+        overview.succeeded = health.succeeded.get(name)
+        overview.problem = broken.get(name) or health.failed.get(name, "")
     for row in store.alerts(state="firing"):
-        found.setdefault(row["monitor"], MonitorOverview(row["monitor"])).firing.append(row)
-    return list(found.values())
+        overviews.setdefault(row["monitor"], MonitorOverview(row["monitor"])).firing.append(row)
+    return list(overviews.values())

@@ -1,4 +1,4 @@
-"""The JSON of the API, described for OpenAPI. The rows themselves come from the store as the commands print them."""
+"""JSON documents of the API, for OpenAPI. Their rows come from the store, as the commands print them."""
 
 from typing import Literal
 
@@ -9,13 +9,13 @@ from drift.monitors.verdict import Verdict
 
 
 class ResponseModel(BaseModel):
-    """Strict: a key that is not described here is a defect, and a test says so."""
+    """Strict: every key is described here; tests check that."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class MonitorRow(ResponseModel):
-    """How one monitor stands; the window is the newest one checked."""
+    """Current state of one monitor; the window is the newest checked one."""
 
     monitor: str
     configured: bool
@@ -37,10 +37,10 @@ class MonitorRow(ResponseModel):
 
 
 class ScoreRow(ResponseModel):
-    """One column of one window, as `drift scores --json` tells it.
+    """One column of one window, as printed by `drift scores --json`.
 
-    `threshold` judged where it is a number. Where it is null and `level` is not, reference windows judged: a p-value
-    below `level` is drift, `reference_windows` is how many they are, `noise_floor` what they score on average. Where
+    If `threshold` is a number, the score was compared with it. If it is null and `level` is not, reference windows
+    decided: a p-value below `level` is drift, `reference_windows` is their number, `noise_floor` their mean score. If
     `reference_windows` is null, noise and p-value follow from the two samples alone. `detectable` is the smallest score
     that would stand out from the noise.
     """
@@ -65,7 +65,7 @@ class ScoreRow(ResponseModel):
 
 
 class WindowRow(ResponseModel):
-    """One window, checked or not, as `drift windows --json` tells it."""
+    """One window, checked or not, as printed by `drift windows --json`."""
 
     monitor: str
     window_start: str
@@ -84,7 +84,7 @@ class WindowRow(ResponseModel):
 
 
 class AlertRow(ResponseModel):
-    """One alert, as `drift alerts list --json` tells it."""
+    """One alert, as printed by `drift alerts list --json`."""
 
     monitor: str
     column: str
@@ -98,7 +98,7 @@ class AlertRow(ResponseModel):
 
 
 class Monitors(ResponseModel):
-    """Every monitor."""
+    """All monitors."""
 
     version: Literal[1]
     monitors: list[MonitorRow]
@@ -119,13 +119,14 @@ class Windows(ResponseModel):
 
 
 class Alerts(ResponseModel):
-    """Alerts, those that fire first."""
+    """Alerts, firing ones first."""
 
     version: Literal[1]
     alerts: list[AlertRow]
 
 
 class ErrorDocument(ResponseModel):
-    """Why a request got no answer."""
+    """Why a request could not be answered: a message, and its code."""
 
     error: str
+    code: str

@@ -1,4 +1,4 @@
-"""Default deny: what a request without the right to it gets."""
+"""Access is denied by default: responses to requests without token or with an unknown host."""
 
 from typing import Any
 
@@ -26,21 +26,21 @@ def test_every_route_but_the_probes_needs_the_token(locked: Any) -> None:
     for path in [*routes, "/nowhere", "/healthz/", "/healthz/x", "//", "/docs", "/redoc"]:
         if path in {"/healthz", "/readyz"}:
             continue
-        answer = locked.get(path)
-        assert answer.status_code == 401, path
-        assert "www-authenticate" in answer.headers
-        assert "amount" not in answer.text
+        response = locked.get(path)
+        assert response.status_code == 401, path
+        assert "www-authenticate" in response.headers
+        assert "amount" not in response.text
 
 
 def test_the_list_of_paths_above_is_complete(locked: Any) -> None:
-    told = set(locked.get("/openapi.json", headers=BEARER).json()["paths"])
-    assert told == {path for path in PATHS if path.startswith(("/api", "/metrics"))} | {"/healthz", "/readyz"}
+    documented = set(locked.get("/openapi.json", headers=BEARER).json()["paths"])
+    assert documented == {path for path in PATHS if path.startswith(("/api", "/metrics"))} | {"/healthz", "/readyz"}
 
 
 def test_probes_are_open_to_all_by_any_name(locked: Any) -> None:
     for path in ("/healthz", "/readyz"):
-        answer = locked.get(path, headers={"host": "10.1.2.3:8756"})
-        assert answer.status_code == (200 if path == "/healthz" else 503)  # nothing has ticked yet
+        response = locked.get(path, headers={"host": "10.1.2.3:8756"})
+        assert response.status_code == (200 if path == "/healthz" else 503)  # nothing has ticked yet
 
 
 def test_the_header_opens(locked: Any) -> None:
@@ -48,10 +48,10 @@ def test_the_header_opens(locked: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "shown", ["", "Bearer", "Bearer open", "Basic open-sesame", "open-sesame", "Bearer open-sesame x"]
+    "credentials", ["", "Bearer", "Bearer open", "Basic open-sesame", "open-sesame", "Bearer open-sesame x"]
 )
-def test_any_other_header_does_not(locked: Any, shown: str) -> None:
-    assert locked.get("/", headers={"authorization": shown}).status_code == 401
+def test_any_other_header_does_not(locked: Any, credentials: str) -> None:
+    assert locked.get("/", headers={"authorization": credentials}).status_code == 401
 
 
 def test_a_token_in_the_address_becomes_a_cookie(locked: Any) -> None:
@@ -74,16 +74,16 @@ def test_a_made_up_cookie_opens_nothing(locked: Any, value: str) -> None:
 
 
 def test_a_wrong_token_in_the_address_opens_nothing(locked: Any) -> None:
-    answer = locked.get("/?token=wrong")
-    assert answer.status_code == 401
-    assert "set-cookie" not in answer.headers
+    response = locked.get("/?token=wrong")
+    assert response.status_code == 401
+    assert "set-cookie" not in response.headers
 
 
-def test_a_browser_is_told_what_to_do(locked: Any) -> None:
-    answer = locked.get("/", headers={"accept": "text/html,*/*"})
-    assert answer.status_code == 401
-    assert answer.headers["content-type"].startswith("text/html")
-    assert "?token=" in answer.text
+def test_a_browser_gets_a_page_with_instructions(locked: Any) -> None:
+    response = locked.get("/", headers={"accept": "text/html,*/*"})
+    assert response.status_code == 401
+    assert response.headers["content-type"].startswith("text/html")
+    assert "?token=" in response.text
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "127.0.0.2"])
@@ -115,14 +115,14 @@ def test_without_a_token_all_of_it_is_open(idle: Any) -> None:
     assert {path: idle.get(path).status_code for path in PATHS} == OPEN
 
 
-def test_a_refused_host_is_named_with_the_remedy_in_the_answer_and_once_in_the_log(
-    locked: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_refused_host_is_named_in_the_response_and_log(locked: Any, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("WARNING", "drift.server.web.auth_middleware"):
-        answers = [locked.get("/", headers={"host": "drift.example.org:8756"}) for _ in range(2)]
-    assert "'drift.example.org:8756'" in answers[0].text
-    assert "DRIFT_ALLOWED_HOSTS" in answers[0].text
-    assert answers[0].headers["x-content-type-options"] == "nosniff"
-    (line,) = [record.getMessage() for record in caplog.records]
+        responses = [locked.get("/", headers={"host": "drift.example.org:8756"}) for _ in range(2)]
+    assert "'drift.example.org:8756'" in responses[0].text
+    assert "DRIFT_ALLOWED_HOSTS" in responses[0].text
+    assert responses[0].headers["x-content-type-options"] == "nosniff"
+    (record,) = caplog.records
+    assert record.code == "host-refused"
+    line = record.getMessage()
     assert "'drift.example.org:8756'" in line
     assert "DRIFT_ALLOWED_HOSTS" in line

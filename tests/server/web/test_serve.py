@@ -1,4 +1,4 @@
-"""`drift serve` as a process: it starts, tells, ends, is killed, and loses nothing."""
+"""`drift serve` as a process: it starts, notifies, exits, is killed, and loses nothing."""
 
 import json
 import signal
@@ -18,23 +18,23 @@ from tests.support.configurations import read_config
 
 
 def days(make: Any) -> list[str]:
-    """The starts of all windows of the project, written down plainly."""
+    """Return the starts of all windows of the project."""
     return [format_instant(make.FIRST + timedelta(days=n)) for n in range((make.LAST - make.FIRST).days)]
 
 
 def printed(project: Path, name: str) -> list[dict[str, Any]]:
-    """What `drift NAME --json` prints."""
+    """Return the rows printed by `drift NAME --json`."""
     result = CliRunner().invoke(app, [name, "--json", "-c", str(project)], catch_exceptions=False)
     assert result.exit_code == 0, result.stderr
     found: list[dict[str, Any]] = json.loads(result.stdout)[name]
     return found
 
 
-def test_it_checks_tells_and_ends_and_does_nothing_twice(project: Path, make: Any) -> None:
+def test_it_checks_notifies_and_exits_and_repeats_nothing(project: Path, make: Any) -> None:
     folder = project.parent
     with make.running(folder) as service:
-        make.wait_for(service.is_ready)  # which it may be while it catches up
-        make.wait_for(lambda: len(service.checked()) == len(days(make)) and (folder / "told.jsonl").exists())
+        make.wait_for(service.is_ready)  # which it may be before it has caught up
+        make.wait_for(lambda: len(service.checked()) == len(days(make)) and (folder / "notifications.jsonl").exists())
         scores = service.get("/api/v1/scores").json()["scores"]
         families = {f.name: f for f in text_string_to_metric_families(service.get("/metrics").text)}
         assert service.get("/healthz").text == "ok\n"
@@ -45,22 +45,22 @@ def test_it_checks_tells_and_ends_and_does_nothing_twice(project: Path, make: An
     assert {row["window_start"] for row in scores if row["verdict"] == "drift"} == set(days(make)[3:])
     counted = {s.labels["verdict"]: s.value for s in families["drift_windows"].samples if s.value}
     assert counted == Counter(row["verdict"] for row in printed(project, "windows"))
-    told = (folder / "told.jsonl").read_text(encoding="utf-8").splitlines()
-    assert len(told) == 1
+    notifications = (folder / "notifications.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(notifications) == 1
 
     with make.running(folder) as again:
         make.wait_for(again.is_ready)
         assert again.checked() == []
         assert again.get("/api/v1/scores").json()["scores"] == scores
         assert again.end(signal.SIGINT) == 0
-    assert (folder / "told.jsonl").read_text(encoding="utf-8").splitlines() == told
+    assert (folder / "notifications.jsonl").read_text(encoding="utf-8").splitlines() == notifications
 
 
-def test_pages_and_metrics_show_the_time_of_the_store_whatever_the_clock_of_the_signs_of_life(
+def test_pages_and_metrics_have_the_time_of_the_store(
     project: Path, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asleep, shown = timedelta(hours=8), []  # for so long this host was suspended
-    monkeypatch.setattr("drift.cli.service.steady_clock", lambda: lambda: make.wall() - asleep)
+    suspended, shown = timedelta(hours=8), []  # the host was suspended meanwhile
+    monkeypatch.setattr("drift.cli.service.steady_clock", lambda: lambda: make.wall() - suspended)
     monkeypatch.setattr("drift.server.web.create_app", lambda site, _access: shown.append(site.now()))
     monkeypatch.setattr("drift.server.web.serve_until_stopped", lambda *_: None)
     before = make.wall()
@@ -70,7 +70,7 @@ def test_pages_and_metrics_show_the_time_of_the_store_whatever_the_clock_of_the_
     assert before <= moment <= make.wall()
 
 
-def test_told_to_stop_it_finishes_the_window_in_hand(project: Path, make: Any) -> None:
+def test_sigterm_finishes_the_running_window(project: Path, make: Any) -> None:
     folder = project.parent
     make.write_config(folder, window="1h")
     with make.running(folder) as service:
@@ -86,7 +86,7 @@ def without_times(alerts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-def test_killed_in_the_middle_every_window_is_checked_exactly_once(project: Path, make: Any) -> None:
+def test_after_a_kill_every_window_is_checked_exactly_once(project: Path, make: Any) -> None:
     folder = project.parent
     make.write_config(folder, window="1h")
     hours = [format_instant(make.FIRST + timedelta(hours=n)) for n in range(144)]
@@ -96,7 +96,7 @@ def test_killed_in_the_middle_every_window_is_checked_exactly_once(project: Path
         done = len(service.checked())
         assert done < 144
     with make.running(folder) as service:
-        # The window in hand, too: its owner is known to be gone. (The last ones may have been stored and not yet told.)
+        # The interrupted window, too: its owner is known to be dead. (The last ones may be stored, but not logged yet.)
         make.wait_for(lambda: {row["status"] for row in printed(project, "windows")} == {"done"})
         make.wait_for(service.is_ready)
         assert service.end(signal.SIGTERM) == 0
@@ -106,13 +106,13 @@ def test_killed_in_the_middle_every_window_is_checked_exactly_once(project: Path
         assert [row["window_start"] for row in rows] == hours
         assert {(row["status"], row["revision"], row["rows"]) for row in rows} == {("done", 1, make.PER_DAY // 24)}
         killed, alerts = store.scores(), without_times(store.alerts())
-    with Store.open(f"sqlite:///{folder / 'calm.db'}") as calm:
-        make.service_of(config, calm, make.wall).tick()
-        assert calm.scores() == killed
-        assert without_times(calm.alerts()) == alerts
+    with Store.open(f"sqlite:///{folder / 'undisturbed.db'}") as undisturbed:
+        make.service_of(config, undisturbed, make.wall).tick()
+        assert undisturbed.scores() == killed
+        assert without_times(undisturbed.alerts()) == alerts
 
 
-def test_what_is_older_than_keep_is_thinned_out_by_a_tick_and_by_a_run(project: Path, make: Any) -> None:
+def test_a_tick_and_a_run_prune_old_windows(project: Path, make: Any) -> None:
     text = project.read_text(encoding="utf-8")
     config = read_config(project, {}, strict=True)
     with Store.open(config.store) as store:
@@ -131,7 +131,7 @@ def test_what_is_older_than_keep_is_thinned_out_by_a_tick_and_by_a_run(project: 
 
 
 @pytest.mark.slow
-def test_a_token_opens_and_nothing_else_does(project: Path, make: Any) -> None:
+def test_only_the_token_gives_access(project: Path, make: Any) -> None:
     with make.running(project.parent, "--host", "0.0.0.0", DRIFT_TOKEN="open-sesame") as service:
         make.wait_for(service.is_ready)
         assert service.get("/api/v1/windows").status_code == 401
@@ -140,20 +140,20 @@ def test_a_token_opens_and_nothing_else_does(project: Path, make: Any) -> None:
         assert service.get("/", headers={"host": "evil.example"}).status_code == 400
         service.end(signal.SIGTERM)
     assert "open-sesame" not in service.log.read_text(encoding="utf-8")
-    said = [line["message"] for line in service.lines()]
-    assert [line for line in said if "WEAK" in line and "16 characters" in line], "eleven letters can be guessed"
-    assert [line for line in said if "every other address of this machine" in line]
+    messages = [line["message"] for line in service.lines()]
+    assert [line for line in messages if "WEAK" in line and "16 characters" in line], "eleven letters can be guessed"
+    assert [line for line in messages if "every other address of this machine" in line]
 
 
 @pytest.mark.parametrize("words", [["--host", "0.0.0.0"], ["--tick", "0"]])
-def test_what_must_not_be_served_is_refused(project: Path, make: Any, words: list[str]) -> None:
+def test_invalid_options_are_refused(project: Path, make: Any, words: list[str]) -> None:
     result = make.command("serve", "--port", "0", *words, folder=project.parent)
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
     assert ("DRIFT_TOKEN" if "--host" in words else "seconds") in result.stderr
 
 
-def test_a_service_that_could_watch_nothing_does_not_start(project: Path, make: Any) -> None:
+def test_a_service_without_usable_monitors_does_not_start(project: Path, make: Any) -> None:
     text = project.read_text(encoding="utf-8")
     project.write_text(text.replace("threshold: 0.3", "threshold: -1"), encoding="utf-8")
     result = make.command("serve", "--port", "0", folder=project.parent)
@@ -163,10 +163,10 @@ def test_a_service_that_could_watch_nothing_does_not_start(project: Path, make: 
 
 
 @pytest.mark.slow
-def test_insecure_is_said_loudly(project: Path, make: Any) -> None:
+def test_insecure_access_is_logged_as_a_warning(project: Path, make: Any) -> None:
     with make.running(project.parent, "--host", "0.0.0.0", "--insecure") as service:
         make.wait_for(service.is_ready)
         assert service.get("/api/v1/windows").status_code == 200
         service.end(signal.SIGTERM)
-        loud = [line for line in service.lines() if line["level"] == "warning"]
-        assert any("INSECURE" in line["message"] for line in loud)
+        warnings = [line for line in service.lines() if line["level"] == "warning"]
+        assert any("INSECURE" in line["message"] for line in warnings)

@@ -1,4 +1,4 @@
-"""`drift serve` whose log nobody reads: a pipe that is full, then broken. Checks, messages and metrics go on."""
+"""`drift serve` with an unread log: a pipe that is full, then broken. Checks, notifications and metrics continue."""
 
 import fcntl
 import json
@@ -20,14 +20,14 @@ from drift.store import Store
 from tests.support.paths import ROOT
 
 HOURS = 144
-PIPE = 4096  # bytes, the least that the system allows: a dozen lines
+PIPE = 4096  # bytes, the minimum of the system: a dozen lines
 
 pytestmark = pytest.mark.slow
 
 
 @contextmanager
 def unread(*words: str, folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
-    """A process whose standard error is a small pipe; and the other end of it."""
+    """Start a process whose standard error is a small pipe; yield it and the other end."""
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE)
     environ = {key: value for key, value in os.environ.items() if not key.startswith("DRIFT_")}
@@ -43,24 +43,24 @@ def unread(*words: str, folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]
 
 
 def address(reading: int) -> str:
-    """Where the service listens, as its log tells."""
-    said = b""
-    while b"serving" not in said or not said.endswith(b"\n"):
+    """Return the URL of the service from its log."""
+    output = b""
+    while b"serving" not in output or not output.endswith(b"\n"):
         more = os.read(reading, PIPE)
-        assert more, said.decode()
-        said += more
-    url: str = next(line["url"] for line in map(json.loads, said.splitlines()) if "url" in line)
+        assert more, output.decode()
+        output += more
+    url: str = next(line["url"] for line in map(json.loads, output.splitlines()) if "url" in line)
     return url
 
 
 def lost(url: str) -> float:
-    """What `/metrics` says of the lines."""
+    """Return the number of lost lines from `/metrics`."""
     families = text_string_to_metric_families(httpx.get(f"{url}metrics", timeout=20, trust_env=False).text)
     (sample,) = next(one.samples for one in families if one.name == "drift_log_lines_dropped")
     return sample.value
 
 
-def test_a_log_that_nobody_reads_holds_up_neither_checks_nor_messages_nor_the_end(project: Path, make: Any) -> None:
+def test_an_unread_log_blocks_neither_checks_nor_the_exit(project: Path, make: Any) -> None:
     folder = project.parent
     make.write_config(folder, window="1h")
     with unread("-m", "drift", "--log-format", "json", "serve", "--port", "0", "--tick", "0.3", folder=folder) as (
@@ -75,7 +75,7 @@ def test_a_log_that_nobody_reads_holds_up_neither_checks_nor_messages_nor_the_en
 
             make.wait_for(done())
             make.wait_for(lambda: store.delivery_counts().keys() == {"sent"})
-            assert lost(url) == 0, "they wait: there is room for thousands"
+            assert lost(url) == 0, "they wait: thousands fit into the buffer"
             os.close(reading)
             make.wait_for(lambda: lost(url) >= HOURS / 2)
             assert httpx.get(f"{url}readyz", timeout=20, trust_env=False).status_code == 200
@@ -85,9 +85,7 @@ def test_a_log_that_nobody_reads_holds_up_neither_checks_nor_messages_nor_the_en
         assert time.monotonic() - begun < 30
 
 
-def test_it_ends_within_seconds_where_the_pipe_is_full_and_says_its_last_lines_where_it_is_not(
-    project: Path, make: Any
-) -> None:
+def test_a_full_pipe_delays_the_exit_by_seconds_only(project: Path, make: Any) -> None:
     make.write_config(project.parent, window="1h")
     words = ("-m", "drift", "--log-format", "json", "serve", "--port", "0", "--tick", "0.3")
     with unread(*words, folder=project.parent) as (process, reading):
@@ -106,9 +104,7 @@ def test_it_ends_within_seconds_where_the_pipe_is_full_and_says_its_last_lines_w
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_a_crash_shows_its_traceback_where_somebody_reads_it_and_ends_all_the_same_where_not(
-    tmp_path: Path, full: bool
-) -> None:
+def test_a_crash_writes_its_traceback_if_the_pipe_is_read(tmp_path: Path, full: bool) -> None:
     lines = "x" * 100 + "\n"
     code = f"""
 import sys
@@ -125,8 +121,8 @@ main()
             assert process.wait(30) == 3
             os.close(reading)
             return
-        with os.fdopen(reading, "r") as said:
-            text = said.read()
+        with os.fdopen(reading, "r") as output:
+            text = output.read()
         assert process.wait(30) == 3
         assert "Traceback (most recent call last)" in text
         assert "ZeroDivisionError: of the test" in text
