@@ -55,22 +55,22 @@ def parts(store: Store, folder: Path, columns: int, rows: int) -> dict[str, floa
     begun = time.process_time()
     baseline = freeze_reference(store, monitor, definition, until)
     frozen = time.process_time() - begun
-    due = store.due(definition, until)
+    due = store.windows.due(definition, until)
     window, whole = due[-1].window, baseline.profiles[""]
     held = ReferenceResolver(monitor, baseline).of(window).segments[""]
     live = source.count(whole.axes, window, (), baseline.profiles)[""]
     found = SegmentResult("", live, judged(live, held, window))
     table = pq.read_table(monitor.source.path).slice((fleet.REFERENCE_HOURS + HOURS - 1) * rows)
-    claims = iter([store.claim(one.id, definition, "benchmark", until, fleet.HOUR) for one in due])
+    claims = iter([store.windows.claim(one.id, definition, "benchmark", until, fleet.HOUR) for one in due])
     told = {
         "count from Parquet": cpu(lambda: source.count(whole.axes, window, (), baseline.profiles)),
         "count in memory": cpu(lambda: drift.profile(table, axes=whole)),
         "judge by 24 windows": cpu(lambda: judged(live, held, window)),
         "judge by two samples": cpu(lambda: judged(live, whole, window)),
         "decide on alerts": cpu(lambda: transitions(monitor, window, (found,), {}, until)),
-        "store": cpu(lambda: store.finish(next(claims), outcome(found, baseline.id), until)),
-        "read a window for a page": cpu(lambda: store.results(monitor.name, due[0].window.start)),
-        "read a window's scores": cpu(lambda: store.scores(monitor.name, until=due[1].window.start)),
+        "store": cpu(lambda: store.windows.commit(next(claims), outcome(found, baseline.id), until)),
+        "read a window for a page": cpu(lambda: store.history.results(monitor.name, due[0].window.start)),
+        "read a window's scores": cpu(lambda: store.queries.scores(monitor.name, until=due[1].window.start)),
         "freeze a window of the reference": frozen / fleet.REFERENCE_HOURS,
     }
     return {name: round(seconds / columns * 1e6, 1) for name, seconds in told.items()}

@@ -73,9 +73,9 @@ def main() -> None:
         windows, done = given.monitors * given.hours, done_by(url)
         progress = Progress(told, given.out, windows, given.columns, done)
         with Store.open(url) as store:
-            before = store.size()
+            before = store.queries.size()
             told |= race(url, monitors, FIRST + (REFERENCE_HOURS + given.hours) * HOUR, given.replicas, progress)
-            told["bytes"] = store.size() - before
+            told["bytes"] = store.queries.size() - before
         progress.write("raced")
         files = {monitor.name: Path(folder) / f"{monitor.name}.parquet" for monitor in monitors}
         moved = {monitor.name for number, monitor in enumerate(monitors) if number % DISTINCT == 0}

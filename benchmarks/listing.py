@@ -43,7 +43,9 @@ def main() -> None:
     now = FIRST + given.windows * HOUR
     told: dict[str, Any] = {"machine": machine.described(), **vars(given)}
     with tempfile.TemporaryDirectory() as folder, Store.open(f"sqlite:///{Path(folder) / 'year.db'}") as store:
-        definitions = [store.define(f"monitor-{n:04d}", {"window": "1h"}, FIRST) for n in range(given.monitors)]
+        definitions = [
+            store.monitors.define(f"monitor-{n:04d}", {"window": "1h"}, FIRST) for n in range(given.monitors)
+        ]
         engine = make_engine(parse_url(f"sqlite:///{Path(folder) / 'year.db'}"))
         with transaction(engine, writes=True) as connection:
             for number, definition in enumerate(definitions):
@@ -56,7 +58,7 @@ def main() -> None:
         told["milliseconds"] = {
             "how all monitors stand (page, list)": least(site.overviews, 5),
             "metrics": least(lambda: generate_latest(metrics), 5),
-            "all windows": least(store.windows, 1),
+            "all windows": least(store.queries.windows, 1),
         }
     print(json.dumps({**told, "load_at_end": round(os.getloadavg()[0], 2)}, indent=2))
 

@@ -47,12 +47,12 @@ def main() -> None:
         url = given.url or f"sqlite:///{given.keep or Path(folder) / 'year.db'}"
         migrate.upgrade(url)
         with Store.open(url) as store:
-            before = store.size()
+            before = store.queries.size()
             told: dict[str, Any] = {"machine": machine.described(), "windows": given.windows, "columns": given.columns}
-            if not store.monitors():
+            if not store.monitors.names():
                 told["filling"] = fill(store, given.windows, given.columns, given.bins)
-                told["bytes_per_column_window"] = (store.size() - before) / (given.windows * given.columns)
-            told["bytes"] = store.size()
+                told["bytes_per_column_window"] = (store.queries.size() - before) / (given.windows * given.columns)
+            told["bytes"] = store.queries.size()
             told["asking"] = ask(store, given.windows)
     told |= {"load_at_end": round(os.getloadavg()[0], 2), "goals": GOALS}
     print(json.dumps(told, indent=2))
@@ -63,16 +63,16 @@ def fill(store: Store, windows: int, columns: int, bins: int) -> dict[str, float
     rng = np.random.default_rng(7)
     reference = profile(ROWS * 28, columns, bins, rng)
     found = [judged(profile(ROWS, columns, bins, rng), reference, rng) for _ in range(min(windows, DISTINCT))]
-    definition = store.define("wide", {"window": "1h"}, FIRST)
-    baseline = store.freeze(definition.monitor_id, "reference", NewReference({"": reference}, {}), FIRST)
+    definition = store.monitors.define("wide", {"window": "1h"}, FIRST)
+    baseline = store.references.freeze(definition.monitor_id, "reference", NewReference({"": reference}, {}), FIRST)
     seconds: dict[str, list[float]] = {"plan": [], "claim": [], "finish": []}
     for number in range(windows):
         window = Window(FIRST + number * HOUR, FIRST + (number + 1) * HOUR)
         part = found[number % len(found)]
-        _, took = timed(store.plan, definition, [(window, window.end)], window.end)
+        _, took = timed(store.windows.plan, definition, [(window, window.end)], window.end)
         seconds["plan"].append(took)
-        (due,) = store.due(definition, window.end, 1)
-        claim, took = timed(store.claim, due.id, definition, "benchmark", window.end, HOUR)
+        (due,) = store.windows.due(definition, window.end, 1)
+        claim, took = timed(store.windows.claim, due.id, definition, "benchmark", window.end, HOUR)
         if claim is None:
             raise SystemExit("another process checks this store; give the benchmark one of its own")
         seconds["claim"].append(took)
@@ -85,7 +85,7 @@ def fill(store: Store, windows: int, columns: int, bins: int) -> dict[str, float
             segments=(part,),
             judged={"reference": "fixed", "windows": 672},
         )
-        _, took = timed(store.finish, claim, outcome, window.end)
+        _, took = timed(store.windows.commit, claim, outcome, window.end)
         seconds["finish"].append(took)
     newest = {name: took[-len(took) // 10 :] for name, took in seconds.items()}
     return {
@@ -113,14 +113,14 @@ def judged(live: Profile, reference: Profile, rng: np.random.Generator) -> Segme
 def ask(store: Store, windows: int) -> dict[str, dict[str, float]]:
     """What the questions of pages, reports and references take."""
     end = FIRST + windows * HOUR
-    (name,) = store.monitors()
+    (name,) = store.monitors.names()
     return {
-        "column_year": asked(lambda: store.scores(name, column="column_017")),
-        "windows_year": asked(lambda: store.windows(name)),
-        "one_window_scores": asked(lambda: store.scores(name, since=end - HOUR)),
-        "one_window_results": asked(lambda: store.results(name, end - HOUR)),
-        "past_28_days": asked(lambda: store.past(name, since=end - 28 * 24 * HOUR)),
-        "standings": asked(lambda: store.standings(end)),
+        "column_year": asked(lambda: store.queries.scores(name, column="column_017")),
+        "windows_year": asked(lambda: store.queries.windows(name)),
+        "one_window_scores": asked(lambda: store.queries.scores(name, since=end - HOUR)),
+        "one_window_results": asked(lambda: store.history.results(name, end - HOUR)),
+        "past_28_days": asked(lambda: store.history.windows(name, since=end - 28 * 24 * HOUR)),
+        "standings": asked(lambda: store.monitors.statuses(end)),
     }
 
 

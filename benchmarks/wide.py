@@ -27,7 +27,7 @@ def main() -> None:
     linked = Linked("style.css", "charts.js", "script.js")
     told: dict[str, Any] = {"machine": machine.described()}
     with Store.open(given.url) as store:
-        (name,) = store.monitors()
+        (name,) = store.monitors.names()
         now = datetime.now(UTC)
         newest = page_from_store(store, name, now=now, max_cells=MAX_PAGE_CELLS)
         told |= {"columns": len(newest.columns), "windows shown": len(newest.timeline)}

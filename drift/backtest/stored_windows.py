@@ -75,9 +75,9 @@ def load_stored_windows(
     StoreError
         Where no window of that stretch was checked, or none has its histograms any longer.
     """
-    past = store.past(monitor.name, until=until)
+    past = store.history.windows(monitor.name, until=until)
     rows = {}
-    for row in store.windows(monitor.name, since, until):
+    for row in store.queries.windows(monitor.name, since, until):
         if row["revision"] is not None:
             window = _window(row)
             if monitor.period.window_at(window.start, monitor.timezone) == window:
@@ -96,7 +96,7 @@ def load_stored_windows(
         )
     verdicts: dict[Window, dict[str, dict[str, tuple[Verdict, str, str]]]] = {window: {} for window in rows}
     at: dict[tuple[str, str], Window] = {}  # one window has hundreds of rows: its times are read once
-    for row in store.scores(monitor.name, since=since, until=until):
+    for row in store.queries.scores(monitor.name, since=since, until=until):
         key = row["window_start"], row["window_end"]
         window = at.get(key) or at.setdefault(key, _window(row))
         if window in verdicts:

@@ -31,7 +31,7 @@ def alerts_list(
     if state is not None and state not in list(State):
         raise InputError(f"unknown alert state {state!r}; known states are {', '.join(State)}", code="unknown-state")
     with open_store(loaded) as store:
-        rows = store.alerts(monitor=monitor, state=state)
+        rows = store.queries.alerts(monitor=monitor, state=state)
     if as_json:
         print_json({"version": 1, "alerts": rows})
         return
@@ -67,8 +67,8 @@ def alerts_resend(
         since = since.replace(tzinfo=UTC)
     channels = list(loaded.channels) if channel is None else [channel]
     with open_store(loaded) as store:
-        queued = store.resend(store.now(), channels, since)
-        remaining = store.delivery_counts().get("dead", 0)
+        queued = store.outbox.resend(store.now(), channels, since)
+        remaining = store.outbox.counts().get("dead", 0)
     if as_json:
         print_json({"version": 1, "deliveries": queued, "given_up": remaining})
         return

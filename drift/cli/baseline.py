@@ -47,8 +47,10 @@ def baseline_show(
                 print_error(f"{selected.name}: {abandoned}", code="reference-abandoned")
             else:
                 print_error(f"{selected.name}: {NO_REFERENCE}", code="no-reference")
-            if include_old and (definition := store.find(selected.name)) is not None:
-                older = [r for r in store.baselines(definition.monitor_id) if current is None or r.id != current.id]
+            if include_old and (definition := store.monitors.find(selected.name)) is not None:
+                older = [
+                    r for r in store.references.all(definition.monitor_id) if current is None or r.id != current.id
+                ]
                 references += [(selected.name, False, reference) for reference in older]
     if as_json:
         documents = [_document(name, reference, current=current) for name, current, reference in references]

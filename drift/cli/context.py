@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from drift.runner.worker import Worker
     from drift.sources import Source
     from drift.store import Store
-    from drift.store.definitions import StoredReference
+    from drift.store.references import StoredReference
 
 NO_REFERENCE = "this configuration has no frozen reference yet; `drift run` freezes it"
 
@@ -136,7 +136,7 @@ def stored_reference(store: "Store", monitor: "Monitor") -> "StoredReference | N
     """Return the monitor's current reference, or None if none is frozen for this configuration."""
     from drift.references import current_reference
 
-    definition = store.find(monitor.name)
+    definition = store.monitors.find(monitor.name)
     return None if definition is None else current_reference(store, monitor, definition.monitor_id)
 
 

@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from drift.monitors.window import Window
     from drift.runner.check import MonitorFailure, RecheckSkipped, WindowResult
     from drift.store import Store
-    from drift.store.definitions import StoredReference
+    from drift.store.references import StoredReference
 
 RESULT_KEYS = ("monitor", "window_start", "window_end", "revision", "rows", "verdict", "message")
 
@@ -136,7 +136,7 @@ def plan_command(
             name = selected.name
             try:
                 due = _due_windows(store, selected)
-                retries = store.retries(name, store.now())
+                retries = store.windows.retries(name, store.now())
                 abandoned = abandoned_reference(store, selected, store.now())
             except DriftError as error:
                 failed[name] = str(error)
@@ -172,9 +172,9 @@ def _due_windows(store: "Store", monitor: "Monitor") -> "list[tuple[Window, date
     from drift.runner.plan import new_windows
     from drift.sources import open_source
 
-    definition = store.find(monitor.name)
-    planned = [] if definition is None else store.due(definition, store.now())
-    planned_until = None if definition is None else store.last_planned_end(definition.monitor_id)
+    definition = store.monitors.find(monitor.name)
+    planned = [] if definition is None else store.windows.due(definition, store.now())
+    planned_until = None if definition is None else store.windows.last_planned_end(definition.monitor_id)
     now = store.now()
     new = new_windows(monitor, open_source(monitor), planned_until, now)
     return [(w.window, w.due_at, w.attempts) for w in planned] + [(window, at, 0) for window, at in new if at <= now]

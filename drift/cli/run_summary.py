@@ -43,7 +43,7 @@ def report_retries(store: "Store", monitors: "Sequence[Monitor]") -> dict[str, s
     """Report the monitors with windows that could not be read and wait for another attempt. Return the messages."""
     messages = {}
     for monitor in monitors:
-        if retries := store.retries(monitor.name, store.now()):
+        if retries := store.windows.retries(monitor.name, store.now()):
             messages[monitor.name] = format_retries(monitor.name, retries)
             print_error(f"{monitor.name}: {messages[monitor.name]}; `drift windows` shows why", code="retry-pending")
     return messages
@@ -91,8 +91,8 @@ def report_leased(store: "Store", monitors: "Sequence[Monitor]") -> None:
                 f"{monitor.name}: {attempt.owner} is reading the reference; the windows wait until "
                 f"{attempt.until:%Y-%m-%d %H:%M:%S} UTC, or longer if it renews its lease"
             )
-        definition = store.find(monitor.name)
-        for leased in () if definition is None else store.held(definition.monitor_id, store.now()):
+        definition = store.monitors.find(monitor.name)
+        for leased in () if definition is None else store.windows.leased(definition.monitor_id, store.now()):
             print_note(
                 f"{monitor.name}: {leased.owner} is checking window {leased.window}; it and later windows wait until "
                 f"{leased.until:%Y-%m-%d %H:%M:%S} UTC at most"
@@ -105,17 +105,17 @@ def deliver(store: "Store", channels: "Mapping[str, Channel]") -> int:
 
     from drift.notify.sender import drain
 
-    sent = drain(store, channels, store.now, rng=np.random.default_rng())
+    sent = drain(store.outbox, channels, store.now, rng=np.random.default_rng())
     if sent.dead:
         failed = count_of(sent.dead, "notification")
         message = f"{failed} could not be delivered and will not be retried; the log above shows why"
         print_error(message, code="delivery-failed")
-    pending = store.counts_by_status()["deliveries"].get("pending", 0)
+    pending = store.queries.counts_by_status()["deliveries"].get("pending", 0)
     if pending:
         print_error(f"{count_of(pending, 'notification')} pending, {_next_delivery(store)}", code="delivery-pending")
     return pending
 
 
 def _next_delivery(store: "Store") -> str:
-    at = store.next_delivery()
+    at = store.outbox.next_attempt()
     return "next attempt in the next run" if at is None or at <= store.now() else f"next attempt at {format_minute(at)}"

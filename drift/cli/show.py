@@ -66,9 +66,9 @@ def scores_command(
     loaded = load_config(config)
     filters = _filters(loaded, monitor, since, until)
     with open_store(loaded) as store:
-        rows = store.scores(**filters, column=column, segment=segment, revisions=revisions.value)
+        rows = store.queries.scores(**filters, column=column, segment=segment, revisions=revisions.value)
         if not rows and column is not None:
-            _check_column(column, store.scores(monitor=monitor))
+            _check_column(column, store.queries.scores(monitor=monitor))
     if as_json or as_csv:
         _export("scores", rows, SCORE_FIELDS, as_json=as_json, as_csv=as_csv)
         return
@@ -90,7 +90,7 @@ def windows_command(
     """List planned and checked windows with their results."""
     loaded = load_config(config)
     with open_store(loaded) as store:
-        rows = store.windows(**_filters(loaded, monitor, since, until), revisions=revisions.value)
+        rows = store.queries.windows(**_filters(loaded, monitor, since, until), revisions=revisions.value)
         report_abandoned(store, selected_monitors(loaded, monitor))
     if as_json or as_csv:
         _export("windows", rows, WINDOW_FIELDS, as_json=as_json, as_csv=as_csv)

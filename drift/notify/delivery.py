@@ -25,22 +25,22 @@ _log = logging.getLogger("drift.notify.sender")
 class Outbox(Protocol):
     """Stores deliveries. Used from the calling thread only, because SQLite connections belong to one thread."""
 
-    def deliveries_due(self, now: datetime | None, limit: int = 1000) -> Sequence[PendingDelivery]:
+    def due(self, now: datetime | None, limit: int = 1000) -> Sequence[PendingDelivery]:
         """Return pending deliveries whose next attempt is due by `now` (None: all pending ones), oldest first."""
         ...
 
-    def take_delivery(self, delivery_id: int, now: datetime, until: datetime) -> bool:
+    def take(self, delivery_id: int, now: datetime, until: datetime) -> bool:
         """Claim a delivery until a time, before it is sent; return False if another sender has it."""
         ...
 
-    def delivered(self, delivery_id: int, now: datetime) -> None:
+    def mark_sent(self, delivery_id: int, now: datetime) -> None:
         """Record that the receiver accepted it."""
         ...
 
-    def delivery_failed(
-        self, delivery_id: int, error: str, retry_at: datetime | None, held: datetime | None = None
+    def mark_failed(
+        self, delivery_id: int, error: str, retry_at: datetime | None, taken_until: datetime | None = None
     ) -> None:
-        """Record a failure; `retry_at` None abandons the delivery. `held` is the end of the sender's claim."""
+        """Record a failure; `retry_at` None abandons the delivery. `taken_until` is the end of the sender's claim."""
         ...
 
 
@@ -91,7 +91,7 @@ class OutboxSession:
     def claim(self, delivery: PendingDelivery) -> bool:
         """Claim a delivery until the lease expires; return False if another sender has it."""
         now = self.now()
-        if not self.outbox.take_delivery(delivery.id, now, now + self.lease):
+        if not self.outbox.take(delivery.id, now, now + self.lease):
             _log_other_sender(delivery)
             return False
         self.lease_ends[delivery.id] = now + self.lease
@@ -103,7 +103,7 @@ class OutboxSession:
     ) -> None:
         """Record the result of a delivery; `retry_at` is the next attempt of a failed one (default: with backoff)."""
         if failure is None:
-            self._write(delivery, lambda: self.outbox.delivered(delivery.id, self.now()))
+            self._write(delivery, lambda: self.outbox.mark_sent(delivery.id, self.now()))
             reach("marked")
             self.sent += 1
             return
@@ -179,7 +179,7 @@ class OutboxSession:
 
     def _record_failure(self, delivery: PendingDelivery, reason: str, retry_at: datetime | None) -> None:
         lease_end = self.lease_ends[delivery.id]
-        self._write(delivery, lambda: self.outbox.delivery_failed(delivery.id, reason, retry_at, lease_end))
+        self._write(delivery, lambda: self.outbox.mark_failed(delivery.id, reason, retry_at, lease_end))
 
     def _write(self, delivery: PendingDelivery, write: Callable[[], None]) -> None:
         """Write to the outbox; if another sender recorded this delivery first, its result stays."""
@@ -188,7 +188,7 @@ class OutboxSession:
         except DeliveryConflict:
             _log_other_sender(delivery)
         except StoreError:
-            if any(d.id == delivery.id for d in self.outbox.deliveries_due(None, limit=CLAIM_LIMIT)):
+            if any(d.id == delivery.id for d in self.outbox.due(None, limit=CLAIM_LIMIT)):
                 raise
             _log_other_sender(delivery)
 

@@ -96,7 +96,7 @@ def drain(
     StoreError
         If the store cannot be read or written; the results known by then are recorded if possible.
     """
-    due = outbox.deliveries_due(now(), limit=CLAIM_LIMIT)
+    due = outbox.due(now(), limit=CLAIM_LIMIT)
     by_channel = _sendable(due, outbox) if due else {}
     lease = timedelta(seconds=deadline + OVERRUN_SECONDS + RECORD_SECONDS * len(by_channel))
     session = OutboxSession(outbox, now, rng, attempts, lease, stopping)
@@ -117,7 +117,7 @@ def drain(
 
 def _sendable(due: Sequence[PendingDelivery], outbox: Outbox) -> dict[str, list[PendingDelivery]]:
     """Return the due deliveries of each channel before its first pending one that is not due: none overtakes that."""
-    pending = dict(_by_channel(outbox.deliveries_due(None, limit=CLAIM_LIMIT)))
+    pending = dict(_by_channel(outbox.due(None, limit=CLAIM_LIMIT)))
 
     def in_order(name: str, deliveries: list[PendingDelivery]) -> list[PendingDelivery]:
         pairs = zip(deliveries, pending.get(name, ()), strict=False)

@@ -61,7 +61,7 @@ def accept_windows(store: Store, monitor: Monitor, acceptance: Acceptance, now: 
     stretch = acceptance.stretch
     if stretch.end > now:
         raise InputError(f"a stretch is accepted once it is over; {stretch} ends after now ({now.isoformat()})")
-    definition = store.find(monitor.name)
+    definition = store.monitors.find(monitor.name)
     if definition is None:
         raise InputError(
             f"monitor {monitor.name!r} was never checked; `drift run` freezes the reference that is configured"
@@ -81,7 +81,7 @@ def accept_windows(store: Store, monitor: Monitor, acceptance: Acceptance, now: 
         "replaces": None if replaced is None else replaced.id,
     }
     draft = replace(draft, note={**draft.note, "accepted": accepted})
-    return store.accept(definition.monitor_id, reference_digest(monitor), draft, now)
+    return store.references.accept(definition.monitor_id, reference_digest(monitor), draft, now)
 
 
 def _read_anew(monitor: Monitor, stretch: Window, now: datetime) -> NewReference:
@@ -102,7 +102,7 @@ def _stored(
             "--keep-bins, or `drift run` first"
         )
     whole = whole_windows(monitor, stretch, now)
-    past = store.past(monitor.name, since=stretch.start, until=stretch.end)
+    past = store.history.windows(monitor.name, since=stretch.start, until=stretch.end)
     wanted = frozenset(whole)
     places = [i for i, window in enumerate(past.windows) if window in wanted]
     if not places:

@@ -134,7 +134,7 @@ def next_reference(store: Store, monitor: Monitor, baseline: StoredReference, no
     """What the next window is held to: the one after the newest that was checked, else the one of now."""
     if not monitor.reference.moves:
         return ReferenceResolver(monitor, baseline).of(monitor.period.window_at(now, monitor.timezone))
-    past = store.past(monitor.name)
+    past = store.history.windows(monitor.name)
     end = past.windows[-1].end if past.windows else now
     return ReferenceResolver(monitor, baseline, past).of(monitor.period.window_at(end, monitor.timezone))
 

@@ -29,7 +29,7 @@ def freeze_reference(store: Store, monitor: Monitor, definition: Definition, now
         return known
     draft = read_reference(monitor, now)
     reach("freezing")
-    frozen = store.freeze(definition.monitor_id, reference_digest(monitor), draft, now)
+    frozen = store.references.freeze(definition.monitor_id, reference_digest(monitor), draft, now)
     reach("frozen")
     return frozen
 
@@ -40,7 +40,7 @@ def current_reference(store: Store, monitor: Monitor, monitor_id: int) -> Stored
     A reference frozen before windows were counted apart is known by a digest without their length.
     """
     digests = (reference_digest(monitor), _digest(_parts(monitor)))
-    found = (store.baseline(monitor_id, digest) for digest in digests)
+    found = (store.references.find(monitor_id, digest) for digest in digests)
     return next((known for known in found if known is not None), None)
 
 

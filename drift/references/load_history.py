@@ -14,13 +14,15 @@ def load_history(store: Store, monitor: Monitor, first: datetime, last: datetime
     """
     reference, name = monitor.reference, monitor.name
     if reference.rolling is None:
-        return store.past(name, since=history_span(monitor, first), before=last) if reference.seasonal else None
+        return (
+            store.history.windows(name, since=history_span(monitor, first), before=last) if reference.seasonal else None
+        )
     wanted = 2 * monitor.rolling_windows + (last - first) // monitor.period.length + 1
-    some = store.past(name, before=last, most=wanted)
+    some = store.history.windows(name, before=last, limit=wanted)
     usable = [
         int((history.counts.any(axis=1) & ~some.drifted[segment][column]).sum())
         for segment, columns in some.histories.items()
         for column, history in columns.items()
     ]
     enough = min(usable, default=0) >= wanted - monitor.rolling_windows
-    return some if enough or len(some.windows) < wanted else store.past(name, before=last)
+    return some if enough or len(some.windows) < wanted else store.history.windows(name, before=last)

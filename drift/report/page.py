@@ -209,7 +209,7 @@ class Page:
     timezone : ZoneInfo
         Time zone of days.
     alerts : tuple of mapping
-        Firing alerts, as from `Store.alerts`.
+        Firing alerts, as from `StoreQueries.alerts`.
     notes : tuple of str
         Warnings for the reader.
     credit : str or None

@@ -15,7 +15,7 @@ from drift.stats.scoring import Method
 
 if TYPE_CHECKING:
     from drift.store import Store
-    from drift.store.trends import Trend, WindowSummary
+    from drift.store.queries import Trend, WindowSummary
 
 MAX_WINDOWS: Final = 100
 MIN_WINDOWS_SHOWN: Final = 20
@@ -62,9 +62,11 @@ def page_from_store(
     StoreError
         If the store has no such monitor.
     """
-    document = store.document(monitor)
+    document = store.monitors.document(monitor)
     zone = timezone or _zone(document)
-    summaries, older = _fit(store.newest(monitor, max_windows + 1, since, until), max_windows, max_cells)
+    summaries, older = _fit(
+        store.queries.newest_windows(monitor, max_windows + 1, since, until), max_windows, max_cells
+    )
     timeline = tuple(summary.window for summary in summaries)
     newest, results = _newest_with_results(store, monitor, summaries)
     notes = [_not_evaluated(summary, zone) for summary in summaries[newest + 1 :]]
@@ -73,7 +75,7 @@ def page_from_store(
     if not summaries:
         notes.append(NO_WINDOW if since is None and until is None else "No window in this range has been checked.")
     window = timeline[newest] if results else None
-    reference_note = (store.judging(monitor, window.start) if window else None) or {}
+    reference_note = (store.history.judged(monitor, window.start) if window else None) or {}
     rows = max((c.reference.rows for part in results for c in part.columns if c.reference), default=0)
     return Page(
         title=monitor,
@@ -86,7 +88,7 @@ def page_from_store(
         window=window,
         older=older,
         timezone=zone,
-        alerts=tuple(store.alerts(monitor, "firing")),
+        alerts=tuple(store.queries.alerts(monitor, "firing")),
         notes=tuple(notes),
         credit=credit,
         budget=reference_note.get("budget") if any(c.level for part in results for c in part.columns) else None,
@@ -118,7 +120,7 @@ def _newest_with_results(
 ) -> tuple[int, tuple[SegmentResult, ...]]:
     """Return the index of the newest window with results (-1 if there is none), and the results."""
     for index in reversed(range(len(summaries))):
-        if summaries[index].columns and (results := store.results(monitor, summaries[index].window.start)):
+        if summaries[index].columns and (results := store.history.results(monitor, summaries[index].window.start)):
             return index, results
     return -1, ()
 
@@ -132,7 +134,7 @@ def _columns(
 ) -> tuple[Column, ...]:
     if window is None:
         return ()
-    trends = store.trends(monitor, timeline)
+    trends = store.queries.trends(monitor, timeline)
     duration = nominal_length(window)
     return tuple(
         Column.from_result(

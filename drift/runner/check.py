@@ -146,7 +146,7 @@ def run_monitor(
     if skipped is not None:
         yield skipped
     reclaim_expired(store, definition.monitor_id, worker, now())
-    due = store.due(definition, now(), limit)
+    due = store.windows.due(definition, now(), limit)
     if not due:
         return
     reference = load_reference(store, monitor, definition, worker=worker, now=now, stopping=stopping)
@@ -162,7 +162,7 @@ def run_monitor(
         with work_slot(exclusive=planned.lost >= ISOLATE_AFTER_CRASHES, stopping=stopping) as granted:
             if not granted and not stopping():  # an error, because this window and later ones wait
                 raise SourceError(_postponed_message(planned), code="isolation-postponed")
-            claim = store.claim(planned.id, definition, worker.name, now(), LEASE_TTL) if granted else None
+            claim = store.windows.claim(planned.id, definition, worker.name, now(), LEASE_TTL) if granted else None
             if claim is None:  # another replica has it; alerts are decided in order, so later windows wait
                 return
             try:
@@ -199,7 +199,7 @@ def _plan(
 def _is_new_window_due(store: Store, monitor: Monitor, source: Source, now: datetime) -> bool:
     """Return whether a window that was never checked is due by now."""
     definition = plan_windows(store, monitor, source, now)
-    return any(not planned.late for planned in store.due(definition, now, 1))
+    return any(not planned.late for planned in store.windows.due(definition, now, 1))
 
 
 def check_window(
@@ -223,9 +223,9 @@ def check_window(
 
 def _recheck(store: Store, source: Source, resolver: ReferenceResolver, claim: Claim) -> Evaluation | RecheckSkipped:
     """Evaluate a window again; if its rows have not changed or cannot be read, the stored revision stays."""
-    previous = store.results(claim.monitor, claim.window.start)
+    previous = store.history.results(claim.monitor, claim.window.start)
     if not previous and claim.before is not Verdict.ERROR:  # pruned meanwhile: everything would seem to be new
-        store.settle(claim)
+        store.windows.close_recheck(claim)
         return RecheckSkipped(claim.monitor, claim.window)
     evaluation = abandoned_evaluation(claim) or evaluate_window(source, resolver, claim.window)
     evaluation = replace(evaluation, previous=previous)
@@ -233,7 +233,7 @@ def _recheck(store: Store, source: Source, resolver: ReferenceResolver, claim: C
     if problem:
         log.warning("%s: %s", claim.monitor, problem, extra={"code": "recheck-failed"})
     if problem or evaluation.is_unchanged:
-        store.settle(claim, again=bool(problem) and not evaluation.final)
+        store.windows.close_recheck(claim, retry=bool(problem) and not evaluation.final)
         return RecheckSkipped(claim.monitor, claim.window, problem, evaluation.code)
     return evaluation
 
@@ -247,9 +247,9 @@ def _commit(
 ) -> Outcome:
     """Decide on the current alerts and store the outcome; decide again if another window changed them meanwhile."""
     for _ in range(MAX_DECISIONS):
-        outcome = decide_outcome(resolver, claim, evaluation, store.alert_states(claim.monitor_id), now())
+        outcome = decide_outcome(resolver, claim, evaluation, store.monitors.alert_states(claim.monitor_id), now())
         try:
-            store.finish(claim, outcome, now())
+            store.windows.commit(claim, outcome, now())
         except AlertConflict as error:
             conflict = error
         else:

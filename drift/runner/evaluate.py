@@ -19,7 +19,7 @@ from drift.runner.lease import MAX_ATTEMPTS
 from drift.runner.timeout import EvaluationTimeout, run_with_timeout
 from drift.sources import Source
 from drift.store import Claim
-from drift.store.recheck import ABANDONED
+from drift.store.work_items import ABANDONED
 
 log = logging.getLogger(__name__)
 

@@ -48,7 +48,11 @@ def hold_lease(
     key = (claim.window_id, claim.token)
     _active[key] = store, claim
     heartbeat = heartbeat_thread(
-        lambda until: store.renew(claim, until), f"window {claim.window} of {claim.monitor}", now, lease, finished
+        lambda until: store.windows.renew(claim, until),
+        f"window {claim.window} of {claim.monitor}",
+        now,
+        lease,
+        finished,
     )
     try:
         heartbeat.start()
@@ -101,7 +105,7 @@ def reclaim_expired(store: Store, monitor_id: int, worker: Worker, now: datetime
     A worker is dead if it was killed on this host, or if it had the assigned name of this one before. A window that
     this worker could not release counts as no attempt.
     """
-    for leased in store.held(monitor_id, now):
+    for leased in store.windows.leased(monitor_id, now):
         if leased.owner == worker.name and not is_owned(leased):
             log.warning(
                 "window %s is due again: this worker could not release it earlier",
@@ -116,7 +120,7 @@ def reclaim_expired(store: Store, monitor_id: int, worker: Worker, now: datetime
                 leased.owner,
                 extra={"code": "lease-reclaimed"},
             )
-            store.free(leased, now)
+            store.windows.expire(leased, now)
         elif worker.shares_name(leased.owner):
             _report_shared_name(worker, leased.owner)
 
@@ -138,7 +142,7 @@ def _report_shared_name(worker: Worker, other: str) -> None:
 def _reclaim_own(store: Store, leased: LeasedWindow, now: datetime) -> None:
     claim = _unreleased.pop((leased.window_id, leased.token), None)
     if claim is None:  # of a dead process with the same name: the name is no more than host and PID
-        store.free(leased, now)
+        store.windows.expire(leased, now)
     else:
         _release(store, claim)
 
@@ -185,7 +189,7 @@ def _counts_as_attempt(error: Exception) -> bool:
 def _record_failed_attempt(store: Store, claim: Claim, now: Callable[[], datetime], cause: Exception) -> None:
     try:
         if claim.lost < MAX_ATTEMPTS:
-            store.free(claim, now())
+            store.windows.expire(claim, now())
             return
         reason = f"no outcome can be stored, not even that the window is abandoned: {type(cause).__name__}: {cause}"
         log.error(
@@ -195,14 +199,14 @@ def _record_failed_attempt(store: Store, claim: Claim, now: Callable[[], datetim
             reason,
             extra={"code": "window-failed"},
         )
-        store.fail(claim, reason)
+        store.windows.fail(claim, reason)
     except StoreError as error:  # the caller raises the cause; the lease expires
         _log_unreleased(claim, error)
 
 
 def _release(store: Store, claim: Claim) -> None:
     try:
-        store.release(claim)
+        store.windows.release(claim)
     except StoreError as error:  # the caller raises the cause; the lease expires
         _log_unreleased(claim, error)
         if not isinstance(error, LeaseLost):

@@ -65,7 +65,11 @@ def load_reference(
     with work_slot(exclusive=len(crashed) >= ISOLATE_AFTER_CRASHES, stopping=stopping) as granted:
         if not granted and not stopping():  # an error, because the windows of the monitor wait and no one works on them
             raise SourceError(_postponed_message(len(crashed)), code="isolation-postponed")
-        attempt = store.begin_reading(definition.monitor_id, digest, worker.name, now(), LEASE_TTL) if granted else None
+        attempt = (
+            store.references.begin_attempt(definition.monitor_id, digest, worker.name, now(), LEASE_TTL)
+            if granted
+            else None
+        )
         if attempt is None:
             return None
         with _hold_attempt(store, attempt, now):
@@ -98,13 +102,15 @@ def crashing_reference(store: Store, monitor: Monitor, now: datetime) -> str:
 def _expired_attempts(store: Store, monitor: Monitor, now: datetime) -> list[Attempt]:
     """Return the attempts on the configured reference whose lease has expired."""
     digest = reference_digest(monitor)
-    return [one for one in store.attempts(monitor.name) if one.digest == digest and not one.is_leased(now)]
+    return [one for one in store.references.attempts(monitor.name) if one.digest == digest and not one.is_leased(now)]
 
 
 def active_attempt(store: Store, monitor: Monitor, now: datetime) -> Attempt | None:
     """Return the running attempt to read the monitor's reference, if there is one."""
     digest = reference_digest(monitor)
-    return next((one for one in store.attempts(monitor.name) if one.digest == digest and one.is_leased(now)), None)
+    return next(
+        (one for one in store.references.attempts(monitor.name) if one.digest == digest and one.is_leased(now)), None
+    )
 
 
 def monitors_with_crashes(store: Store, monitors: Iterable[Monitor], worker: Worker, now: datetime) -> dict[str, int]:
@@ -113,7 +119,9 @@ def monitors_with_crashes(store: Store, monitors: Iterable[Monitor], worker: Wor
     They should be checked after all others, those with fewer crashes first: a reference that merely was read beside a
     crashing one then succeeds.
     """
-    crashed = Counter((one.monitor, one.digest) for one in store.attempts() if _has_crashed(store, one, worker, now))
+    crashed = Counter(
+        (one.monitor, one.digest) for one in store.references.attempts() if _has_crashed(store, one, worker, now)
+    )
     names = {name for name, _ in crashed}
     crashes = {one.name: crashed[one.name, reference_digest(one)] for one in monitors if one.name in names}
     return {name: count for name, count in crashes.items() if ISOLATE_AFTER_CRASHES <= count < MAX_ATTEMPTS}
@@ -131,7 +139,9 @@ def _hold_attempt(store: Store, attempt: Attempt, now: Callable[[], datetime]) -
     """Renew the lease of an attempt while the body runs. However the body ends, the process has not crashed."""
     finished = threading.Event()
     subject = f"reading the reference of {attempt.monitor}"
-    heartbeat = heartbeat_thread(lambda until: store.renew_reading(attempt, until), subject, now, LEASE_TTL, finished)
+    heartbeat = heartbeat_thread(
+        lambda until: store.references.renew_attempt(attempt, until), subject, now, LEASE_TTL, finished
+    )
     _active[_key(store, attempt)] = attempt
     try:
         heartbeat.start()
@@ -150,7 +160,7 @@ def _key(store: Store, attempt: Attempt) -> _Key:
 
 def _end(store: Store, attempt: Attempt) -> None:
     try:
-        store.end_reading(attempt)
+        store.references.end_attempt(attempt)
     except StoreError as error:  # it would count as a crash; the next call of `_collect_crashed` ends it
         log.warning(
             "%s: could not store that reading the reference has ended: %s",
@@ -164,9 +174,9 @@ def _end(store: Store, attempt: Attempt) -> None:
 def _collect_crashed(store: Store, monitor: Monitor, digest: str, worker: Worker, now: datetime) -> list[Attempt]:
     """Return the crashed attempts on a reference; end those of this process, and the leases of dead workers."""
     crashed = []
-    for attempt in store.attempts(monitor.name):
+    for attempt in store.references.attempts(monitor.name):
         if _has_ended_here(store, attempt, worker):
-            store.end_reading(attempt)
+            store.references.end_attempt(attempt)
             _unrecorded.discard(_key(store, attempt))
         elif attempt.digest == digest and _has_crashed(store, attempt, worker, now):
             crashed.append(attempt)
@@ -177,7 +187,7 @@ def _collect_crashed(store: Store, monitor: Monitor, digest: str, worker: Worker
                     attempt.owner,
                     extra={"code": "lease-reclaimed"},
                 )
-                store.lose_reading(attempt, now)
+                store.references.expire_attempt(attempt, now)
     return crashed
 
 

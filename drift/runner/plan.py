@@ -10,6 +10,7 @@ from drift.monitors.spec import Monitor
 from drift.monitors.window import Window, due_at, format_duration
 from drift.sources import Source
 from drift.store import Definition, Store
+from drift.store.work_items import source_digest
 
 log = logging.getLogger(__name__)
 
@@ -43,15 +44,15 @@ def _first_start(monitor: Monitor, source: Source) -> datetime | None:
 
 def plan_windows(store: Store, monitor: Monitor, source: Source, now: datetime) -> Definition:
     """Plan the windows that closed after the last planned one, and skip those older than `catch_up` allows."""
-    definition = store.define(monitor.name, monitor.document, now)
+    definition = store.monitors.define(monitor.name, monitor.document, now)
     reach("planning")
-    last_planned_end = store.last_planned_end(definition.monitor_id)
-    store.plan(definition, new_windows(monitor, source, last_planned_end, now), now)
+    last_planned_end = store.windows.last_planned_end(definition.monitor_id)
+    store.windows.plan(definition, new_windows(monitor, source, last_planned_end, now))
     reach("planned")
     if monitor.catch_up is not None:
         limit = format_duration(monitor.catch_up)
         reason = f"skipped: overdue for longer than `catch_up: {limit}` allows; run `drift backfill` to check it"
-        skipped = store.skip(definition.monitor_id, now - monitor.catch_up, reason)
+        skipped = store.windows.skip_overdue(definition.monitor_id, now - monitor.catch_up, reason)
         if skipped:
             log.warning(
                 "%s: skipped %d windows that were overdue for longer than `catch_up: %s` allows; "
@@ -80,9 +81,9 @@ def plan_rechecks(store: Store, monitor: Monitor, source: Source, definition: De
     SourceError
         If the state of the source cannot be read.
     """
-    if not monitor.lookback or store.is_looking(definition.monitor_id):
+    if not monitor.lookback or store.windows.has_rechecks(definition.monitor_id):
         return 0
-    checked = store.ended_since(definition.monitor_id, now - monitor.lookback)
+    checked = store.windows.checked_since(definition.monitor_id, now - monitor.lookback)
     if not checked:
         return 0
     rows = source.row_counts([one.window for one in checked])
@@ -95,9 +96,9 @@ def plan_rechecks(store: Store, monitor: Monitor, source: Source, definition: De
         current = [source.provenance()] * len(checked)
     changed: dict[int, str] = {}
     for one, before, after in zip(checked, counted, current, strict=True):
-        if (digest := store.fingerprint(after)) != (one.seen or store.fingerprint(before)):
+        if (digest := source_digest(after)) != (one.seen or source_digest(before)):
             changed[one.id] = digest
-    return store.look_again(changed, now) if changed else 0
+    return store.windows.recheck(changed, now) if changed else 0
 
 
 def plan_backfill(
@@ -109,6 +110,6 @@ def plan_backfill(
     """
     # Plan the backlog first: planning continues from the newest window and never returns to earlier ones.
     definition = plan_windows(store, monitor, source, now)
-    store.forget_readings(definition.monitor_id, now)
+    store.references.forget_attempts(definition.monitor_id, now)
     windows = [(window, now) for window, _ in windows_between(monitor, since, min(until, now))]
-    return store.plan_again(definition, windows, now)
+    return store.windows.plan_backfill(definition, windows)

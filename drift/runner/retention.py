@@ -47,7 +47,7 @@ def prune_monitors(store: Store, monitors: Iterable[Monitor], now: datetime, lim
         if monitor.keep is None or remaining <= 0:
             continue
         before, pruned = now - monitor.keep, 0
-        while remaining > 0 and (batch := store.thin(monitor.name, before, min(remaining, PRUNE_BATCH))):
+        while remaining > 0 and (batch := store.windows.prune(monitor.name, before, min(remaining, PRUNE_BATCH))):
             pruned, remaining = pruned + batch, remaining - batch
         if pruned:
             log.info(

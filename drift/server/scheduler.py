@@ -263,7 +263,7 @@ class Scheduler:
         """Send pending notifications; return why that failed, or an empty string."""
         if not self.stopping:
             try:
-                drain(self._store, self._channels, self._now, rng=self._rng, stopping=lambda: self.stopping)
+                drain(self._store.outbox, self._channels, self._now, rng=self._rng, stopping=lambda: self.stopping)
             except DriftError as error:  # of the store, which keeps them
                 log.warning("notifications stay pending: %s", error, extra={"code": error.code})
                 return str(error)

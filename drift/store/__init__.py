@@ -1,18 +1,16 @@
-"""The store: what was planned, counted, scored, decided and sent, in SQLite or PostgreSQL."""
+"""The store: plans, counts, scores, decisions and deliveries, in SQLite or PostgreSQL."""
 
-from drift.store.claims import Claim, LeaseLost
-from drift.store.commit_outcome import AlertConflict
-from drift.store.definitions import Definition, NewReference, StoredReference
-from drift.store.due_windows import LeasedWindow, PlannedWindow
-from drift.store.history_queries import WindowHistories
-from drift.store.monitor_status import ChannelQueue, MonitorStatus
-from drift.store.outbox import Delivery, DeliveryConflict
+from drift.store.alerts import AlertConflict
+from drift.store.history import WindowHistories
+from drift.store.leases import LeaseLost
+from drift.store.monitors import Definition, MonitorStatus
+from drift.store.outbox import ChannelQueue, Delivery, DeliveryConflict
 from drift.store.outcomes import Outcome
-from drift.store.recheck import CheckedWindow
-from drift.store.reference_attempts import Attempt
-from drift.store.row_queries import ResultLimitExceeded
+from drift.store.queries import ResultLimitExceeded
+from drift.store.references import Attempt, NewReference, StoredReference
 from drift.store.schema import SchemaMismatch
 from drift.store.store import Store
+from drift.store.work_items import CheckedWindow, Claim, LeasedWindow, PlannedWindow
 
 __all__ = [
     "AlertConflict",

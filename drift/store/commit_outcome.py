@@ -1,68 +1,78 @@
-"""The one transaction that ends a check: all of its outcome is written, or nothing."""
+"""The transaction that ends a check: the whole outcome is written, or nothing."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from drift.errors import StoreError
 from drift.failpoints import reach
-from drift.monitors.alert_state import AlertState, Fingerprint, State, Transition
+from drift.monitors.alert_state import Fingerprint
 from drift.monitors.comparison import ColumnResult
 from drift.monitors.verdict import Verdict
-from drift.store.claims import Claim, end_claim
+from drift.store.alerts import write_alerts
 from drift.store.dimension_keys import AxisCache, MethodKey, column_ids, method_ids, method_key
-from drift.store.monitor_status import count
-from drift.store.outcomes import Event, Outcome
-from drift.store.plan import BACKFILL
+from drift.store.leases import end_claim
+from drift.store.outcomes import Outcome, StorableEvent, StorableNotification
 from drift.store.profiles import write_profiles
 from drift.store.retention import reopen
-from drift.store.tables import COUNTS_DTYPE, alert, delivery, event, monitor, notification, revision, score
-from drift.store.types import SafeText
+from drift.store.tables import COUNTS_DTYPE, delivery, event, monitor, notification, revision, score, tally
+from drift.store.work_items import BACKFILL, Claim
 
 
-class AlertConflict(StoreError):  # noqa: N818 - reads as what happened
-    """Alerts stand otherwise than they did when they were decided on: read them again and decide again."""
-
-
-def finish(connection: Connection, book: AxisCache, claim: Claim, outcome: Outcome, now: datetime) -> None:
-    """Write an outcome within the caller's transaction.
+def write_outcome(connection: Connection, cache: AxisCache, claim: Claim, outcome: Outcome, now: datetime) -> None:
+    """Write an outcome within the caller's transaction, and end the claim.
 
     Raises
     ------
     LeaseLost
-        Where the claim's token is no longer the newest.
-    AlertsMoved
-        Where another check of this monitor decided on its alerts meanwhile.
+        If the claim's token is no longer the newest.
+    AlertConflict
+        If another check of the monitor has changed its alerts.
     """
-    ended: dict[str, Any] = {"revision": claim.revision, "last_error": None, "cause": None, "seen": None}
-    if outcome.retry_at is None:
-        end_claim(connection, claim, "done", **ended)
-    else:
-        if claim.asked:  # so it remains until it is read: what it says then is no more news than it is now
-            ended["cause"] = BACKFILL
-        end_claim(connection, claim, "due", next_attempt_at=outcome.retry_at, **ended)
+    _end_claim(connection, claim, outcome)
     reach("ending")
-    # One outcome of a monitor at a time (SQLite has one writer anyway): alerts and names are then ours alone.
-    # KEY SHARE is left to others: planning new windows of this monitor need not wait.
+    # One outcome of a monitor at a time (SQLite has one writer anyway): no other process changes its alerts and names.
+    # KEY SHARE stays available: planning new windows of the monitor need not wait.
     connection.execute(select(monitor.c.id).where(monitor.c.id == claim.monitor_id).with_for_update(key_share=True))
     reach("revision")
     revision_id = _write_revision(connection, claim, outcome, now)
-    count(connection, claim.monitor_id, claim.before, outcome.verdict)
+    _update_tally(connection, claim.monitor_id, claim.before, outcome.verdict)
     reach("profiles")
     profiles = {s.segment: s.live for s in outcome.segments}
-    keys = write_profiles(connection, book, claim.monitor_id, "revision_id", revision_id, profiles)
+    keys = write_profiles(connection, cache, claim.monitor_id, "revision_id", revision_id, profiles)
     reopen(connection, claim.monitor_id, claim.window.start)
     reach("scores")
     _write_scores(connection, claim.monitor_id, keys, outcome)
     reach("alerts")
-    alert_ids = _write_alerts(connection, claim.monitor_id, outcome.transitions)
+    alert_ids = write_alerts(connection, claim.monitor_id, outcome.transitions)
     reach("events")
     _write_events(connection, revision_id, alert_ids, outcome.events, now)
     if outcome.notification is not None:
         reach("notification")
-        _write_notification(connection, revision_id, outcome, now)
+        _write_notification(connection, revision_id, outcome.notification, outcome.channels, now)
+
+
+def is_written(connection: Connection, claim: Claim) -> bool:
+    """Return whether exactly this claim has written its revision."""
+    query = select(revision.c.id).where(
+        revision.c.window_id == claim.window_id,
+        revision.c.number == claim.revision,
+        revision.c.token == claim.token,
+    )
+    return connection.execute(query).one_or_none() is not None
+
+
+def _end_claim(connection: Connection, claim: Claim, outcome: Outcome) -> None:
+    values: dict[str, Any] = {"revision": claim.revision, "last_error": None, "cause": None, "seen": None}
+    if outcome.retry_at is None:
+        end_claim(connection, claim, "done", **values)
+        return
+    if claim.asked:  # stays a backfill until its data is read: an old window raises no alert then either
+        values["cause"] = BACKFILL
+    end_claim(connection, claim, "due", next_attempt_at=outcome.retry_at, **values)
 
 
 def _write_revision(connection: Connection, claim: Claim, outcome: Outcome, now: datetime) -> int:
@@ -83,8 +93,23 @@ def _write_revision(connection: Connection, claim: Claim, outcome: Outcome, now:
         "token": claim.token,
         "code": outcome.code or None,
     }
-    made: int = connection.execute(revision.insert().returning(revision.c.id), row).scalar_one()
-    return made
+    key: int = connection.execute(revision.insert().returning(revision.c.id), row).scalar_one()
+    return key
+
+
+def _update_tally(connection: Connection, monitor_id: int, before: Verdict | None, after: Verdict) -> None:
+    """Count a window's new verdict instead of its previous one. The caller has locked the monitor's row."""
+    if before is after:
+        return
+    changes = {after: 1} if before is None else {before: -1, after: 1}
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    new = insert(tally)
+    added = new.on_conflict_do_update(
+        index_elements=[tally.c.monitor_id, tally.c.verdict],
+        set_={"windows": tally.c.windows + new.excluded.windows},
+    )
+    rows = [{"monitor_id": monitor_id, "verdict": verdict.value, "windows": by} for verdict, by in changes.items()]
+    connection.execute(added, rows)
 
 
 def _write_scores(connection: Connection, monitor_id: int, profiles: Mapping[str, int], outcome: Outcome) -> None:
@@ -128,103 +153,30 @@ def _score_row(column: ColumnResult, methods: Mapping[MethodKey, int]) -> dict[s
     }
 
 
-def alert_states(connection: Connection, monitor_id: int) -> dict[Fingerprint, AlertState]:
-    """Where every alert of a monitor stands."""
-    return {known: state for known, (_, state) in _alerts(connection, monitor_id).items()}
-
-
-def _alerts(connection: Connection, monitor_id: int) -> dict[Fingerprint, tuple[int, AlertState]]:
-    name = connection.execute(select(monitor.c.name).where(monitor.c.id == monitor_id)).scalar_one()
-    rows = connection.execute(select(alert).where(alert.c.monitor_id == monitor_id).order_by(alert.c.id))
-    return {
-        Fingerprint(name, row.column_name, row.segment, row.rule): (
-            row.id,
-            AlertState(State(row.state), row.since, row.bad, row.calm, row.last_window),
-        )
-        for row in rows
-    }
-
-
-def _write_alerts(connection: Connection, monitor_id: int, transitions: Sequence[Transition]) -> dict[Fingerprint, int]:
-    """Set each alert to its new state; gives the key of each."""
-    known = _alerts(connection, monitor_id)
-    changed: list[dict[str, Any]] = []
-    new: list[dict[str, Any]] = []
-    for turn in transitions:
-        key, stands = known.get(turn.fingerprint, (None, AlertState()))
-        if stands != turn.before:
-            raise AlertConflict(
-                f"the alert on {turn.fingerprint} was decided on as {turn.before}, but stands at {stands}: "
-                "another check came between; read the alerts again and decide again"
-            )
-        if turn.after == turn.before:
-            continue  # nothing was told
-        if key is None:
-            new.append(_new_alert(monitor_id, turn))
-        else:
-            # A verdict that says nothing of this alert leaves the reason why it stands where it does.
-            news = (turn.after.bad, turn.after.calm) != (turn.before.bad, turn.before.calm)
-            told = turn.reason if news or turn.changed else None
-            changed.append({"key": key, "told": told, **_state(turn.after, prefix="new_")})
-    if changed:
-        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _STATE}
-        swap = update(alert).where(alert.c.id == bindparam("key"))
-        swap = swap.values(
-            version=alert.c.version + 1,
-            reason=func.coalesce(bindparam("told", type_=SafeText), alert.c.reason),
-            **values,
-        )
-        connection.execute(swap, changed)
-    ids = {fingerprint: key for fingerprint, (key, _) in known.items()}
-    if new:
-        about = {turn.fingerprint.digest: turn.fingerprint for turn in transitions}
-        made = connection.execute(alert.insert().returning(alert.c.fingerprint, alert.c.id), new)
-        ids |= {about[row.fingerprint]: row.id for row in made}
-    return ids
-
-
-_STATE: Final = ("state", "since", "bad", "calm", "last_window")
-
-
-def _state(value: AlertState, prefix: str = "") -> dict[str, Any]:
-    return {prefix + name: getattr(value, name) for name in _STATE}
-
-
-def _new_alert(monitor_id: int, turn: Transition) -> dict[str, Any]:
-    about = turn.fingerprint
-    return {
-        "monitor_id": monitor_id,
-        "fingerprint": about.digest,
-        "column_name": about.column,
-        "segment": about.segment,
-        "rule": about.rule,
-        "reason": turn.reason,
-        "version": 1,
-        **_state(turn.after),
-    }
-
-
 def _write_events(
     connection: Connection,
     revision_id: int,
     alert_ids: Mapping[Fingerprint, int],
-    events: Sequence[Event],
+    events: Sequence[StorableEvent],
     now: datetime,
 ) -> None:
     rows: list[dict[str, Any]] = []
     for value in events:
-        turn = value.transition
-        if turn.fingerprint not in alert_ids:
-            raise StoreError(f"event {value.id} is about {turn.fingerprint}, which no transition of this outcome set")
+        transition = value.transition
+        if transition.fingerprint not in alert_ids:
+            raise StoreError(
+                f"event {value.id} is about {transition.fingerprint}, but no transition of this outcome is",
+                code="internal-error",
+            )
         rows.append(
             {
                 "id": value.id,
-                "alert_id": alert_ids[turn.fingerprint],
+                "alert_id": alert_ids[transition.fingerprint],
                 "revision_id": revision_id,
-                "from_state": turn.before.state.value,
-                "to_state": turn.after.state.value,
-                "verdict": turn.verdict.value,
-                "reason": turn.reason,
+                "from_state": transition.before.state.value,
+                "to_state": transition.after.state.value,
+                "verdict": transition.verdict.value,
+                "reason": transition.reason,
                 "payload": dict(value.to_dict()),
                 "at": now,
             }
@@ -233,11 +185,11 @@ def _write_events(
         connection.execute(event.insert(), rows)
 
 
-def _write_notification(connection: Connection, revision_id: int, outcome: Outcome, now: datetime) -> None:
-    told = outcome.notification
-    assert told is not None  # noqa: S101 - for the type checker; finish() asked
-    row = {"id": told.id, "revision_id": revision_id, "payload": dict(told.to_dict()), "created_at": now}
+def _write_notification(
+    connection: Connection, revision_id: int, value: StorableNotification, channels: Sequence[str], now: datetime
+) -> None:
+    row = {"id": value.id, "revision_id": revision_id, "payload": dict(value.to_dict()), "created_at": now}
     connection.execute(notification.insert(), row)
-    due = {"notification_id": told.id, "status": "pending", "attempts": 0, "next_attempt_at": now}
-    if outcome.channels:
-        connection.execute(delivery.insert(), [{"channel": channel, **due} for channel in outcome.channels])
+    due = {"notification_id": value.id, "status": "pending", "attempts": 0, "next_attempt_at": now}
+    if channels:
+        connection.execute(delivery.insert(), [{"channel": channel, **due} for channel in channels])

@@ -150,7 +150,7 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
 
     Raises
     ------
-    AnswerLost
+    CommitUnknown
         Where COMMIT itself failed: whether it was written is for the caller to look up.
     ValueRefused
         Where the database does not take what was to be written, as it will not the next time.

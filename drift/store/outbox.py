@@ -1,4 +1,4 @@
-"""The outbox: what is still to be sent, in order."""
+"""The outbox: notifications to send, by channel, in order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,20 +9,25 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, 
 
 from drift.errors import StoreError
 from drift.monitors.window import format_instant
+from drift.store.database import StoreDatabase
+from drift.store.engine import CommitUnknown
 from drift.store.tables import delivery, notification
 
-NEVER_DUE: Final = timedelta(days=4)
-"""No sender puts off a delivery for more than a day, nor do clocks of senders differ by several: one put off further
-was so by a clock that ran ahead. It is due; else it would hold back its channel until that time comes."""
+MAX_DELAY: Final = timedelta(days=4)
+"""Longest time until a next attempt. No sender delays a delivery by more than a day, and the clocks of senders differ
+by less than several: a longer delay was written by a clock that ran ahead. Such a delivery is due now; otherwise it
+would block its channel until that time."""
 
 
-class DeliveryConflict(StoreError):  # noqa: N818 - reads as what happened
-    """Another sender has this delivery by now, or it is over: how this one fared does not count."""
+class DeliveryConflict(StoreError):  # noqa: N818 - names the event
+    """Another sender has taken this delivery, or it has ended: the result of this sender is not written."""
+
+    default_code = "delivery-conflict"
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One sending of a notification to a channel that is due.
+    """One notification to send to one channel.
 
     Parameters
     ----------
@@ -33,7 +38,7 @@ class Delivery:
     channel : str
         Name of the channel.
     attempts : int
-        How often it was tried.
+        Attempts made.
     payload : mapping
         The notification.
     """
@@ -45,125 +50,231 @@ class Delivery:
     payload: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelQueue:
+    """Pending deliveries of one channel.
+
+    Parameters
+    ----------
+    channel : str
+        Its name.
+    waiting : int
+        Their number.
+    since : datetime
+        When the oldest was created.
+    """
+
+    channel: str
+    waiting: int
+    since: datetime
+
+
+class OutboxStore:
+    """Deliveries: each is `pending`, `sent`, or `dead` (abandoned)."""
+
+    def __init__(self, database: StoreDatabase) -> None:
+        self._database = database
+
+    def due(self, now: datetime | None, limit: int = 1000) -> list[Delivery]:
+        """Return deliveries due by `now` (None: all that are pending), oldest first.
+
+        Up to `limit` of each channel, so that a long queue of one delays no other.
+        """
+        position = func.row_number().over(partition_by=delivery.c.channel, order_by=delivery.c.id).label("position")
+        pending = select(delivery.c.id, position).where(delivery.c.status == "pending")
+        queue = (pending if now is None else pending.where(_is_due(now))).subquery()
+        query = (
+            select(delivery, notification.c.payload)
+            .join(queue, queue.c.id == delivery.c.id)
+            .join(notification, notification.c.id == delivery.c.notification_id)
+            .where(queue.c.position <= limit)
+            .order_by(delivery.c.id)
+        )
+        with self._database.read() as connection:
+            return [
+                Delivery(row.id, row.notification_id, row.channel, row.attempts, row.payload)
+                for row in connection.execute(query)
+            ]
+
+    def take(self, delivery_id: int, now: datetime, until: datetime) -> bool:
+        """Reserve a due delivery until then, before it is sent; False if another sender has it, or it has ended.
+
+        The next attempt moves to `until`, which differs for each sender and so identifies it.
+        """
+        taken = (
+            update(delivery)
+            .where(delivery.c.id == delivery_id, delivery.c.status == "pending", _is_due(now))
+            .values(next_attempt_at=until)
+        )
+        try:
+            with self._database.write() as connection:
+                return connection.execute(taken).rowcount == 1
+        except CommitUnknown:
+            if not self._has(delivery_id, "pending", next_attempt_at=until):
+                raise
+            return True
+
+    def mark_sent(self, delivery_id: int, now: datetime) -> None:
+        """Record that the channel accepted a delivery.
+
+        Raises
+        ------
+        StoreError
+            If it is not pending.
+        """
+        self._mark(delivery_id, "sent", sent_at=now, last_error=None)
+
+    def mark_failed(
+        self, delivery_id: int, error: str, retry_at: datetime | None, taken_until: datetime | None = None
+    ) -> None:
+        """Record that a channel did not accept a delivery.
+
+        Parameters
+        ----------
+        delivery_id : int
+            Its key.
+        error : str
+            The reason, for people.
+        retry_at : datetime or None
+            Time of the next attempt; None abandons the delivery.
+        taken_until : datetime or None
+            The `until` it was taken with; None if it was not taken.
+
+        Raises
+        ------
+        DeliveryConflict
+            If another sender has taken it after `taken_until`: that sender's result counts.
+        StoreError
+            If it is not pending.
+        """
+        if retry_at is None:
+            self._mark(delivery_id, "dead", taken_until, last_error=error)
+        else:
+            self._mark(delivery_id, "pending", taken_until, last_error=error, next_attempt_at=retry_at)
+
+    def resend(self, now: datetime, channels: Sequence[str], since: datetime | None = None) -> list[dict[str, Any]]:
+        """Make abandoned deliveries due again, with the same id and no attempts.
+
+        They keep their place: later deliveries of the same channel are sent after them.
+
+        Parameters
+        ----------
+        now : datetime
+            When they are due.
+        channels : sequence of str
+            Only deliveries of these channels.
+        since : datetime or None
+            Only notifications created then or later.
+
+        Returns
+        -------
+        list of dict
+            The deliveries, oldest first, as rows of `drift alerts resend --json`.
+        """
+        query = (
+            select(delivery, notification.c.payload, notification.c.created_at)
+            .join(notification, notification.c.id == delivery.c.notification_id)
+            .where(delivery.c.status == "dead", delivery.c.channel.in_(channels))
+            .order_by(delivery.c.id)
+            .with_for_update(of=delivery)
+        )
+        if since is not None:
+            query = query.where(notification.c.created_at >= since)
+        with self._database.write() as connection:
+            rows = connection.execute(query).all()
+            if rows:
+                by_key = update(delivery).where(delivery.c.id == bindparam("key"))
+                reset = by_key.values(status="pending", attempts=0, next_attempt_at=now)
+                connection.execute(reset, [{"key": row.id} for row in rows])
+        return [_resent_row(row) for row in rows]
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of deliveries by status."""
+        with self._database.read() as connection:
+            query = select(delivery.c.status, func.count()).group_by(delivery.c.status)
+            return dict(connection.execute(query).all())
+
+    def count_abandoned(self, since: datetime) -> int:
+        """Count deliveries abandoned since then, by the end of their last lease: minutes late at most."""
+        query = select(func.count()).where(delivery.c.status == "dead", delivery.c.next_attempt_at >= since)
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one()
+
+    def next_attempt(self) -> datetime | None:
+        """Return when the first channel is tried again, each by its oldest pending delivery; None without any."""
+        oldest = select(func.min(delivery.c.id)).where(delivery.c.status == "pending").group_by(delivery.c.channel)
+        query = select(func.min(delivery.c.next_attempt_at)).where(delivery.c.id.in_(oldest))
+        with self._database.read() as connection:
+            first: datetime | None = connection.execute(query).scalar_one()
+        return first
+
+    def queues(self) -> list[ChannelQueue]:
+        """Return the pending deliveries of each channel that has any, by name."""
+        query = (
+            select(delivery.c.channel, func.count(), func.min(notification.c.created_at))
+            .join(notification, notification.c.id == delivery.c.notification_id)
+            .where(delivery.c.status == "pending")
+            .group_by(delivery.c.channel)
+            .order_by(delivery.c.channel)
+        )
+        with self._database.read() as connection:
+            return [ChannelQueue(*row) for row in connection.execute(query)]
+
+    def _mark(self, delivery_id: int, status: str, taken_until: datetime | None = None, **values: Any) -> None:
+        try:
+            with self._database.write() as connection:
+                _mark(connection, delivery_id, status, taken_until, **values)
+        except CommitUnknown:
+            if not self._has(delivery_id, status, **values):
+                raise
+
+    def _has(self, delivery_id: int, status: str, **values: object) -> bool:
+        with self._database.read() as connection:
+            return _has(connection, delivery_id, status, **values)
+
+
 def _is_due(now: Any) -> ColumnElement[bool]:
-    far = now + NEVER_DUE if isinstance(now, datetime) else now  # what is no instant is refused by the column
-    return or_(delivery.c.next_attempt_at <= now, delivery.c.next_attempt_at > far)
+    latest = now + MAX_DELAY if isinstance(now, datetime) else now  # the column type refuses what is not an instant
+    return or_(delivery.c.next_attempt_at <= now, delivery.c.next_attempt_at > latest)
 
 
-def due(connection: Connection, now: datetime | None, limit: int) -> list[Delivery]:
-    """Deliveries to try by `now` (None: all that are pending), oldest first.
-
-    Up to `limit` of each channel, so that none is starved by another's line.
-    """
-    place = func.row_number().over(partition_by=delivery.c.channel, order_by=delivery.c.id).label("place")
-    pending = select(delivery.c.id, place).where(delivery.c.status == "pending")
-    line = (pending if now is None else pending.where(_is_due(now))).subquery()
-    query = (
-        select(delivery, notification.c.payload)
-        .join(line, line.c.id == delivery.c.id)
-        .join(notification, notification.c.id == delivery.c.notification_id)
-        .where(line.c.place <= limit)
-        .order_by(delivery.c.id)
-    )
-    return [
-        Delivery(row.id, row.notification_id, row.channel, row.attempts, row.payload)
-        for row in connection.execute(query)
-    ]
+def _has(connection: Connection, delivery_id: int, status: str, **values: object) -> bool:
+    """Return whether a delivery has this status and these values."""
+    conditions = [delivery.c[name] == value for name, value in values.items()]
+    query = select(delivery.c.id).where(delivery.c.id == delivery_id, delivery.c.status == status, *conditions)
+    return connection.execute(query).one_or_none() is not None
 
 
-def take(connection: Connection, delivery_id: int, now: datetime, until: datetime) -> bool:
-    """Have a delivery for oneself until then; False where another sender has it, or it is over.
-
-    Its next attempt is put off, so `until` grows with each taking: that is what tells the takers apart.
-    """
-    taken = connection.execute(
-        update(delivery)
-        .where(delivery.c.id == delivery_id, delivery.c.status == "pending", _is_due(now))
-        .values(next_attempt_at=until)
-    )
-    return taken.rowcount == 1
-
-
-def stands(connection: Connection, delivery_id: int, status: str, **values: object) -> bool:
-    """Whether a delivery is as these words say."""
-    alike = [delivery.c[name] == value for name, value in values.items()]
-    found = select(delivery.c.id).where(delivery.c.id == delivery_id, delivery.c.status == status, *alike)
-    return connection.execute(found).one_or_none() is not None
-
-
-def mark(connection: Connection, delivery_id: int, status: str, held: datetime | None = None, **values: object) -> None:
-    """Write down how one attempt went; with `held`, only where nobody took the delivery after that taking.
-
-    Raises
-    ------
-    StoreError
-        Where there is no such delivery, it is over already, or another sender has it.
-    """
+def _mark(
+    connection: Connection, delivery_id: int, status: str, taken_until: datetime | None, **values: object
+) -> None:
+    """Write the result of one attempt; with `taken_until`, only if nobody has taken the delivery since."""
     query = update(delivery).where(delivery.c.id == delivery_id, delivery.c.status == "pending")
-    if held is not None:
-        query = query.where(delivery.c.next_attempt_at == held)
+    if taken_until is not None:
+        query = query.where(delivery.c.next_attempt_at == taken_until)
     marked = connection.execute(query.values(status=status, attempts=delivery.c.attempts + 1, **values))
-    if marked.rowcount != 1:
-        if held is not None and stands(connection, delivery_id, "pending"):
-            raise DeliveryConflict(f"delivery {delivery_id} was taken by another sender when this one's time was over")
-        raise StoreError(f"delivery {delivery_id} is not pending: it was sent or given up already")
-
-
-def resend(
-    connection: Connection, now: datetime, channels: Sequence[str], since: datetime | None
-) -> list[dict[str, Any]]:
-    """Have deliveries that were given up due again, as if never tried; gives them, oldest first.
-
-    They keep their place: what of the same channel waits behind them is sent after them.
-    """
-    query = (
-        select(delivery, notification.c.payload, notification.c.created_at)
-        .join(notification, notification.c.id == delivery.c.notification_id)
-        .where(delivery.c.status == "dead", delivery.c.channel.in_(channels))
-        .order_by(delivery.c.id)
-        .with_for_update(of=delivery)
+    if marked.rowcount == 1:
+        return
+    if taken_until is not None and _has(connection, delivery_id, "pending"):
+        raise DeliveryConflict(
+            f"another sender took delivery {delivery_id} after this one's lease expired", code="delivery-conflict"
+        )
+    raise StoreError(
+        f"delivery {delivery_id} is not pending: it was sent or abandoned already", code="delivery-not-pending"
     )
-    if since is not None:
-        query = query.where(notification.c.created_at >= since)
-    found = connection.execute(query).all()
-    if found:
-        again = update(delivery).where(delivery.c.id == bindparam("key"))
-        fresh = again.values(status="pending", attempts=0, next_attempt_at=now)
-        connection.execute(fresh, [{"key": row.id} for row in found])
-    return [_given_up(row) for row in found]
 
 
-def _given_up(row: Any) -> dict[str, Any]:
-    told = row.payload
+def _resent_row(row: Any) -> dict[str, Any]:
+    payload = row.payload
     return {
         "id": row.notification_id,
         "channel": row.channel,
-        "monitor": told["monitor"],
-        "window_start": told["window"]["start"],
-        "window_end": told["window"]["end"],
-        "status": told["status"],
-        "title": told["title"],
+        "monitor": payload["monitor"],
+        "window_start": payload["window"]["start"],
+        "window_end": payload["window"]["end"],
+        "status": payload["status"],
+        "title": payload["title"],
         "created_at": format_instant(row.created_at),
         "attempts": row.attempts,
         "error": row.last_error,
     }
-
-
-def given_up_since(connection: Connection, since: datetime) -> int:
-    """How many deliveries were given up since then, by when their last sender's time ended: minutes later at most."""
-    query = select(func.count()).where(delivery.c.status == "dead", delivery.c.next_attempt_at >= since)
-    return connection.execute(query).scalar_one()
-
-
-def counts(connection: Connection) -> dict[str, int]:
-    """Number of deliveries by status."""
-    rows = connection.execute(select(delivery.c.status, func.count()).group_by(delivery.c.status))
-    return dict(rows.all())
-
-
-def next_attempt(connection: Connection) -> datetime | None:
-    """When the first of the channels is tried (again), each by its oldest pending delivery; None where none waits."""
-    first = select(func.min(delivery.c.id)).where(delivery.c.status == "pending").group_by(delivery.c.channel)
-    soonest = select(func.min(delivery.c.next_attempt_at)).where(delivery.c.id.in_(first))
-    found: datetime | None = connection.execute(soonest).scalar_one()
-    return found

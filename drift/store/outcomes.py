@@ -1,4 +1,4 @@
-"""What one check of one window leaves behind, as plain values: what `writing` writes."""
+"""The outcome of checking one window, as plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,62 +10,62 @@ from drift.monitors.comparison import SegmentResult
 from drift.monitors.verdict import Verdict
 
 
-class Event(Protocol):
-    """What the store asks of an event; `drift.notify.message.Event` is one."""
+class StorableEvent(Protocol):
+    """An event to store, such as `drift.notify.message.Event`."""
 
     @property
     def id(self) -> str:
-        """Stable over retries."""
+        """Identifier, stable over retries."""
 
     @property
     def transition(self) -> Transition:
-        """The turn of the alert."""
+        """The state change of the alert."""
 
     def to_dict(self) -> Mapping[str, Any]:
-        """Strict JSON."""
+        """Return strict JSON."""
 
 
-class Notification(Protocol):
-    """What the store asks of a notification; `drift.notify.message.Notification` is one."""
+class StorableNotification(Protocol):
+    """A notification to store, such as `drift.notify.message.Notification`."""
 
     @property
     def id(self) -> str:
-        """Stable over retries."""
+        """Identifier, stable over retries."""
 
     def to_dict(self) -> Mapping[str, Any]:
-        """Strict JSON."""
+        """Return strict JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Everything that one check of one window leaves behind.
+    """Everything that the check of a window writes.
 
     Parameters
     ----------
     rows : int
         Rows of the window.
     verdict : Verdict
-        Of the window.
+        Verdict of the window.
     message : str
-        One line for a person.
+        One line for people.
     source : mapping
-        Fingerprint of what was read; strict JSON.
+        Fingerprint of the data read; strict JSON.
     baseline_id : int or None
-        What it was held against.
+        Key of the reference it was compared with.
     segments : tuple of SegmentResult
         Profiles and results.
     transitions : tuple of Transition
-        Every alert decided on, turned or not.
-    events : tuple of Event
-        One for each alert that turned.
-    notification : Notification or None
-        What is to be sent.
+        Every alert decided on, changed or not.
+    events : tuple of StorableEvent
+        One for each alert that changed.
+    notification : StorableNotification or None
+        Message to send.
     channels : tuple of str
-        To whom.
+        Channels to send it to.
     retry_at : datetime or None
-        When to check the window again, as one more revision; None: it is done.
+        When to check the window again, as a further revision; None: it is done.
     judged : mapping or None
-        How its scores were judged; strict JSON.
+        How the scores were judged; strict JSON.
     code : str
         Stable code of the message; empty if it has none.
     """
@@ -77,8 +77,8 @@ class Outcome:
     baseline_id: int | None
     segments: tuple[SegmentResult, ...] = ()
     transitions: tuple[Transition, ...] = ()
-    events: tuple[Event, ...] = ()
-    notification: Notification | None = None
+    events: tuple[StorableEvent, ...] = ()
+    notification: StorableNotification | None = None
     channels: tuple[str, ...] = ()
     retry_at: datetime | None = None
     judged: Mapping[str, Any] | None = None
@@ -86,5 +86,5 @@ class Outcome:
 
     @property
     def reference_moves(self) -> bool:
-        """Whether its columns were held to more than the frozen baseline: the counts are then kept with the scores."""
+        """Whether the reference is more than the frozen one: its counts are then stored with the scores."""
         return self.judged is not None and self.judged.get("reference") in {"rolling", "seasonal"}

@@ -1,4 +1,4 @@
-"""Profiles in and out: histograms as compact bytes on axes that are kept once."""
+"""Profiles in the store: histograms as compact bytes on axes that are stored once."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -10,66 +10,70 @@ from drift.histogram import Fault, Histogram, Profile, Uncounted
 from drift.store.dimension_keys import AxisCache, axes_by_id, axis_ids, column_ids
 from drift.store.tables import COUNTS_DTYPE, histogram, profile, watched_column
 
-Owner = Literal["revision_id", "baseline_id"]
+ProfileOwner = Literal["revision_id", "baseline_id"]
 
 
 def write_profiles(
     connection: Connection,
-    book: AxisCache,
+    cache: AxisCache,
     monitor_id: int,
-    owner: Owner,
+    owner: ProfileOwner,
     owner_id: int,
     profiles: Mapping[str, Profile],
 ) -> dict[str, int]:
-    """Write the profiles of all segments; gives the key of each."""
+    """Write the profiles of all segments; return their keys by segment."""
     if not profiles:
         return {}
-    axes = axis_ids(connection, book, (h.axis for p in profiles.values() for h in p.histograms.values()))
+    axes = axis_ids(connection, cache, (h.axis for p in profiles.values() for h in p.histograms.values()))
     columns = column_ids(connection, monitor_id, (name for p in profiles.values() for name in (*p, *p.uncounted)))
     heads = [{owner: owner_id, "segment": segment, "rows": value.rows} for segment, value in profiles.items()]
-    made = connection.execute(profile.insert().returning(profile.c.id, sort_by_parameter_order=True), heads)
-    keys = dict(zip(profiles, made.scalars(), strict=True))
+    inserted = connection.execute(profile.insert().returning(profile.c.id, sort_by_parameter_order=True), heads)
+    keys = dict(zip(profiles, inserted.scalars(), strict=True))
     rows: list[dict[str, Any]] = []
     for segment, value in profiles.items():
         for name, counted in value.histograms.items():
             row = _row(keys[segment], columns[name])
-            row |= {"axis_id": axes[book.digest(counted.axis)], "counts": counted.counts.astype(COUNTS_DTYPE).tobytes()}
+            row |= {
+                "axis_id": axes[cache.digest(counted.axis)],
+                "counts": counted.counts.astype(COUNTS_DTYPE).tobytes(),
+            }
             rows.append(row)
-        for name, lost in value.uncounted.items():
-            rows.append(_row(keys[segment], columns[name]) | {"fault": lost.fault.value, "message": lost.message})
+        for name, uncounted in value.uncounted.items():
+            row = _row(keys[segment], columns[name])
+            rows.append(row | {"fault": uncounted.fault.value, "message": uncounted.message})
     if rows:
         connection.execute(histogram.insert(), rows)
     return keys
 
 
 def _row(profile_id: int, column_id: int) -> dict[str, Any]:
-    nothing = {"axis_id": None, "counts": None, "fault": None, "message": None}
-    return {"profile_id": profile_id, "column_id": column_id, **nothing}
+    empty = {"axis_id": None, "counts": None, "fault": None, "message": None}
+    return {"profile_id": profile_id, "column_id": column_id, **empty}
 
 
-def read_profiles(connection: Connection, book: AxisCache, owner: Owner, owner_id: int) -> dict[str, Profile]:
-    """The profiles of a revision or a baseline, by segment."""
+def read_profiles(connection: Connection, cache: AxisCache, owner: ProfileOwner, owner_id: int) -> dict[str, Profile]:
+    """Return the profiles of a revision or a reference, by segment."""
     heads = select(profile.c.id, profile.c.segment, profile.c.rows).where(profile.c[owner] == owner_id)
     return {
-        head.segment: _read(connection, book, head.id, head.rows)
+        head.segment: _read(connection, cache, head.id, head.rows)
         for head in connection.execute(heads.order_by(profile.c.id)).all()
     }
 
 
-def _read(connection: Connection, book: AxisCache, profile_id: int, rows: int) -> Profile:
+def _read(connection: Connection, cache: AxisCache, profile_id: int, total: int) -> Profile:
     query = (
         select(watched_column.c.name, histogram)
         .join(watched_column, watched_column.c.id == histogram.c.column_id)
         .where(histogram.c.profile_id == profile_id)
         .order_by(histogram.c.column_id)
     )
-    found = connection.execute(query).all()
-    axes = axes_by_id(connection, book, (row.axis_id for row in found if row.axis_id is not None))
+    rows = connection.execute(query).all()
+    axes = axes_by_id(connection, cache, (row.axis_id for row in rows if row.axis_id is not None))
     counted: dict[str, Histogram] = {}
-    lost: dict[str, Uncounted] = {}
-    for row in found:
+    uncounted: dict[str, Uncounted] = {}
+    for row in rows:
         if row.counts is None:
-            lost[row.name] = Uncounted(Fault(row.fault), row.message)
+            uncounted[row.name] = Uncounted(Fault(row.fault), row.message)
         else:
             counted[row.name] = Histogram(axes[row.axis_id], np.frombuffer(row.counts, COUNTS_DTYPE))
-    return Profile(counted, rows, lost)
+    return Profile(counted, total, uncounted)

@@ -1,4 +1,4 @@
-"""The windows of a reference, and the counts of each column in them, in and out."""
+"""The windows of a reference, and the counts of each column in them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,58 +14,58 @@ from drift.store.tables import COUNTS_DTYPE, reference_history, reference_window
 
 def write_histories(
     connection: Connection,
-    book: AxisCache,
+    cache: AxisCache,
     monitor_id: int,
     baseline_id: int,
     windows: Sequence[Window],
     histories: Mapping[str, Mapping[str, History]],
 ) -> None:
-    """Write the windows of a reference and what was counted in them."""
+    """Write the windows of a reference and their counts."""
     intervals = [
         {"baseline_id": baseline_id, "number": number, "start_at": window.start, "end_at": window.end}
         for number, window in enumerate(windows)
     ]
     if intervals:
         connection.execute(reference_window.insert(), intervals)
-    parts = histories.values()
-    axes = axis_ids(connection, book, (h.axis for part in parts for h in part.values()))
-    columns = column_ids(connection, monitor_id, (name for part in parts for name in part))
+    segments = histories.values()
+    axes = axis_ids(connection, cache, (h.axis for columns in segments for h in columns.values()))
+    column_keys = column_ids(connection, monitor_id, (name for columns in segments for name in columns))
     rows = [
         {
             "baseline_id": baseline_id,
-            "column_id": columns[name],
+            "column_id": column_keys[name],
             "segment": segment,
-            "axis_id": axes[book.digest(history.axis)],
+            "axis_id": axes[cache.digest(history.axis)],
             "counts": history.counts.astype(COUNTS_DTYPE).tobytes(),
         }
-        for segment, part in histories.items()
-        for name, history in part.items()
+        for segment, columns in histories.items()
+        for name, history in columns.items()
     ]
     if rows:
         connection.execute(reference_history.insert(), rows)
 
 
 def read_windows(connection: Connection, baseline_id: int) -> tuple[Window, ...]:
-    """The windows of a reference."""
+    """Return the windows of a reference, in the order of time."""
     query = select(reference_window).where(reference_window.c.baseline_id == baseline_id)
     rows = connection.execute(query.order_by(reference_window.c.number))
     return tuple(Window(row.start_at, row.end_at) for row in rows)
 
 
 def read_histories(
-    connection: Connection, book: AxisCache, baseline_id: int, windows: int
+    connection: Connection, cache: AxisCache, baseline_id: int, windows: int
 ) -> Mapping[str, Mapping[str, History]]:
-    """What was counted in the windows of a reference, by segment, then column."""
+    """Return the counts in the windows of a reference, by segment, then column."""
     query = (
         select(watched_column.c.name, reference_history)
         .join(watched_column, watched_column.c.id == reference_history.c.column_id)
         .where(reference_history.c.baseline_id == baseline_id)
         .order_by(reference_history.c.column_id)
     )
-    found: list[Any] = list(connection.execute(query))
-    axes = axes_by_id(connection, book, (row.axis_id for row in found))
+    rows: list[Any] = list(connection.execute(query))
+    axes = axes_by_id(connection, cache, (row.axis_id for row in rows))
     histories: dict[str, dict[str, History]] = {}
-    for row in found:
+    for row in rows:
         axis = axes[row.axis_id]
         counts = np.frombuffer(row.counts, COUNTS_DTYPE).reshape(windows, axis.n_bins)
         histories.setdefault(row.segment, {})[row.name] = History(axis, counts)

@@ -1,4 +1,4 @@
-"""Which schema a database has, found without loading Alembic (0.25 s)."""
+"""The schema of a database, without loading Alembic (0.25 s)."""
 
 from typing import Final
 
@@ -7,66 +7,86 @@ from sqlalchemy import Connection, text
 from drift.errors import StoreError
 
 REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
-"""All migrations this drift knows, oldest first; a test holds it against the scripts."""
+"""All migrations that this version knows, oldest first; a test compares it with the scripts."""
 
 REMEDY: Final = "run `drift db upgrade`"
 
 
-class SchemaMismatch(StoreError):  # noqa: N818 - reads as what it is
-    """The store does not have the schema that this drift knows."""
+class SchemaMismatch(StoreError):  # noqa: N818 - names the state
+    """The store does not have the schema of this version of drift."""
+
+    default_code = "store-not-migrated"
 
 
 def current(connection: Connection) -> str | None:
-    """The schema's revision; None before the first migration."""
+    """Return the revision of the schema; None before the first migration."""
     if not connection.dialect.has_table(connection, "alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
 
 def is_blank(connection: Connection) -> bool:
-    """Whether a SQLite database holds nothing at all yet."""
+    """Return whether a SQLite database is still empty."""
     return not connection.execute(text("SELECT name FROM sqlite_master LIMIT 1")).all()
 
 
-def refuse_newer(found: str | None, store: str) -> None:
-    """Let pass what this drift knows.
+def require_drift_store(revision: str | None, store: str) -> None:
+    """Check that a SQLite database with tables has a drift schema.
 
     Raises
     ------
-    OtherSchema
-        Where the schema was made by a newer drift.
+    StoreError
+        If it has none.
     """
-    if found is not None and found not in REVISIONS:
+    if revision is None:
+        raise StoreError(
+            f"{store} is a SQLite database, but not a drift store; name another file", code="not-a-drift-store"
+        )
+
+
+def refuse_newer(revision: str | None, store: str) -> None:
+    """Check that this version knows the schema.
+
+    Raises
+    ------
+    SchemaMismatch
+        If a newer version of drift made it.
+    """
+    if revision is not None and revision not in REVISIONS:
         raise SchemaMismatch(
-            f"store {store} has schema {found}, newer than this drift knows ({REVISIONS[-1]}); "
-            "install the newer drift (pip install --upgrade driftgauge) and start it in place of this one: "
-            "`drift db upgrade` of this one cannot help"
+            f"store {store} has schema {revision}, newer than this drift knows ({REVISIONS[-1]}); "
+            "install the newer drift (pip install --upgrade driftgauge) and restart; "
+            "`drift db upgrade` of this version cannot help",
+            code="store-newer",
         )
 
 
 def require_newest(connection: Connection, store: str) -> None:
-    """Let pass the newest schema only.
+    """Check that the schema is the newest.
 
     Raises
     ------
-    OtherSchema
-        Where the schema is older (naming the remedy), newer, or not there.
+    SchemaMismatch
+        If the schema is missing, older, or newer than this version knows.
     """
-    found = current(connection)
-    refuse_newer(found, store)
-    if found is None:
-        raise SchemaMismatch(f"{store} holds no drift store yet; {REMEDY} to make one there")
-    if found != REVISIONS[-1]:
-        raise SchemaMismatch(f"store {store} has schema {found}, this drift needs {REVISIONS[-1]}; {REMEDY}")
+    revision = current(connection)
+    refuse_newer(revision, store)
+    if revision is None:
+        raise SchemaMismatch(f"{store} contains no drift store yet; {REMEDY} to create it", code="store-not-migrated")
+    if revision != REVISIONS[-1]:
+        raise SchemaMismatch(
+            f"store {store} has schema {revision}, this drift needs {REVISIONS[-1]}; {REMEDY}",
+            code="store-not-migrated",
+        )
 
 
 def require_unchanged(connection: Connection, store: str) -> None:
-    """As `require_newest` of a store that was opened before; one small statement where all is well.
+    """Check that an open store still has the newest schema, by one small statement.
 
     Raises
     ------
-    OtherSchema
-        Where another drift has upgraded it since.
+    SchemaMismatch
+        If another version of drift has upgraded it.
     """
     if connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none() != REVISIONS[-1]:
         require_newest(connection, store)

@@ -100,7 +100,7 @@ def check(store: Store, monitor: Monitor, now: datetime) -> list[WindowResult]:
 
 
 def frozen(store: Store, monitor: Monitor) -> StoredReference:
-    definition = store.find(monitor.name)
+    definition = store.monitors.find(monitor.name)
     assert definition is not None
     known = current_reference(store, monitor, definition.monitor_id)
     assert known is not None
@@ -118,7 +118,7 @@ def verdicts(found: Backtest) -> dict[tuple[str, str, str], str]:
 
 
 def stored_verdicts(store: Store) -> dict[tuple[str, str, str], str]:
-    return {(r["window_start"], r["segment"], r["column"]): r["verdict"] for r in store.scores("m")}
+    return {(r["window_start"], r["segment"], r["column"]): r["verdict"] for r in store.queries.scores("m")}
 
 
 def turns(checked: list[WindowResult]) -> set[tuple[datetime, str, str, str, State]]:

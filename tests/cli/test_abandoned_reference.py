@@ -46,11 +46,11 @@ def crash(tmp_path: Path) -> Crash:
     def times(number: int, lease: timedelta = timedelta(seconds=1)) -> None:
         monitor = read_config(tmp_path / "drift.yaml", {}).monitors["bad"]
         with Store.open(f"sqlite:///{tmp_path / 'drift.db'}") as store:
-            key = store.define("bad", monitor.document, START).monitor_id
+            key = store.monitors.define("bad", monitor.document, START).monitor_id
             now = datetime.now(UTC)
             for back in range(number, 0, -1):
                 began = now - 2 * back * lease if number > 1 else now
-                assert store.begin_reading(key, reference_digest(monitor), f"elsewhere:{back}", began, lease)
+                assert store.references.begin_attempt(key, reference_digest(monitor), f"elsewhere:{back}", began, lease)
 
     return times
 

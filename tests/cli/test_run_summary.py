@@ -27,12 +27,12 @@ def configure(folder: Path, store: str = "sqlite:///drift.db", **changes: object
 
 def lease_last_window(store: Store, duration: timedelta) -> str:
     """Lease the last window to this process, which is alive; return its name."""
-    definition = store.find("m")
+    definition = store.monitors.find("m")
     assert definition is not None
-    store.plan(definition, [(LAST, store.now())], store.now())
-    (due,) = store.due(definition, store.now())
+    store.windows.plan(definition, [(LAST, store.now())])
+    (due,) = store.windows.due(definition, store.now())
     owner = Worker.current().name
-    assert store.claim(due.id, definition, owner, store.now(), duration)
+    assert store.windows.claim(due.id, definition, owner, store.now(), duration)
     return owner
 
 
@@ -79,14 +79,14 @@ def test_unreadable_window_reports_next_attempt_and_remedy(drift: Run, tmp_path:
 
 def test_retries_are_waiting_windows_in_error(store: Store) -> None:
     now = store.now()
-    store.define("m", {"timestamp": "ts"}, now)
+    store.monitors.define("m", {"timestamp": "ts"}, now)
     fail_window(store, timedelta(minutes=20), LAST)
-    definition = store.find("m")
+    definition = store.monitors.find("m")
     assert definition is not None
-    store.plan(definition, [(Window(LAST.end, LAST.end + timedelta(days=1)), now + timedelta(minutes=5))], now)
-    assert [window for window, _ in store.retries("m", store.now())] == [LAST]
-    assert store.retries("another", store.now()) == []
-    assert store.retries("m", store.now() + timedelta(minutes=21)) == [], "due by then"
+    store.windows.plan(definition, [(Window(LAST.end, LAST.end + timedelta(days=1)), now + timedelta(minutes=5))])
+    assert [window for window, _ in store.windows.retries("m", store.now())] == [LAST]
+    assert store.windows.retries("another", store.now()) == []
+    assert store.windows.retries("m", store.now() + timedelta(minutes=21)) == [], "due by then"
 
 
 def test_pending_notification_reports_next_attempt(drift: Run, tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_pending_notification_reports_next_attempt(drift: Run, tmp_path: Path) -
     match = re.search(rf"1 notification pending, next attempt at {TIME} \[delivery-pending\]", drift("run").stderr)
     assert match is not None
     with Store.open(f"sqlite:///{tmp_path}/drift.db", create=False) as store:
-        at = store.next_delivery()
+        at = store.outbox.next_attempt()
     assert at is not None
     assert timedelta() <= datetime.fromisoformat(f"{match[1]}Z") - at < timedelta(minutes=1)
 

@@ -13,7 +13,7 @@ from tests.faults.receiver import answer
 from tests.faults.site import Site
 
 _WINDOWS: Final = 6
-_REFUSED: Final = "is no longer held with token"
+_REFUSED: Final = "is no longer leased with token"
 
 
 def leases(bench: Bench, kind: str) -> Result:

@@ -61,7 +61,7 @@ def past_lease(bench: Bench, kind: str) -> Result:
             before = _written(place)
             go_on(late)
             assert _written(place) == before, f"a write that came too late was taken ({step}); {place.tail()}"
-            assert step == "sent" or "is no longer held with token" in place.log(), place.tail()
+            assert step == "sent" or "is no longer leased with token" in place.log(), place.tail()
             place.settle()
             total += place.counts()
     return Result("halted past its lease", kind, f"{len(steps)} halts", total, "every late write was refused")

@@ -58,24 +58,24 @@ class Memory(Outbox):
         self.rows.append(Row(Delivery(len(self.rows) + 1, payload["id"], channel, 0, payload)))
         return self.rows[-1]
 
-    def deliveries_due(self, now: datetime | None, limit: int = 1000) -> Sequence[Delivery]:
+    def due(self, now: datetime | None, limit: int = 1000) -> Sequence[Delivery]:
         assert threading.get_ident() == self.owner
         pending = [r for r in self.rows if r.status == "pending"]
         return [r.delivery for r in pending if now is None or r.next_attempt_at <= now][:limit]
 
-    def take_delivery(self, delivery_id: int, now: datetime, until: datetime) -> bool:
+    def take(self, delivery_id: int, now: datetime, until: datetime) -> bool:
         assert threading.get_ident() == self.owner
         row = self.rows[delivery_id - 1]
         free = row.status == "pending" and row.next_attempt_at <= now
         row.next_attempt_at = until if free else row.next_attempt_at
         return free
 
-    def delivered(self, delivery_id: int, now: datetime) -> None:
+    def mark_sent(self, delivery_id: int, now: datetime) -> None:
         assert threading.get_ident() == self.owner
         self.rows[delivery_id - 1].status = "sent"
 
-    def delivery_failed(
-        self, delivery_id: int, error: str, retry_at: datetime | None, held: datetime | None = None
+    def mark_failed(
+        self, delivery_id: int, error: str, retry_at: datetime | None, taken_until: datetime | None = None
     ) -> None:
         assert threading.get_ident() == self.owner
         row = self.rows[delivery_id - 1]
@@ -256,13 +256,13 @@ def test_a_bad_channel_does_not_delay_a_good_one(
         outbox.add("bad", payload(f"n-{n}"))
     rows = [outbox.add("good", payload(f"n-{n}")) for n in range(3)]
     started = time.monotonic()
-    record = outbox.delivered
+    record = outbox.mark_sent
 
-    def delivered(delivery_id: int, now: datetime) -> None:
+    def mark_sent(delivery_id: int, now: datetime) -> None:
         arrived.append(time.monotonic() - started)
         record(delivery_id, now)
 
-    outbox.delivered = delivered
+    outbox.mark_sent = mark_sent
     assert run(outbox, hooks(bad=stuck, good=good), deadline=2.5) == DrainStats(sent=3, retried=1, waiting=2)
     assert time.monotonic() - started < 20, "the bad one is abandoned at its own deadline"
     assert [r.status for r in rows] == ["sent"] * 3
@@ -336,7 +336,7 @@ def test_an_internal_error_of_a_channel_shows_its_traceback(
 class Failing(Memory):
     """A store that goes away."""
 
-    def delivered(self, delivery_id: int, now: datetime) -> None:
+    def mark_sent(self, delivery_id: int, now: datetime) -> None:
         raise ConnectionError("the store is gone")
 
 
@@ -369,16 +369,16 @@ class Busy(Memory):
         time.sleep(0.01)  # time for a thread to report its result
         self.clock.forward(seconds=BUSY_TIMEOUT)
 
-    def take_delivery(self, delivery_id: int, now: datetime, until: datetime) -> bool:
-        taken = super().take_delivery(delivery_id, now, until)
+    def take(self, delivery_id: int, now: datetime, until: datetime) -> bool:
+        taken = super().take(delivery_id, now, until)
         self.wait()
         self.taken += taken
         return taken
 
-    def delivered(self, delivery_id: int, now: datetime) -> None:
+    def mark_sent(self, delivery_id: int, now: datetime) -> None:
         self.wait()
         assert self.clock() < self.rows[delivery_id - 1].next_attempt_at, "another sender could have claimed it by now"
-        super().delivered(delivery_id, now)
+        super().mark_sent(delivery_id, now)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 8])
@@ -404,9 +404,9 @@ def test_waiting_for_the_store_does_not_reduce_the_receivers_time(payload: Paylo
     deadlines: list[float] = []
 
     class Waiting(Memory):
-        def take_delivery(self, delivery_id: int, now: datetime, until: datetime) -> bool:
+        def take(self, delivery_id: int, now: datetime, until: datetime) -> bool:
             time.sleep(0.9)
-            return super().take_delivery(delivery_id, now, until)
+            return super().take(delivery_id, now, until)
 
     class Recording:
         name = "hook"
@@ -425,11 +425,11 @@ def test_results_are_recorded_although_the_store_failed_for_another(payload: Pay
     failed = threading.Event()
 
     class Part(Memory):
-        def delivered(self, delivery_id: int, now: datetime) -> None:
+        def mark_sent(self, delivery_id: int, now: datetime) -> None:
             if self.rows[delivery_id - 1].delivery.channel == "a":
                 failed.set()
                 raise StoreError("database is locked")
-            super().delivered(delivery_id, now)
+            super().mark_sent(delivery_id, now)
 
     class Later:
         name = "b"

@@ -35,24 +35,26 @@ def judged(store: Store, verdicts: list[Verdict], channels: tuple[str, ...]) -> 
         "bikes", FileSource("unread"), "ts", Reference(), ZoneInfo("UTC"), Period(1, "d"),
         alerting=Alerting(notify=channels, labels={"severity": "page"}),
     )  # fmt: skip
-    definition = store.define(monitor.name, {"window": "1d"}, NOW)
+    definition = store.monitors.define(monitor.name, {"window": "1d"}, NOW)
     notifications = []
     for n, verdict in enumerate(verdicts):
         window = Window(NOW + n * DAY, NOW + (n + 1) * DAY)
-        store.plan(definition, [(window, NOW)], NOW)
-        (planned,) = store.due(definition, NOW)
-        claim = store.claim(planned.id, definition, "me", NOW, DAY)
+        store.windows.plan(definition, [(window, NOW)])
+        (planned,) = store.windows.due(definition, NOW)
+        claim = store.windows.claim(planned.id, definition, "me", NOW, DAY)
         assert claim is not None
-        changes = transitions(monitor, window, verdict, store.alert_states(claim.monitor_id), NOW)
+        changes = transitions(monitor, window, verdict, store.monitors.alert_states(claim.monitor_id), NOW)
         events = make_events(changes, {}, monitor.name, window, claim.revision, note="cannot read it")
         notification = make_notification(monitor.name, window, claim.revision, events, labels=monitor.alerting.labels)
-        store.finish(claim, Outcome(0, verdict, "", {}, None, (), changes, events, notification, channels), NOW)
+        store.windows.commit(claim, Outcome(0, verdict, "", {}, None, (), changes, events, notification, channels), NOW)
         notifications += [notification] if notification else []
     return notifications
 
 
 def run(store: Store, channels: Mapping[str, Channel], later: timedelta = timedelta(0), **options: Any) -> DrainStats:
-    return drain(store, channels, lambda: NOW + later, rng=np.random.default_rng(1), **{"deadline": 5.0, **options})
+    return drain(
+        store.outbox, channels, lambda: NOW + later, rng=np.random.default_rng(1), **{"deadline": 5.0, **options}
+    )
 
 
 def ids(receiver: Any) -> list[str]:
@@ -85,14 +87,14 @@ def test_a_failing_channel_keeps_its_order_and_delays_no_other(
     assert run(store, hooks, later=timedelta(hours=3)) == DrainStats(sent=3)
     assert ids(good) == [n.id for n in notifications]
     assert ids(bad) == [notifications[0].id] * 2 + [n.id for n in notifications]
-    assert store.counts_by_status()["deliveries"] == {"sent": 6}
+    assert store.queries.counts_by_status()["deliveries"] == {"sent": 6}
 
 
 def test_an_abandoned_delivery_is_stored_as_dead(store: Store, serve: Serve, how: SimpleNamespace) -> None:
     judged(store, [Verdict.ERROR], ("hook", "gone"))
     receiver = serve(how.answer(410))
     assert run(store, {"hook": webhook(receiver.url)}) == DrainStats(dead=1, retried=1)
-    assert store.counts_by_status()["deliveries"] == {"dead": 1, "pending": 1}, (
+    assert store.queries.counts_by_status()["deliveries"] == {"dead": 1, "pending": 1}, (
         "another process may have the channel `gone`"
     )
 
@@ -105,7 +107,7 @@ def test_concurrent_replicas_send_each_notification_once(store: Store, serve: Se
         done = list(pool.map(lambda _: run(store, hook, deadline=60.0), range(3)))
     assert sum(d.sent for d in done) == len(notifications)
     assert ids(receiver) == [n.id for n in notifications], "each once, in order"
-    assert store.counts_by_status()["deliveries"] == {"sent": len(notifications)}
+    assert store.queries.counts_by_status()["deliveries"] == {"sent": len(notifications)}
 
 
 def test_a_delivery_not_recorded_is_sent_again_under_its_id(
@@ -119,7 +121,7 @@ def test_a_delivery_not_recorded_is_sent_again_under_its_id(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "delivered", die)
+        patched.setattr(store.outbox, "mark_sent", die)
         with pytest.raises(KeyboardInterrupt):
             run(store, hook)
     assert run(store, hook, later=timedelta(seconds=5)) == DrainStats(), "it may still be in flight"
@@ -150,7 +152,7 @@ def test_a_sender_that_was_overtaken_records_no_failure(store: Store, serve: Ser
             raise DeliveryError("no answer")
 
     run(store, {"hook": Slow()})
-    assert store.counts_by_status()["deliveries"] == {"sent": 1}
+    assert store.queries.counts_by_status()["deliveries"] == {"sent": 1}
     assert len(other.requests) == 1
 
 
@@ -163,6 +165,6 @@ def test_a_store_that_refuses_to_write_is_an_error(
     def refuse(delivery_id: int, now: datetime) -> None:
         raise StoreError("disk full")
 
-    monkeypatch.setattr(store, "delivered", refuse)
+    monkeypatch.setattr(store.outbox, "mark_sent", refuse)
     with pytest.raises(StoreError, match="disk full"):
         run(store, {"hook": webhook(receiver.url)})

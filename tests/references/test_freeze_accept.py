@@ -78,7 +78,7 @@ def either(store_url: str) -> Iterator[Store]:
 
 
 def freeze(store: Store, monitor: Monitor, now: datetime = NOW) -> StoredReference:
-    return freeze_reference(store, monitor, store.define(monitor.name, monitor.document, now), now)
+    return freeze_reference(store, monitor, store.monitors.define(monitor.name, monitor.document, now), now)
 
 
 def check(store: Store, monitor: Monitor, now: datetime) -> list[WindowResult]:
@@ -183,9 +183,9 @@ def test_nothing_is_frozen_where_a_window_cannot_be_read(
     monkeypatch.setattr(freeze_module, "count_reference_windows", then)
     with pytest.raises(SourceError, match=r"data\.parquet"):
         freeze(store, monitor)
-    known = store.find("m")
+    known = store.monitors.find("m")
     assert known is not None
-    assert store.baselines(known.monitor_id) == []
+    assert store.references.all(known.monitor_id) == []
 
 
 def test_windows_of_another_length_make_another_reference(store: Store, monitor: Monitor) -> None:
@@ -196,12 +196,12 @@ def test_windows_of_another_length_make_another_reference(store: Store, monitor:
 
 
 def test_a_reference_frozen_before_windows_were_counted_is_kept(either: Store, monitor: Monitor) -> None:
-    key = either.define(monitor.name, monitor.document, NOW).monitor_id
+    key = either.monitors.define(monitor.name, monitor.document, NOW).monitor_id
     source = open_source(monitor)
     profiles = source.learn(["x", "site"], monitor.columns, monitor.reference.window)
     old = freeze_module._digest(freeze_module._parts(monitor))
     assert old != reference_digest(monitor)
-    before = either.freeze(key, old, NewReference(profiles, {}), NOW)
+    before = either.references.freeze(key, old, NewReference(profiles, {}), NOW)
     assert freeze(either, monitor) == before
     accepted = accept(either, monitor, keep_bins=False)
     assert freeze(either, monitor) == accepted
@@ -212,7 +212,7 @@ def test_a_reference_frozen_before_windows_were_counted_is_kept(either: Store, m
 def test_an_accepted_stretch_is_the_normal_from_then_on(either: Store, monitor: Monitor, keep_bins: bool) -> None:
     first = check(either, monitor, START + 18 * DAY)
     assert [one.outcome.verdict.value for one in first] == ["ok"] * 2 + ["drift"] * 6
-    scores = either.scores("m")
+    scores = either.queries.scores("m")
     frozen = freeze(either, monitor)
     found = accept(either, monitor, keep_bins=keep_bins)
     assert found.note["accepted"] == {
@@ -233,10 +233,10 @@ def test_an_accepted_stretch_is_the_normal_from_then_on(either: Store, monitor: 
     later = check(either, monitor, START + 20 * DAY)
     assert [one.outcome.verdict.value for one in later] == ["ok"] * 2
     assert {one.outcome.baseline_id for one in later} == {found.id}
-    assert either.scores("m")[: len(scores)] == scores, "what was judged before stays"
-    known = either.find("m")
+    assert either.queries.scores("m")[: len(scores)] == scores, "what was judged before stays"
+    known = either.monitors.find("m")
     assert known is not None
-    assert either.baselines(known.monitor_id) == [found, frozen]
+    assert either.references.all(known.monitor_id) == [found, frozen]
     again = accept(either, monitor, keep_bins=keep_bins, stretch=Window(START, START + 12 * DAY))
     assert again.note["accepted"]["replaces"] == found.id
     assert freeze(either, monitor) == again
@@ -303,7 +303,7 @@ def test_what_cannot_be_accepted_says_why(
 def test_nothing_is_accepted_before_the_first_check(store: Store, monitor: Monitor) -> None:
     with pytest.raises(InputError, match="was never checked; `drift run`"):
         accept(store, monitor, keep_bins=False)
-    key = store.define(monitor.name, monitor.document, NOW).monitor_id
+    key = store.monitors.define(monitor.name, monitor.document, NOW).monitor_id
     with pytest.raises(InputError, match="leave out --keep-bins"):
         accept(store, monitor, keep_bins=True)
     found = accept(store, monitor, keep_bins=False)

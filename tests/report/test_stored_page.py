@@ -154,7 +154,7 @@ def test_moving_reference_is_shown_with_its_range(sqlite_url, tmp_path):
     with Store.open(sqlite_url) as store:
         assert check_all(store, monitor) == 20  # the rows end on the 14th: the days after it hold none
         page = page_from_store(store, "shops", now=NOW, until=START + 14 * DAY)
-        (before,) = store.results("shops", START + 13 * DAY)
+        (before,) = store.history.results("shops", START + 13 * DAY)
     assert page.reference.label == "10 windows from 2024-01-04 to 2024-01-14 (rolling)"
     assert page.reference.rows == 3000
     for column in before.columns:
@@ -248,14 +248,14 @@ def test_page_queries_agree_with_row_queries(sqlite_url, tmp_path):
     write_rows(tmp_path / "rows.csv", days=16)
     with Store.open(sqlite_url) as store:
         check_all(store, monitor_of(tmp_path / "rows.csv", ("shop",)))
-        every = [row for row in store.windows("shops") if row["revision"] is not None]
+        every = [row for row in store.queries.windows("shops") if row["revision"] is not None]
         for since, until, limit in ((None, None, 4), (START + 12 * DAY, START + 14 * DAY, 9), (NOW, None, 9)):
             wanted = [r for r in every if _within(r["window_start"], since, until)][-limit:]
-            summaries = store.newest("shops", limit, since, until)
+            summaries = store.queries.newest_windows("shops", limit, since, until)
             actual = [(format_instant(s.window.start), s.verdict, s.message, s.columns) for s in summaries]
             assert actual == [(r["window_start"], r["verdict"], r["message"], r["columns"]) for r in wanted]
-        trends = store.trends("shops", [summary.window for summary in store.newest("shops", 4)])
-        rows = store.scores("shops", since=datetime.fromisoformat(every[-4]["window_start"]))
+        trends = store.queries.trends("shops", [summary.window for summary in store.queries.newest_windows("shops", 4)])
+        rows = store.queries.scores("shops", since=datetime.fromisoformat(every[-4]["window_start"]))
     keys = ("score", "noise_floor", "p_value", "detectable", "threshold", "level", "verdict")
     expected = {}
     for row in rows:
@@ -297,14 +297,14 @@ def test_newer_window_in_error_is_a_note(sqlite_url, tmp_path):
         first = run_monitor(store, monitor, worker=Worker("test"), now=lambda: START + timedelta(days=12))
         assert len(list(first)) == 2
         before = page_from_store(store, "shops", now=NOW)
-        definition = store.define("shops", monitor.document, NOW)
+        definition = store.monitors.define("shops", monitor.document, NOW)
         window = Window(START + timedelta(days=12), START + timedelta(days=13))
-        store.plan(definition, [(window, window.end)], NOW)
-        (planned,) = store.due(definition, NOW)
-        claim = store.claim(planned.id, definition, "test", NOW, timedelta(minutes=1))
+        store.windows.plan(definition, [(window, window.end)])
+        (planned,) = store.windows.due(definition, NOW)
+        claim = store.windows.claim(planned.id, definition, "test", NOW, timedelta(minutes=1))
         from drift.store import Outcome
 
-        store.finish(
+        store.windows.commit(
             claim,
             Outcome(
                 rows=0, verdict=Verdict.ERROR, message="the disk is gone", source={}, baseline_id=None, segments=(),
@@ -322,7 +322,7 @@ def test_newer_window_in_error_is_a_note(sqlite_url, tmp_path):
 
 def test_page_without_checked_windows_says_what_to_do(sqlite_url, tmp_path):
     with Store.open(sqlite_url) as store:
-        store.define("shops", {"reference": {"path": "train.parquet"}}, NOW)
+        store.monitors.define("shops", {"reference": {"path": "train.parquet"}}, NOW)
         page = page_from_store(store, "shops", now=NOW)
     assert page.columns == ()
     assert page.reference.label == "train.parquet"

@@ -102,7 +102,7 @@ def test_a_drift_fires_once_and_resolves_once(store: Store, monitor: Monitor, tm
     assert turns == {13: [State.PENDING], 14: [State.FIRING], 17: [State.RESOLVED]}
     sent = [one.outcome.notification for one in checked if one.outcome.notification]
     assert [n.status for n in sent] == ["firing", "resolved"]
-    assert len(store.deliveries_due(START + 20 * DAY)) == 2
+    assert len(store.outbox.due(START + 20 * DAY)) == 2
 
 
 def test_stored_windows_can_be_scored_again_without_the_data(store: Store, monitor: Monitor, tmp_path: Path) -> None:
@@ -110,12 +110,14 @@ def test_stored_windows_can_be_scored_again_without_the_data(store: Store, monit
     checked = check(store, monitor, START + 14 * DAY)
     (tmp_path / "data.parquet").unlink()
     for one in checked:
-        live = store.profile("m", one.window.start)
-        results = store.results("m", one.window.start)
+        live = store.history.profile("m", one.window.start)
+        results = store.history.results("m", one.window.start)
         assert live is not None
         again = compare_profiles(live, reference_of(results), monitor.columns, np.random.default_rng(0))
         for column in again:
-            (stored,) = store.scores(monitor="m", column=column.column, since=one.window.start, until=one.window.end)
+            (stored,) = store.queries.scores(
+                monitor="m", column=column.column, since=one.window.start, until=one.window.end
+            )
             assert stored["score"] == pytest.approx(column.score, abs=0)
             assert stored["verdict"] == column.verdict.value
 
@@ -231,25 +233,25 @@ def test_a_worker_that_lost_its_lease_writes_nothing(
 ) -> None:
     write_days(tmp_path / "data.parquet", 14)
     check(store, monitor, START + 11 * DAY)
-    definition = store.find("m")
+    definition = store.monitors.find("m")
     assert definition is not None
     now, stolen = START + 13 * DAY, []
 
     def slow(*args: Any, **kwargs: Any) -> Any:
         if not stolen:  # while the first window is being counted, another worker takes it over
-            (first, *_) = store.due(definition, now + 2 * LEASE_TTL)
-            stolen.append(store.claim(first.id, definition, "other", now + 2 * LEASE_TTL, LEASE_TTL))
+            (first, *_) = store.windows.due(definition, now + 2 * LEASE_TTL)
+            stolen.append(store.windows.claim(first.id, definition, "other", now + 2 * LEASE_TTL, LEASE_TTL))
         return compare_profiles(*args, **kwargs)
 
     with monkeypatch.context() as patched:
         patched.setattr("drift.runner.evaluate.compare_profiles", slow)
         assert days_of(check(store, monitor, now)) == [], "alerts are decided in order: later windows wait"
-    (window,) = [w for w in store.windows("m") if w["window_start"] == "2024-03-12T00:00Z"]
+    (window,) = [w for w in store.queries.windows("m") if w["window_start"] == "2024-03-12T00:00Z"]
     assert window["status"] == "claimed"
 
 
 def notified(store: Store, now: datetime) -> list[tuple[str, str]]:
-    payloads = [delivery.payload for delivery in store.deliveries_due(now)]
+    payloads = [delivery.payload for delivery in store.outbox.due(now)]
     return [(payload["window"]["start"], payload["status"]) for payload in payloads]
 
 
@@ -257,10 +259,10 @@ def abandon_claim(store: Store, monitor: Monitor, day: int, owner: str) -> datet
     """Let a worker claim the window of a day and die; return the time."""
     now = START + 16 * DAY
     check(store, monitor, START + day * DAY)
-    definition = store.define(monitor.name, monitor.document, now)
+    definition = store.monitors.define(monitor.name, monitor.document, now)
     windows = [(Window(START + d * DAY, START + (d + 1) * DAY), now) for d in range(day, 16)]
-    store.plan(definition, windows, now)
-    assert store.claim(store.due(definition, now)[0].id, definition, owner, now, LEASE_TTL) is not None
+    store.windows.plan(definition, windows)
+    assert store.windows.claim(store.windows.due(definition, now)[0].id, definition, owner, now, LEASE_TTL) is not None
     return now
 
 
@@ -293,13 +295,13 @@ def test_a_crashing_window_is_abandoned_and_later_windows_are_checked(
 ) -> None:
     write_days(tmp_path / "data.parquet", 16, moved=frozenset({12}))
     now = abandon_claim(store, monitor, 12, "elsewhere:1")
-    definition = store.find("m")
+    definition = store.monitors.find("m")
     assert definition is not None
     for times in range(MAX_ATTEMPTS - 1):  # one host after the other claims it, and dies
         now += LEASE_TTL
-        planned = store.due(definition, now)[0]
+        planned = store.windows.due(definition, now)[0]
         assert planned.attempts == times + 1
-        assert store.claim(planned.id, definition, f"elsewhere:{times + 2}", now, LEASE_TTL) is not None
+        assert store.windows.claim(planned.id, definition, f"elsewhere:{times + 2}", now, LEASE_TTL) is not None
     crashing, *others = check(store, monitor, now + LEASE_TTL)
     assert days_of([crashing, *others]) == [12, 13, 14, 15]
     assert (crashing.verdicts, crashing.outcome.retry_at) == ([Verdict.ERROR], None)
@@ -321,14 +323,14 @@ def test_a_crashing_window_is_abandoned_and_later_windows_are_checked(
 def test_a_window_released_many_times_is_still_checked(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 16)
     now = abandon_claim(store, monitor, 15, "elsewhere:0")
-    definition = store.find("m")
+    definition = store.monitors.find("m")
     assert definition is not None
     for times in range(3 * MAX_ATTEMPTS):  # released each time, as by a service that stops
-        planned = store.due(definition, now := now + LEASE_TTL)[0]
-        claim = store.claim(planned.id, definition, f"elsewhere:{times}", now, LEASE_TTL)
+        planned = store.windows.due(definition, now := now + LEASE_TTL)[0]
+        claim = store.windows.claim(planned.id, definition, f"elsewhere:{times}", now, LEASE_TTL)
         assert claim is not None
         assert claim.lost == 1
-        store.release(claim)
+        store.windows.release(claim)
     (found,) = check(store, monitor, now)
     assert found.verdicts == [Verdict.OK]
 
@@ -336,27 +338,27 @@ def test_a_window_released_many_times_is_still_checked(store: Store, monitor: Mo
 def test_an_abandoned_recheck_leaves_the_window_unchanged(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 12)
     check(store, monitor, START + 11 * DAY)
-    definition = store.find("m")
+    definition = store.monitors.find("m")
     assert definition is not None
     now = START + 11 * DAY
-    (ended,) = store.ended_since(definition.monitor_id, START)
-    assert store.look_again({ended.id: "else"}, now) == 1
+    (ended,) = store.windows.checked_since(definition.monitor_id, START)
+    assert store.windows.recheck({ended.id: "else"}, now) == 1
     for times in range(MAX_ATTEMPTS):
-        assert store.claim(ended.id, definition, f"elsewhere:{times}", now, LEASE_TTL) is not None
+        assert store.windows.claim(ended.id, definition, f"elsewhere:{times}", now, LEASE_TTL) is not None
         now += LEASE_TTL
     assert check(store, monitor, now) == []
-    assert [(row["status"], row["verdict"]) for row in store.windows("m")] == [("done", "ok")]
+    assert [(row["status"], row["verdict"]) for row in store.queries.windows("m")] == [("done", "ok")]
 
 
 def test_crashes_do_not_use_up_the_retries_of_errors(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     data = tmp_path / "data.parquet"
     write_days(data, 12)
     now = abandon_claim(store, monitor, 11, "elsewhere:0")
-    definition = store.find("m")
+    definition = store.monitors.find("m")
     assert definition is not None
     for times in range(MAX_ATTEMPTS - 2):
-        planned = store.due(definition, now := now + LEASE_TTL)[0]
-        assert store.claim(planned.id, definition, f"elsewhere:{times}", now, LEASE_TTL) is not None
+        planned = store.windows.due(definition, now := now + LEASE_TTL)[0]
+        assert store.windows.claim(planned.id, definition, f"elsewhere:{times}", now, LEASE_TTL) is not None
     data.write_bytes(b"")
     tries: list[WindowResult] = []
     for _ in range(2 + len(RETRY_DELAYS)):
@@ -371,20 +373,20 @@ def test_a_window_whose_outcome_is_refused_is_abandoned(
     store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_days(tmp_path / "data.parquet", 13)
-    finish = store.finish
+    finish = store.windows.commit
 
     def refuse(claim: Claim, outcome: Outcome, now: datetime) -> None:
         if claim.window.start == START + 10 * DAY and outcome.segments:
             raise ValueRefused("the store keeps finite numbers; got nan")
         finish(claim, outcome, now)
 
-    monkeypatch.setattr(store, "finish", refuse)
+    monkeypatch.setattr(store.windows, "commit", refuse)
     now = START + 13 * DAY
     for _ in range(MAX_ATTEMPTS):
         (failed,) = run_all(store, [monitor], worker=Worker("test"), now=lambda: now)
         assert isinstance(failed, MonitorFailure)
         assert "got nan" in failed.message
-    assert [(row["status"], row["attempts"]) for row in store.windows("m")] == [
+    assert [(row["status"], row["attempts"]) for row in store.queries.windows("m")] == [
         ("claimed", MAX_ATTEMPTS),
         *[("due", 0)] * 2,
     ]
@@ -399,7 +401,7 @@ def test_a_window_without_any_storable_outcome_fails_after_all_attempts(
     store: Store, monitor: Monitor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_days(tmp_path / "data.parquet", 13)
-    finish, now = store.finish, START + 13 * DAY
+    finish, now = store.windows.commit, START + 13 * DAY
 
     def refuse(claim: Claim, outcome: Outcome, now: datetime) -> None:
         if claim.window.start == START + 10 * DAY:
@@ -407,18 +409,18 @@ def test_a_window_without_any_storable_outcome_fails_after_all_attempts(
         finish(claim, outcome, now)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(store, "finish", refuse)
+        patched.setattr(store.windows, "commit", refuse)
         for _ in range(MAX_ATTEMPTS + 1):
             (failed,) = run_all(store, [monitor], worker=Worker("test"), now=lambda: now)
             assert isinstance(failed, MonitorFailure)
         assert days_of(check(store, monitor, now)) == [11, 12]
-    row = store.windows("m")[0]
+    row = store.queries.windows("m")[0]
     assert (row["status"], row["verdict"]) == ("failed", None)
     assert "RuntimeError: a defect" in row["message"]
     assert [r.levelname for r in caplog.records if getattr(r, "code", "") == "window-failed"] == ["ERROR"]
     assert plan_backfill(store, monitor, open_source(monitor), START + 10 * DAY, START + 11 * DAY, now) == 1
     assert [one.verdicts for one in check(store, monitor, now)] == [[Verdict.OK]]
-    assert store.windows("m")[0]["message"] == "0 of 1 columns drifted"
+    assert store.queries.windows("m")[0]["message"] == "0 of 1 columns drifted"
 
 
 def test_failures_of_the_store_do_not_count_as_attempts(store: Store, monitor: Monitor, tmp_path: Path) -> None:
@@ -429,11 +431,11 @@ def test_failures_of_the_store_do_not_count_as_attempts(store: Store, monitor: M
         raise StoreError("database or disk is full")
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(store, "finish", full)
+        patched.setattr(store.windows, "commit", full)
         for _ in range(MAX_ATTEMPTS + 1):
             (failed,) = run_all(store, [monitor], worker=Worker("test"), now=lambda: now)
             assert isinstance(failed, MonitorFailure)
-            assert [(row["status"], row["attempts"]) for row in store.windows("m")] == [("due", 0)]
+            assert [(row["status"], row["attempts"]) for row in store.queries.windows("m")] == [("due", 0)]
     assert [one.verdicts for one in check(store, monitor, now)] == [[Verdict.OK]]
 
 
@@ -498,7 +500,7 @@ def test_a_failed_write_releases_the_window(
     store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_days(tmp_path / "data.parquet", 12)
-    finish, full = store.finish, []
+    finish, full = store.windows.commit, []
 
     def disk_is_full(*args: Any) -> None:
         if not full:
@@ -506,7 +508,7 @@ def test_a_failed_write_releases_the_window(
             raise StoreError("disk is full", code="disk-full")
         finish(*args)
 
-    monkeypatch.setattr(store, "finish", disk_is_full)
+    monkeypatch.setattr(store.windows, "commit", disk_is_full)
     (failed,) = run_all(store, [monitor], worker=Worker("test"), now=lambda: START + 11 * DAY)
     assert isinstance(failed, MonitorFailure)
     assert failed.code == "disk-full"
@@ -516,15 +518,15 @@ def test_a_failed_write_releases_the_window(
 def test_the_lease_of_a_long_evaluation_is_renewed(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 12)
     now = abandon_claim(store, monitor, 10, "here")
-    definition = store.find("m")
+    definition = store.monitors.find("m")
     assert definition is not None
-    (held,) = store.held(definition.monitor_id, now)
-    store.free(held, now)
-    claim = store.claim(held.window_id, definition, "test", now, LEASE_TTL)
+    (held,) = store.windows.leased(definition.monitor_id, now)
+    store.windows.expire(held, now)
+    claim = store.windows.claim(held.window_id, definition, "test", now, LEASE_TTL)
     assert claim is not None
     with hold_lease(store, claim, lambda: now + DAY, lease=timedelta(seconds=0.06)):
         time.sleep(0.2)
-    assert store.held(definition.monitor_id, now + DAY)[0].token == claim.token
+    assert store.windows.leased(definition.monitor_id, now + DAY)[0].token == claim.token
 
 
 def test_a_new_column_is_reported_and_changes_no_verdict(store: Store, monitor: Monitor, tmp_path: Path) -> None:
@@ -549,8 +551,10 @@ def test_a_worker_reclaims_a_window_it_could_not_release(store: Store, monitor: 
     write_days(tmp_path / "data.parquet", 12)
     now = START + 12 * DAY
     definition = plan_windows(store, monitor, open_source(monitor), now)
-    first = store.due(definition, now)[0]
-    assert store.claim(first.id, definition, "here", now, LEASE_TTL) is not None  # then the store was unreachable
+    first = store.windows.due(definition, now)[0]
+    assert (
+        store.windows.claim(first.id, definition, "here", now, LEASE_TTL) is not None
+    )  # then the store was unreachable
     assert check(store, monitor, now, worker="elsewhere") == [], "another worker waits for the lease to expire"
     assert days_of(check(store, monitor, now, worker="here")) == [10, 11]
 
@@ -565,26 +569,26 @@ def test_unreleased_windows_count_as_attempts_only_if_the_worker_died(
         raise StoreError("the database is gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "finish", gone)
-        patched.setattr(store, "release", gone)
+        patched.setattr(store.windows, "commit", gone)
+        patched.setattr(store.windows, "release", gone)
         (failed,) = run_all(store, [monitor], worker=Worker("here:1"), now=lambda: now)
         assert isinstance(failed, MonitorFailure)
     assert len(check(store, monitor, now, worker="here:1")) == 1
-    assert [row["attempts"] for row in store.windows("m")] == [1]
+    assert [row["attempts"] for row in store.queries.windows("m")] == [1]
 
     definition = plan_windows(store, monitor, open_source(monitor), now + DAY)
-    planned = store.due(definition, now + DAY)[0]
+    planned = store.windows.due(definition, now + DAY)[0]
     # The first process of a container; the next one has the same name.
-    assert store.claim(planned.id, definition, "here:1", now + DAY, LEASE_TTL) is not None
+    assert store.windows.claim(planned.id, definition, "here:1", now + DAY, LEASE_TTL) is not None
     assert len(check(store, monitor, now + DAY, worker="here:1")) == 1
-    assert [row["attempts"] for row in store.windows("m")] == [1, 2]
+    assert [row["attempts"] for row in store.queries.windows("m")] == [1, 2]
 
 
 def test_a_worker_does_not_reclaim_the_window_it_evaluates(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 12)
     now = START + 12 * DAY
     definition = plan_windows(store, monitor, open_source(monitor), now)
-    claim = store.claim(store.due(definition, now)[0].id, definition, "here", now, LEASE_TTL)
+    claim = store.windows.claim(store.windows.due(definition, now)[0].id, definition, "here", now, LEASE_TTL)
     assert claim is not None
     with hold_lease(store, claim, lambda: now):
         assert check(store, monitor, now, worker="here") == []

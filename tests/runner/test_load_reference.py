@@ -59,10 +59,13 @@ def monitor(tmp_path: Path) -> Monitor:
 
 def add_crashes(store: Store, monitor: Monitor, times: int, now: datetime = NOW) -> None:
     """Let workers of other hosts start to read the reference and crash."""
-    key = store.define(monitor.name, monitor.document, now).monitor_id
+    key = store.monitors.define(monitor.name, monitor.document, now).monitor_id
     for number in range(times):
         then = now - (times - number) * 2 * SECOND
-        assert store.begin_reading(key, reference_digest(monitor), f"elsewhere:{number}", then, SECOND) is not None
+        assert (
+            store.references.begin_attempt(key, reference_digest(monitor), f"elsewhere:{number}", then, SECOND)
+            is not None
+        )
 
 
 def check(
@@ -103,12 +106,12 @@ def before_reading(action: Callable[[], object]) -> Iterator[None]:
 
 def test_an_attempt_is_stored_only_while_the_reference_is_read(store: Store, monitor: Monitor) -> None:
     attempts = []
-    with before_reading(lambda: attempts.extend(store.attempts("m"))):
+    with before_reading(lambda: attempts.extend(store.references.attempts("m"))):
         assert verdicts_of(check(store, monitor)) == ["ok"] * 2
     (attempt,) = attempts
     assert (attempt.owner, attempt.begun_at, attempt.until) == ("me", NOW, NOW + LEASE_TTL)
     assert attempt.digest == reference_digest(monitor)
-    assert store.attempts() == []
+    assert store.references.attempts() == []
 
 
 def test_failures_and_timeouts_do_not_count_as_crashes(store: Store, monitor: Monitor) -> None:
@@ -123,7 +126,7 @@ def test_failures_and_timeouts_do_not_count_as_crashes(store: Store, monitor: Mo
         results = check(store, replace(monitor, deadline=0.2 * SECOND))
         assert code_of(results) == "evaluation-timeout"
         assert "0:00:00.2" in only_failure(results)
-        assert store.attempts() == []
+        assert store.references.attempts() == []
         resume.set()
         for one in threading.enumerate():
             if one.name == "drift-work-m":
@@ -139,7 +142,7 @@ def test_an_interruption_does_not_count_as_a_crash(store: Store, monitor: Monito
 
     with before_reading(interrupt), pytest.raises(Interrupted):
         check(store, monitor)
-    assert store.attempts() == []
+    assert store.references.attempts() == []
 
 
 def test_stopping_does_not_count_as_a_crash(store: Store, monitor: Monitor) -> None:
@@ -154,12 +157,12 @@ def test_stopping_does_not_count_as_a_crash(store: Store, monitor: Monitor) -> N
         work.start()
         assert started.wait(20)
         end_attempts(store, "another")
-        assert len(store.attempts()) == 1
+        assert len(store.references.attempts()) == 1
         end_attempts(store, "m")
-        assert store.attempts() == []
+        assert store.references.attempts() == []
         resume.set()
         work.join(20)
-    assert [row["verdict"] for row in store.windows()] == ["ok"] * 2, (
+    assert [row["verdict"] for row in store.queries.windows()] == ["ok"] * 2, (
         "a reference that was read before the exit is kept"
     )
 
@@ -187,7 +190,7 @@ def test_a_running_attempt_renews_its_lease(store: Store, monitor: Monitor, monk
     def slowly() -> None:
         until = time.monotonic() + 20
         clock[0] += 10 * SECOND
-        while not any(one.until > clock[0] for one in store.attempts()) and time.monotonic() < until:
+        while not any(one.until > clock[0] for one in store.references.attempts()) and time.monotonic() < until:
             time.sleep(0.02)
         attempts.extend(run_all(store, [monitor], worker=Worker("another"), now=lambda: clock[0]))
 
@@ -198,9 +201,11 @@ def test_a_running_attempt_renews_its_lease(store: Store, monitor: Monitor, monk
 
 
 def test_an_attempt_of_another_host_holds_until_its_lease_expires(store: Store, monitor: Monitor) -> None:
-    key = store.define("m", monitor.document, NOW).monitor_id
+    key = store.monitors.define("m", monitor.document, NOW).monitor_id
     assert (
-        store.begin_reading(key, reference_digest(monitor), "elsewhere:1", NOW - LEASE_TTL + SECOND, LEASE_TTL)
+        store.references.begin_attempt(
+            key, reference_digest(monitor), "elsewhere:1", NOW - LEASE_TTL + SECOND, LEASE_TTL
+        )
         is not None
     )
     assert check(store, monitor) == []
@@ -212,8 +217,8 @@ def test_the_lease_of_a_dead_local_worker_ends_at_once(
 ) -> None:
     this = Worker.current()
     dead = this.name.rpartition("-")[0] + "-1"  # this number, another process
-    key = store.define("m", monitor.document, NOW).monitor_id
-    assert store.begin_reading(key, reference_digest(monitor), dead, NOW, LEASE_TTL) is not None
+    key = store.monitors.define("m", monitor.document, NOW).monitor_id
+    assert store.references.begin_attempt(key, reference_digest(monitor), dead, NOW, LEASE_TTL) is not None
     with caplog.at_level(logging.WARNING, "drift.runner.load_reference"):
         assert verdicts_of(check(store, monitor, worker=this)) == ["ok"] * 2
     (record,) = [record for record in caplog.records if getattr(record, "code", "") == "lease-reclaimed"]
@@ -222,27 +227,27 @@ def test_the_lease_of_a_dead_local_worker_ends_at_once(
 
 
 def test_a_late_end_deletes_no_other_attempt(store: Store, monitor: Monitor) -> None:
-    key, digest = store.define("m", monitor.document, NOW).monitor_id, reference_digest(monitor)
-    late = store.begin_reading(key, digest, "a", NOW - 2 * SECOND, SECOND)
-    other = store.begin_reading(key, digest, "b", NOW, SECOND)
+    key, digest = store.monitors.define("m", monitor.document, NOW).monitor_id, reference_digest(monitor)
+    late = store.references.begin_attempt(key, digest, "a", NOW - 2 * SECOND, SECOND)
+    other = store.references.begin_attempt(key, digest, "b", NOW, SECOND)
     assert late is not None
     assert other is not None
-    store.end_reading(late)
-    assert store.attempts() == [other]
-    assert not store.renew_reading(late, NOW + DAY)
-    assert store.renew_reading(other, NOW + DAY)
-    store.lose_reading(other, NOW)
-    assert store.attempts() == [replace(other, until=NOW + DAY)], "it was renewed meanwhile"
+    store.references.end_attempt(late)
+    assert store.references.attempts() == [other]
+    assert not store.references.renew_attempt(late, NOW + DAY)
+    assert store.references.renew_attempt(other, NOW + DAY)
+    store.references.expire_attempt(other, NOW)
+    assert store.references.attempts() == [replace(other, until=NOW + DAY)], "it was renewed meanwhile"
 
 
 def test_one_of_several_simultaneous_attempts_starts(store: Store, monitor: Monitor) -> None:
-    key, digest = store.define("m", monitor.document, NOW).monitor_id, reference_digest(monitor)
+    key, digest = store.monitors.define("m", monitor.document, NOW).monitor_id, reference_digest(monitor)
     found: list[object] = []
     barrier = threading.Barrier(6)
 
     def begin(number: int) -> None:
         barrier.wait(20)
-        found.append(store.begin_reading(key, digest, f"w{number}", NOW, LEASE_TTL))
+        found.append(store.references.begin_attempt(key, digest, f"w{number}", NOW, LEASE_TTL))
 
     together = [threading.Thread(target=begin, args=(number,)) for number in range(6)]
     for one in together:
@@ -250,19 +255,19 @@ def test_one_of_several_simultaneous_attempts_starts(store: Store, monitor: Moni
     for one in together:
         one.join(30)
     (attempt,) = [one for one in found if one is not None]
-    assert store.attempts() == [attempt]
+    assert store.references.attempts() == [attempt]
 
 
 def test_an_unconfirmed_start_is_found_in_the_store(
     store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key, digest = store.define("m", monitor.document, NOW).monitor_id, reference_digest(monitor)
+    key, digest = store.monitors.define("m", monitor.document, NOW).monitor_id, reference_digest(monitor)
     with lost_answer(store, monkeypatch, written=False), pytest.raises(StoreError, match="in COMMIT"):
-        store.begin_reading(key, digest, "me", NOW, LEASE_TTL)
-    assert store.attempts() == []
+        store.references.begin_attempt(key, digest, "me", NOW, LEASE_TTL)
+    assert store.references.attempts() == []
     with lost_answer(store, monkeypatch):
-        attempt = store.begin_reading(key, digest, "me", NOW, LEASE_TTL)
-    assert store.attempts() == [attempt]
+        attempt = store.references.begin_attempt(key, digest, "me", NOW, LEASE_TTL)
+    assert store.references.attempts() == [attempt]
 
 
 def test_an_end_that_cannot_be_stored_is_repeated(
@@ -274,42 +279,42 @@ def test_an_end_that_cannot_be_stored_is_repeated(
         raise StoreError("gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "end_reading", gone)
+        patched.setattr(store.references, "end_attempt", gone)
         assert "no rows" in only_failure(check(store, empty))
-    assert len(store.attempts()) == 1
+    assert len(store.references.attempts()) == 1
     assert "no rows" in only_failure(check(store, empty))
-    assert store.attempts() == []
+    assert store.references.attempts() == []
 
 
 def test_an_unconfirmed_start_does_not_count_as_a_crash(
     store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    worker, begin = Worker("web:1@aaaaaaaa-700"), store.begin_reading
+    worker, begin = Worker("web:1@aaaaaaaa-700"), store.references.begin_attempt
 
     def unconfirmed(*args: Any) -> None:
         begin(*args)
         raise StoreError("gone, and so is the answer")
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "begin_reading", unconfirmed)
+        patched.setattr(store.references, "begin_attempt", unconfirmed)
         for _ in range(3):
             assert "the answer" in only_failure(check(store, monitor, worker=worker))
-    assert len(store.attempts()) == 1
+    assert len(store.references.attempts()) == 1
     assert monitors_with_crashes(store, [monitor], worker, NOW) == {}
     assert verdicts_of(check(store, monitor, worker=worker)) == ["ok"] * 2
-    assert store.attempts() == []
+    assert store.references.attempts() == []
     assert caplog.records == [], "no worker is reported dead"
 
 
 def test_a_late_worker_neither_renews_nor_ends_newer_attempts(store: Store, monitor: Monitor) -> None:
-    key, digest = store.define("m", monitor.document, NOW).monitor_id, reference_digest(monitor)
-    late = store.begin_reading(key, digest, "me", NOW, SECOND)
+    key, digest = store.monitors.define("m", monitor.document, NOW).monitor_id, reference_digest(monitor)
+    late = store.references.begin_attempt(key, digest, "me", NOW, SECOND)
     assert late is not None
-    assert store.forget_readings(key, NOW + SECOND) == 1
-    attempt = store.begin_reading(key, "another", "me", NOW + SECOND, LEASE_TTL)
-    assert not store.renew_reading(late, NOW + 3 * LEASE_TTL)
-    store.end_reading(late)
-    assert store.attempts() == [attempt]
+    assert store.references.forget_attempts(key, NOW + SECOND) == 1
+    attempt = store.references.begin_attempt(key, "another", "me", NOW + SECOND, LEASE_TTL)
+    assert not store.references.renew_attempt(late, NOW + 3 * LEASE_TTL)
+    store.references.end_attempt(late)
+    assert store.references.attempts() == [attempt]
 
 
 def test_a_reused_id_is_not_taken_for_an_ended_attempt(
@@ -317,18 +322,20 @@ def test_a_reused_id_is_not_taken_for_an_ended_attempt(
 ) -> None:
     """SQLite reuses the key of a deleted row."""
     empty = replace(monitor, reference=Reference(Window(START - DAY, START)), start=START)
-    key, digest = store.define("m", empty.document, NOW).monitor_id, reference_digest(empty)
+    key, digest = store.monitors.define("m", empty.document, NOW).monitor_id, reference_digest(empty)
+
+    end_attempt = store.references.end_attempt
 
     def unconfirmed(attempt: Attempt) -> None:
-        Store.end_reading(store, attempt)
+        end_attempt(attempt)
         raise StoreError("gone, and so is the answer")
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "end_reading", unconfirmed)
+        patched.setattr(store.references, "end_attempt", unconfirmed)
         assert "no rows" in only_failure(check(store, empty))
-    attempt = store.begin_reading(key, digest, "elsewhere:1", NOW + SECOND, LEASE_TTL)
+    attempt = store.references.begin_attempt(key, digest, "elsewhere:1", NOW + SECOND, LEASE_TTL)
     assert check(store, empty, now=NOW + 2 * SECOND) == [], "another worker reads it"
-    assert store.attempts() == [attempt]
+    assert store.references.attempts() == [attempt]
 
 
 @pytest.mark.parametrize(("times", "isolated"), [(ISOLATE_AFTER_CRASHES - 1, False), (ISOLATE_AFTER_CRASHES, True)])
@@ -345,7 +352,7 @@ def test_a_crashing_reference_is_read_in_isolation(store: Store, monitor: Monito
                 assert active_attempt(store, monitor, NOW) is None, "no lease is held while waiting for a slot"
         work.join(30)
     assert started.is_set()
-    assert [row["verdict"] for row in store.windows()] == ["ok"] * 2
+    assert [row["verdict"] for row in store.queries.windows()] == ["ok"] * 2
 
 
 def test_a_postponed_reference_fails_its_monitor_until_it_is_read(
@@ -362,7 +369,7 @@ def test_a_postponed_reference_fails_its_monitor_until_it_is_read(
         assert f"crashed {ISOLATE_AFTER_CRASHES} workers" in only_failure(postponed)
         results = run_all(store, [monitor], worker=ME, now=lambda: NOW, stopping=lambda: True)
         assert list(results) == []
-    assert len(store.attempts()) == ISOLATE_AFTER_CRASHES, "it was not started"
+    assert len(store.references.attempts()) == ISOLATE_AFTER_CRASHES, "it was not started"
     assert verdicts_of(check(store, monitor)) == ["ok"] * 2
 
 
@@ -379,7 +386,7 @@ def test_monitors_with_crashes_are_those_between_the_limits(store: Store, monito
 def test_a_reference_is_abandoned_after_many_crashes(store: Store, monitor: Monitor) -> None:
     add_crashes(store, monitor, MAX_ATTEMPTS - 1)
     assert abandoned_reference(store, monitor, NOW) == ""
-    store.forget_readings(store.define("m", monitor.document, NOW).monitor_id, NOW)
+    store.references.forget_attempts(store.monitors.define("m", monitor.document, NOW).monitor_id, NOW)
     add_crashes(store, monitor, MAX_ATTEMPTS)
     started: list[int] = []
     with before_reading(lambda: started.append(1)):
@@ -401,13 +408,13 @@ def test_a_changed_reference_starts_without_crashes(store: Store, monitor: Monit
     )
     assert abandoned_reference(store, smaller, NOW) == ""
     assert verdicts_of(check(store, smaller)) == ["ok"] * 4
-    assert store.attempts() == [], "none is kept once the reference was read"
+    assert store.references.attempts() == [], "none is kept once the reference was read"
 
 
 def test_a_backfill_reads_an_abandoned_reference_again(store: Store, monitor: Monitor) -> None:
     add_crashes(store, monitor, MAX_ATTEMPTS)
     assert plan_backfill(store, monitor, open_source(monitor), START + 4 * DAY, START + 5 * DAY, NOW) == 1
-    assert store.attempts() == []
+    assert store.references.attempts() == []
     assert verdicts_of(check(store, monitor)) == ["ok"] * 2
 
 
@@ -415,8 +422,8 @@ def test_an_accepted_range_replaces_an_abandoned_reference(store: Store, monitor
     add_crashes(store, monitor, MAX_ATTEMPTS)
     assert code_of(check(store, monitor)) == "reference-abandoned"
     accepted = accept_windows(store, monitor, Acceptance(Window(START, START + 2 * DAY), "ann", "it is smaller"), NOW)
-    assert store.attempts() == []
-    key = store.define("m", monitor.document, NOW).monitor_id
+    assert store.references.attempts() == []
+    key = store.monitors.define("m", monitor.document, NOW).monitor_id
     found = current_reference(store, monitor, key)
     assert found is not None
     assert found.id == accepted.id

@@ -66,7 +66,7 @@ def elsewhere(host: str) -> Worker:
 def claim_first(store: Store, monitor: Monitor, owner: str, moment: datetime) -> Claim:
     """Let a worker claim the first window."""
     definition = plan_windows(store, monitor, open_source(monitor), moment)
-    claim = store.claim(store.due(definition, moment)[0].id, definition, owner, moment, LEASE_TTL)
+    claim = store.windows.claim(store.windows.due(definition, moment)[0].id, definition, owner, moment, LEASE_TTL)
     assert claim is not None
     return claim
 
@@ -95,7 +95,7 @@ def test_a_living_worker_with_the_same_name_is_reported_once(
     other = elsewhere(f"other-{secrets.token_hex(8)}").with_assigned_name("web", STARTED - LEASE_TTL)
     claim = claim_first(store, monitor, other.name, STARTED + SECOND * (-60 if renewed else 1))
     if renewed:
-        assert store.renew(claim, STARTED + SECOND + LEASE_TTL)
+        assert store.windows.renew(claim, STARTED + SECOND + LEASE_TTL)
     worker = elsewhere("new").with_assigned_name("web", STARTED)
     for n in range(3):
         assert check(store, monitor, worker, STARTED + (2 + n) * SECOND) == 0
@@ -112,7 +112,7 @@ def test_a_late_write_of_the_predecessor_is_refused(store: Store, monitor: Monit
     )
     assert check(store, monitor, elsewhere("new").with_assigned_name("web", STARTED), STARTED + SECOND) == 3
     with pytest.raises(LeaseLost):
-        store.fail(claim, "too late")
+        store.windows.fail(claim, "too late")
 
 
 @pytest.mark.slow

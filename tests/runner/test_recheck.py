@@ -84,7 +84,7 @@ def days_of(checked: list[WindowResult]) -> list[int]:
 
 def starts(store: Store, status: str) -> list[int]:
     wanted = {format_instant(START + day * DAY): day for day in range(100)}
-    return [wanted[row["window_start"]] for row in store.windows("m") if row["status"] == status]
+    return [wanted[row["window_start"]] for row in store.queries.windows("m") if row["status"] == status]
 
 
 @pytest.mark.parametrize("outage", [1, 30])
@@ -106,11 +106,11 @@ def test_catch_up_skips_windows_with_a_warning(
     check(store, limited, 12)
     assert days_of(check(store, limited, 42)) == list(range(34, 42)), "due on day 35 and later"
     assert starts(store, "skipped") == list(range(12, 34))
-    (row,) = [row for row in store.windows("m") if row["window_start"] == format_instant(START + 12 * DAY)]
+    (row,) = [row for row in store.queries.windows("m") if row["window_start"] == format_instant(START + 12 * DAY)]
     assert (row["verdict"], row["revision"]) == (None, None)
     assert "catch_up: 7d" in row["message"]
     assert "`drift backfill`" in row["message"]
-    assert store.counts_by_status()["windows"] == {"done": 10, "skipped": 22}
+    assert store.queries.counts_by_status()["windows"] == {"done": 10, "skipped": 22}
     (record,) = [r for r in caplog.records if getattr(r, "code", "") == "windows-skipped"]
     assert record.levelno == logging.WARNING
     assert "22 windows" in record.getMessage()
@@ -149,24 +149,24 @@ def test_late_rows_make_a_revision_and_fire_once(store: Store, monitor: Monitor,
     assert (days_of([again]), again.revision, again.outcome.verdict) == ([11], 2, Verdict.DRIFT)
     assert [e.transition.after.state for e in again.outcome.events] == [State.FIRING]
     assert check(store, with_lookback, 12.3) == []
-    revisions = [(row["revision"], row["rows"]) for row in store.windows("m", revisions="all")]
+    revisions = [(row["revision"], row["rows"]) for row in store.queries.windows("m", revisions="all")]
     assert revisions == [(1, 200), (1, 200), (2, 600)]
-    assert len(store.deliveries_due(START + 13 * DAY)) == 0, "no channel is named"
+    assert len(store.outbox.due(START + 13 * DAY)) == 0, "no channel is named"
 
 
 def test_a_changed_source_without_new_rows_writes_nothing(store: Store, monitor: Monitor, data: Path) -> None:
     write_days(data, 12)
     with_lookback = replace(monitor, lookback=5 * DAY)
     check(store, with_lookback, 12)
-    before = store.windows("m", revisions="all")
+    before = store.queries.windows("m", revisions="all")
     add_rows(data, 11, 1, at=0.0)
     assert days_of(check(store, with_lookback, 12.1)) == [11], "the other window was counted, and is unchanged"
-    after = store.windows("m", revisions="all")
+    after = store.queries.windows("m", revisions="all")
     assert [row for row in after if row["revision"] == 1][:1] == [{**before[0], "attempts": 1}]
     assert {row["status"] for row in after} == {"done"}
     data.touch()
     assert check(store, with_lookback, 12.2) == []
-    assert len(store.windows("m", revisions="all")) == 3
+    assert len(store.queries.windows("m", revisions="all")) == 3
 
 
 def test_windows_older_than_the_lookback_are_not_rechecked(store: Store, monitor: Monitor, data: Path) -> None:
@@ -207,7 +207,7 @@ def test_a_failed_recheck_leaves_the_window_and_is_repeated(
     assert check(store, with_lookback, 12.2) == []
     failures = [r for r in caplog.records if getattr(r, "code", "") == "recheck-failed"]
     assert len(failures) == 2, "the new rows are still unknown"
-    assert [(row["status"], row["verdict"]) for row in store.windows("m")] == [("done", "ok")] * 2
+    assert [(row["status"], row["verdict"]) for row in store.queries.windows("m")] == [("done", "ok")] * 2
     data.write_bytes(good)
     add_rows(data, 11, 400, at=8.0)
     assert [one.outcome.verdict for one in check(store, with_lookback, 12.3)] == [Verdict.DRIFT]
@@ -234,12 +234,12 @@ def test_a_killed_recheck_is_repeated(store: Store, monitor: Monitor, data: Path
     write_days(data, 12)
     with_lookback = replace(monitor, lookback=1 * DAY)
     check(store, with_lookback, 12)
-    definition = store.find("m")
+    definition = store.monitors.find("m")
     assert definition is not None
-    (ended,) = store.ended_since(definition.monitor_id, START + 11 * DAY)
+    (ended,) = store.windows.checked_since(definition.monitor_id, START + 11 * DAY)
     now = START + 12 * DAY
-    assert store.look_again({ended.id: "else"}, now) == 1
-    claim = store.claim(ended.id, definition, "elsewhere:1", now, timedelta(minutes=1))
+    assert store.windows.recheck({ended.id: "else"}, now) == 1
+    claim = store.windows.claim(ended.id, definition, "elsewhere:1", now, timedelta(minutes=1))
     assert claim is not None
     assert claim.late
     assert check(store, with_lookback, 12.1) == [], "its rows have not changed"
@@ -259,13 +259,13 @@ def test_retries_are_spread_bounded_and_visible(
         data.write_bytes(b"")
         check(store, one, 12)
         data.write_bytes(good)
-        (row,) = [row for row in store.windows(name) if row["status"] == "due"]
+        (row,) = [row for row in store.queries.windows(name) if row["status"] == "due"]
         assert (row["attempts"], row["verdict"]) == (1, "error")
         assert "data.parquet" in row["message"]
         waits[name] = datetime.fromisoformat(row["next_attempt_at"]) - (START + 12 * DAY)
     assert all(0.75 * RETRY_DELAYS[0] <= wait <= RETRY_DELAYS[0] for wait in waits.values())
     assert len(set(waits.values())) == 3
-    assert {row["next_attempt_at"] for row in store.windows() if row["status"] == "done"} == {None}
+    assert {row["next_attempt_at"] for row in store.queries.windows() if row["status"] == "done"} == {None}
 
 
 def put_days(path: Path, days: range, *, rows: int = 200, at: float = 0.0, offset: timedelta = timedelta(0)) -> None:
@@ -356,14 +356,14 @@ def test_rechecks_come_after_new_windows_and_all_are_reached(store: Store, monit
     with_lookback = replace(monitor, lookback=5 * DAY)
     check(store, with_lookback, 20)
     turns: list[int] = []
-    settled = store.settle
+    settled = store.windows.close_recheck
 
     def settle(claim: Claim, **rest: Any) -> None:
         turns.append((claim.window.start - START) // DAY)
         settled(claim, **rest)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(store, "settle", settle)
+        patched.setattr(store.windows, "close_recheck", settle)
         for hour in range(1, 13):  # the source changes before each run, and a run checks one window
             data.touch()
             os.utime(data, (hour, hour))
@@ -439,18 +439,20 @@ def test_pruned_windows_are_neither_rechecked_nor_reported_again(store: Store, m
     write_days(data, 20, moved=frozenset({16}))
     with_lookback = replace(monitor, lookback=9 * DAY, keep=3 * DAY, end=START + 20 * DAY)
     assert (16, "drift", State.FIRING) in events_of(check(store, with_lookback, 20))
-    definition = store.find("m")
+    definition = store.monitors.find("m")
     assert definition is not None
-    waiting = next(one for one in store.ended_since(definition.monitor_id, START) if one.window.start.day == 17)
-    assert store.look_again({waiting.id: "else"}, START + 20 * DAY) == 1, "the one that drifted, pruned by then"
+    waiting = next(
+        one for one in store.windows.checked_since(definition.monitor_id, START) if one.window.start.day == 17
+    )
+    assert store.windows.recheck({waiting.id: "else"}, START + 20 * DAY) == 1, "the one that drifted, pruned by then"
     assert prune_monitors(store, [with_lookback], START + 20 * DAY) == 7
     assert check(store, with_lookback, 20) == []
     data.touch()
-    assert {one.window.start for one in store.ended_since(definition.monitor_id, START)} == {
+    assert {one.window.start for one in store.windows.checked_since(definition.monitor_id, START)} == {
         START + day * DAY for day in range(17, 20)
     }
     assert check(store, with_lookback, 20.1) == []
-    assert {row["revision"] for row in store.windows("m")} == {1}
+    assert {row["revision"] for row in store.queries.windows("m")} == {1}
 
 
 def test_a_window_overtaken_before_its_first_check_reports_its_drift(
@@ -508,20 +510,20 @@ def test_an_overtaken_window_without_rows_is_reported(
 def test_a_backfill_checks_pending_rechecks_and_retries(store: Store, monitor: Monitor, data: Path) -> None:
     write_days(data, 13)
     check(store, monitor, 12)
-    definition = store.find("m")
+    definition = store.monitors.find("m")
     assert definition is not None
     good = data.read_bytes()
     data.write_bytes(b"")
     one = replace(monitor, end=START + 13 * DAY)
     assert [c.outcome.verdict for c in check(store, one, 13)] == [Verdict.ERROR]
     data.write_bytes(good)
-    first = store.ended_since(definition.monitor_id, START)[0]
+    first = store.windows.checked_since(definition.monitor_id, START)[0]
     now = START + 13 * DAY
-    assert store.look_again({first.id: "else"}, now) == 1
+    assert store.windows.recheck({first.id: "else"}, now) == 1
     assert plan_backfill(store, one, open_source(one), START + 10 * DAY, START + 13 * DAY, now) == 3
-    assert [(row["revision"], row["status"]) for row in store.windows("m")] == [(1, "due")] * 3
+    assert [(row["revision"], row["status"]) for row in store.queries.windows("m")] == [(1, "due")] * 3
     assert days_of(check(store, one, 13)) == [10, 11, 12]
-    assert [row["revision"] for row in store.windows("m")] == [2] * 3
+    assert [row["revision"] for row in store.queries.windows("m")] == [2] * 3
 
 
 def test_windows_of_a_backfill_are_not_skipped(store: Store, monitor: Monitor, data: Path) -> None:

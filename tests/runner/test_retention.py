@@ -68,7 +68,7 @@ def test_later_windows_are_judged_as_without_pruning(tmp_path: Path, sqlite_url:
         assert [one.outcome.judged for one in after[0]] == [one.outcome.judged for one in after[1]]
         assert {one.outcome.judged["reference"] for one in after[0] if one.outcome.judged} == {"rolling"}
         since = START + PRUNED * DAY
-        assert store.scores(since=since) == whole.scores(since=since) != []
+        assert store.queries.scores(since=since) == whole.queries.scores(since=since) != []
 
 
 @pytest.mark.parametrize("reference", REFERENCES)
@@ -77,7 +77,7 @@ def test_readers_of_the_past_use_what_is_left(reference: str, tmp_path: Path, sq
     with Store.open(sqlite_url) as store:
         check(store, monitor, PRUNED)
         prune_monitors(store, [monitor], START + PRUNED * DAY)
-        known = store.find("m")
+        known = store.monitors.find("m")
         assert known is not None
         baseline = current_reference(store, monitor, known.monitor_id)
         assert baseline is not None

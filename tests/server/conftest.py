@@ -95,7 +95,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
 
 def statuses(store: Store, monitor: str = "one") -> list[str]:
     """Return the statuses of a monitor's windows, oldest first."""
-    return [row["status"] for row in store.windows(monitor)]
+    return [row["status"] for row in store.queries.windows(monitor)]
 
 
 @pytest.fixture(scope="session")

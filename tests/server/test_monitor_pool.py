@@ -72,7 +72,7 @@ def now(builders: SimpleNamespace) -> Callable[[], datetime]:
 
 def with_frozen_reference(store: Store, monitor: Monitor, now: datetime) -> Monitor:
     """Return the monitor after reading its reference, which could exceed a short deadline."""
-    freeze_reference(store, monitor, store.define(monitor.name, monitor.document, now), now)
+    freeze_reference(store, monitor, store.monitors.define(monitor.name, monitor.document, now), now)
     return monitor
 
 
@@ -89,7 +89,7 @@ def test_sources_that_hang_do_not_block_other_monitors(
     stuck = [builders.make_monitor(data, f"stuck {n}") for n in range(4)]
     service = make(*stuck, builders.make_monitor(data), now=now, max_batches=2)
     until = time.monotonic() + 20
-    while store.delivery_counts() != {"sent": 1} and time.monotonic() < until:
+    while store.outbox.counts() != {"sent": 1} and time.monotonic() < until:
         service.tick()  # a second one if the machine is so busy that other sources are slow as well
     assert time.monotonic() < until, "their deadline is an hour"
     assert builders.statuses(store) == ["done"] * builders.DAYS
@@ -110,17 +110,17 @@ def test_a_timeout_is_an_error_that_is_retried(
         with_frozen_reference(store, builders.make_monitor(data, "stuck", deadline=SECOND), now), now=lambda: now
     )
     service.tick()
-    (row,) = store.windows("stuck", revisions="all")
+    (row,) = store.queries.windows("stuck", revisions="all")
     assert (row["status"], row["verdict"], row["attempts"]) == ("due", "error", 1)
     assert row["code"] == "evaluation-timeout"
     assert "0:00:01" in row["message"]
     assert "deadline" in service.health.failed["stuck"]
     gate.set()
     builders.wait_for(lambda: not any(t.name == "drift-work-stuck" for t in threading.enumerate()))
-    assert store.windows("stuck", revisions="all") == [row]
+    assert store.queries.windows("stuck", revisions="all") == [row]
     now += RETRY_DELAYS[0]
     service.tick()
-    assert [r["verdict"] for r in store.windows("stuck", revisions="all")] == ["error", "ok"]
+    assert [r["verdict"] for r in store.queries.windows("stuck", revisions="all")] == ["error", "ok"]
 
 
 def test_the_abandoned_threads_of_a_monitor_are_limited(
@@ -129,7 +129,7 @@ def test_the_abandoned_threads_of_a_monitor_are_limited(
     make(
         with_frozen_reference(store, builders.make_monitor(data, "stuck", deadline=0.5 * SECOND), now()), now=now
     ).tick()
-    messages = [row["message"] for row in store.windows("stuck")]
+    messages = [row["message"] for row in store.queries.windows("stuck")]
     assert ["deadline" in message for message in messages] == [True] * 3 + [False] * (builders.DAYS - 3)
     assert "3 earlier attempts" in messages[-1]
     assert sum(thread.name == "drift-work-stuck" for thread in threading.enumerate()) == 3
@@ -163,7 +163,7 @@ def test_a_slow_channel_delays_neither_windows_nor_other_channels(
     service = make(both, builders.make_monitor(data, "two"), now=now, channels={"slow": Slow()})
     service.tick()
     assert builders.statuses(store, "two") == ["done"] * builders.DAYS
-    assert store.counts_by_status()["deliveries"] == {"pending": 1, "sent": 2}
+    assert store.queries.counts_by_status()["deliveries"] == {"pending": 1, "sent": 2}
     assert (tmp_path / "notifications.jsonl").stat().st_mtime < time.time() - (time.monotonic() - sent_at[0])
 
 
@@ -176,10 +176,10 @@ def test_stop_releases_a_window_that_hangs(
     begun = time.monotonic()
     service.stop(grace=0.3)
     assert time.monotonic() - begun < 15
-    known = store.find("stuck")
+    known = store.monitors.find("stuck")
     assert known is not None
-    assert store.held(known.monitor_id, now()) == []
-    due = store.due(known, now())
+    assert store.windows.leased(known.monitor_id, now()) == []
+    due = store.windows.due(known, now())
     assert len(due) == builders.DAYS, "all windows are due, for any worker"
     assert [one.attempts for one in due] == [0] * builders.DAYS, "a released window counts as no attempt"
 
@@ -207,20 +207,23 @@ def test_stop_during_planning_starts_no_window(
     resume.set()
     service.stop()
     assert builders.statuses(store) == ["due"] * builders.DAYS
-    known = store.find("one")
+    known = store.monitors.find("one")
     assert known is not None
-    assert {one.attempts for one in store.due(known, now())} == {0}
+    assert {one.attempts for one in store.windows.due(known, now())} == {0}
 
 
 def crash_on_window(store: Store, monitor: Monitor, now: datetime, times: int) -> None:
     """Let workers of other hosts claim the monitor's first window and crash."""
-    definition = store.define(monitor.name, monitor.document, now)
+    definition = store.monitors.define(monitor.name, monitor.document, now)
     first = Window(now - timedelta(days=1), now)
-    store.plan(definition, [(first, now - timedelta(days=1))], now)
+    store.windows.plan(definition, [(first, now - timedelta(days=1))])
     for number in range(times):
         earlier = now - timedelta(minutes=2 * (times - number))
-        (planned,) = store.due(definition, earlier)
-        assert store.claim(planned.id, definition, f"elsewhere:{number}", earlier, timedelta(minutes=1)) is not None
+        (planned,) = store.windows.due(definition, earlier)
+        assert (
+            store.windows.claim(planned.id, definition, f"elsewhere:{number}", earlier, timedelta(minutes=1))
+            is not None
+        )
 
 
 @pytest.mark.parametrize(("times", "expected"), [(ISOLATE_AFTER_CRASHES - 1, 3), (ISOLATE_AFTER_CRASHES, 1)])
@@ -272,10 +275,10 @@ def test_a_postponed_window_fails_its_monitor_until_it_is_evaluated(
 
 def crash_on_reference(store: Store, monitor: Monitor, now: datetime, times: int) -> None:
     """Let workers of other hosts start to read the monitor's reference and crash."""
-    key = store.define(monitor.name, monitor.document, now).monitor_id
+    key = store.monitors.define(monitor.name, monitor.document, now).monitor_id
     for number in range(times):
         earlier = now - timedelta(minutes=2 * (times - number))
-        attempt = store.begin_reading(
+        attempt = store.references.begin_attempt(
             key, reference_digest(monitor), f"elsewhere:{number}", earlier, timedelta(minutes=1)
         )
         assert attempt is not None
@@ -290,7 +293,7 @@ def test_crashing_references_are_read_after_the_others_are_delivered(
     original, calls = read_reference, []
 
     def learn(monitor: Monitor, now: datetime) -> Any:
-        calls.append((monitor.name, Counter(row["status"] for row in store.windows()), store.delivery_counts()))
+        calls.append((monitor.name, Counter(row["status"] for row in store.queries.windows()), store.outbox.counts()))
         return original(monitor, now)
 
     monkeypatch.setattr("drift.references.freeze.read_reference", learn)
@@ -299,8 +302,8 @@ def test_crashing_references_are_read_after_the_others_are_delivered(
     (name, windows, sent), (earlier, more, later) = calls[2:]
     assert (name, windows["done"], sent) == ("bad", 2 * builders.DAYS, {"sent": 2})
     assert (earlier, more["done"], later) == ("worst", 3 * builders.DAYS, {"sent": 3})
-    assert store.attempts() == []
-    assert store.counts_by_status()["windows"] == {"done": 4 * builders.DAYS}
+    assert store.references.attempts() == []
+    assert store.queries.counts_by_status()["windows"] == {"done": 4 * builders.DAYS}
 
 
 def test_crashing_references_wait_for_all_windows_of_others(
@@ -352,9 +355,9 @@ def test_stop_while_reading_a_reference_is_no_crash(
     service = make(builders.make_monitor(data), now=now)
     service.start()
     assert reading.wait(20)
-    assert len(store.attempts()) == 1
+    assert len(store.references.attempts()) == 1
     service.stop(grace=0.2)
-    assert store.attempts() == []
+    assert store.references.attempts() == []
     resume.set()
     for thread in threading.enumerate():
         if thread.name in {"drift-work-one", "drift-batch-one"}:
@@ -427,7 +430,7 @@ def test_a_thread_that_cannot_start_is_reported(
         no_thread(patched, name)
         service.tick()
     assert "can't start new thread" in service.health.failed["one"]
-    assert store.windows("one", revisions="all") == [] or builders.statuses(store) == ["due"]
+    assert store.queries.windows("one", revisions="all") == [] or builders.statuses(store) == ["due"]
     service.tick()
     assert service.health.failed == {}
-    assert [(row["verdict"], row["attempts"]) for row in store.windows("one")] == [("ok", 1)]
+    assert [(row["verdict"], row["attempts"]) for row in store.queries.windows("one")] == [("ok", 1)]

@@ -93,16 +93,16 @@ def test_a_locked_table_blocks_its_own_monitor_only(
         project.rollback()
         with serving(tmp_path):
             builders.wait_for(lambda: statuses(store, "locked") == ["done"] * builders.DAYS)
-        assert {row["revision"] for row in store.windows()} == {2}, "each is evaluated once more, none twice"
+        assert {row["revision"] for row in store.queries.windows()} == {2}, "each is evaluated once more, none twice"
 
 
 def _make_due(store: Store, *names: str) -> None:
     """Make all windows of these monitors due again."""
     now = store.now()
     for name in names:
-        known = store.find(name)
+        known = store.monitors.find(name)
         assert known is not None
-        rows = store.windows(name)
+        rows = store.queries.windows(name)
         instants = [(row["window_start"], row["window_end"]) for row in rows]
         windows = [(Window(datetime.fromisoformat(a), datetime.fromisoformat(b)), now) for a, b in instants]
-        assert store.plan_again(known, windows, now) == len(rows)
+        assert store.windows.plan_backfill(known, windows) == len(rows)

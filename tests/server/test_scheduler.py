@@ -46,12 +46,12 @@ def test_a_tick_checks_due_windows_and_sends_notifications(
 ) -> None:
     service = make(builders.make_monitor(data), now=Clock(FIRST + timedelta(days=DAYS)))
     service.tick()
-    verdicts = [row["verdict"] for row in store.windows("one")]
+    verdicts = [row["verdict"] for row in store.queries.windows("one")]
     assert verdicts == ["ok"] * (DAYS - 2) + ["drift"] * 2
-    assert store.counts_by_status()["deliveries"] == {"sent": 1}
+    assert store.queries.counts_by_status()["deliveries"] == {"sent": 1}
     assert len((tmp_path / "notifications.jsonl").read_text(encoding="utf-8").splitlines()) == 1
     service.tick()
-    assert len(store.windows("one", revisions="all")) == DAYS
+    assert len(store.queries.windows("one", revisions="all")) == DAYS
 
 
 def test_lost_ticks_lose_nothing(
@@ -67,12 +67,12 @@ def test_lost_ticks_lose_nothing(
             other, [builders.make_monitor(data)], {}, now=clock, worker=Worker("test"), rng=np.random.default_rng(1)
         )
         once.tick()
-        assert other.scores() == store.scores()
-        assert len(other.scores()) == DAYS
-        known = other.find("one")
+        assert other.queries.scores() == store.queries.scores()
+        assert len(other.queries.scores()) == DAYS
+        known = other.monitors.find("one")
         assert known is not None
-        states = {print_.column: s.state for print_, s in other.alert_states(known.monitor_id).items()}
-        assert states == {print_.column: s.state for print_, s in store.alert_states(known.monitor_id).items()}
+        states = {print_.column: s.state for print_, s in other.monitors.alert_states(known.monitor_id).items()}
+        assert states == {print_.column: s.state for print_, s in store.monitors.alert_states(known.monitor_id).items()}
 
 
 def test_the_ticker_keeps_jobs_in_memory_and_ticks_at_once(builders: SimpleNamespace, make: Make) -> None:
@@ -133,7 +133,7 @@ def test_a_defect_is_logged_and_stops_no_other_monitor(
     builders.wait_for(lambda: builders.statuses(store, "three") == ["done"] * DAYS)
     builders.wait_for(lambda: "two" in service.health.failed)
     builders.wait_for(lambda: builders.statuses(store, "one") == ["done"] * DAYS)
-    builders.wait_for(lambda: store.counts_by_status()["deliveries"] == {"sent": 2})
+    builders.wait_for(lambda: store.queries.counts_by_status()["deliveries"] == {"sent": 2})
     assert "AttributeError" in service.health.failed["two"]
     assert service.health.failed.keys() == {"two"}
     service.stop()

@@ -96,7 +96,7 @@ def test_a_terminated_run_releases_its_window(
     with running(tmp_path, (), builders, "run") as again:
         assert again.started.wait(120) == 1
     with Store.open(sqlite_url) as store:
-        rows = store.windows(revisions="all")
+        rows = store.queries.windows(revisions="all")
     assert [(row["status"], row["revision"]) for row in rows] == [("done", 1)] * builders.DAYS
 
 
@@ -119,14 +119,14 @@ def test_containers_with_one_host_name_keep_their_windows(
         assert one.stdout is not None
         name, now = one.stdout.readline().strip(), store.now()
         assert name.startswith(f"{socket.gethostname()}:1@")
-        definition = store.define("one", {}, now)
+        definition = store.monitors.define("one", {}, now)
         first = Window(builders.FIRST, builders.FIRST + timedelta(days=1))
-        store.plan(definition, [(first, first.end)], now)
-        (planned,) = store.due(definition, now)
-        assert store.claim(planned.id, definition, name, now, timedelta(minutes=10)) is not None
+        store.windows.plan(definition, [(first, first.end)])
+        (planned,) = store.windows.due(definition, now)
+        assert store.windows.claim(planned.id, definition, name, now, timedelta(minutes=10)) is not None
         with running(tmp_path, FIRST_PROCESS, builders, "run") as other:
             other.started.wait(120)
-        rows = store.windows("one")
+        rows = store.queries.windows("one")
         one.communicate("")
     assert [(row["status"], row["attempts"]) for row in rows] == [("claimed", 1), *[("due", 0)] * (builders.DAYS - 1)]
 

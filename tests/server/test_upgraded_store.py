@@ -49,7 +49,7 @@ def test_nothing_is_written_until_the_schema_fits(
 ) -> None:
     clock = [END]
     service = make(builders.make_monitor(data), now=lambda: clock[0])
-    finish = store.finish
+    finish = store.windows.commit
     finished: list[datetime] = []
 
     def upgraded_meanwhile(claim: Claim, *found: Any) -> None:
@@ -58,7 +58,7 @@ def test_nothing_is_written_until_the_schema_fits(
         finish(claim, *found)
         finished.append(claim.window.start)
 
-    monkeypatch.setattr(store, "finish", upgraded_meanwhile)
+    monkeypatch.setattr(store.windows, "commit", upgraded_meanwhile)
     service.tick()
     assert len(finished) == 2, "the third was being evaluated"
     before = rows(file)
@@ -72,24 +72,24 @@ def test_nothing_is_written_until_the_schema_fits(
     assert "9999" in record.getMessage()
     assert service.not_ready_reason() == "the newest tick failed; see the log"
 
-    monkeypatch.setattr(store, "finish", finish)
+    monkeypatch.setattr(store.windows, "commit", finish)
     set_schema(file, REVISIONS[-1])
     clock[0] += timedelta(minutes=11)  # the third window is leased for ten minutes
     service.tick()
     assert service.not_ready_reason() == ""
-    assert [row["verdict"] for row in store.windows("one")] == ["ok"] * 4 + ["drift"] * 2
+    assert [row["verdict"] for row in store.queries.windows("one")] == ["ok"] * 4 + ["drift"] * 2
 
 
 def test_every_write_to_another_schema_is_refused(store: Store, file: Path) -> None:
-    definition = store.define("one", {"window": "1d"}, END)
+    definition = store.monitors.define("one", {"window": "1d"}, END)
     before = rows(file)
     for version in ("9999", REVISIONS[0]):
         set_schema(file, version)
         for write in (
-            lambda: store.define("two", {"window": "1d"}, END),
-            lambda: store.claim(1, definition, "me", END, timedelta(minutes=10)),
-            lambda: store.take_delivery(1, END, END),
-            lambda: store.resend(END, ["team"]),
+            lambda: store.monitors.define("two", {"window": "1d"}, END),
+            lambda: store.windows.claim(1, definition, "me", END, timedelta(minutes=10)),
+            lambda: store.outbox.take(1, END, END),
+            lambda: store.outbox.resend(END, ["team"]),
         ):
             with pytest.raises(SchemaMismatch, match=version):
                 write()

@@ -52,7 +52,7 @@ def test_a_profile_comes_back_equal(store: Store) -> None:
     definition = defined(store)
     live = profile(4000, seed=3, lost=True)
     checked(store, definition, 0, live, REFERENCE)
-    found = store.profile("bikes", day(0).start)
+    found = store.history.profile("bikes", day(0).start)
     assert found == live
     assert found is not None
     assert [repr(a) for a in found.axes.values()] == [repr(AXES[name]) for name in found]
@@ -64,64 +64,67 @@ def test_counts_of_64_bits_come_back_equal(store: Store) -> None:
     huge = Profile({"temp": REFERENCE["temp"].__class__(AXES["temp"], [0, 2**62 - 3, 1, 1, 0, 1])}, 2**62)
     claim = claimed(store, definition)
     nothing = Outcome(2**62, Verdict.OK, "", {}, None, (SegmentResult("", huge),))
-    store.finish(claim, nothing, NOW)
-    assert store.profile("bikes", day(0).start) == huge
+    store.windows.commit(claim, nothing, NOW)
+    assert store.history.profile("bikes", day(0).start) == huge
 
 
 def test_a_profile_without_columns_comes_back(store: Store) -> None:
     claim = claimed(store, defined(store))
-    store.finish(claim, Outcome(7, Verdict.OK, "", {}, None, (SegmentResult("", Profile({}, 7)),)), NOW)
-    assert store.profile("bikes", day(0).start) == Profile({}, 7)
+    store.windows.commit(claim, Outcome(7, Verdict.OK, "", {}, None, (SegmentResult("", Profile({}, 7)),)), NOW)
+    assert store.history.profile("bikes", day(0).start) == Profile({}, 7)
 
 
 def test_what_was_not_checked_has_no_profile(store: Store) -> None:
     checked(store, defined(store), 0, SAME, REFERENCE)
-    assert store.profile("bikes", day(1).start) is None
-    assert store.profile("taxis", day(0).start) is None
-    assert store.profile("bikes", day(0).start, revision=2) is None
-    assert store.profile("bikes", day(0).start, segment="summer") is None
-    assert store.results("bikes", day(1).start) == ()
+    assert store.history.profile("bikes", day(1).start) is None
+    assert store.history.profile("taxis", day(0).start) is None
+    assert store.history.profile("bikes", day(0).start, revision=2) is None
+    assert store.history.profile("bikes", day(0).start, segment="summer") is None
+    assert store.history.results("bikes", day(1).start) == ()
 
 
 def test_segments_are_kept_apart(store: Store) -> None:
     definition = defined(store)
     claim = claimed(store, definition)
     found = segments(SAME, REFERENCE, "summer") + segments(OTHER, REFERENCE, "winter")
-    store.finish(claim, outcome(claim, found), NOW)
-    assert store.profile("bikes", day(0).start, segment="summer") == SAME
-    assert store.profile("bikes", day(0).start, segment="winter") == OTHER
-    assert {s["segment"] for s in store.scores(segment="winter")} == {"winter"}
-    assert store.windows()[0]["columns"] == 2 * (len(AXES) + 1)
+    store.windows.commit(claim, outcome(claim, found), NOW)
+    assert store.history.profile("bikes", day(0).start, segment="summer") == SAME
+    assert store.history.profile("bikes", day(0).start, segment="winter") == OTHER
+    assert {s["segment"] for s in store.queries.scores(segment="winter")} == {"winter"}
+    assert store.queries.windows()[0]["columns"] == 2 * (len(AXES) + 1)
 
 
 def test_results_come_back_as_they_were_found(store: Store) -> None:
     definition = defined(store)
     live = profile(4000, seed=3, lost=True)
     checked(store, definition, 0, live, REFERENCE)
-    assert store.results("bikes", day(0).start) == segments(live, REFERENCE)
+    assert store.history.results("bikes", day(0).start) == segments(live, REFERENCE)
 
 
 def test_a_new_revision_keeps_the_old_one(store: Store) -> None:
     definition = defined(store)
     checked(store, definition, 0, SAME, REFERENCE)
-    store.plan_again(definition, [(day(0), NOW)], NOW)
+    store.windows.plan_backfill(definition, [(day(0), NOW)])
     second = checked(store, definition, 0, OTHER, REFERENCE)
     assert second.revision == 2
-    assert store.profile("bikes", day(0).start) == OTHER
-    assert store.profile("bikes", day(0).start, revision=1) == SAME
-    assert store.profile("bikes", day(0).start, revision=2) == OTHER
-    assert {s["revision"] for s in store.scores()} == {2}
-    assert {s["revision"] for s in store.scores(revisions="all")} == {1, 2}
-    assert [(w["revision"], w["rows"]) for w in store.windows(revisions="all")] == [(1, SAME.rows), (2, OTHER.rows)]
-    assert [w["revision"] for w in store.windows()] == [2]
+    assert store.history.profile("bikes", day(0).start) == OTHER
+    assert store.history.profile("bikes", day(0).start, revision=1) == SAME
+    assert store.history.profile("bikes", day(0).start, revision=2) == OTHER
+    assert {s["revision"] for s in store.queries.scores()} == {2}
+    assert {s["revision"] for s in store.queries.scores(revisions="all")} == {1, 2}
+    assert [(w["revision"], w["rows"]) for w in store.queries.windows(revisions="all")] == [
+        (1, SAME.rows),
+        (2, OTHER.rows),
+    ]
+    assert [w["revision"] for w in store.queries.windows()] == [2]
 
 
 def test_while_a_window_is_checked_again_its_newest_revision_stays(store: Store) -> None:
     definition = defined(store)
     checked(store, definition, 0, SAME, REFERENCE)
-    store.plan_again(definition, [(day(0), NOW)], NOW)
+    store.windows.plan_backfill(definition, [(day(0), NOW)])
     claimed(store, definition)
-    (row,) = store.windows()
+    (row,) = store.queries.windows()
     assert (row["status"], row["revision"], row["verdict"]) == ("claimed", 1, "ok")
 
 
@@ -182,10 +185,10 @@ def test_an_outcome_is_written_whole_or_not_at_all(store_url: str, break_it: Bre
         assert whole.events
         before = rows(store_url)
         with pytest.raises(StoreError, match=said):
-            store.finish(claim, break_it(whole), NOW)
+            store.windows.commit(claim, break_it(whole), NOW)
         assert rows(store_url) == before
-        assert store.windows()[0]["status"] == "claimed"
-        store.finish(claim, whole, NOW)  # the claim still stands, and the whole one fits
+        assert store.queries.windows()[0]["status"] == "claimed"
+        store.windows.commit(claim, whole, NOW)  # the claim still stands, and the whole one fits
         after = rows(store_url)
     grown = {name for name in after if after[name] > before[name]}
     assert grown == {"revision", "profile", "histogram", "score", "alert", "event", "notification", "delivery"} | {
@@ -200,16 +203,16 @@ def test_values_of_numpy_become_plain_ones(store: Store) -> None:
     claim = claimed(store, defined(store))
     found = segments(OTHER, REFERENCE)
     whole = outcome(claim, found)
-    store.finish(claim, replace(whole, rows=np.int64(4000)), NOW)  # type: ignore[arg-type]
-    assert type(store.windows()[0]["rows"]) is int
-    assert {type(s["score"]) for s in store.scores()} == {float, type(None)}
+    store.windows.commit(claim, replace(whole, rows=np.int64(4000)), NOW)  # type: ignore[arg-type]
+    assert type(store.queries.windows()[0]["rows"]) is int
+    assert {type(s["score"]) for s in store.queries.scores()} == {float, type(None)}
 
 
 @pytest.mark.parametrize("source", [{"size": float("nan")}, {"rows": np.int64(3)}, {"when": NOW}])
 def test_a_source_fingerprint_is_strict_json(store: Store, source: dict[str, object]) -> None:
     claim = claimed(store, defined(store))
     with pytest.raises(StoreError, match="strict JSON"):
-        store.finish(claim, Outcome(0, Verdict.OK, "", source, None), NOW)
+        store.windows.commit(claim, Outcome(0, Verdict.OK, "", source, None), NOW)
 
 
 def test_names_and_messages_that_databases_refuse_come_back(store: Store) -> None:
@@ -218,21 +221,23 @@ def test_names_and_messages_that_databases_refuse_come_back(store: Store) -> Non
     live = Profile(odd, OTHER.rows, {"lost\0": Uncounted(Fault.ERROR, "\ud800")})
     claim = claimed(store, definition)
     message = "bad \0 name \ud800, good ☔"
-    store.finish(claim, Outcome(0, Verdict.ERROR, message, {"\0": "\ud800"}, None, (SegmentResult("\0", live),)), NOW)
-    assert store.profile("bi\0kes", day(0).start, segment="\0") == live
-    assert store.windows()[0]["message"] == message
-    assert store.monitors() == ["bi\0kes"]
+    store.windows.commit(
+        claim, Outcome(0, Verdict.ERROR, message, {"\0": "\ud800"}, None, (SegmentResult("\0", live),)), NOW
+    )
+    assert store.history.profile("bi\0kes", day(0).start, segment="\0") == live
+    assert store.queries.windows()[0]["message"] == message
+    assert store.monitors.names() == ["bi\0kes"]
 
 
 def test_alerts_come_back_as_they_were_decided(store: Store) -> None:
     definition = defined(store)
-    assert store.alert_states(definition.monitor_id) == {}
+    assert store.monitors.alert_states(definition.monitor_id) == {}
     claim = claimed(store, definition)
     whole = outcome(claim, segments(OTHER, REFERENCE))
-    store.finish(claim, whole, NOW)
+    store.windows.commit(claim, whole, NOW)
     told = {t.fingerprint: t.after for t in whole.transitions if t.after != AlertState()}
-    assert store.alert_states(definition.monitor_id) == told
-    assert {a["state"] for a in store.alerts()} == {s.state for s in told.values()}
+    assert store.monitors.alert_states(definition.monitor_id) == told
+    assert {a["state"] for a in store.queries.alerts()} == {s.state for s in told.values()}
 
 
 def test_an_alert_that_did_not_turn_is_counted_but_makes_no_event(store_url: str) -> None:
@@ -241,7 +246,9 @@ def test_an_alert_that_did_not_turn_is_counted_but_makes_no_event(store_url: str
         checked(store, definition, 0, OTHER, REFERENCE)
         first = rows(store_url)
         checked(store, definition, 1, OTHER, REFERENCE)
-        assert {s.bad for s in store.alert_states(definition.monitor_id).values() if s.state is State.FIRING} == {2}
+        assert {
+            s.bad for s in store.monitors.alert_states(definition.monitor_id).values() if s.state is State.FIRING
+        } == {2}
     after = rows(store_url)
     assert (after["event"], after["notification"]) == (first["event"], first["notification"])
     assert first["event"] > 0
@@ -251,21 +258,21 @@ def test_alerts_decided_on_a_state_that_has_gone_are_refused(store: Store) -> No
     definition = defined(store)
     # The later window is taken first: while the earlier is held, later ones are not due.
     second, first = claimed(store, definition, 1), claimed(store, definition, 0)
-    states = store.alert_states(definition.monitor_id)
+    states = store.monitors.alert_states(definition.monitor_id)
     found = segments(OTHER, REFERENCE)
-    store.finish(second, outcome(second, found, states), NOW)
+    store.windows.commit(second, outcome(second, found, states), NOW)
     with pytest.raises(AlertConflict, match="decide again"):
-        store.finish(first, outcome(first, found, states), NOW)
-    assert store.windows()[0]["status"] == "claimed"
-    store.finish(first, outcome(first, found, store.alert_states(definition.monitor_id)), NOW)
+        store.windows.commit(first, outcome(first, found, states), NOW)
+    assert store.queries.windows()[0]["status"] == "claimed"
+    store.windows.commit(first, outcome(first, found, store.monitors.alert_states(definition.monitor_id)), NOW)
 
 
 def test_of_workers_at_once_no_alert_decision_is_lost(store_url: str) -> None:
     """Four workers finish windows of one monitor, deciding again where they were too late: every count is there."""
     stores = [Store.open(store_url) for _ in range(4)]
     definition = defined(stores[0])
-    stores[0].plan(definition, [(day(n), day(n).end) for n in range(16)], NOW)
-    planned = stores[0].due(definition, NOW)
+    stores[0].windows.plan(definition, [(day(n), day(n).end) for n in range(16)])
+    planned = stores[0].windows.due(definition, NOW)
     found = segments(OTHER, REFERENCE)
     expected = sum(t.after.state is State.FIRING for t in turns(found, {}, claimed(stores[0], defined(stores[0], "x"))))
     refused: list[AlertConflict] = []
@@ -273,12 +280,12 @@ def test_of_workers_at_once_no_alert_decision_is_lost(store_url: str) -> None:
     def work(number: int) -> None:
         store = stores[number]
         for window in planned[number::4]:
-            claim = store.claim(window.id, definition, "me", NOW, 10 * MINUTE)
+            claim = store.windows.claim(window.id, definition, "me", NOW, 10 * MINUTE)
             assert claim is not None
             while True:
-                whole = outcome(claim, found, store.alert_states(definition.monitor_id))
+                whole = outcome(claim, found, store.monitors.alert_states(definition.monitor_id))
                 try:
-                    store.finish(claim, whole, NOW)
+                    store.windows.commit(claim, whole, NOW)
                 except AlertConflict as error:
                     refused.append(error)
                 else:
@@ -289,7 +296,7 @@ def test_of_workers_at_once_no_alert_decision_is_lost(store_url: str) -> None:
         worker.start()
     for worker in workers:
         worker.join()
-    states = stores[0].alert_states(definition.monitor_id)
+    states = stores[0].monitors.alert_states(definition.monitor_id)
     assert [s.bad for s in states.values() if s.state is State.FIRING] == [16] * expected
     engine = create_engine(parse_url(store_url))
     with engine.connect() as connection:
@@ -305,28 +312,28 @@ def test_an_event_about_an_alert_of_no_transition_is_refused(store: Store) -> No
     claim = claimed(store, defined(store))
     whole = outcome(claim, segments(OTHER, REFERENCE))
     with pytest.raises(StoreError, match="no transition of this outcome"):
-        store.finish(claim, replace(whole, transitions=()), NOW)
+        store.windows.commit(claim, replace(whole, transitions=()), NOW)
 
 
 def test_a_baseline_is_frozen_once(store: Store) -> None:
     definition = defined(store)
-    assert store.baseline(definition.monitor_id, "d") is None
+    assert store.references.find(definition.monitor_id, "d") is None
     profiles = {"": REFERENCE, "summer": profile(100, lost=True)}
-    first = store.freeze(definition.monitor_id, "d", NewReference(profiles, {"why": "start"}), NOW)
+    first = store.references.freeze(definition.monitor_id, "d", NewReference(profiles, {"why": "start"}), NOW)
     assert first.profiles == profiles
     assert (first.note, first.created_at) == ({"why": "start"}, NOW)
-    second = store.freeze(definition.monitor_id, "d", NewReference({"": OTHER}, {"why": "again"}), NOW + DAY)
+    second = store.references.freeze(definition.monitor_id, "d", NewReference({"": OTHER}, {"why": "again"}), NOW + DAY)
     assert second == first
-    assert store.baseline(definition.monitor_id, "d") == first
-    other = store.freeze(definition.monitor_id, "e", NewReference({"": OTHER}, {}), NOW)
+    assert store.references.find(definition.monitor_id, "d") == first
+    other = store.references.freeze(definition.monitor_id, "e", NewReference({"": OTHER}, {}), NOW)
     assert other.id != first.id
 
 
 def test_a_baseline_gives_its_axes_as_the_same_objects_each_time(store: Store) -> None:
     """Windows are counted on them, and an axis known by identity need not be digested again."""
     definition = defined(store)
-    store.freeze(definition.monitor_id, "d", NewReference({"": REFERENCE}, {}), NOW)
-    one, two = (store.baseline(definition.monitor_id, "d") for _ in range(2))
+    store.references.freeze(definition.monitor_id, "d", NewReference({"": REFERENCE}, {}), NOW)
+    one, two = (store.references.find(definition.monitor_id, "d") for _ in range(2))
     assert one is not None
     assert two is not None
     assert all(one.profiles[""].axes[name] is two.profiles[""].axes[name] for name in AXES)
@@ -338,8 +345,8 @@ def test_fingerprints_of_names_with_odd_signs_are_found_again(store: Store) -> N
     odd, before = Profile({name: OTHER["temp"]}, OTHER.rows), Profile({name: REFERENCE["temp"]}, REFERENCE.rows)
     for number in range(2):
         claim = claimed(store, definition, number)
-        states = store.alert_states(definition.monitor_id)
-        store.finish(claim, outcome(claim, segments(odd, before, "s,e\n"), states), NOW)
-    ((about, state),) = store.alert_states(definition.monitor_id).items()
+        states = store.monitors.alert_states(definition.monitor_id)
+        store.windows.commit(claim, outcome(claim, segments(odd, before, "s,e\n"), states), NOW)
+    ((about, state),) = store.monitors.alert_states(definition.monitor_id).items()
     assert about == Fingerprint("b\x1fikes", name, "s,e\n", "drift")
     assert state.bad == 2

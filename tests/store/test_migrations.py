@@ -183,8 +183,8 @@ def test_what_was_checked_is_read_after_an_upgrade_from_each_step(empty_url: str
         migrate.downgrade(empty_url, previous)
         assert migrate.upgrade(empty_url) == (previous, REVISIONS[-1])
         with Store.open(empty_url) as store:
-            assert store.profile("bikes", day(0).start) == LIVE
-            assert [row["verdict"] for row in store.windows()]
+            assert store.history.profile("bikes", day(0).start) == LIVE
+            assert [row["verdict"] for row in store.queries.windows()]
 
 
 def test_older_rows_have_nothing_in_the_columns_of_0002(empty_url: str) -> None:
@@ -222,7 +222,7 @@ def test_rows_written_before_0007_have_no_codes(empty_url: str) -> None:
         assert {row[-1] for row in after.pop(name)} == {None}
     assert after == before
     with Store.open(empty_url) as store:
-        assert {row["code"] for row in (*store.scores(), *store.windows())} == {None}
+        assert {row["code"] for row in (*store.queries.scores(), *store.queries.windows())} == {None}
 
 
 def test_an_upgrade_of_a_newest_store_changes_nothing(store_url: str) -> None:
@@ -247,8 +247,8 @@ def test_the_next_migration_keeps_what_is_stored(own_store_url: str, next_script
         name: rows for name, rows in before.items() if name != "monitor"
     }
     with Store.open(own_store_url) as store:
-        assert store.monitors() == ["bikes (renamed)"]
-        assert store.profile("bikes (renamed)", day(0).start) == LIVE
+        assert store.monitors.names() == ["bikes (renamed)"]
+        assert store.history.profile("bikes (renamed)", day(0).start) == LIVE
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def filled(store: Store) -> Store:
     checked(store, bikes, 0, REFERENCE, REFERENCE)
     checked(store, bikes, 1, OTHER, REFERENCE)
     fail(store, bikes, 2)
-    store.plan(bikes, [(day(3), day(3).end), (day(4), NOW + DAY)], NOW)
+    store.windows.plan(bikes, [(day(3), day(3).end), (day(4), NOW + DAY)])
     checked(store, defined(store, "taxis"), 0, REFERENCE, REFERENCE)
     defined(store, "buses")
     return store
@@ -35,7 +35,7 @@ def filled(store: Store) -> Store:
 
 def fail(store: Store, definition: Any, number: int) -> None:
     claim = claimed(store, definition, number)
-    store.finish(claim, failed(claim), NOW)
+    store.windows.commit(claim, failed(claim), NOW)
 
 
 def failed(claim: Any) -> Any:
@@ -44,20 +44,20 @@ def failed(claim: Any) -> Any:
 
 def counted(store: Store) -> dict[str, Counter[str]]:
     """Windows by verdict, one by one."""
-    found: dict[str, Counter[str]] = {name: Counter() for name in store.monitors()}
-    for row in store.windows():
+    found: dict[str, Counter[str]] = {name: Counter() for name in store.monitors.names()}
+    for row in store.queries.windows():
         if row["verdict"] is not None:
             found[row["monitor"]][row["verdict"]] += 1
     return found
 
 
 def test_every_monitor_stands_as_its_windows_say(filled: Store) -> None:
-    found = {one.monitor: one for one in filled.standings(NOW)}
+    found = {one.monitor: one for one in filled.monitors.statuses(NOW)}
     assert list(found) == ["bikes", "buses", "taxis"]
     assert {name: one.verdicts for name, one in found.items()} == counted(filled)
     assert found["bikes"].verdicts == {"ok": 1, "drift": 1, "error": 1}
     for name in ("bikes", "taxis"):
-        newest = [row for row in filled.windows(name) if row["verdict"] is not None][-1]
+        newest = [row for row in filled.queries.windows(name) if row["verdict"] is not None][-1]
         assert found[name].last == {key: newest[key] for key in LAST}
     assert found["buses"] == MonitorStatus("buses")
     assert found["bikes"].checked_until == day(2).end
@@ -66,22 +66,22 @@ def test_every_monitor_stands_as_its_windows_say(filled: Store) -> None:
 
 def test_what_waits_is_counted_and_what_is_due_is_told_apart(filled: Store) -> None:
     """Of bikes: the day to be tried again, one that is due, and one that is not yet."""
-    bikes = filled.standings(NOW)[0]
+    bikes = filled.monitors.statuses(NOW)[0]
     assert (bikes.waiting, bikes.overdue, bikes.oldest_due) == (3, 2, day(2).end)
-    later = filled.standings(NOW + DAY)[0]
+    later = filled.monitors.statuses(NOW + DAY)[0]
     assert (later.waiting, later.overdue) == (3, 3)
-    earlier = filled.standings(day(2).end - MINUTE)[0]
+    earlier = filled.monitors.statuses(day(2).end - MINUTE)[0]
     assert (earlier.waiting, earlier.overdue, earlier.oldest_due) == (3, 0, None)
 
 
 def test_a_window_checked_again_counts_by_its_newest_verdict(filled: Store) -> None:
     bikes = defined(filled)
-    claim = filled.claim(filled.due(bikes, NOW + DAY)[0].id, bikes, "me", NOW + DAY, MINUTE)
+    claim = filled.windows.claim(filled.windows.due(bikes, NOW + DAY)[0].id, bikes, "me", NOW + DAY, MINUTE)
     assert claim is not None
     assert claim.before is Verdict.ERROR
-    states = filled.alert_states(bikes.monitor_id)
-    filled.finish(claim, outcome(claim, segments(REFERENCE, REFERENCE), states), NOW + DAY)
-    bikes_now = filled.standings(NOW)[0]
+    states = filled.monitors.alert_states(bikes.monitor_id)
+    filled.windows.commit(claim, outcome(claim, segments(REFERENCE, REFERENCE), states), NOW + DAY)
+    bikes_now = filled.monitors.statuses(NOW)[0]
     assert bikes_now.verdicts == counted(filled)["bikes"] == {"ok": 2, "drift": 1}
 
 
@@ -91,11 +91,11 @@ def test_an_upgrade_counts_what_is_there(own_store_url: str) -> None:
         checked(store, bikes, 0, REFERENCE, REFERENCE)
         checked(store, bikes, 1, OTHER, REFERENCE)
         fail(store, bikes, 2)
-        before = store.standings(NOW)
+        before = store.monitors.statuses(NOW)
     migrate.downgrade(own_store_url, "0003")
     assert migrate.upgrade(own_store_url) == ("0003", REVISIONS[-1])
     with Store.open(own_store_url) as store:
-        assert store.standings(NOW) == before
+        assert store.monitors.statuses(NOW) == before
         assert before[0].verdicts == counted(store)["bikes"]
 
 
@@ -114,9 +114,9 @@ def statements(store: Store, question: Callable[[], object] | None = None) -> li
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         asked.append(statement)
 
-    event.listen(store._engine, "before_cursor_execute", note)
-    (question or (lambda: store.standings(NOW)))()
-    event.remove(store._engine, "before_cursor_execute", note)
+    event.listen(store.database.engine, "before_cursor_execute", note)
+    (question or (lambda: store.monitors.statuses(NOW)))()
+    event.remove(store.database.engine, "before_cursor_execute", note)
     return asked
 
 
@@ -142,12 +142,12 @@ def test_sqlite_walks_through_no_table_of_windows(sqlite_url: str) -> None:
     assert not [step for step in plan if step.startswith(("SCAN window", "SCAN revision"))]
 
 
-@pytest.mark.parametrize("question", ["due", "held", "last_planned_end"])
+@pytest.mark.parametrize("question", ["due", "leased", "last_planned_end"])
 def test_what_every_tick_asks_is_found_by_status_or_end_not_along_all_starts(sqlite_url: str, question: str) -> None:
     with Store.open(sqlite_url) as store:
         bikes = defined(store)
-        arguments = {"due": (bikes, NOW), "held": (bikes.monitor_id, NOW), "last_planned_end": (bikes.monitor_id,)}
-        plan = steps(sqlite_url, statements(store, lambda: getattr(store, question)(*arguments[question])))
+        arguments = {"due": (bikes, NOW), "leased": (bikes.monitor_id, NOW), "last_planned_end": (bikes.monitor_id,)}
+        plan = steps(sqlite_url, statements(store, lambda: getattr(store.windows, question)(*arguments[question])))
     about = [step for step in plan if "window" in step]
     assert about
     for step in about:
@@ -156,16 +156,16 @@ def test_what_every_tick_asks_is_found_by_status_or_end_not_along_all_starts(sql
 
 def test_deliveries_wait_in_lines_of_their_channels(filled: Store) -> None:
     notified = 2  # of bikes and of nobody else: their day 1 drifted, and day 2 said nothing of an alert
-    lines = filled.delivery_lines()
-    pending = Counter(one.channel for one in filled.deliveries_due(NOW))
+    lines = filled.outbox.queues()
+    pending = Counter(one.channel for one in filled.outbox.due(NOW))
     assert {line.channel: line.waiting for line in lines} == pending
     assert len(pending) == notified
     assert {line.since for line in lines} == {NOW}
-    assert filled.delivery_counts() == {"pending": sum(pending.values())}
-    (first, *_) = filled.deliveries_due(NOW)
-    filled.delivered(first.id, NOW + timedelta(hours=1))
-    assert ChannelQueue(first.channel, 1, NOW) not in filled.delivery_lines()
-    assert filled.delivery_counts() == {"pending": sum(pending.values()) - 1, "sent": 1}
+    assert filled.outbox.counts() == {"pending": sum(pending.values())}
+    (first, *_) = filled.outbox.due(NOW)
+    filled.outbox.mark_sent(first.id, NOW + timedelta(hours=1))
+    assert ChannelQueue(first.channel, 1, NOW) not in filled.outbox.queues()
+    assert filled.outbox.counts() == {"pending": sum(pending.values()) - 1, "sent": 1}
 
 
 def test_the_size_is_that_of_the_database(store: Store, store_url: str) -> None:
@@ -173,8 +173,8 @@ def test_the_size_is_that_of_the_database(store: Store, store_url: str) -> None:
     with engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             files = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND NOT relisshared"
-            assert store.size() >= connection.execute(text(files)).scalar_one() > 0
+            assert store.queries.size() >= connection.execute(text(files)).scalar_one() > 0
         else:
             pages = connection.execute(text("PRAGMA page_count")).scalar_one()
-            assert store.size() == pages * connection.execute(text("PRAGMA page_size")).scalar_one()
+            assert store.queries.size() == pages * connection.execute(text("PRAGMA page_size")).scalar_one()
     engine.dispose()

@@ -35,7 +35,7 @@ def store() -> Iterator[Path]:
     """A store with one monitor, in a folder that everybody may look into and nobody write."""
     folder = Path(tempfile.mkdtemp())
     with Store.open(f"sqlite:///{folder}/drift.db") as made:
-        made.define("m", {"timestamp": "ts"}, NOW)
+        made.monitors.define("m", {"timestamp": "ts"}, NOW)
     (folder / "drift.db").chmod(0o444)
     folder.chmod(0o555)
     yield folder / "drift.db"
@@ -45,20 +45,20 @@ def store() -> Iterator[Path]:
 
 def test_a_store_that_may_not_be_written_can_be_looked_at(store: Path) -> None:
     with without_privileges(), Store.open(f"sqlite:///{store}") as opened:
-        assert opened.monitors() == ["m"]
-        assert opened.windows() == []
+        assert opened.monitors.names() == ["m"]
+        assert opened.queries.windows() == []
 
 
 def test_one_that_others_write_just_now_is_seen_as_they_left_it(store: Path) -> None:
     store.parent.chmod(0o755)
     store.chmod(0o644)
     with Store.open(f"sqlite:///{store}") as theirs:
-        theirs.define("n", {"timestamp": "ts"}, NOW)
+        theirs.monitors.define("n", {"timestamp": "ts"}, NOW)
         store.parent.chmod(0o555)
         store.chmod(0o444)
         assert store.with_name("drift.db-wal").stat().st_size > 0
         with without_privileges(), Store.open(f"sqlite:///{store}") as opened:
-            assert opened.monitors() == ["m", "n"]
+            assert opened.monitors.names() == ["m", "n"]
 
 
 def test_writing_one_says_who_needs_what(store: Path) -> None:
@@ -67,7 +67,7 @@ def test_writing_one_says_who_needs_what(store: Path) -> None:
         Store.open(f"sqlite:///{store}") as opened,
         pytest.raises(StoreError, match=r"readonly database; this process .*drift.db is of .*, -r--r--r--.*chmod"),
     ):
-        opened.define("n", {"timestamp": "ts"}, NOW)
+        opened.monitors.define("n", {"timestamp": "ts"}, NOW)
 
 
 def test_a_file_that_may_not_be_opened_says_who_needs_what(store: Path) -> None:

@@ -35,7 +35,10 @@ def test_the_windows_of_a_reference_come_back_equal(store: Store) -> None:
     made = draft(REFERENCE, 5)
     part = {"temp": History(AXES["temp"], np.zeros((5, AXES["temp"].n_bins), np.int64))}
     made = replace(made, histories={**made.histories, "s=\0": part})
-    for found in (store.freeze(definition.monitor_id, "d", made, NOW), store.baseline(definition.monitor_id, "d")):
+    for found in (
+        store.references.freeze(definition.monitor_id, "d", made, NOW),
+        store.references.find(definition.monitor_id, "d"),
+    ):
         assert found is not None
         assert found.windows == made.windows
         assert found.histories == made.histories
@@ -44,38 +47,43 @@ def test_the_windows_of_a_reference_come_back_equal(store: Store) -> None:
 
 
 def test_a_reference_without_windows_has_no_histories(store: Store) -> None:
-    found = store.freeze(defined(store).monitor_id, "d", draft(REFERENCE, 0), NOW)
+    found = store.references.freeze(defined(store).monitor_id, "d", draft(REFERENCE, 0), NOW)
     assert (found.windows, found.histories) == ((), {})
 
 
 def test_what_is_accepted_takes_the_place_of_what_was_frozen_which_remains(store: Store) -> None:
     monitor = defined(store).monitor_id
-    first = store.freeze(monitor, "d", draft(REFERENCE), NOW)
-    other = store.freeze(monitor, "e", draft(OTHER), NOW)
-    longer = store.freeze(monitor, "d_", draft(OTHER), NOW)  # names that begin alike are not the same
-    second = store.accept(monitor, "d", draft(OTHER, 2), NOW + DAY)
-    assert second == store.baseline(monitor, "d") == store.freeze(monitor, "d", draft(REFERENCE), NOW + DAY)
-    third = store.accept(monitor, "d", draft(REFERENCE, 4), NOW + DAY)
-    assert store.baseline(monitor, "d") == third
-    assert [store.baseline(monitor, key) for key in ("e", "d_", "_")] == [other, longer, None]
-    assert [found.id for found in store.baselines(monitor)] == [third.id, second.id, longer.id, other.id, first.id]
-    assert store.baselines(monitor)[-1] == first
-    assert store.baselines(defined(store, "taxis").monitor_id) == []
+    first = store.references.freeze(monitor, "d", draft(REFERENCE), NOW)
+    other = store.references.freeze(monitor, "e", draft(OTHER), NOW)
+    longer = store.references.freeze(monitor, "d_", draft(OTHER), NOW)  # names that begin alike are not the same
+    second = store.references.accept(monitor, "d", draft(OTHER, 2), NOW + DAY)
+    assert (
+        second
+        == store.references.find(monitor, "d")
+        == store.references.freeze(monitor, "d", draft(REFERENCE), NOW + DAY)
+    )
+    third = store.references.accept(monitor, "d", draft(REFERENCE, 4), NOW + DAY)
+    assert store.references.find(monitor, "d") == third
+    assert [store.references.find(monitor, key) for key in ("e", "d_", "_")] == [other, longer, None]
+    assert [found.id for found in store.references.all(monitor)] == [third.id, second.id, longer.id, other.id, first.id]
+    assert store.references.all(monitor)[-1] == first
+    assert store.references.all(defined(store, "taxis").monitor_id) == []
 
 
 def test_of_two_accepted_at_once_both_are_kept(store: Store) -> None:
     monitor = defined(store).monitor_id
-    store.freeze(monitor, "d", draft(REFERENCE), NOW)
+    store.references.freeze(monitor, "d", draft(REFERENCE), NOW)
     made: list[int] = []
     workers = [
-        threading.Thread(target=lambda: made.append(store.accept(monitor, "d", draft(OTHER), NOW).id)) for _ in range(4)
+        threading.Thread(target=lambda: made.append(store.references.accept(monitor, "d", draft(OTHER), NOW).id))
+        for _ in range(4)
     ]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
     assert len(set(made)) == 4
-    found = store.baseline(monitor, "d")
+    found = store.references.find(monitor, "d")
     assert found is not None
     assert found.id == max(made)
 
@@ -83,22 +91,22 @@ def test_of_two_accepted_at_once_both_are_kept(store: Store) -> None:
 def test_how_a_window_was_judged_comes_back(store: Store) -> None:
     definition = defined(store)
     claim = claimed(store, definition)
-    store.freeze(definition.monitor_id, "d", draft(REFERENCE), NOW)
+    store.references.freeze(definition.monitor_id, "d", draft(REFERENCE), NOW)
     (whole,) = segments(OTHER, REFERENCE)
     first, *others = whole.columns
     judged = (replace(first, windows=60, level=1e-5), *(replace(other, windows=None) for other in others))
     found = outcome(claim, (replace(whole, columns=judged),))
-    store.finish(claim, found, NOW)
-    assert store.judging("bikes", day(0).start) == found.judged
-    assert store.judging("bikes", day(1).start) is None
-    (back,) = store.results("bikes", day(0).start)
+    store.windows.commit(claim, found, NOW)
+    assert store.history.judged("bikes", day(0).start) == found.judged
+    assert store.history.judged("bikes", day(1).start) is None
+    (back,) = store.history.results("bikes", day(0).start)
     assert {(c.column, c.windows, c.level) for c in back.columns} == {(c.column, c.windows, c.level) for c in judged}
 
 
 def test_a_window_may_be_judged_by_nothing(store: Store) -> None:
     claim = claimed(store, defined(store))
-    store.finish(claim, Outcome(0, Verdict.NO_DATA, "", {}, None), NOW)
-    assert store.judging("bikes", day(0).start) is None
+    store.windows.commit(claim, Outcome(0, Verdict.NO_DATA, "", {}, None), NOW)
+    assert store.history.judged("bikes", day(0).start) is None
 
 
 def live_days(store: Store, number: int = 6) -> list[Profile]:
@@ -108,7 +116,7 @@ def live_days(store: Store, number: int = 6) -> list[Profile]:
     for i, live in enumerate(found):
         if i == 3:
             claim = claimed(store, definition, i)
-            store.finish(claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None), NOW)
+            store.windows.commit(claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None), NOW)
         else:
             checked(store, definition, i, live, REFERENCE, *(("",) if i == 4 else ("", "season=summer")), rules=LIMITED)
     return found
@@ -119,8 +127,8 @@ def expected(store: Store, numbers: list[int]) -> WindowHistories:
     histories: dict[str, dict[str, History]] = {}
     drifted: dict[str, dict[str, np.ndarray]] = {}
     for segment in ("", "season=summer"):
-        found = [store.profile("bikes", day(i).start, segment=segment) for i in numbers]
-        rows = [store.scores("bikes", since=day(i).start, until=day(i).end, segment=segment) for i in numbers]
+        found = [store.history.profile("bikes", day(i).start, segment=segment) for i in numbers]
+        rows = [store.queries.scores("bikes", since=day(i).start, until=day(i).end, segment=segment) for i in numbers]
         bad = [{row["column"] for row in part if row["verdict"] == "drift"} for part in rows]
         names = [name for name in AXES if any(p is not None and name in p for p in found)]
         if names:
@@ -143,7 +151,7 @@ def equal(one: WindowHistories, other: WindowHistories) -> bool:
 
 def test_the_past_is_what_single_windows_hold(store: Store) -> None:
     live_days(store)
-    past = store.past("bikes")
+    past = store.history.windows("bikes")
     assert equal(past, expected(store, [0, 1, 2, 3, 4, 5]))
     assert past.histories[""]["temp"].counts.sum(axis=1).tolist() == [1000, 1001, 0, 0, 1004, 1005]
     assert past.histories["season=summer"]["count"].counts.sum(axis=1).tolist() == [1000, 1001, 1002, 0, 0, 1005]
@@ -160,24 +168,24 @@ def test_the_past_is_narrowed_by_every_condition(store: Store) -> None:
         ({"since": day(2).start + second}, [3, 4, 5]),
         ({"until": day(2).start}, [0, 1]),
         ({"since": day(1).start, "until": day(2).start + second}, [1, 2]),
-        ({"before": day(4).start, "most": 2}, [2, 3]),
-        ({"most": 1}, [5]),
-        ({"most": 0}, []),
+        ({"before": day(4).start, "limit": 2}, [2, 3]),
+        ({"limit": 1}, [5]),
+        ({"limit": 0}, []),
         ({"starts": starts}, [0, 4, 5]),
         ({"starts": starts, "before": day(5).start}, [0, 4]),
-        ({"starts": starts, "most": 2}, [4, 5]),
+        ({"starts": starts, "limit": 2}, [4, 5]),
         ({"starts": []}, []),
     )
     for conditions, numbers in cases:
-        assert equal(store.past("bikes", **conditions), expected(store, numbers)), conditions
+        assert equal(store.history.windows("bikes", **conditions), expected(store, numbers)), conditions
 
 
 def test_a_monitor_that_is_not_known_or_was_not_checked_has_no_past(store: Store) -> None:
     live_days(store, 1)
     definition = defined(store, "taxis")
-    store.plan(definition, [(day(0), NOW)], NOW)
+    store.windows.plan(definition, [(day(0), NOW)])
     for name in ("taxis", "boats"):
-        assert equal(store.past(name), WindowHistories((), {}, {}))
+        assert equal(store.history.windows(name), WindowHistories((), {}, {}))
 
 
 def test_the_newest_revision_and_the_newest_axis_count(store: Store) -> None:
@@ -186,19 +194,19 @@ def test_the_newest_revision_and_the_newest_axis_count(store: Store) -> None:
     reference = Profile({"x": Histogram(old, [0, 9, 0, 0])}, 9)
     for number in range(2):
         checked(store, definition, number, Profile({"x": Histogram(old, [0, 7, 0, 1])}, 8), reference)
-    assert store.past("bikes").histories[""]["x"] == History(old, [[0, 7, 0, 1]] * 2)
-    store.plan_again(definition, [(day(1), NOW)], NOW)
+    assert store.history.windows("bikes").histories[""]["x"] == History(old, [[0, 7, 0, 1]] * 2)
+    store.windows.plan_backfill(definition, [(day(1), NOW)])
     checked(store, definition, 1, Profile({"x": Histogram(new, [0, 5, 2, 0, 1])}, 8), reference)
-    assert store.past("bikes").histories[""]["x"] == History(new, [[0, 0, 0, 0, 0], [0, 5, 2, 0, 1]])
+    assert store.history.windows("bikes").histories[""]["x"] == History(new, [[0, 0, 0, 0, 0], [0, 5, 2, 0, 1]])
     claim = claimed(store, definition, 2)
     lost = Profile({}, 8, {"x": Uncounted(Fault.SCHEMA_ERROR, "gone")})
-    store.finish(claim, Outcome(8, Verdict.SCHEMA_ERROR, "", {}, None, (SegmentResult("", lost),)), NOW)
-    assert store.past("bikes").histories[""]["x"] == History(new, [[0] * 5, [0, 5, 2, 0, 1], [0] * 5])
+    store.windows.commit(claim, Outcome(8, Verdict.SCHEMA_ERROR, "", {}, None, (SegmentResult("", lost),)), NOW)
+    assert store.history.windows("bikes").histories[""]["x"] == History(new, [[0] * 5, [0, 5, 2, 0, 1], [0] * 5])
 
 
 @pytest.mark.parametrize("some", [1, 3])
 def test_a_long_past_is_read_in_parts(store: Store, some: int, monkeypatch: pytest.MonkeyPatch) -> None:
     live_days(store)
-    whole = store.past("bikes", starts=[day(i).start for i in range(6)])
-    monkeypatch.setattr("drift.store.history_queries._SOME", some)
-    assert equal(store.past("bikes", starts=[day(i).start for i in range(6)]), whole)
+    whole = store.history.windows("bikes", starts=[day(i).start for i in range(6)])
+    monkeypatch.setattr("drift.store.dimension_keys.IN_LIMIT", some)
+    assert equal(store.history.windows("bikes", starts=[day(i).start for i in range(6)]), whole)

@@ -66,25 +66,25 @@ def rows(store_url: str) -> dict[str, int]:
 def days_with_scores(store: Store) -> list[int]:
     """Numbers of the days of bikes of which there are scores."""
     starts = [day(number).start.isoformat(timespec="minutes").replace("+00:00", "Z") for number in range(DAYS)]
-    return sorted({starts.index(row["window_start"]) for row in store.scores("bikes")})
+    return sorted({starts.index(row["window_start"]) for row in store.queries.scores("bikes")})
 
 
 def test_old_windows_lose_histograms_and_scores_and_nothing_else(
     store: Store, store_url: str, bikes: Definition
 ) -> None:
-    before, told = rows(store_url), (store.windows(), store.alerts(), store.standings(NOW))
+    before, told = rows(store_url), (store.queries.windows(), store.queries.alerts(), store.monitors.statuses(NOW))
     assert prune_monitors(store, [watched(3 * DAY)], day(6).start) == 3  # those that began before day 3
     assert days_with_scores(store) == [3, 4, 5]
     for number in range(DAYS):
-        assert (store.profile("bikes", day(number).start) is None) == (number < 3)
-        assert bool(store.results("bikes", day(number).start)) == (number >= 3)
+        assert (store.history.profile("bikes", day(number).start) is None) == (number < 3)
+        assert bool(store.history.results("bikes", day(number).start)) == (number >= 3)
     after = rows(store_url)
     assert {name: after[name] for name in KEPT} == {name: before[name] for name in KEPT}
-    assert (store.windows(), store.alerts(), store.standings(NOW)) == told
+    assert (store.queries.windows(), store.queries.alerts(), store.monitors.statuses(NOW)) == told
     for name in DROPPED:  # a baseline has histograms as well, of as many columns
         of_baseline = len(REFERENCE) + len(REFERENCE.uncounted) if name == "histogram" else 0
         assert after[name] - of_baseline == (before[name] - of_baseline) // 2
-    baseline = store.baselines(bikes.monitor_id)[0]
+    baseline = store.references.all(bikes.monitor_id)[0]
     assert baseline.profiles[""] == REFERENCE
     assert baseline.windows
 
@@ -92,9 +92,9 @@ def test_old_windows_lose_histograms_and_scores_and_nothing_else(
 def test_what_was_thinned_out_is_not_planned_again(store: Store, bikes: Definition) -> None:
     prune_monitors(store, [watched(DAY)], day(9).start)
     assert days_with_scores(store) == []
-    assert store.plan(bikes, [(day(n), day(n).end) for n in range(DAYS)], NOW) == 0
-    assert store.due(bikes, NOW) == []
-    assert store.last_planned_end(bikes.monitor_id) == day(DAYS - 1).end
+    assert store.windows.plan(bikes, [(day(n), day(n).end) for n in range(DAYS)]) == 0
+    assert store.windows.due(bikes, NOW) == []
+    assert store.windows.last_planned_end(bikes.monitor_id) == day(DAYS - 1).end
 
 
 def test_without_keep_everything_stays(store: Store, store_url: str, bikes: Definition) -> None:
@@ -115,7 +115,7 @@ def test_a_call_takes_so_many_windows_and_the_next_one_goes_on(store: Store, bik
     assert prune_monitors(store, both, day(9).start, limit=4) == 4
     assert days_with_scores(store) == [4, 5]
     assert prune_monitors(store, both, day(9).start, limit=4) == 3
-    assert store.scores() == []
+    assert store.queries.scores() == []
     assert prune_monitors(store, both, day(9).start, limit=4) == 0
 
 
@@ -134,9 +134,9 @@ def commits(store: Store) -> Iterator[list[str]]:
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         asked.append(" ".join(statement.split()[:3]))
 
-    event.listen(store._engine, "before_cursor_execute", note)
+    event.listen(store.database.engine, "before_cursor_execute", note)
     yield asked
-    event.remove(store._engine, "before_cursor_execute", note)
+    event.remove(store.database.engine, "before_cursor_execute", note)
 
 
 def test_a_look_that_finds_nothing_writes_nothing(store: Store, bikes: Definition) -> None:
@@ -147,36 +147,36 @@ def test_a_look_that_finds_nothing_writes_nothing(store: Store, bikes: Definitio
 
 
 def test_older_revisions_of_a_window_go_with_it(store: Store, store_url: str, bikes: Definition) -> None:
-    store.plan_again(bikes, [(day(0), NOW)], NOW)
+    store.windows.plan_backfill(bikes, [(day(0), NOW)])
     again(store, bikes, 0)
     assert prune_monitors(store, [watched(3 * DAY)], day(6).start) == 3
     assert days_with_scores(store) == [3, 4, 5]
-    assert {row["window_start"] for row in store.scores(revisions="all")} == {
-        row["window_start"] for row in store.scores()
+    assert {row["window_start"] for row in store.queries.scores(revisions="all")} == {
+        row["window_start"] for row in store.queries.scores()
     }
     assert rows(store_url)["revision"] == DAYS + 1
 
 
 def again(store: Store, definition: Definition, number: int) -> None:
     """Check a window that is due once more."""
-    (planned,) = store.due(definition, NOW)
+    (planned,) = store.windows.due(definition, NOW)
     assert planned.window == day(number)
-    claim = store.claim(planned.id, definition, "me", NOW, MINUTE)
+    claim = store.windows.claim(planned.id, definition, "me", NOW, MINUTE)
     assert claim is not None
     found = segments(OTHER, REFERENCE)
-    states = store.alert_states(definition.monitor_id)
-    store.finish(claim, replace(outcome(claim, found, states, channels=()), baseline_id=None), NOW)
+    states = store.monitors.alert_states(definition.monitor_id)
+    store.windows.commit(claim, replace(outcome(claim, found, states, channels=()), baseline_id=None), NOW)
 
 
 def test_a_window_checked_again_after_it_was_thinned_out_is_there_until_the_next_time(
     store: Store, bikes: Definition
 ) -> None:
     prune_monitors(store, [watched(2 * DAY)], day(6).start)
-    store.plan_again(bikes, [(day(1), NOW)], NOW)
+    store.windows.plan_backfill(bikes, [(day(1), NOW)])
     again(store, bikes, 1)
     assert days_with_scores(store) == [1, 4, 5]
-    assert store.profile("bikes", day(1).start) == OTHER
-    assert [window.start for window in store.past("bikes").windows] == [day(n).start for n in (1, 4, 5)]
+    assert store.history.profile("bikes", day(1).start) == OTHER
+    assert [window.start for window in store.history.windows("bikes").windows] == [day(n).start for n in (1, 4, 5)]
     prune_monitors(store, [watched(2 * DAY)], day(6).start)
     assert days_with_scores(store) == [4, 5]
 
@@ -186,22 +186,24 @@ def test_a_window_that_a_worker_holds_is_passed_over_and_its_outcome_goes_later(
 ) -> None:
     claim = claimed(store, bikes, DAYS)  # day 6, still being counted when it is old already
     prune_monitors(store, [watched(DAY)], day(9).start)
-    store.finish(claim, outcome(claim, segments(OTHER, REFERENCE), store.alert_states(bikes.monitor_id)), NOW)
-    assert store.profile("bikes", day(DAYS).start) == OTHER
+    store.windows.commit(
+        claim, outcome(claim, segments(OTHER, REFERENCE), store.monitors.alert_states(bikes.monitor_id)), NOW
+    )
+    assert store.history.profile("bikes", day(DAYS).start) == OTHER
     assert prune_monitors(store, [watched(DAY)], day(9).start) == 1
-    assert store.scores() == []
+    assert store.queries.scores() == []
 
 
 def test_the_past_is_shorter_and_its_windows_are_whole(store: Store, bikes: Definition) -> None:
-    whole = store.past("bikes")
+    whole = store.history.windows("bikes")
     prune_monitors(store, [watched(3 * DAY)], day(6).start)
-    past = store.past("bikes")
+    past = store.history.windows("bikes")
     assert past.windows == whole.windows[3:]
     for name, history in past.histories[""].items():
         assert (history.counts == whole.histories[""][name].counts[3:]).all()
         assert (past.drifted[""][name] == whole.drifted[""][name][3:]).all()
     prune_monitors(store, [watched(DAY)], day(9).start)
-    assert store.past("bikes").windows == ()
+    assert store.history.windows("bikes").windows == ()
 
 
 def test_what_is_dropped_is_told(store: Store, bikes: Definition, caplog: pytest.LogCaptureFixture) -> None:

@@ -64,7 +64,7 @@ def filled(store: Store) -> Store:
     checked(store, bikes, 1, OTHER, REFERENCE)
     checked(store, bikes, 2, REFERENCE, REFERENCE)
     checked(store, defined(store, "taxis"), 0, REFERENCE, REFERENCE)
-    store.plan(bikes, [(day(3), day(3).end)], NOW)
+    store.windows.plan(bikes, [(day(3), day(3).end)])
     return store
 
 
@@ -78,26 +78,30 @@ def filled(store: Store) -> Store:
     ],
 )
 def test_more_rows_than_wanted_are_refused_before_they_are_sorted(filled: Store, asked: dict[str, Any]) -> None:
-    again = filled.find("bikes")
+    again = filled.monitors.find("bikes")
     assert again is not None
-    filled.plan_again(again, [(day(1), day(1).end)], NOW)
+    filled.windows.plan_backfill(again, [(day(1), day(1).end)])
     checked(filled, again, 1, REFERENCE, REFERENCE)  # a second revision
     said: list[str] = []
-    event.listen(filled._engine, "before_cursor_execute", lambda *told: said.append(told[2]))
-    reads = {"scores": filled.scores} if "column" in asked else {"scores": filled.scores, "windows": filled.windows}
+    event.listen(filled.database.engine, "before_cursor_execute", lambda *told: said.append(told[2]))
+    reads = (
+        {"scores": filled.queries.scores}
+        if "column" in asked
+        else {"scores": filled.queries.scores, "windows": filled.queries.windows}
+    )
     for read in reads.values():
         whole = read(**asked)
         assert len(whole) >= 2
-        assert read(**asked, most=len(whole)) == whole
+        assert read(**asked, limit=len(whole)) == whole
         said.clear()
         with pytest.raises(ResultLimitExceeded, match=f"more than {len(whole) - 1} rows"):
-            read(**asked, most=len(whole) - 1)
+            read(**asked, limit=len(whole) - 1)
         assert said
         assert not any("ORDER BY" in statement for statement in said)
 
 
 def test_scores_are_rows_of_the_contract(filled: Store) -> None:
-    found = filled.scores("bikes", since=day(1).start, until=day(2).start)
+    found = filled.queries.scores("bikes", since=day(1).start, until=day(2).start)
     assert [list(row) for row in found] == [SCORE_KEYS] * (len(AXES) + 1)
     by_column = {row["column"]: row for row in found}
     (part,) = segments(OTHER, REFERENCE)
@@ -132,43 +136,45 @@ def test_a_score_that_reference_windows_judged_says_how_many_and_at_what_level(s
     standard = SegmentReference(reference.histograms, calibration=learned, level=0.002)
     found = (SegmentResult("", live, compare_profiles(live, standard, Columns(), rng)),)
     claim = claimed(store, defined(store))
-    baseline = store.freeze(claim.monitor_id, "reference", NewReference({"": reference}, {}), NOW)
-    store.finish(claim, outcome(claim, found, baseline_id=baseline.id), NOW)
-    (row,) = store.scores("bikes")
+    baseline = store.references.freeze(claim.monitor_id, "reference", NewReference({"": reference}, {}), NOW)
+    store.windows.commit(claim, outcome(claim, found, baseline_id=baseline.id), NOW)
+    (row,) = store.queries.scores("bikes")
     (result,) = found[0].columns
     assert (row["threshold"], row["level"], row["reference_windows"]) == (None, 0.002, 30)
     assert (row["p_value"], row["detectable"]) == (result.p_value, result.scored.detectable)
 
 
 def test_scores_are_narrowed(filled: Store) -> None:
-    assert [row["window_start"] for row in filled.scores("bikes", column="temp")] == [
+    assert [row["window_start"] for row in filled.queries.scores("bikes", column="temp")] == [
         "2011-03-01T00:00Z",
         "2011-03-02T00:00Z",
         "2011-03-03T00:00Z",
     ]
-    assert {row["monitor"] for row in filled.scores()} == {"bikes", "taxis"}
-    assert filled.scores(segment="summer") == []
-    assert {row["window_start"] for row in filled.scores(since=day(2).start)} == {"2011-03-03T00:00Z"}
-    assert len(filled.scores(until=day(1).start)) == 2 * (len(AXES) + 1)
+    assert {row["monitor"] for row in filled.queries.scores()} == {"bikes", "taxis"}
+    assert filled.queries.scores(segment="summer") == []
+    assert {row["window_start"] for row in filled.queries.scores(since=day(2).start)} == {"2011-03-03T00:00Z"}
+    assert len(filled.queries.scores(until=day(1).start)) == 2 * (len(AXES) + 1)
 
 
 def test_a_column_that_several_monitors_have_is_told_apart_by_monitor(filled: Store) -> None:
-    assert [(row["monitor"], row["window_start"]) for row in filled.scores(column="temp", until=day(1).start)] == [
+    assert [
+        (row["monitor"], row["window_start"]) for row in filled.queries.scores(column="temp", until=day(1).start)
+    ] == [
         ("bikes", "2011-03-01T00:00Z"),
         ("taxis", "2011-03-01T00:00Z"),
     ]
-    assert {row["column"] for row in filled.scores(column="temp")} == {"temp"}
-    assert [row["monitor"] for row in filled.scores("taxis", column="temp")] == ["taxis"]
+    assert {row["column"] for row in filled.queries.scores(column="temp")} == {"temp"}
+    assert [row["monitor"] for row in filled.queries.scores("taxis", column="temp")] == ["taxis"]
 
 
 def test_of_names_that_nobody_knows_there_are_no_scores(filled: Store) -> None:
-    assert filled.scores("bikes", column="nobody's") == []
-    assert filled.scores("nobody's") == []
-    assert filled.scores("nobody's", column="temp") == []
+    assert filled.queries.scores("bikes", column="nobody's") == []
+    assert filled.queries.scores("nobody's") == []
+    assert filled.queries.scores("nobody's", column="temp") == []
 
 
 def test_windows_are_rows_of_the_contract_checked_or_not(filled: Store) -> None:
-    found = filled.windows("bikes")
+    found = filled.queries.windows("bikes")
     assert [list(row) for row in found] == [WINDOW_KEYS] * 4
     (part,) = segments(OTHER, REFERENCE)
     assert found[1] == {
@@ -189,7 +195,7 @@ def test_windows_are_rows_of_the_contract_checked_or_not(filled: Store) -> None:
     }
     assert found[3] | {"message": ""} == found[3]
     assert [found[3][key] for key in ("revision", "status", "verdict", "rows")] == [None, "due", None, None]
-    assert [row["window_start"] for row in filled.windows(since=day(1).start, until=day(3).start)] == [
+    assert [row["window_start"] for row in filled.queries.windows(since=day(1).start, until=day(3).start)] == [
         "2011-03-02T00:00Z",
         "2011-03-03T00:00Z",
     ]
@@ -197,21 +203,21 @@ def test_windows_are_rows_of_the_contract_checked_or_not(filled: Store) -> None:
 
 def test_alerts_are_rows_of_the_contract_those_that_fire_first(filled: Store) -> None:
     claim = claimed(filled, defined(filled, "zebras"))
-    filled.release(claim)
+    filled.windows.release(claim)
     checked(filled, defined(filled, "zebras"), 0, OTHER, REFERENCE)
-    found = filled.alerts()
+    found = filled.queries.alerts()
     assert all(list(row) == ALERT_KEYS for row in found)
     states = [row["state"] for row in found]
     assert states == sorted(states, key=["firing", "pending", "resolved", "ok"].index)
     assert {row["monitor"] for row in found if row["state"] == "firing"} == {"zebras"}
-    assert {row["monitor"] for row in filled.alerts(state="resolved")} == {"bikes"}
-    resolved = filled.alerts("bikes", state="resolved")[0]
+    assert {row["monitor"] for row in filled.queries.alerts(state="resolved")} == {"bikes"}
+    resolved = filled.queries.alerts("bikes", state="resolved")[0]
     assert resolved["since"] == "2011-06-01T12:00Z"
     assert resolved["rule"] == "drift"
 
 
 def test_counts_by_status_say_how_much_is_left(filled: Store) -> None:
-    told = filled.counts_by_status()
+    told = filled.queries.counts_by_status()
     assert told["windows"] == {"done": 4, "due": 1}
     assert told["deliveries"] == {"pending": 4}  # fired and resolved, to two channels each
     assert set(told["alerts"]) == {"ok", "resolved"}
@@ -230,5 +236,5 @@ def test_times_come_back_in_utc_whatever_zone_the_server_is_in(own_postgres_url:
         claim = claimed(store, definition)
         assert claim.window == day(0)
         assert claim.window.start.tzname() == "UTC"
-        assert store.windows()[0]["window_start"] == "2011-03-01T00:00Z"
-        assert store.claim(claim.window_id, definition, "x", NOW + MINUTE, MINUTE) is not None
+        assert store.queries.windows()[0]["window_start"] == "2011-03-01T00:00Z"
+        assert store.windows.claim(claim.window_id, definition, "x", NOW + MINUTE, MINUTE) is not None

@@ -14,8 +14,8 @@ from drift.errors import StoreError
 from drift.monitors.verdict import Verdict
 from drift.monitors.window import Window
 from drift.store import LeaseLost, Outcome, Store
-from drift.store.claims import written
 from drift.store.clock import MAX_READING_AGE, SharedClock
+from drift.store.commit_outcome import is_written
 from drift.store.types import ValueRefused
 from tests.support.store_builders import DAY, FIRST, MINUTE, NOW, claimed, day, defined, lost_answer
 
@@ -25,121 +25,121 @@ NOTHING = Outcome(rows=0, verdict=Verdict.NO_DATA, message="no rows", source={},
 
 def test_a_window_is_planned_once(store: Store) -> None:
     definition = defined(store)
-    assert store.plan(definition, WEEK[:5], NOW) == 5
-    assert store.plan(definition, WEEK, NOW) == 2
-    assert [w.window for w in store.due(definition, NOW)] == [day(n) for n in range(7)]
+    assert store.windows.plan(definition, WEEK[:5]) == 5
+    assert store.windows.plan(definition, WEEK) == 2
+    assert [w.window for w in store.windows.due(definition, NOW)] == [day(n) for n in range(7)]
 
 
 def test_a_window_planned_twice_in_one_call_is_planned_once(store: Store) -> None:
-    assert store.plan(defined(store), [WEEK[0], WEEK[0]], NOW) == 1
+    assert store.windows.plan(defined(store), [WEEK[0], WEEK[0]]) == 1
 
 
 def test_two_definitions_of_a_monitor_do_not_plan_a_window_twice(store: Store) -> None:
     old, new = defined(store), defined(store, metric="psi")
-    assert store.plan(old, WEEK, NOW) == 7
-    assert store.plan(new, WEEK, NOW) == 0
+    assert store.windows.plan(old, WEEK) == 7
+    assert store.windows.plan(new, WEEK) == 0
 
 
 def test_windows_of_another_length_may_start_at_the_same_instant(store: Store) -> None:
     old, new = defined(store), defined(store, window="1h")
     hour = Window(FIRST, FIRST + timedelta(hours=1))
-    store.plan(old, WEEK[:1], NOW)
-    assert store.plan(new, [(hour, hour.end)], NOW) == 1
-    for planned in store.due(new, NOW):
-        assert store.claim(planned.id, new, "me", NOW, MINUTE) is not None
+    store.windows.plan(old, WEEK[:1])
+    assert store.windows.plan(new, [(hour, hour.end)]) == 1
+    for planned in store.windows.due(new, NOW):
+        assert store.windows.claim(planned.id, new, "me", NOW, MINUTE) is not None
 
 
 def test_one_definition_has_one_window_at_an_instant_even_where_its_end_moved(store: Store) -> None:
     definition = defined(store)
-    store.plan(definition, WEEK[:1], NOW)
+    store.windows.plan(definition, WEEK[:1])
     longer = Window(FIRST, FIRST + timedelta(hours=25))  # a new time zone database, say
-    assert store.plan(definition, [(longer, longer.end)], NOW) == 0
+    assert store.windows.plan(definition, [(longer, longer.end)]) == 0
 
 
 def test_planning_goes_on_where_any_definition_ended(store: Store) -> None:
     old = defined(store)
-    assert store.last_planned_end(old.monitor_id) is None
-    store.plan(old, WEEK, NOW)
+    assert store.windows.last_planned_end(old.monitor_id) is None
+    store.windows.plan(old, WEEK)
     new = defined(store, metric="psi")
     assert new.monitor_id == old.monitor_id
-    assert store.last_planned_end(new.monitor_id) == day(6).end
+    assert store.windows.last_planned_end(new.monitor_id) == day(6).end
 
 
 def test_monitors_do_not_see_each_others_windows(store: Store) -> None:
     bikes, taxis = defined(store), defined(store, "taxis")
-    store.plan(bikes, WEEK, NOW)
-    assert store.due(taxis, NOW) == []
-    assert store.plan(taxis, WEEK[:1], NOW) == 1
-    foreign = store.due(bikes, NOW)[0].id
-    assert store.claim(foreign, taxis, "me", NOW, MINUTE) is None
+    store.windows.plan(bikes, WEEK)
+    assert store.windows.due(taxis, NOW) == []
+    assert store.windows.plan(taxis, WEEK[:1]) == 1
+    foreign = store.windows.due(bikes, NOW)[0].id
+    assert store.windows.claim(foreign, taxis, "me", NOW, MINUTE) is None
 
 
 def test_only_windows_whose_time_has_come_are_due_oldest_first_and_limited(store: Store) -> None:
     definition = defined(store)
-    store.plan(definition, WEEK[::-1], NOW)
+    store.windows.plan(definition, WEEK[::-1])
     noon = day(3).end
-    assert [w.window for w in store.due(definition, noon)] == [day(n) for n in range(4)]
-    assert [w.window for w in store.due(definition, noon, limit=2)] == [day(0), day(1)]
-    first = store.due(definition, noon)[0]
+    assert [w.window for w in store.windows.due(definition, noon)] == [day(n) for n in range(4)]
+    assert [w.window for w in store.windows.due(definition, noon, limit=2)] == [day(0), day(1)]
+    first = store.windows.due(definition, noon)[0]
     assert (first.kind, first.due_at, first.attempts) == ("check", day(0).end, 0)
 
 
 def test_a_definition_is_the_same_whatever_the_order_of_its_keys(store: Store) -> None:
-    first = store.define("bikes", {"a": 1, "b": [1, 2]}, NOW)
-    assert store.define("bikes", {"b": [1, 2], "a": 1}, NOW + DAY) == first
-    other = store.define("bikes", {"a": 1, "b": [2, 1]}, NOW + DAY)
+    first = store.monitors.define("bikes", {"a": 1, "b": [1, 2]}, NOW)
+    assert store.monitors.define("bikes", {"b": [1, 2], "a": 1}, NOW + DAY) == first
+    other = store.monitors.define("bikes", {"a": 1, "b": [2, 1]}, NOW + DAY)
     assert other.id != first.id
     assert other.monitor_id == first.monitor_id
 
 
 def test_the_newest_definition_is_the_one_used_last(store: Store) -> None:
-    old = store.define("bikes", {"n": 1}, NOW)
-    store.define("bikes", {"n": 2}, NOW + DAY)
-    assert store.document("bikes") == {"n": 2}
-    assert store.define("bikes", {"n": 1}, NOW + 2 * DAY) == old
-    assert store.document("bikes") == {"n": 1}
-    assert store.find("bikes") == old
-    assert store.find("taxis") is None
-    assert store.monitors() == ["bikes"]
+    old = store.monitors.define("bikes", {"n": 1}, NOW)
+    store.monitors.define("bikes", {"n": 2}, NOW + DAY)
+    assert store.monitors.document("bikes") == {"n": 2}
+    assert store.monitors.define("bikes", {"n": 1}, NOW + 2 * DAY) == old
+    assert store.monitors.document("bikes") == {"n": 1}
+    assert store.monitors.find("bikes") == old
+    assert store.monitors.find("taxis") is None
+    assert store.monitors.names() == ["bikes"]
 
 
 def test_an_unknown_monitor_is_an_error_that_lists_the_known_ones(store: Store) -> None:
     defined(store)
     with pytest.raises(StoreError, match=r"'taxis'; it has: bikes"):
-        store.document("taxis")
+        store.monitors.document("taxis")
 
 
 def test_a_claim_tells_what_to_check(store: Store) -> None:
     old = defined(store)
-    store.plan(old, WEEK[:1], NOW)
+    store.windows.plan(old, WEEK[:1])
     new = defined(store, metric="psi")
-    (planned,) = store.due(new, NOW)
-    claim = store.claim(planned.id, new, "me", NOW, MINUTE)
+    (planned,) = store.windows.due(new, NOW)
+    claim = store.windows.claim(planned.id, new, "me", NOW, MINUTE)
     assert claim is not None
     assert (claim.monitor, claim.monitor_id, claim.definition_id) == ("bikes", new.monitor_id, new.id)
     assert (claim.window, claim.kind, claim.attempt, claim.revision) == (day(0), "check", 1, 1)
-    assert store.due(new, NOW) == []
-    assert store.claim(planned.id, new, "other", NOW, MINUTE) is None
+    assert store.windows.due(new, NOW) == []
+    assert store.windows.claim(planned.id, new, "other", NOW, MINUTE) is None
 
 
 def test_a_window_that_is_not_due_yet_cannot_be_claimed(store: Store) -> None:
     definition = defined(store)
-    store.plan(definition, WEEK[:1], NOW)
-    (planned,) = store.due(definition, NOW)
-    assert store.claim(planned.id, definition, "me", day(0).start, MINUTE) is None
+    store.windows.plan(definition, WEEK[:1])
+    (planned,) = store.windows.due(definition, NOW)
+    assert store.windows.claim(planned.id, definition, "me", day(0).start, MINUTE) is None
 
 
 def test_of_claimers_at_once_one_wins(store_url: str) -> None:
     stores = [Store.open(store_url) for _ in range(4)]
     definition = defined(stores[0])
-    stores[0].plan(definition, WEEK, NOW)
-    planned = stores[0].due(definition, NOW)
+    stores[0].windows.plan(definition, WEEK)
+    planned = stores[0].windows.due(definition, NOW)
     won: list[int] = []
     start = threading.Barrier(len(stores))
 
     def work(store: Store) -> None:
         start.wait()
-        won.extend(w.id for w in planned if store.claim(w.id, definition, "me", NOW, MINUTE) is not None)
+        won.extend(w.id for w in planned if store.windows.claim(w.id, definition, "me", NOW, MINUTE) is not None)
 
     workers = [threading.Thread(target=work, args=(store,)) for store in stores]
     for worker in workers:
@@ -158,7 +158,7 @@ def test_of_planners_at_once_each_window_comes_from_one(store_url: str) -> None:
     planned: list[int] = []
 
     def work(number: int) -> None:
-        planned.append(stores[number].plan(definitions[number], windows, NOW))
+        planned.append(stores[number].windows.plan(definitions[number], windows))
 
     workers = [threading.Thread(target=work, args=(n,)) for n in range(4)]
     for worker in workers:
@@ -166,7 +166,7 @@ def test_of_planners_at_once_each_window_comes_from_one(store_url: str) -> None:
     for worker in workers:
         worker.join()
     assert sum(planned) == 100
-    assert len(stores[0].windows()) == 100
+    assert len(stores[0].queries.windows()) == 100
     for store in stores:
         store.close()
 
@@ -174,92 +174,93 @@ def test_of_planners_at_once_each_window_comes_from_one(store_url: str) -> None:
 def test_a_lease_that_ran_out_can_be_taken_and_its_holder_writes_no_more(store: Store) -> None:
     definition = defined(store)
     slow = claimed(store, definition)
-    assert store.due(definition, NOW + MINUTE / 2) == []
-    (left,) = store.due(definition, NOW + MINUTE)
-    quick = store.claim(left.id, definition, "other", NOW + MINUTE, MINUTE)
+    assert store.windows.due(definition, NOW + MINUTE / 2) == []
+    (left,) = store.windows.due(definition, NOW + MINUTE)
+    quick = store.windows.claim(left.id, definition, "other", NOW + MINUTE, MINUTE)
     assert quick is not None
     assert quick.token > slow.token
     assert quick.attempt == 2
     for late in (
-        lambda: store.finish(slow, NOTHING, NOW),
-        lambda: store.release(slow),
+        lambda: store.windows.commit(slow, NOTHING, NOW),
+        lambda: store.windows.release(slow),
     ):
         with pytest.raises(LeaseLost, match="2011-03-01T00:00Z to 2011-03-02T00:00Z of bikes"):
             late()
-    store.finish(quick, NOTHING, NOW)
-    assert [(w["status"], w["verdict"]) for w in store.windows()] == [("done", "no_data")]
+    store.windows.commit(quick, NOTHING, NOW)
+    assert [(w["status"], w["verdict"]) for w in store.queries.windows()] == [("done", "no_data")]
 
 
 @pytest.mark.parametrize("back", [DAY, timedelta(hours=1, minutes=1)])
 def test_a_lease_of_a_clock_that_ran_ahead_is_over_when_it_is_set_back(store: Store, back: timedelta) -> None:
     definition = defined(store)
-    store.plan(definition, WEEK[:2], NOW)
-    first, second = store.due(definition, NOW)
-    late = store.claim(first.id, definition, "dead, on another host", NOW + back, MINUTE)
+    store.windows.plan(definition, WEEK[:2])
+    first, second = store.windows.due(definition, NOW)
+    late = store.windows.claim(first.id, definition, "dead, on another host", NOW + back, MINUTE)
     assert late is not None
-    assert [one.id for one in store.due(definition, NOW)] == [first.id, second.id]
-    assert store.held(definition.monitor_id, NOW) == []
-    new = store.claim(first.id, definition, "here", NOW, MINUTE)
+    assert [one.id for one in store.windows.due(definition, NOW)] == [first.id, second.id]
+    assert store.windows.leased(definition.monitor_id, NOW) == []
+    new = store.windows.claim(first.id, definition, "here", NOW, MINUTE)
     assert new is not None
-    with pytest.raises(LeaseLost, match="no longer held with token 1"):
-        store.finish(late, NOTHING, NOW)
-    store.finish(new, NOTHING, NOW)
+    with pytest.raises(LeaseLost, match="token 1") as lost:
+        store.windows.commit(late, NOTHING, NOW)
+    assert lost.value.code == "lease-lost"
+    store.windows.commit(new, NOTHING, NOW)
 
 
 def test_a_clock_set_back_a_little_ends_no_lease(store: Store) -> None:
     definition = defined(store)
-    store.plan(definition, WEEK[:2], NOW)
-    first, _ = store.due(definition, NOW)
-    held = store.claim(first.id, definition, "me", NOW, 10 * MINUTE)
+    store.windows.plan(definition, WEEK[:2])
+    first, _ = store.windows.due(definition, NOW)
+    held = store.windows.claim(first.id, definition, "me", NOW, 10 * MINUTE)
     assert held is not None
     earlier = NOW - timedelta(minutes=30)
-    assert store.claim(first.id, definition, "other", earlier, MINUTE) is None
-    assert [one.owner for one in store.held(definition.monitor_id, earlier)] == ["me"]
-    store.finish(held, NOTHING, earlier)
+    assert store.windows.claim(first.id, definition, "other", earlier, MINUTE) is None
+    assert [one.owner for one in store.windows.leased(definition.monitor_id, earlier)] == ["me"]
+    store.windows.commit(held, NOTHING, earlier)
 
 
 def test_an_end_whose_answer_was_lost_is_looked_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     definition = defined(store)
     claim = claimed(store, definition)
     with lost_answer(store, monkeypatch):
-        store.finish(claim, NOTHING, NOW)
-    assert [(w["status"], w["revision"]) for w in store.windows(revisions="all")] == [("done", 1)]
+        store.windows.commit(claim, NOTHING, NOW)
+    assert [(w["status"], w["revision"]) for w in store.queries.windows(revisions="all")] == [("done", 1)]
     other = claimed(store, definition, 1)
     with lost_answer(store, monkeypatch, written=False), pytest.raises(StoreError, match="in COMMIT"):
-        store.finish(other, NOTHING, NOW)
-    store.finish(other, NOTHING, NOW)
+        store.windows.commit(other, NOTHING, NOW)
+    store.windows.commit(other, NOTHING, NOW)
 
 
 def test_the_revision_of_another_claim_is_not_taken_for_ones_own(store: Store) -> None:
     definition = defined(store)
     slow = claimed(store, definition)
-    quick = store.claim(slow.window_id, definition, "other", NOW + MINUTE, MINUTE)
+    quick = store.windows.claim(slow.window_id, definition, "other", NOW + MINUTE, MINUTE)
     assert quick is not None
     assert quick.revision == slow.revision
-    store.finish(quick, NOTHING, NOW)
-    with store._read() as connection:
-        assert written(connection, quick)
-        assert not written(connection, slow)
+    store.windows.commit(quick, NOTHING, NOW)
+    with store.database.read() as connection:
+        assert is_written(connection, quick)
+        assert not is_written(connection, slow)
 
 
 def test_a_claim_whose_answer_was_lost_is_looked_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     definition = defined(store)
-    store.plan(definition, WEEK, NOW)
-    first, second, *_ = store.due(definition, NOW)
+    store.windows.plan(definition, WEEK)
+    first, second, *_ = store.windows.due(definition, NOW)
     with lost_answer(store, monkeypatch):
-        claim = store.claim(first.id, definition, "me", NOW, MINUTE)
+        claim = store.windows.claim(first.id, definition, "me", NOW, MINUTE)
     assert claim is not None
-    store.finish(claim, NOTHING, NOW)
+    store.windows.commit(claim, NOTHING, NOW)
     with lost_answer(store, monkeypatch, written=False), pytest.raises(StoreError, match="in COMMIT"):
-        store.claim(second.id, definition, "me", NOW, MINUTE)
-    assert store.due(definition, NOW)[0] == second
+        store.windows.claim(second.id, definition, "me", NOW, MINUTE)
+    assert store.windows.due(definition, NOW)[0] == second
 
 
 @pytest.mark.postgres
 def test_the_time_is_the_servers_and_steps_of_the_hosts_clock_do_not_matter(postgres_url: str) -> None:
     with Store.open(postgres_url) as store, psycopg.connect(postgres_url) as other:
         seconds = [100.0]
-        clock = SharedClock(store._read, lambda: seconds[0])
+        clock = SharedClock(store.database.read, lambda: seconds[0])
         before = other.execute("SELECT clock_timestamp()").fetchone()
         first = clock()
         after = other.execute("SELECT clock_timestamp()").fetchone()
@@ -280,7 +281,7 @@ def test_a_host_that_was_suspended_asks_the_server_anew(postgres_url: str, monke
 
         def read() -> AbstractContextManager[Connection]:
             asked.append(True)
-            return store._read()
+            return store.database.read()
 
         clock, count = SharedClock(read), time.clock_gettime
         clock()
@@ -295,13 +296,13 @@ def test_a_host_that_was_suspended_asks_the_server_anew(postgres_url: str, monke
 @pytest.mark.postgres
 def test_hosts_whose_clocks_differ_share_the_stores_time(postgres_url: str) -> None:
     with Store.open(postgres_url) as one, Store.open(postgres_url) as other:
-        other._clock = SharedClock(other._read, lambda: time.monotonic() - 86_400)  # a host of another age
+        other._clock = SharedClock(other.database.read, lambda: time.monotonic() - 86_400)  # a host of another age
         definition = defined(one)
-        one.plan(definition, WEEK, NOW)
-        held = one.claim(one.due(definition, one.now())[0].id, definition, "one", one.now(), MINUTE)
+        one.windows.plan(definition, WEEK)
+        held = one.windows.claim(one.windows.due(definition, one.now())[0].id, definition, "one", one.now(), MINUTE)
         assert held is not None
         assert abs(other.now() - one.now()) < timedelta(seconds=5)
-        assert other.due(definition, other.now()) == [], "not to be taken from it"
+        assert other.windows.due(definition, other.now()) == [], "not to be taken from it"
 
 
 def test_the_time_of_a_file_is_the_hosts(sqlite_url: str) -> None:
@@ -312,40 +313,40 @@ def test_the_time_of_a_file_is_the_hosts(sqlite_url: str) -> None:
 
 def test_a_claim_ends_once(store: Store) -> None:
     claim = claimed(store, defined(store))
-    store.finish(claim, NOTHING, NOW)
+    store.windows.commit(claim, NOTHING, NOW)
     with pytest.raises(LeaseLost):
-        store.finish(claim, NOTHING, NOW)
+        store.windows.commit(claim, NOTHING, NOW)
 
 
 def test_a_renewed_lease_lasts_longer_and_only_its_holder_renews(store: Store) -> None:
     definition = defined(store)
     claim = claimed(store, definition)
-    assert store.renew(claim, NOW + 3 * MINUTE)
-    assert store.due(definition, NOW + 2 * MINUTE) == []
-    again = store.claim(claim.window_id, definition, "other", NOW + 3 * MINUTE, MINUTE)
+    assert store.windows.renew(claim, NOW + 3 * MINUTE)
+    assert store.windows.due(definition, NOW + 2 * MINUTE) == []
+    again = store.windows.claim(claim.window_id, definition, "other", NOW + 3 * MINUTE, MINUTE)
     assert again is not None
-    assert not store.renew(claim, NOW + 9 * MINUTE)
-    assert len(store.due(definition, NOW + 4 * MINUTE)) == 1
+    assert not store.windows.renew(claim, NOW + 9 * MINUTE)
+    assert len(store.windows.due(definition, NOW + 4 * MINUTE)) == 1
 
 
 def test_an_interrupted_window_is_due_at_once_and_its_attempt_does_not_count(store: Store) -> None:
     definition = defined(store)
-    store.release(claimed(store, definition))
-    (again,) = store.due(definition, NOW)
+    store.windows.release(claimed(store, definition))
+    (again,) = store.windows.due(definition, NOW)
     assert again.attempts == 0
 
 
 def test_planning_again_makes_windows_due_and_inserts_missing_ones(store: Store) -> None:
     old = defined(store)
-    store.finish(claimed(store, old, 1), NOTHING, NOW)
+    store.windows.commit(claimed(store, old, 1), NOTHING, NOW)
     new = defined(store, metric="psi")
-    assert store.plan_again(new, WEEK[:3], NOW) == 3
-    assert [w.window for w in store.due(new, NOW)] == [day(0), day(1), day(2)]
+    assert store.windows.plan_backfill(new, WEEK[:3]) == 3
+    assert [w.window for w in store.windows.due(new, NOW)] == [day(0), day(1), day(2)]
     later = [(window, NOW + MINUTE) for window, _ in WEEK[:3]]
-    assert store.plan_again(new, later, NOW) == 3, "what waits is asked for as well"
-    assert [w.due_at for w in store.due(new, NOW + MINUTE)] == [NOW + MINUTE] * 3
-    assert store.plan_again(new, WEEK[:3], NOW) == 3
-    claim = store.claim(store.due(new, NOW)[1].id, new, "me", NOW, MINUTE)
+    assert store.windows.plan_backfill(new, later) == 3, "what waits is asked for as well"
+    assert [w.due_at for w in store.windows.due(new, NOW + MINUTE)] == [NOW + MINUTE] * 3
+    assert store.windows.plan_backfill(new, WEEK[:3]) == 3
+    claim = store.windows.claim(store.windows.due(new, NOW)[1].id, new, "me", NOW, MINUTE)
     assert claim is not None
     assert claim.revision == 2
     assert claim.definition_id == new.id
@@ -354,19 +355,19 @@ def test_planning_again_makes_windows_due_and_inserts_missing_ones(store: Store)
 def test_planning_again_leaves_a_claimed_window_to_its_worker(store: Store) -> None:
     definition = defined(store)
     claim = claimed(store, definition)
-    assert store.plan_again(definition, WEEK[:1], NOW) == 0
-    store.finish(claim, NOTHING, NOW)
+    assert store.windows.plan_backfill(definition, WEEK[:1]) == 0
+    store.windows.commit(claim, NOTHING, NOW)
 
 
 def test_an_outcome_may_ask_for_another_check(store: Store) -> None:
     definition = defined(store)
     claim = claimed(store, definition)
     broken = Outcome(0, Verdict.ERROR, "unreadable", {}, None, retry_at=NOW + MINUTE)
-    store.finish(claim, broken, NOW)
-    (row,) = store.windows()
+    store.windows.commit(claim, broken, NOW)
+    (row,) = store.queries.windows()
     assert (row["status"], row["verdict"], row["message"]) == ("due", "error", "unreadable")
-    (again,) = store.due(definition, NOW + MINUTE)
-    second = store.claim(again.id, definition, "me", NOW + MINUTE, MINUTE)
+    (again,) = store.windows.due(definition, NOW + MINUTE)
+    second = store.windows.claim(again.id, definition, "me", NOW + MINUTE, MINUTE)
     assert second is not None
     assert (second.attempt, second.revision) == (2, 2)
 
@@ -376,12 +377,12 @@ def test_a_time_without_zone_is_refused(store: Store, naive: datetime) -> None:
     definition = defined(store)
     claim = claimed(store, definition)
     for use in (
-        lambda: store.define("other", {}, naive),
-        lambda: store.due(definition, naive),
-        lambda: store.plan(definition, [(day(1), naive)], NOW),
-        lambda: store.renew(claim, naive),
-        lambda: store.scores(since=naive),
-        lambda: store.deliveries_due(naive),
+        lambda: store.monitors.define("other", {}, naive),
+        lambda: store.windows.due(definition, naive),
+        lambda: store.windows.plan(definition, [(day(1), naive)]),
+        lambda: store.windows.renew(claim, naive),
+        lambda: store.queries.scores(since=naive),
+        lambda: store.outbox.due(naive),
     ):
         with pytest.raises(StoreError, match=r"instants with a time zone; got .*2011"):
             use()
@@ -389,55 +390,55 @@ def test_a_time_without_zone_is_refused(store: Store, naive: datetime) -> None:
 
 def test_windows_after_one_that_is_held_are_not_due_and_the_holder_is_told(store: Store) -> None:
     definition = defined(store)
-    store.plan(definition, [(day(n), day(n).end) for n in range(3)], NOW)
-    claim = store.claim(store.due(definition, NOW)[1].id, definition, "host:7", NOW, MINUTE)
+    store.windows.plan(definition, [(day(n), day(n).end) for n in range(3)])
+    claim = store.windows.claim(store.windows.due(definition, NOW)[1].id, definition, "host:7", NOW, MINUTE)
     assert claim is not None
-    assert [w.window for w in store.due(definition, NOW)] == [day(0)]
-    (held,) = store.held(definition.monitor_id, NOW)
+    assert [w.window for w in store.windows.due(definition, NOW)] == [day(0)]
+    (held,) = store.windows.leased(definition.monitor_id, NOW)
     assert (held.window, held.owner, held.token, held.until) == (day(1), "host:7", claim.token, NOW + MINUTE)
-    assert store.held(definition.monitor_id, NOW + MINUTE) == []
-    assert len(store.due(definition, NOW + MINUTE)) == 3
+    assert store.windows.leased(definition.monitor_id, NOW + MINUTE) == []
+    assert len(store.windows.due(definition, NOW + MINUTE)) == 3
 
 
 def test_a_freed_window_is_due_and_its_old_holder_cannot_write(store: Store) -> None:
     definition = defined(store)
     claim = claimed(store, definition)
-    (held,) = store.held(definition.monitor_id, NOW)
-    store.free(held, NOW)
-    assert [w.window for w in store.due(definition, NOW)] == [claim.window]
-    again = store.claim(claim.window_id, definition, "other", NOW, MINUTE)
+    (held,) = store.windows.leased(definition.monitor_id, NOW)
+    store.windows.expire(held, NOW)
+    assert [w.window for w in store.windows.due(definition, NOW)] == [claim.window]
+    again = store.windows.claim(claim.window_id, definition, "other", NOW, MINUTE)
     assert again is not None
-    store.free(held, NOW)  # of an older token: changes nothing
-    assert store.due(definition, NOW) == []
+    store.windows.expire(held, NOW)  # of an older token: changes nothing
+    assert store.windows.due(definition, NOW) == []
     with pytest.raises(LeaseLost):
-        store.release(claim)
+        store.windows.release(claim)
 
 
 def test_the_attempts_of_workers_that_were_killed_are_told_from_those_that_failed(store: Store) -> None:
     definition = defined(store)
-    store.plan(definition, WEEK[:1], NOW)
+    store.windows.plan(definition, WEEK[:1])
     for number in range(9):
-        (planned,) = store.due(definition, NOW)
+        (planned,) = store.windows.due(definition, NOW)
         assert planned.attempts == number
-        assert store.claim(planned.id, definition, "killed", NOW, MINUTE) is not None
-        (held,) = store.held(definition.monitor_id, NOW)
-        store.free(held, NOW)
-        store.free(held, NOW)  # another replica had the same thought
-    (planned,) = store.due(definition, NOW)
-    claim = store.claim(planned.id, definition, "me", NOW, MINUTE)
+        assert store.windows.claim(planned.id, definition, "killed", NOW, MINUTE) is not None
+        (held,) = store.windows.leased(definition.monitor_id, NOW)
+        store.windows.expire(held, NOW)
+        store.windows.expire(held, NOW)  # another replica had the same thought
+    (planned,) = store.windows.due(definition, NOW)
+    claim = store.windows.claim(planned.id, definition, "me", NOW, MINUTE)
     assert claim is not None
     assert (claim.attempt, claim.failures, claim.lost) == (10, 0, 9)
-    store.release(claim)
+    store.windows.release(claim)
     for failures in range(3):
-        claim = store.claim(planned.id, definition, "me", NOW, MINUTE)
+        claim = store.windows.claim(planned.id, definition, "me", NOW, MINUTE)
         assert claim is not None
         assert (claim.failures, claim.lost) == (failures, 9)
-        store.finish(claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None, retry_at=NOW), NOW)
-    claim = store.claim(planned.id, definition, "me", NOW, MINUTE)
+        store.windows.commit(claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None, retry_at=NOW), NOW)
+    claim = store.windows.claim(planned.id, definition, "me", NOW, MINUTE)
     assert claim is not None
-    store.finish(claim, NOTHING, NOW)
-    assert store.plan_again(definition, WEEK[:1], NOW) == 1
-    claim = store.claim(planned.id, definition, "me", NOW, MINUTE)
+    store.windows.commit(claim, NOTHING, NOW)
+    assert store.windows.plan_backfill(definition, WEEK[:1]) == 1
+    claim = store.windows.claim(planned.id, definition, "me", NOW, MINUTE)
     assert claim is not None
     assert (claim.failures, claim.lost) == (0, 0), "planning again begins anew"
 
@@ -446,10 +447,10 @@ def test_errors_of_before_a_backfill_are_not_taken_for_attempts_since(store: Sto
     definition = defined(store)
     claim = claimed(store, definition)
     for _ in range(5):
-        store.finish(claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None), NOW)
-        assert store.plan_again(definition, WEEK[:1], NOW) == 1
-        (planned,) = store.due(definition, NOW)
-        again = store.claim(planned.id, definition, "me", NOW, MINUTE)
+        store.windows.commit(claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None), NOW)
+        assert store.windows.plan_backfill(definition, WEEK[:1]) == 1
+        (planned,) = store.windows.due(definition, NOW)
+        again = store.windows.claim(planned.id, definition, "me", NOW, MINUTE)
         assert again is not None
         assert (again.attempt, again.failures, again.lost) == (1, 0, 0)
         claim = again
@@ -459,25 +460,27 @@ def test_attempts_that_were_killed_since_a_backfill_are_not_taken_for_errors_of_
     definition = defined(store)
     claim = claimed(store, definition)
     for number in range(3):
-        store.finish(claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None, retry_at=NOW), NOW + number * MINUTE)
-        (planned,) = store.due(definition, NOW)
-        again = store.claim(planned.id, definition, "me", NOW + number * MINUTE, MINUTE)
+        store.windows.commit(
+            claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None, retry_at=NOW), NOW + number * MINUTE
+        )
+        (planned,) = store.windows.due(definition, NOW)
+        again = store.windows.claim(planned.id, definition, "me", NOW + number * MINUTE, MINUTE)
         assert again is not None
         claim = again
-    store.finish(claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None), NOW + 4 * MINUTE)
+    store.windows.commit(claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None), NOW + 4 * MINUTE)
     asked = NOW + DAY
-    assert store.plan_again(definition, [(WEEK[0][0], asked)], asked) == 1
+    assert store.windows.plan_backfill(definition, [(WEEK[0][0], asked)]) == 1
     for kills in range(4):
-        (planned,) = store.due(definition, asked)
+        (planned,) = store.windows.due(definition, asked)
         assert (planned.attempts, planned.lost) == (kills, kills)
-        again = store.claim(planned.id, definition, "killed", asked, MINUTE)
+        again = store.windows.claim(planned.id, definition, "killed", asked, MINUTE)
         assert again is not None
         assert (again.failures, again.lost) == (0, kills)
         asked += MINUTE
-    store.finish(again, Outcome(0, Verdict.ERROR, "unreadable", {}, None, retry_at=asked), asked)
-    (planned,) = store.due(definition, asked)
+    store.windows.commit(again, Outcome(0, Verdict.ERROR, "unreadable", {}, None, retry_at=asked), asked)
+    (planned,) = store.windows.due(definition, asked)
     assert (planned.attempts, planned.lost) == (4, 3)
-    again = store.claim(planned.id, definition, "me", asked, MINUTE)
+    again = store.windows.claim(planned.id, definition, "me", asked, MINUTE)
     assert again is not None
     assert (again.failures, again.lost) == (1, 3)
 
@@ -485,5 +488,5 @@ def test_attempts_that_were_killed_since_a_backfill_are_not_taken_for_errors_of_
 def test_what_the_database_does_not_take_is_told_from_a_database_that_fails(store: Store) -> None:
     claim = claimed(store, defined(store))
     with pytest.raises(ValueRefused):  # no such reference: a constraint that no second try will satisfy
-        store.finish(claim, Outcome(0, Verdict.OK, "", {}, 4711), NOW)
-    store.finish(claim, NOTHING, NOW)
+        store.windows.commit(claim, Outcome(0, Verdict.OK, "", {}, 4711), NOW)
+    store.windows.commit(claim, NOTHING, NOW)

@@ -107,11 +107,11 @@ def configuration(**changes: Any) -> str:
 
 def fail_window(store: Store, retry_after: timedelta, window: Window) -> None:
     """Store a check of a window of monitor `m` whose source could not be read."""
-    definition = store.find("m")
+    definition = store.monitors.find("m")
     assert definition is not None
-    store.plan(definition, [(window, store.now())], store.now())
-    (due,) = store.due(definition, store.now())
-    claim = store.claim(due.id, definition, "another:1", store.now(), timedelta(minutes=10))
+    store.windows.plan(definition, [(window, store.now())])
+    (due,) = store.windows.due(definition, store.now())
+    claim = store.windows.claim(due.id, definition, "another:1", store.now(), timedelta(minutes=10))
     assert claim is not None
     outcome = Outcome(
         rows=0,
@@ -126,4 +126,4 @@ def fail_window(store: Store, retry_after: timedelta, window: Window) -> None:
         channels=(),
         retry_at=store.now() + retry_after,
     )
-    store.finish(claim, outcome, store.now())
+    store.windows.commit(claim, outcome, store.now())

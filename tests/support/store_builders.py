@@ -119,14 +119,14 @@ def draft(reference: Profile, windows: int = 3) -> NewReference:
 
 def defined(store: Store, name: str = "bikes", **document: object) -> Definition:
     """A monitor with a definition."""
-    return store.define(name, {"window": "1d", **document}, NOW)
+    return store.monitors.define(name, {"window": "1d", **document}, NOW)
 
 
 def claimed(store: Store, definition: Definition, number: int = 0, owner: str = "me") -> Claim:
     """A planned and claimed daily window."""
-    store.plan(definition, [(day(number), day(number).end)], NOW)
-    window_id = next(w.id for w in store.due(definition, NOW) if w.window == day(number))
-    claim = store.claim(window_id, definition, owner, NOW, MINUTE)
+    store.windows.plan(definition, [(day(number), day(number).end)])
+    window_id = next(w.id for w in store.windows.due(definition, NOW) if w.window == day(number))
+    claim = store.windows.claim(window_id, definition, owner, NOW, MINUTE)
     assert claim is not None
     return claim
 
@@ -141,17 +141,19 @@ def checked(
     rules: Columns = CUSTOMARY,
 ) -> Claim:
     """A window checked from plan to finish, against a frozen baseline."""
-    baseline = store.freeze(definition.monitor_id, "reference", draft(reference), NOW)
+    baseline = store.references.freeze(definition.monitor_id, "reference", draft(reference), NOW)
     claim = claimed(store, definition, number)
     found = segments(live, reference, *names, rules=rules)
-    store.finish(claim, outcome(claim, found, store.alert_states(definition.monitor_id), baseline.id), NOW)
+    store.windows.commit(
+        claim, outcome(claim, found, store.monitors.alert_states(definition.monitor_id), baseline.id), NOW
+    )
     return claim
 
 
 @contextmanager
 def lost_answer(store: Store, monkeypatch: pytest.MonkeyPatch, *, written: bool = True) -> Iterator[None]:
     """The next COMMIT is done (or not) and its answer never comes: the connection is gone."""
-    dialect = store._engine.dialect
+    dialect = store.database.engine.dialect
     commit, lost = dialect.do_commit, []
 
     def drop(connection: Any) -> None:

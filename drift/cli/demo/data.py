@@ -69,7 +69,7 @@ class DriftSummary:
     windows, drifted : int
         Number of windows checked, and of those that drifted.
     rarest : Mapping
-        The score with the smallest p-value, as from `Store.scores`.
+        The score with the smallest p-value, as from `StoreQueries.scores`.
     runs : tuple of (date, date, int)
         First and last window of each run of consecutive drifted ones, and its length.
     """
@@ -82,7 +82,7 @@ class DriftSummary:
 
 
 def drift_summaries(scores: Iterable[Mapping[str, Any]], timezone: ZoneInfo) -> list[DriftSummary]:
-    """Summarise each column, the one that drifted most often first, from rows of `Store.scores`."""
+    """Summarise each column, the one that drifted most often first, from rows of `StoreQueries.scores`."""
     by_column: dict[str, list[Mapping[str, Any]]] = {}
     for row in sorted(scores, key=lambda row: str(row["window_start"])):
         by_column.setdefault(row["column"], []).append(row)

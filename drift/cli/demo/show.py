@@ -32,8 +32,8 @@ def run_demo(folder: Path) -> None:
         deliver(store, open_channels(loaded))
         for message in failed.values():
             print_error(message, code="monitor-failed")
-        scores = store.scores(monitor="bikes")
-        sent = store.counts_by_status()["deliveries"].get("sent", 0)
+        scores = store.queries.scores(monitor="bikes")
+        sent = store.queries.counts_by_status()["deliveries"].get("sent", 0)
         page = page_from_store(
             store, "bikes", now=utc_now(), timezone=monitor.timezone, max_windows=ALL_WEEKS, credit=CREDIT
         )

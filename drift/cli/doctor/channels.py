@@ -32,9 +32,9 @@ def check_deliveries(config: "Config", now: datetime) -> list[CheckResult]:
 
     try:
         with Store.open(config.store, create=False) as store:
-            counts = store.delivery_counts()
-            recently_dead = store.given_up_since(now - RECENT)
-            next_attempt = store.next_delivery()
+            counts = store.outbox.counts()
+            recently_dead = store.outbox.count_abandoned(now - RECENT)
+            next_attempt = store.outbox.next_attempt()
     except DriftError:  # reported by the check of the store
         return []
     sent, pending, dead = (counts.get(status, 0) for status in ("sent", "pending", "dead"))

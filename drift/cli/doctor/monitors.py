@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from drift.config import Config
     from drift.monitors.spec import Monitor
     from drift.store import Store
-    from drift.store.definitions import StoredReference
-    from drift.store.monitor_status import MonitorStatus
+    from drift.store.monitors import MonitorStatus
+    from drift.store.references import StoredReference
 
 ALWAYS: Final = datetime(1970, 1, 1, tzinfo=UTC)
 BYTES_PER_COLUMN_WINDOW: Final = 650
@@ -83,7 +83,7 @@ def check_windows(config: "Config") -> list[CheckResult]:
 
     try:
         with Store.open(config.store, create=False) as store:
-            statuses = [status for status in store.standings(store.now()) if status.monitor in config.monitors]
+            statuses = [status for status in store.monitors.statuses(store.now()) if status.monitor in config.monitors]
             return [
                 check
                 for status in statuses
@@ -103,7 +103,7 @@ def _check_evaluated(store: "Store", status: "MonitorStatus", monitor: "Monitor"
     now = store.now()
     abandoned = abandoned_reference(store, monitor, now)
     reference_problem = abandoned or crashing_reference(store, monitor, now)
-    retries, errors = store.retries(status.monitor, ALWAYS), status.verdicts["error"]
+    retries, errors = store.windows.retries(status.monitor, ALWAYS), status.verdicts["error"]
     message = f"{status.verdicts.total()} checked, {status.overdue} due"
     if reference_problem:
         message += f"; {reference_problem}"
@@ -133,7 +133,7 @@ def _check_evaluated(store: "Store", status: "MonitorStatus", monitor: "Monitor"
 
 def _firing_alerts(store: "Store", monitor: str) -> list[CheckResult]:
     """Report firing alerts. They do not fail the check."""
-    firing = len(store.alerts(monitor=monitor, state="firing"))
+    firing = len(store.queries.alerts(monitor=monitor, state="firing"))
     if not firing:
         return []
     message = f"{firing} firing; see `drift alerts list`"

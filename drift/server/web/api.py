@@ -131,17 +131,17 @@ def api_router(
     @router.get("/scores", response_model=schemas.Scores)
     def read_scores(query: Annotated[ScoreFilter, Query()]) -> StrictJSON:
         """One score for each column of each window."""
-        return StrictJSON({"version": 1, "scores": _all_rows(store.scores, query.arguments(monitors))})
+        return StrictJSON({"version": 1, "scores": _all_rows(store.queries.scores, query.arguments(monitors))})
 
     @router.get("/windows", response_model=schemas.Windows)
     def read_windows(query: Annotated[WindowFilter, Query()]) -> StrictJSON:
         """Planned and checked windows, with their results."""
-        return StrictJSON({"version": 1, "windows": _all_rows(store.windows, query.arguments(monitors))})
+        return StrictJSON({"version": 1, "windows": _all_rows(store.queries.windows, query.arguments(monitors))})
 
     @router.get("/alerts", response_model=schemas.Alerts)
     def read_alerts(query: Annotated[AlertFilter, Query()]) -> StrictJSON:
         """Alerts and their states."""
         state = None if query.state is None else query.state.value
-        return StrictJSON({"version": 1, "alerts": store.alerts(query.monitor, state)})
+        return StrictJSON({"version": 1, "alerts": store.queries.alerts(query.monitor, state)})
 
     return router

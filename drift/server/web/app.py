@@ -112,7 +112,7 @@ def _add_probes(app: FastAPI, site: Site) -> None:
         """Ticks succeed and the store responds. Open to all, so the reason contains no names."""
         reason = site.scheduler.not_ready_reason()
         try:
-            site.store.monitors()
+            site.store.monitors.names()
         except StoreError as error:
             log.warning("not ready: %s", error, extra={"code": error.code})
             reason = "the store does not respond; see the log"
@@ -150,7 +150,7 @@ def _add_pages(app: FastAPI, site: Site) -> None:
 
     @app.get("/monitors/{name:path}", include_in_schema=False)
     def monitor(name: str, query: Annotated[PageFilter, Query()]) -> HTMLResponse:
-        if name not in site.store.monitors():
+        if name not in site.store.monitors.names():
             if name in site.monitors or name in site.broken:
                 message, code = f"monitor {name!r} has not been checked yet", "not-checked"
             else:

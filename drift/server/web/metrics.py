@@ -109,7 +109,7 @@ class StoreCollector(Collector):
         yield GaugeMetricFamily(
             "drift_store_size_bytes",
             "Size of the database on disk; for SQLite without the write-ahead log.",
-            value=self._store.size(),
+            value=self._store.queries.size(),
         )
 
     def _ticks(self) -> Iterator[Metric]:
@@ -145,7 +145,7 @@ class StoreCollector(Collector):
             yield gauge
 
     def _deliveries(self) -> Iterator[Metric]:
-        counts = self._store.delivery_counts()
+        counts = self._store.outbox.counts()
         deliveries = GaugeMetricFamily("drift_deliveries", "Deliveries by status.", labels=["status"])
         for status in sorted({*DELIVERY_STATUSES, *counts}):
             deliveries.add_metric([status], counts.get(status, 0))
@@ -156,7 +156,7 @@ class StoreCollector(Collector):
             labels=["channel"],
         )
         now = self._now()
-        for channel in self._store.delivery_lines():
+        for channel in self._store.outbox.queues():
             pending.add_metric([channel.channel], channel.waiting)
             oldest.add_metric([channel.channel], _age(channel.since, now) or 0.0)
         yield from (deliveries, pending, oldest)

@@ -60,7 +60,7 @@ class MonitorOverview:
     succeeded : datetime or None
         When this process last checked all its due windows successfully.
     firing : list of mapping
-        Its firing alerts, in the form of `Store.alerts`.
+        Its firing alerts, in the form of `StoreQueries.alerts`.
     status : MonitorStatus
         Its windows by verdict, the newest one, and the pending ones.
     """
@@ -76,7 +76,7 @@ class MonitorOverview:
 
     @property
     def last(self) -> Mapping[str, Any] | None:
-        """The newest checked window, in the form of `Store.windows`."""
+        """The newest checked window, in the form of `StoreQueries.windows`."""
         return self.status.last
 
     def to_dict(self) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def monitor_overviews(
     StoreError
         If the store cannot be read.
     """
-    stored = {status.monitor: status for status in store.standings(now)}
+    stored = {status.monitor: status for status in store.monitors.statuses(now)}
     overviews = {name: MonitorOverview(name) for name in sorted({*monitors, *broken, *stored})}
     for name, overview in overviews.items():
         overview.stored = name in stored
@@ -131,6 +131,6 @@ def monitor_overviews(
         overview.configured = name in monitors or name in broken
         overview.succeeded = health.succeeded.get(name)
         overview.problem = broken.get(name) or health.failed.get(name, "")
-    for row in store.alerts(state="firing"):
+    for row in store.queries.alerts(state="firing"):
         overviews.setdefault(row["monitor"], MonitorOverview(row["monitor"])).firing.append(row)
     return list(overviews.values())

@@ -49,10 +49,10 @@ def test_before_the_first_check_nothing_is_ready(served: Any, make: Any) -> None
 
 def test_the_api_returns_the_rows_of_the_store(served: Any) -> None:
     served.service.tick()
-    assert served.get("/api/v1/scores").json() == {"version": 1, "scores": served.store.scores()}
-    assert served.get("/api/v1/windows").json() == {"version": 1, "windows": served.store.windows()}
-    assert served.get("/api/v1/alerts").json() == {"version": 1, "alerts": served.store.alerts()}
-    assert len(served.store.scores()) == 12  # six days of two columns
+    assert served.get("/api/v1/scores").json() == {"version": 1, "scores": served.store.queries.scores()}
+    assert served.get("/api/v1/windows").json() == {"version": 1, "windows": served.store.queries.windows()}
+    assert served.get("/api/v1/alerts").json() == {"version": 1, "alerts": served.store.queries.alerts()}
+    assert len(served.store.queries.scores()) == 12  # six days of two columns
     for name, model in DOCUMENTS.items():
         document = served.get(f"/api/v1/{name}").json()
         assert model.model_validate(document).model_dump(mode="json") == document
@@ -64,7 +64,9 @@ def test_filters_are_those_of_the_commands(served: Any, make: Any) -> None:
     since = make.FIRST + timedelta(days=2)
     bounds = {"from": "2024-01-10", "to": "2024-01-12T00:00+00:00"}
     found = served.get("/api/v1/scores", params={**bounds, "column": "amount", "segment": ""}).json()["scores"]
-    assert found == served.store.scores(column="amount", segment="", since=since, until=since + timedelta(days=2))
+    assert found == served.store.queries.scores(
+        column="amount", segment="", since=since, until=since + timedelta(days=2)
+    )
     assert [row["window_start"] for row in found] == ["2024-01-10T00:00Z", "2024-01-11T00:00Z"]
     assert served.get("/api/v1/windows", params={"monitor": "nobody"}).json()["windows"] == []
     assert len(served.get("/api/v1/windows", params={"revisions": "all"}).json()["windows"]) == 6
@@ -120,11 +122,11 @@ def test_metrics_agree_with_the_store(served: Any, make: Any) -> None:
     served.service.tick()
     found = metrics(served)
     name = make.NAME
-    verdicts = [row["verdict"] for row in served.store.windows()]
+    verdicts = [row["verdict"] for row in served.store.queries.windows()]
     assert found["drift_windows", name, "drift"] == verdicts.count("drift") == 3  # from the shift on
     assert found["drift_windows", name, "ok"] == verdicts.count("ok") == 3
     assert found["drift_windows_waiting", name] == 0
-    assert found["drift_alerts_firing", name] == len(served.store.alerts(state="firing")) == 1
+    assert found["drift_alerts_firing", name] == len(served.store.queries.alerts(state="firing")) == 1
     assert found["drift_deliveries", "sent"] == 1
     assert found["drift_deliveries", "dead"] == 0
     assert found["drift_last_success_timestamp_seconds", name] == served.clock[0].timestamp()
@@ -144,12 +146,12 @@ def test_metrics_of_pending_windows_and_their_age(served: Any, make: Any) -> Non
     assert found["drift_last_check_timestamp_seconds", name] == now.timestamp()
     assert found["drift_windows_overdue", name] == found["drift_oldest_due_window_age_seconds", name] == 0
     assert found["drift_windows_skipped", name] == 0
-    assert found["drift_store_size_bytes",] == served.store.size()
+    assert found["drift_store_size_bytes",] == served.store.queries.size()
     assert ("drift_deliveries_waiting", "team") not in found, "everything is sent"
 
-    again = served.store.find(name)
+    again = served.store.monitors.find(name)
     last = Window(make.LAST - timedelta(days=1), make.LAST)
-    served.store.plan_again(again, [(last, now - timedelta(hours=2))], now)
+    served.store.windows.plan_backfill(again, [(last, now - timedelta(hours=2))])
     found = metrics(served)
     assert found["drift_windows_waiting", name] == found["drift_windows_overdue", name] == 1
     assert found["drift_oldest_due_window_age_seconds", name] == 7200
@@ -338,7 +340,7 @@ def test_a_failing_monitor_is_shown_with_its_reason(served: Any, make: Any) -> N
 
 def test_a_removed_monitor_is_listed_separately(served: Any, make: Any) -> None:
     served.service.tick()
-    served.store.define("renamed <b>", {"window": "1d"}, make.LAST)
+    served.store.monitors.define("renamed <b>", {"window": "1d"}, make.LAST)
     text = served.get("/").text
     above, below = text.split("No longer configured")
     assert "renamed &lt;b&gt;" in below

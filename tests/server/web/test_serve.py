@@ -102,14 +102,14 @@ def test_after_a_kill_every_window_is_checked_exactly_once(project: Path, make: 
         assert service.end(signal.SIGTERM) == 0
     config = read_config(project, {}, strict=True)
     with Store.open(config.store) as store:
-        rows = store.windows(revisions="all")
+        rows = store.queries.windows(revisions="all")
         assert [row["window_start"] for row in rows] == hours
         assert {(row["status"], row["revision"], row["rows"]) for row in rows} == {("done", 1, make.PER_DAY // 24)}
-        killed, alerts = store.scores(), without_times(store.alerts())
+        killed, alerts = store.queries.scores(), without_times(store.queries.alerts())
     with Store.open(f"sqlite:///{folder / 'undisturbed.db'}") as undisturbed:
         make.service_of(config, undisturbed, make.wall).tick()
-        assert undisturbed.scores() == killed
-        assert without_times(undisturbed.alerts()) == alerts
+        assert undisturbed.queries.scores() == killed
+        assert without_times(undisturbed.queries.alerts()) == alerts
 
 
 def test_a_tick_and_a_run_prune_old_windows(project: Path, make: Any) -> None:
@@ -117,17 +117,17 @@ def test_a_tick_and_a_run_prune_old_windows(project: Path, make: Any) -> None:
     config = read_config(project, {}, strict=True)
     with Store.open(config.store) as store:
         make.service_of(config, store, lambda: make.LAST).tick()
-        whole, windows = store.scores(), store.windows()
+        whole, windows = store.queries.scores(), store.queries.windows()
         project.write_text(text.replace("    window:", "    keep: 2d\n    window:"), encoding="utf-8")
         make.service_of(read_config(project, {}, strict=True), store, lambda: make.LAST).tick()
-        assert [row["window_start"] for row in store.scores(column="amount")] == days(make)[4:]
-        assert store.scores() == whole[8:]
-        assert store.windows() == windows
+        assert [row["window_start"] for row in store.queries.scores(column="amount")] == days(make)[4:]
+        assert store.queries.scores() == whole[8:]
+        assert store.queries.windows() == windows
     result = CliRunner().invoke(app, ["run", "--fail-on", "never", "-c", str(project)], catch_exceptions=False)
     assert result.exit_code == 0, result.output  # years later
     with Store.open(config.store) as store:
-        assert store.scores() == []
-        assert store.windows() == windows
+        assert store.queries.scores() == []
+        assert store.queries.windows() == windows
 
 
 @pytest.mark.slow

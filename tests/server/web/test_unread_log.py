@@ -71,10 +71,10 @@ def test_an_unread_log_blocks_neither_checks_nor_the_exit(project: Path, make: A
         with Store.open(f"sqlite:///{folder / 'drift.db'}") as store:
 
             def done() -> Callable[[], bool]:
-                return lambda: sum(row["status"] == "done" for row in store.windows()) == HOURS
+                return lambda: sum(row["status"] == "done" for row in store.queries.windows()) == HOURS
 
             make.wait_for(done())
-            make.wait_for(lambda: store.delivery_counts().keys() == {"sent"})
+            make.wait_for(lambda: store.outbox.counts().keys() == {"sent"})
             assert lost(url) == 0, "they wait: thousands fit into the buffer"
             os.close(reading)
             make.wait_for(lambda: lost(url) >= HOURS / 2)

@@ -1,0 +1,156 @@
+"""Windows as workers see them: planned, leased, claimed, checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from drift.monitors.verdict import Verdict
+from drift.monitors.window import Window
+from drift.store.dimension_keys import sha256
+
+CHECK: Final = "check"
+"""Value of `window.kind`."""
+
+BACKFILL: Final = "backfill"
+"""Value of `window.cause`: requested by `drift backfill` before the first check. Such a window is never skipped."""
+
+LATE: Final = "late"
+"""Value of `window.cause`: a re-check is due because the source has changed."""
+
+ABANDONED: Final = "given_up"
+"""Key in `revision.source`: nothing was read of the window, so that it is not re-checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWindow:
+    """A window that is due.
+
+    Parameters
+    ----------
+    id : int
+        Its key.
+    window : Window
+        The interval.
+    kind : str
+        The work: `check`.
+    due_at : datetime
+        When it became due.
+    attempts : int
+        Attempts begun.
+    late : bool
+        It was checked before; a re-check is due.
+    lost : int
+        Attempts that ended without a result: the lease expired, or the worker was found dead.
+    """
+
+    id: int
+    window: Window
+    kind: str
+    due_at: datetime
+    attempts: int
+    late: bool = False
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedWindow:
+    """A window that a worker is checking.
+
+    Parameters
+    ----------
+    window_id, token : int
+        Its key, and the fencing token of the claim.
+    window : Window
+        The interval.
+    owner : str
+        Name of the worker.
+    until : datetime
+        End of the lease.
+    """
+
+    window_id: int
+    window: Window
+    token: int
+    owner: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to write the outcome of one window.
+
+    Parameters
+    ----------
+    window_id, monitor_id, definition_id : int
+        Keys.
+    monitor : str
+        Name of the monitor.
+    window : Window
+        The interval.
+    kind : str
+        The work: `check`.
+    token : int
+        Fencing token: the newest claim has the largest.
+    attempt : int
+        1 for the first attempt since the window became due. Released attempts do not count.
+    revision : int
+        Number of the revision that this claim writes.
+    before : Verdict or None
+        Verdict of the newest revision; None before the first.
+    late : bool
+        A re-check: write a revision only if the rows differ.
+    asked : bool
+        Requested by `drift backfill` before the first check.
+    failures : int
+        Earlier attempts that ended with the verdict `error`.
+    """
+
+    window_id: int
+    monitor_id: int
+    monitor: str
+    definition_id: int
+    window: Window
+    kind: str
+    token: int
+    attempt: int
+    revision: int
+    before: Verdict | None = None
+    late: bool = False
+    asked: bool = False
+    failures: int = 0
+
+    @property
+    def lost(self) -> int:
+        """Earlier attempts that ended without a result: the lease expired, or the worker was found dead."""
+        return self.attempt - 1 - self.failures
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedWindow:
+    """A window that was checked.
+
+    Parameters
+    ----------
+    id : int
+        Its key.
+    window : Window
+        The interval.
+    seen : str or None
+        Digest of the source at the last re-check (`source_digest`); None without a re-check since the count.
+    source : mapping
+        Fingerprint of the source when the window was counted (`Source.provenance`).
+    rows : int
+        Rows counted.
+    """
+
+    id: int
+    window: Window
+    seen: str | None
+    source: Mapping[str, Any]
+    rows: int
+
+
+def source_digest(source: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a source's fingerprint (`Source.provenance`)."""
+    return sha256(dict(source))
