@@ -8,7 +8,7 @@ import typer
 
 from drift.cli.context import load_config, open_store, selected_monitors
 from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, MonitorName, parse_time
-from drift.cli.output import count_of, print_json, print_note, print_table, print_text
+from drift.cli.output import format_count, print_json, print_note, print_table, print_text
 from drift.errors import ConfigError, InputError
 
 ALERT_KEYS = ("monitor", "column", "segment", "rule", "state", "since", "last_window", "reason")
@@ -37,7 +37,7 @@ def alerts_list(
         return
     shown = [row for row in rows if state is not None or row["state"] != "ok"]
     print_table("", ALERT_KEYS, ([row[key] for key in ALERT_KEYS] for row in shown), spare=SPARE_ALERT_KEYS)
-    print_text(count_of(len(shown), "alert"))
+    print_text(format_count(len(shown), "alert"))
 
 
 def alerts_resend(
@@ -75,8 +75,6 @@ def alerts_resend(
     if queued:
         print_table("", DELIVERY_KEYS, ([row[key] for key in DELIVERY_KEYS] for row in queued), numeric=("attempts",))
     by_channel = ", ".join(f"{n} to {name}" for name, n in Counter(row["channel"] for row in queued).items())
-    print_text(f"{count_of(len(queued), 'notification')} queued again" + (f": {by_channel}" if by_channel else ""))
+    print_text(f"{format_count(len(queued), 'notification')} queued again" + (f": {by_channel}" if by_channel else ""))
     if remaining:
-        print_note(
-            f"{count_of(remaining, 'notification')} not queued: outside the selection, or to an unconfigured channel"
-        )
+        print_note(f"{format_count(remaining, 'notification')} not queued: not selected, or to an unconfigured channel")

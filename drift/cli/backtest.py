@@ -8,7 +8,7 @@ import typer
 
 from drift.cli.context import NO_REFERENCE, load_config, localize, open_store, single_monitor, stored_reference
 from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, MonitorName, Since, Until
-from drift.cli.output import print_json, print_note, print_status, print_table, print_text
+from drift.cli.output import format_names, print_json, print_note, print_status, print_table, print_text
 from drift.errors import InputError, StoreError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from drift.store import Store
 
 WHOLE_WINDOW = "(whole window)"
-MAX_COLUMNS_NAMED = 5
 
 
 def backtest_command(
@@ -165,12 +164,14 @@ def _scope(backtest: "Backtest") -> str:
 
 def _outcome(backtest: "Backtest") -> str:
     evaluated = len(backtest.columns) * len(backtest.windows)
-    within_noise = (
-        f"; {backtest.insufficient} more reach the threshold but are within noise" if backtest.insufficient else ""
+    within_variation = (
+        f"; {backtest.insufficient} more reach the threshold but are within normal variation"
+        if backtest.insufficient
+        else ""
     )
     return (
         f"alerts: {len(backtest.alerts)} ({backtest.alerts_per_90d:.2g} per 90 days), notifications: "
-        f"{backtest.messages}; drift in {backtest.drifted} of {evaluated} column-windows{within_noise}"
+        f"{backtest.messages}; drift in {backtest.drifted} of {evaluated} column-windows{within_variation}"
     )
 
 
@@ -180,15 +181,13 @@ def _print_several(backtests: "list[Backtest]") -> None:
     print_text(f"{backtests[0].monitor}: {_scope(backtests[0])}")
     rows = []
     for backtest in backtests:
-        alerting = [t for t in backtest.tallies if t.alerts]
-        names = ", ".join(f"{_label(t.segment, t.column)} {t.alerts}" for t in alerting[:MAX_COLUMNS_NAMED])
-        more = f" and {len(alerting) - MAX_COLUMNS_NAMED} more" if len(alerting) > MAX_COLUMNS_NAMED else ""
+        names = format_names([f"{_label(t.segment, t.column)} {t.alerts}" for t in backtest.tallies if t.alerts])
         counts = (
             len(backtest.alerts), backtest.alerts_per_90d, backtest.messages, backtest.drifted, backtest.insufficient,
         )  # fmt: skip
-        rows.append((describe_rules(backtest.rules), *counts, names + more))
-    keys = ("rules", "alerts", "per 90 days", "notifications", "drifted", "within noise", "alerts by column")
-    print_table("", keys, rows, numeric=keys[1:6], spare=("notifications", "within noise", "drifted"))
+        rows.append((describe_rules(backtest.rules), *counts, names))
+    keys = ("rules", "alerts", "per 90 days", "notifications", "drifted", "normal variation", "alerts by column")
+    print_table("", keys, rows, numeric=keys[1:6], spare=("notifications", "normal variation", "drifted"))
 
 
 def _label(segment: str, column: str) -> str:

@@ -7,7 +7,7 @@ import typer
 
 from drift.cli.context import NO_REFERENCE, load_config, open_store, selected_monitors, stored_reference, utc_now
 from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, MonitorName
-from drift.cli.output import OK, UNCHECKED, print_error, print_json, print_table, print_text
+from drift.cli.output import OK, UNCHECKED, format_names, print_error, print_json, print_table, print_text
 from drift.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from drift.references.calibration_report import ColumnCalibration
 
 MAX_UNUSUAL_WINDOWS = 5
-MAX_COLUMNS_NAMED = 5
 
 
 def calibrate_command(
@@ -112,8 +111,7 @@ def _print_unusual_windows(calibrations: "list[ColumnCalibration]") -> None:
     print_text("unusual reference windows, which widen the limits:")
     ordered = sorted(by_window.items(), key=lambda item: (-len(item[1]), item[0]))
     for start, labels in ordered[:MAX_UNUSUAL_WINDOWS]:
-        more = f" and {len(labels) - MAX_COLUMNS_NAMED} more" if len(labels) > MAX_COLUMNS_NAMED else ""
-        print_text(f"  {start}: {', '.join(labels[:MAX_COLUMNS_NAMED])}{more}")
+        print_text(f"  {start}: {format_names(labels)}")
     if len(ordered) > MAX_UNUSUAL_WINDOWS:
         print_text(f"  and {len(ordered) - MAX_UNUSUAL_WINDOWS} more: see --json")
     print_text("if these were incidents, run `drift baseline accept` on a range without them")

@@ -7,8 +7,8 @@ import typer
 
 from drift.cli.options import Fail, FailOn
 from drift.cli.output import (
-    count_of,
     exit_status,
+    format_count,
     format_p_cell,
     print_json,
     print_status,
@@ -88,13 +88,13 @@ def _print_comparison(comparison: "Comparison") -> None:
         )
         for result in comparison.columns
     ]
-    heads = ("verdict", "column", comparison.metric, "threshold", "noise", "p", "what moved, or why not evaluated")
-    spare = ("p", "noise", "threshold")
+    heads = ("verdict", "column", comparison.metric, "threshold", "typical", "p", "what moved, or why not evaluated")
+    spare = ("p", "typical", "threshold")
     print_table(f"{live} compared with {reference}", heads, rows, numeric=heads[2:6], spare=spare)
     for warning in comparison.warnings:
         print_text(f"note: {warning}")
     unjudged = sum(not result.verdict.is_conclusive for result in comparison.columns)
-    more = f"; {count_of(unjudged, 'column')} could not be evaluated" if unjudged else ""
+    more = f"; {format_count(unjudged, 'column')} could not be evaluated" if unjudged else ""
     print_text(f"{len(comparison.drifted)} of {len(comparison)} columns drifted{more}")
 
 

@@ -34,8 +34,8 @@ from drift.cli.output import (
     OK,
     UNCHECKED,
     console,
-    count_of,
     exit_status,
+    format_count,
     format_limit_note,
     print_error,
     print_exception,
@@ -89,7 +89,7 @@ def validate_command(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = Fals
         for monitor in loaded.monitors.values():
             print_text(f"{monitor.name}: compared with {explain_reference(monitor)}")
         ready = sum(not row[5] for row in rows)
-        print_text(f"{config}: {ready} of {count_of(len(rows), 'monitor')} ready; {len(loaded.channels)} channels")
+        print_text(f"{config}: {ready} of {format_count(len(rows), 'monitor')} ready; {len(loaded.channels)} channels")
         print_text(f"store: {store}" + (f": {store_problem}" if store_problem else ""))
     raise typer.Exit(UNCHECKED if store_problem or any(row[5] for row in rows) else OK)
 
@@ -163,7 +163,7 @@ def plan_command(
     else:
         if rows:
             print_table("", keys, rows[:limit])
-        print_text(f"{count_of(len(rows), 'window')} due" + format_limit_note(len(rows), limit, "first"))
+        print_text(f"{format_count(len(rows), 'window')} due" + format_limit_note(len(rows), limit, "first"))
     raise typer.Exit(UNCHECKED if failed else OK)
 
 
@@ -321,7 +321,7 @@ def _finish_run(
     else:
         if rows:
             print_table("", RESULT_KEYS, rows, numeric=("rows",), spare=("window_end", "revision", "rows"))
-        print_text(f"{count_of(len(rows), 'window')} checked" if rows or failed else "no window is due")
+        print_text(f"{format_count(len(rows), 'window')} checked" if rows or failed else "no window is due")
     report_unjudged(results)
     status = exit_status((verdict for result in results for verdict in result.verdicts), fail_on)
     raise typer.Exit(UNCHECKED if (failed or undelivered) and status == OK else status)

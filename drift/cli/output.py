@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from drift.errors import DriftError
     from drift.monitors.verdict import Verdict
 
+MAX_NAMES: Final = 5
 OK, DRIFT, USAGE, UNCHECKED = 0, 1, 2, 3
 
 VERDICT_STYLES: Final = {
@@ -34,6 +36,8 @@ VERDICT_STYLES: Final = {
     "ok": "green",
     "resolved": "green",
 }
+
+_ENDS_WITH_CODE: Final = re.compile(r" \[[a-z]+(-[a-z]+)+\]$")
 
 log = logging.getLogger("drift")
 
@@ -65,7 +69,12 @@ def print_error(message: str, *, code: str) -> None:
     if logs.as_json():
         log.error(message, extra={"code": code})
     else:
-        sys.stderr.write(printable(f"drift: {message} [{code}]") + "\n")
+        sys.stderr.write(printable(f"drift: {with_code(message, code)}") + "\n")
+
+
+def with_code(message: str, code: str) -> str:
+    """Append the code, unless the message is a list of problems, which has a code on each line."""
+    return message if _ENDS_WITH_CODE.search(message) else f"{message} [{code}]"
 
 
 def print_exception(error: "DriftError", subject: str = "") -> None:
@@ -181,9 +190,15 @@ def format_p_cell(p_value: float | None) -> str:
     return "" if p_value is None else format_p_value(p_value).removeprefix("= ")
 
 
-def count_of(number: int, singular: str, plural: str = "") -> str:
+def format_count(number: int, singular: str, plural: str = "") -> str:
     """Return a number with its noun: ``1 window``, ``2 windows``."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def format_names(names: Sequence[str]) -> str:
+    """Return the first names of a list, and how many more there are."""
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(names[:MAX_NAMES]) + more
 
 
 def exit_status(verdicts: "Iterable[Verdict]", fail_on: FailOn) -> int:

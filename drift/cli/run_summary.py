@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from drift.cli.output import count_of, print_error, print_note
+from drift.cli.output import format_count, print_error, print_note
 
 if TYPE_CHECKING:
     from drift.monitors.spec import Monitor
@@ -66,7 +66,7 @@ def report_unjudged(results: "Sequence[WindowResult]") -> None:
         first = unjudged[0]
         example = f"{first.window}: {first.outcome.verdict.value}, {first.outcome.message}"
         print_error(
-            f"{name}: {count_of(len(unjudged), 'window')} could not be fully evaluated ({example}); not retried "
+            f"{name}: {format_count(len(unjudged), 'window')} could not be fully evaluated ({example}); not retried "
             "automatically; run `drift backfill --from ... --to ...`",
             code="window-not-evaluated",
         )
@@ -107,12 +107,14 @@ def deliver(store: "Store", channels: "Mapping[str, Channel]") -> int:
 
     sent = drain(store.outbox, channels, store.now, rng=np.random.default_rng())
     if sent.dead:
-        failed = count_of(sent.dead, "notification")
+        failed = format_count(sent.dead, "notification")
         message = f"{failed} could not be delivered and will not be retried; the log above shows why"
         print_error(message, code="delivery-failed")
     pending = store.queries.counts_by_status()["deliveries"].get("pending", 0)
     if pending:
-        print_error(f"{count_of(pending, 'notification')} pending, {_next_delivery(store)}", code="delivery-pending")
+        print_error(
+            f"{format_count(pending, 'notification')} pending, {_next_delivery(store)}", code="delivery-pending"
+        )
     return pending
 
 

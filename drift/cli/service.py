@@ -14,14 +14,13 @@ import typer
 from drift.cli.context import load_config, open_channels, open_store, this_worker
 from drift.cli.logs import flush_stderr, lines_dropped, make_stderr_nonblocking
 from drift.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, WorkerName
-from drift.cli.output import OK, UNCHECKED, count_of, print_json, print_table, print_text
+from drift.cli.output import OK, UNCHECKED, format_count, print_json, print_table, print_text, with_code
 from drift.cli.secret_files import SecretFiles
 from drift.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from drift.cli.doctor.check_result import CheckResult
     from drift.server.web import Access
 
 StoreUrl = Annotated[
@@ -79,7 +78,9 @@ def serve_command(
     access = access_for(host, SecretFiles(os.environ), insecure=insecure)
     loaded = load_config(config)
     if not loaded.monitors:  # each was reported; a service that watches nothing would look healthy
-        message = f"{config}: none of {count_of(len(loaded.broken), 'monitor')} is valid; `drift validate` shows why"
+        message = (
+            f"{config}: none of {format_count(len(loaded.broken), 'monitor')} is valid; `drift validate` shows why"
+        )
         raise ConfigError(message, code="no-valid-monitor")
     channels = open_channels(loaded)
     # A frozen database would block the start for ever: until the service watches itself, this watchdog does.
@@ -173,11 +174,12 @@ def doctor_command(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False)
         print_json({"version": 1, "works": not failed, "versions": libraries, "checks": rows})
     else:
         print_text("  ".join(f"{name} {version}" for name, version in libraries.items()))
-        table = [("ok" if check.works else "failed", check.part, check.name, _with_code(check)) for check in checks]
+        table = [
+            ("failed", check.part, check.name, with_code(check.message, check.code))
+            if check.code
+            else ("ok", check.part, check.name, check.message)
+            for check in checks
+        ]
         print_table("", ("", "part", "name", "result"), table)
         print_text(f"{failed} of {len(checks)} checks failed" if failed else f"all {len(checks)} checks passed")
     raise typer.Exit(UNCHECKED if failed else OK)
-
-
-def _with_code(check: "CheckResult") -> str:
-    return f"{check.message} [{check.code}]" if check.code else check.message

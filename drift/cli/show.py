@@ -19,7 +19,7 @@ from drift.cli.options import (
     Since,
     Until,
 )
-from drift.cli.output import count_of, format_limit_note, print_json, print_table, print_text, write
+from drift.cli.output import format_count, format_limit_note, print_json, print_table, print_text, write
 from drift.cli.run_summary import format_minute, report_abandoned
 from drift.errors import InputError
 
@@ -74,7 +74,7 @@ def scores_command(
         return
     keys = [key for key in SCORE_KEYS if key != "revision" or revisions is RevisionChoice.ALL]
     _print_rows(rows, keys, numeric=("score", "noise_floor", "p_value", "threshold"))
-    print_text(count_of(len(rows), "score"))
+    print_text(format_count(len(rows), "score"))
 
 
 def windows_command(
@@ -96,7 +96,7 @@ def windows_command(
         _export("windows", rows, WINDOW_FIELDS, as_json=as_json, as_csv=as_csv)
         return
     _print_rows([_with_next_attempt(row) for row in rows[-limit:]], WINDOW_KEYS, numeric=("rows", "drifted", "columns"))
-    print_text(count_of(len(rows), "window") + format_limit_note(len(rows), limit, "newest"))
+    print_text(format_count(len(rows), "window") + format_limit_note(len(rows), limit, "newest"))
 
 
 def _with_next_attempt(row: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ _KINDS: Final = {
     "alert fires": VERDICT_COLOURS["drift"],
     "drift": VERDICT_COLOURS["heat3"],
     "warn": VERDICT_COLOURS["heat2"],
-    "within noise": VERDICT_COLOURS["line"],
+    "within normal variation": VERDICT_COLOURS["line"],
     "not evaluated": VERDICT_COLOURS["soft"],
 }
 
@@ -62,7 +62,7 @@ def mark_kind(verdict: Verdict, *, firing: bool) -> str:
     """Return the kind of a cell: a firing alert takes precedence over the verdict."""
     if firing:
         return "alert fires"
-    kinds = {Verdict.DRIFT: "drift", Verdict.WARN: "warn", Verdict.INSUFFICIENT: "within noise"}
+    kinds = {Verdict.DRIFT: "drift", Verdict.WARN: "warn", Verdict.INSUFFICIENT: "within normal variation"}
     return kinds.get(verdict, "not evaluated")
 
 

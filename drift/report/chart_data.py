@@ -11,7 +11,7 @@ from drift.report.formatting import NAMES, SIGNS, calendar_zone, format_window
 from drift.report.page import Column, Page, Point
 
 # A category with one of these names is quoted on its axis, so that the bare label is always the special bin.
-SPECIAL: Final = frozenset({BELOW, ABOVE, MISSING, RARE, UNSEEN, OTHER})
+SPECIAL_LABELS: Final = frozenset({BELOW, ABOVE, MISSING, RARE, UNSEEN, OTHER})
 MAX_BARS: Final = 24
 VERDICTS: Final = tuple(Verdict)  # at most ten: `history` codes each as one digit
 
@@ -27,7 +27,7 @@ def bins(column: Column) -> dict[str, Any] | None:
         "live": [b.live for b in column.bins],
         "parts": [_part(b.contribution, column.score) for b in column.bins],
         "moved": list(column.moved),
-        "special": [i for i, b in enumerate(column.bins) if b.label in SPECIAL],
+        "special": [i for i, b in enumerate(column.bins) if b.label in SPECIAL_LABELS],
     } | ({} if len(bars) == len(column.bins) else {"drawn": bars})
 
 
@@ -44,8 +44,8 @@ def bins_drawn(column: Column) -> list[int]:
     indices = range(len(column.bins))
     if len(column.bins) <= MAX_BARS:
         return list(indices)
-    special = [i for i in indices if column.bins[i].label in SPECIAL]
-    plain = [i for i in indices if column.bins[i].label not in SPECIAL]
+    special = [i for i in indices if column.bins[i].label in SPECIAL_LABELS]
+    plain = [i for i in indices if column.bins[i].label not in SPECIAL_LABELS]
     reference = sum(b.reference for b in column.bins) or 1
     live = sum(b.live for b in column.bins) or 1
 

@@ -108,7 +108,7 @@ def _bins() -> alt.LayerChart:
 
 
 def _history() -> alt.LayerChart:
-    """Draw scores over time, noise as a band, the threshold as a dashed line, verdicts as marks.
+    """Draw scores over time, the typical score as a band, the threshold as a dashed line, verdicts as marks.
 
     If the limits were learned there is no threshold: a dotted line is the smallest score that would stand out.
     Rows: ``start, end`` (ms), ``middle``, ``score``, ``noise``, ``threshold``, ``detectable``, ``ratio``,
@@ -119,7 +119,7 @@ def _history() -> alt.LayerChart:
         alt.Tooltip("verdict_name:N", title="verdict"),
         alt.Tooltip("score:Q", title="score", format=".3~g"),
         alt.Tooltip("ratio:Q", title="relative to limit (1 = drift)", format=".2f"),
-        alt.Tooltip("noise:Q", title="noise", format=".2~g"),
+        alt.Tooltip("noise:Q", title="typical score", format=".2~g"),
     ]
     time = alt.X(
         "middle:T",

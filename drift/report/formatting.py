@@ -178,7 +178,7 @@ def history_label(column: Column) -> str:
     """Describe a chart of scores over time, for screen readers."""
     drifted = sum(p.verdict is Verdict.DRIFT for p in column.history)
     return (
-        f"Score of {column.label} in {len(column.history)} windows, with threshold and noise; "
+        f"Score of {column.label} in {len(column.history)} windows, with threshold and typical score; "
         f"{drifted} of them drifted. A table with the numbers follows."
     )
 

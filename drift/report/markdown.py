@@ -33,7 +33,7 @@ def render_markdown(page: Page) -> str:
     for alert in page.alerts:
         subject = _plain(str(alert["column"] or "the whole window"))
         lines.append(f"- firing: {subject} since {_plain(str(alert['since']))}: {_plain(str(alert['reason']))}")
-    heads = ("verdict", "column", "score", "threshold", "noise", chance_heading(page).lower(), "what moved")
+    heads = ("verdict", "column", "score", "threshold", "typical score", chance_heading(page).lower(), "what moved")
     lines += ["", f"| {' | '.join(heads)} |", "|---|---|--:|--:|--:|--:|---|"]
     lines += [_row(c) for c in page.columns]
     created = f", {format_instant(page.generated_at)}" if page.generated_at else ""

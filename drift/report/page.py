@@ -63,7 +63,7 @@ class Column:
     base : float or None
         Base of its logarithm, which with the metric gives the unit.
     score, noise_floor, p_value : float or None
-        The divergence, its mean for unchanged data, and how often unchanged data scores as high.
+        The divergence, its typical value for unchanged data, and how often unchanged data scores as high.
     interval : tuple of float, or None
         95 % interval of the divergence, without noise.
     threshold : Threshold or None
@@ -71,7 +71,7 @@ class Column:
     level : float or None
         The p-value below which it is drift, if the limit was learned.
     reference_windows : int or None
-        Windows behind p-value and noise; None if they come from the two samples alone.
+        Windows behind p-value and typical score; None if they come from the two samples alone.
     detectable : float or None
         The smallest score that would stand out from the noise.
     ratio : float or None

@@ -66,7 +66,7 @@ def _rows(column: Column) -> list[dict[str, Any]]:
             "part": _part(bar.contribution, column.score),
         }
         for index, bar in ((i, column.bins[i]) for i in chart_data.bins_drawn(column))
-        if bar.label not in chart_data.SPECIAL or bar.reference or bar.live
+        if bar.label not in chart_data.SPECIAL_LABELS or bar.reference or bar.live
     ]
 
 

@@ -45,7 +45,7 @@ def test_any_column_name_can_be_drawn(name: str) -> None:
         (Verdict.OK, True, "alert fires"),
         (Verdict.DRIFT, False, "drift"),
         (Verdict.WARN, False, "warn"),
-        (Verdict.INSUFFICIENT, False, "within noise"),
+        (Verdict.INSUFFICIENT, False, "within normal variation"),
         (Verdict.SCHEMA_ERROR, False, "not evaluated"),
         (Verdict.NO_DATA, False, "not evaluated"),
     ],

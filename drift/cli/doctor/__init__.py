@@ -11,6 +11,7 @@ from drift.cli.doctor.channels import check_channel, check_deliveries
 from drift.cli.doctor.check_result import CheckResult
 from drift.cli.doctor.monitors import check_monitor_sources, check_windows
 from drift.cli.doctor.store import check_store
+from drift.cli.output import format_count
 from drift.errors import ConfigError
 
 LIBRARIES: Final = (
@@ -65,9 +66,9 @@ def examine(path: Path, environ: Mapping[str, str], now: Callable[[], datetime])
         config = load(path, environ, option_classes(), strict=False)
     except ConfigError as error:
         return [CheckResult("configuration", str(path), works=False, message=str(error), code=error.code)]
-    summary = "; ".join([f"{len(config.monitors)} monitors, {len(config.channels)} channels", *config.warnings])
+    size = f"{format_count(len(config.monitors), 'monitor')}, {format_count(len(config.channels), 'channel')}"
     return [
-        CheckResult("configuration", str(path), works=True, message=summary),
+        CheckResult("configuration", str(path), works=True, message="; ".join([size, *config.warnings])),
         *check_store(config, now),
         *(
             CheckResult("monitor", name, works=False, message=problem, code="invalid-configuration")

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from drift.cli.doctor.check_result import CheckResult
+from drift.cli.output import format_count
 from drift.cli.run_summary import format_minute
 from drift.errors import DriftError
 
@@ -38,7 +39,7 @@ def check_deliveries(config: "Config", now: datetime) -> list[CheckResult]:
     except DriftError:  # reported by the check of the store
         return []
     sent, pending, dead = (counts.get(status, 0) for status in ("sent", "pending", "dead"))
-    message = f"{sent} notifications delivered, {pending} pending"
+    message = f"{format_count(sent, 'notification')} delivered, {pending} pending"
     if pending and next_attempt is not None:
         message += f", next attempt at {format_minute(next_attempt)}"
     if dead:

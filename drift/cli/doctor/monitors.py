@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from drift.cli.context import frozen_references, summarise_source
 from drift.cli.doctor.check_result import CheckResult, format_bytes
-from drift.cli.output import count_of
+from drift.cli.output import format_count
 from drift.cli.run_summary import format_retries
 from drift.errors import DriftError
 
@@ -40,7 +40,7 @@ def _check_source(monitor: "Monitor", frozen: "Mapping[str, StoredReference | No
     first, last = map(format_instant, source.span)
     age = now - source.span[1]
     retention, retention_details = _retention(monitor, source.watched or 0)
-    columns = count_of(source.watched or 0, "column")
+    columns = format_count(source.watched or 0, "column")
     message = f"{columns} watched, rows from {first} to {last}, {_age(age)}; {retention}"
     details = {
         "columns": source.watched, "rows_from": first, "rows_to": last, "newest_age_seconds": age.total_seconds(),
@@ -111,7 +111,7 @@ def _check_evaluated(store: "Store", status: "MonitorStatus", monitor: "Monitor"
         message += f"; {format_retries(status.monitor, retries)}"
     if final := errors - len(retries):
         message += (
-            f"; {count_of(final, 'window')} stay in error and are not retried automatically (see `drift windows`): "
+            f"; {format_count(final, 'window')} stay in error and are not retried automatically (see `drift windows`): "
             "run `drift backfill --from ... --to ...`"
         )
     failed = (status.last or {}).get("verdict") == "error"

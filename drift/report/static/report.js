@@ -157,7 +157,7 @@
       })));
     },
     history: ({ history }) => table(
-      ["Window", "Verdict", "Score", "Noise", "Relative to limit"],
+      ["Window", "Verdict", "Score", "Typical score", "Relative to limit"],
       historyRows(history).reverse().filter((row) => row.verdict !== null).map((row) => ({
         name: row.window, values: [row.verdict_name, short(row.score), short(row.noise), short(row.ratio)],
       })),
