@@ -66,9 +66,9 @@ def page_document(page: Page) -> dict[str, Any]:
     """Return a page: the keys of `comparison_document`, and more.
 
     If `threshold` is null and `level` is not, the limits were learned from reference windows: a p-value below `level`
-    is drift. `reference_windows` is their number; if it is null, p-value and typical score come from the two samples alone.
-    `expected` is the p-value in words, ``once in 9 years``. `detectable` is the smallest score that would have stood
-    out from the noise.
+    is drift. `reference_windows` is their number; if it is null, p-value and typical score come from the two
+    samples alone. `expected` is the p-value in words, ``once in 9 years``. `detectable` is the smallest score that
+    would have stood out from the noise.
     """
     return {
         "version": DOCUMENT_VERSION,

@@ -56,7 +56,7 @@ def test_each_alert_is_a_table_row(drift: Run, checked: Path) -> None:
     done = drift("backtest", "-c", checked, *rules, "--reference", "rolling:5d")
     assert done.returncode == 0, done.stderr
     assert "drift: note: " in done.stderr
-    assert "8 windows" in done.stderr
+    assert "fewer than 8" in done.stderr
     assert "m, js_distance 0.3, warn 0.2, rolling:5d reference, for 2" in done.stdout
     (line,) = [line for line in done.stdout.splitlines() if "still firing" in line]
     assert line.split("│")[1].strip() == "2024-01-27T00:00Z"
