@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from drift.histogram import NumericAxis
 from drift.histogram.column_values import OrderedValues
-from drift.histogram.counting import count
-from drift.histogram.kernels import BLOCK_SIZE, Chunk, at_least
+from drift.histogram.counting import histogram_of_values
+from drift.histogram.kernels import BLOCK_SIZE, Chunk, count_at_least
 from drift.sources.frames.arrow import values_of
 
 Floats = npt.NDArray[np.float64]
@@ -58,7 +58,7 @@ def _counting(array: pa.Array, bins: int) -> Callable[[], object]:
         raise TypeError(values)
     edges = np.quantile(values.finite(), np.linspace(0, 1, bins + 1)).tolist()
     axis = NumericAxis(tuple(edges))
-    return lambda: count(values, axis)
+    return lambda: histogram_of_values(values, axis)
 
 
 def _print_ratios(cases: dict[str, Callable[[], object]], rows: int) -> None:
@@ -79,7 +79,7 @@ def _print_lock(values: Floats) -> None:
     short = [Chunk(values[i : i + 1]) for i in range(len(values) // BLOCK_SIZE)]
     long = [Chunk(values[i * BLOCK_SIZE : (i + 1) * BLOCK_SIZE]) for i in range(len(short))]
     one, full = (
-        min(_processor(lambda c=chunks: at_least(c, limits)) for _ in range(ROUNDS)) for chunks in (short, long)
+        min(_processor(lambda c=chunks: count_at_least(c, limits)) for _ in range(ROUNDS)) for chunks in (short, long)
     )
     print(f"the lock is held at most {one / full:.0%} of the time ({one / len(short) * 1e6:.1f} us a block)")
 
@@ -95,7 +95,7 @@ def _print_threads(values: Floats) -> None:
     halves = np.array_split(values, 2)
     limits = np.quantile(values[:100_000], np.linspace(0, 1, 11))
     cases: dict[str, Callable[[Floats], object]] = {
-        "counting": lambda half: at_least([Chunk(half)], limits),
+        "counting": lambda half: count_at_least([Chunk(half)], limits),
         "NumPy alone (exp)": np.exp,
     }
     for name, act in cases.items():

@@ -1,4 +1,4 @@
-"""The values everything speaks: axes, histograms, profiles."""
+"""Axes, histograms, histories and profiles: the values that the other packages exchange."""
 
 from drift.histogram.axis import (
     MAX_KNOWN,

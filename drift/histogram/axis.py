@@ -1,4 +1,4 @@
-"""Axes: how one column's values are cut into bins. Immutable values, chosen once, from the reference."""
+"""Axes: how the values of one column are cut into bins. Immutable; chosen once, from the reference."""
 
 import itertools
 import math
@@ -21,7 +21,7 @@ from drift.histogram.labels import (
     rounder_predecessor,
 )
 
-VERSION: Final = 1
+_VERSION: Final = 1
 MAX_KNOWN: Final = 10_000
 
 
@@ -29,8 +29,8 @@ MAX_KNOWN: Final = 10_000
 class NumericAxis:
     """Right-open bins between strictly increasing finite edges, and the special bins around them.
 
-    ``below (x < e0) | [e0, e1) ... [e(k-1), ek) | above (x >= ek) | missing``. With no edge at all
-    (a reference that holds nothing but missing values) there is one bin for any value, and `missing`.
+    ``below (x < e0) | [e0, e1) ... [e(k-1), ek) | above (x >= ek) | missing``. Without edges (a reference with
+    missing values only) there is one bin for any value, and `missing`.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class NumericAxis:
     Raises
     ------
     AxisError
-        Where the edges are not finite and strictly increasing, or the kind is not an ordered one.
+        If the edges are not finite and strictly increasing, or the kind is not ordered.
 
     Examples
     --------
@@ -55,11 +55,11 @@ class NumericAxis:
 
     def __post_init__(self) -> None:
         if not self.kind.ordered:
-            raise AxisError(f"a numeric axis cuts ordered values; kind {self.kind.value!r} is not ordered")
+            raise AxisError(f"a numeric axis needs ordered values; {self.kind.value!r} is not", code="invalid-axis")
         object.__setattr__(self, "edges", tuple(_checked_edge(edge, self.kind) for edge in self.edges))
         for low, high in itertools.pairwise(self.edges):
             if not low < high:
-                raise AxisError(f"edges increase strictly; {low!r} is followed by {high!r}")
+                raise AxisError(f"edges must increase strictly; {high!r} follows {low!r}", code="invalid-axis")
 
     @property
     def n_bins(self) -> int:
@@ -79,9 +79,9 @@ class NumericAxis:
         return (BELOW, *inner, ABOVE, MISSING)
 
     def to_dict(self) -> dict[str, Any]:
-        """Versioned form that JSON can hold; decimals as ``{"decimal": "1.10"}``."""
+        """Return a versioned document for JSON; decimals as ``{"decimal": "1.10"}``."""
         edges = [{"decimal": str(e)} if isinstance(e, Decimal) else e for e in self.edges]
-        return {"version": VERSION, "type": "numeric", "kind": self.kind.value, "edges": edges}
+        return {"version": _VERSION, "type": "numeric", "kind": self.kind.value, "edges": edges}
 
     def __repr__(self) -> str:
         return f"NumericAxis({self.kind.value}, {' '.join(self.labels)})"
@@ -89,17 +89,17 @@ class NumericAxis:
 
 @dataclass(frozen=True, slots=True)
 class CategoricalAxis:
-    """Known categories, then ``rare | unseen | missing`` (or ``other | missing``).
+    """Listed categories, then ``rare | unseen | missing`` (or ``other | missing``).
 
-    `rare` is known to the reference but beyond the listed categories; `unseen` never occurred in it.
-    Where the reference had more than 10,000 names, rare and unseen cannot be told apart: both are `other`.
+    `rare` holds the categories of the reference that are not listed; `unseen` those that never occurred in it.
+    If the reference has more than 10,000 categories, an axis does not remember them: rare and unseen are both `other`.
 
     Parameters
     ----------
     categories : iterable of str, int or bool
         The listed categories, each with a bin of its own.
-    rare : iterable, or None
-        The other names the reference knew, of one type (1 and True are one member of a set); None merges rare and
+    rare : iterable or None
+        The other categories of the reference, of one type (1 and True are equal in a set); None merges rare and
         unseen into `other`.
     kind : Kind
         STRING or BOOLEAN.
@@ -107,8 +107,8 @@ class CategoricalAxis:
     Raises
     ------
     AxisError
-        Where a category stands twice or is no str, int or bool, the kind is an ordered one, or more than 10,000
-        names are to be remembered.
+        If a category occurs twice or is not a str, int or bool, the kind is ordered, or there are more than 10,000
+        categories.
 
     Examples
     --------
@@ -123,7 +123,10 @@ class CategoricalAxis:
 
     def __post_init__(self) -> None:
         if self.kind.ordered:
-            raise AxisError(f"a categorical axis lists names; kind {self.kind.value!r} is cut by edges")
+            raise AxisError(
+                f"a categorical axis needs strings or booleans; {self.kind.value!r} values are cut by edges",
+                code="invalid-axis",
+            )
         categories = tuple(_plain_key(c) for c in self.categories)
         rare = None if self.rare is None else frozenset(_plain_key(c) for c in self.rare)
         object.__setattr__(self, "categories", categories)
@@ -131,20 +134,21 @@ class CategoricalAxis:
         index = {(type(c), c): i for i, c in enumerate(categories)}
         if len(index) != len(categories):
             twice = next(c for i, c in enumerate(categories) if index[type(c), c] != i)
-            raise AxisError(f"category {twice!r} stands twice in a categorical axis")
+            raise AxisError(f"a categorical axis lists category {twice!r} twice", code="invalid-axis")
         for name in rare or ():
             if (type(name), name) in index:
-                raise AxisError(f"category {name!r} is listed and rare at once")
+                raise AxisError(f"category {name!r} is both listed and rare", code="invalid-axis")
             index[type(name), name] = len(categories)
         if len(index) > MAX_KNOWN:
             raise AxisError(
-                f"an axis remembers up to {MAX_KNOWN} names, got {len(index)}; "
-                "pass rare=None to merge rare and unseen into `other`"
+                f"an axis remembers at most {MAX_KNOWN} categories, got {len(index)}; "
+                "pass rare=None to merge rare and unseen into `other`",
+                code="invalid-axis",
             )
         object.__setattr__(self, "_index", index)
 
     def __eq__(self, other: object) -> bool:
-        # Keys keep their type: (1,) and (True,) are equal tuples but not equal axes.
+        # The types count: (1,) and (True,) are equal tuples, but their axes differ.
         if not isinstance(other, CategoricalAxis):
             return NotImplemented
         return self._identity() == other._identity()
@@ -164,23 +168,23 @@ class CategoricalAxis:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """One readable name for each bin, in order; names that could be mistaken stand in quotes."""
+        """One readable name for each bin, in order; ambiguous names are quoted."""
         special = (OTHER, MISSING) if self.rare is None else (RARE, UNSEEN, MISSING)
         return (*(category_name(c) for c in self.categories), *special)
 
     def bin_of(self, key: Category) -> int:
-        """Index of the bin that a (not missing) key falls into."""
-        found = self._index.get((type(key), key))
-        if found is None and type(key) not in {str, int, bool}:
+        """Return the index of the bin of a key, which is not missing."""
+        index = self._index.get((type(key), key))
+        if index is None and type(key) not in {str, int, bool}:
             key = _plain_key(key)
-            found = self._index.get((type(key), key))
-        return self.n_bins - 2 if found is None else found
+            index = self._index.get((type(key), key))
+        return self.n_bins - 2 if index is None else index
 
     def to_dict(self) -> dict[str, Any]:
-        """Versioned form that JSON can hold."""
+        """Return a versioned document for JSON."""
         rare = None if self.rare is None else sorted(self.rare, key=category_order)
         return {
-            "version": VERSION,
+            "version": _VERSION,
             "type": "categorical",
             "kind": self.kind.value,
             "categories": list(self.categories),
@@ -188,7 +192,7 @@ class CategoricalAxis:
         }
 
     def __repr__(self) -> str:
-        known = "" if not self.rare else f" ({len(self.rare)} rare names)"
+        known = "" if not self.rare else f" ({len(self.rare)} rare categories)"
         return f"CategoricalAxis({self.kind.value}, {' | '.join(self.labels)}{known})"
 
 
@@ -196,15 +200,18 @@ Axis = NumericAxis | CategoricalAxis
 
 
 def axis_from_dict(document: Mapping[str, Any]) -> Axis:
-    """Rebuild an axis from its dict form, of this version or an older one.
+    """Return the axis of a document of `to_dict`, of this version or an older one.
 
     Raises
     ------
     AxisError
-        Where the document is of an unknown version or type, or malformed.
+        If the version or type of the document is unknown, or the document is malformed.
     """
-    if document.get("version") != VERSION:
-        raise AxisError(f"axis document of version {document.get('version')!r}; this drift reads {VERSION}")
+    if document.get("version") != _VERSION:
+        raise AxisError(
+            f"unknown version {document.get('version')!r} of an axis document; this drift reads {_VERSION}",
+            code="invalid-input",
+        )
     try:
         kind = Kind(document["kind"])
         if document["type"] == "numeric":
@@ -213,12 +220,15 @@ def axis_from_dict(document: Mapping[str, Any]) -> Axis:
             rare = document["rare"]
             return CategoricalAxis(tuple(document["categories"]), None if rare is None else frozenset(rare), kind)
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-        raise AxisError(f"malformed axis document: {error!r}") from error
-    raise AxisError(f"axis document of type {document['type']!r}; known are numeric and categorical")
+        raise AxisError(f"malformed axis document: {error!r}", code="invalid-input") from error
+    raise AxisError(
+        f"unknown type {document['type']!r} of an axis document; this drift reads numeric and categorical",
+        code="invalid-input",
+    )
 
 
 def category_order(key: Category) -> tuple[str, Category]:
-    """Sort key that orders categories of one type by value and never compares two types."""
+    """Return a sort key: categories of one type are ordered by value; two types are never compared."""
     return type(key).__name__, key
 
 
@@ -228,21 +238,23 @@ def _edge_from(value: Any) -> Edge:
 
 def _checked_edge(edge: object, kind: Kind) -> Edge:
     if isinstance(edge, bool) or not isinstance(edge, int | float | Decimal):
-        raise AxisError(f"edges are int, float or Decimal; {edge!r} is {type(edge).__name__}")
+        raise AxisError(f"edges must be int, float or Decimal; {edge!r} is {type(edge).__name__}", code="invalid-axis")
     if kind is not Kind.NUMBER and not isinstance(edge, int):
-        raise AxisError(f"edges of kind {kind.value!r} are whole nanoseconds; got {edge!r}")
-    # Each type by its own test: a large int or Decimal is finite even where no float can hold it.
+        raise AxisError(f"edges of {kind.value} values must be whole nanoseconds; got {edge!r}", code="invalid-axis")
+    # A large int or Decimal is finite even if no float can represent it.
     if not (edge.is_finite() if isinstance(edge, Decimal) else isinstance(edge, int) or math.isfinite(edge)):
-        raise AxisError(f"edges are finite; got {edge!r} (the bins below and above are always there)")
-    return float(edge) if isinstance(edge, float) else edge  # float64 scalars become plain, for repr and JSON
+        raise AxisError(
+            f"edges must be finite; got {edge!r} (every axis has bins below and above)", code="invalid-axis"
+        )
+    return float(edge) if isinstance(edge, float) else edge  # NumPy's float64 is a float, but differs in repr and JSON
 
 
 def _plain_key(key: object) -> Category:
-    """The key as str, int or bool itself: subclasses (NumPy's str_, enumerations) are not other categories."""
+    """Return the key as a plain str, int or bool: subclasses (NumPy's str_, enumerations) are the same category."""
     if isinstance(key, bool):
         return key
     if isinstance(key, str):
         return str.__str__(key)
     if isinstance(key, int):
         return int(key)
-    raise AxisError(f"categories are str, int or bool; {key!r} is {type(key).__name__}")
+    raise AxisError(f"categories must be str, int or bool; {key!r} is {type(key).__name__}", code="invalid-axis")

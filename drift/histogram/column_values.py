@@ -1,4 +1,4 @@
-"""One column's values, as every engine hands them to binning and counting."""
+"""Values of one column, in the form that every engine passes to binning and counting."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from drift.histogram import Category, Counts, Edge, Kind
-from drift.histogram.kernels import Array, Chunk, at_least, ends, gather
+from drift.histogram.kernels import Array, Chunk, count_at_least, extremes, gather
 
 
 @dataclass(frozen=True, slots=True)
 class OrderedValues:
-    """Values that are cut by edges, where they lie: nothing is copied, and nothing is computed until it is asked for.
+    """Values that are cut by edges. They are not copied, and computations run on request.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class OrderedValues:
     step : Fraction
         A value is ``data * step``: 1 for numbers, 10**-scale for decimals, nanoseconds per unit for times.
     rows : int
-        Rows seen; those not in the chunks are missing.
+        Number of rows; those not in the chunks are missing.
     """
 
     kind: Kind
@@ -36,51 +36,51 @@ class OrderedValues:
 
     @property
     def present(self) -> int:
-        """Rows that have a value; floats are looked through for NaN."""
-        return self.tally(())[1]
+        """Number of rows with a value; floats are searched for NaN."""
+        return self.count_at_least(())[1]
 
     @property
     def is_float(self) -> bool:
         """Whether data are floats, rather than exact integers."""
         return any(chunk.data.dtype.kind == "f" for chunk in self.chunks)
 
-    def tally(self, limits: Sequence[int] | Sequence[float]) -> tuple[list[int], int]:
-        """How many values are >= each limit, and how many there are: one pass over all of them.
+    def count_at_least(self, limits: Sequence[int] | Sequence[float]) -> tuple[list[int], int]:
+        """Count the values that are >= each limit, and all values, in one pass.
 
         Parameters
         ----------
-        limits : sequence of int, or of float where data are floats
+        limits : sequence of int, or of float if the data are floats
             In units of `step`, increasing; of any size.
         """
         total = np.zeros(len(limits), np.int64)
         present = 0
         for dtype in dict.fromkeys(chunk.data.dtype for chunk in self.chunks):
             chunks = [chunk for chunk in self.chunks if chunk.data.dtype == dtype]
-            if dtype.kind == "f":  # -inf is the least there is: what is not >= it is NaN
-                found = at_least(chunks, _floats_above([-np.inf, *limits], dtype))
-                total, present = total + found[1:], present + int(found[0])
+            if dtype.kind == "f":  # every value but NaN is >= -inf
+                counts = count_at_least(chunks, _float_limits([-np.inf, *limits], dtype))
+                total, present = total + counts[1:], present + int(counts[0])
             else:
-                found = at_least(chunks, _integers_above(limits, dtype))
-                total[: len(found)] += found
+                counts = count_at_least(chunks, _integer_limits(limits, dtype))
+                total[: len(counts)] += counts
                 present += sum(len(chunk.data) - chunk.nulls for chunk in chunks)
         return total.tolist(), present
 
-    def ends(self) -> tuple[Any, Any] | None:
-        """The smallest and the largest finite value, in units of `step`; None where there is none."""
-        return ends(self.chunks)
+    def extremes(self) -> tuple[Any, Any] | None:
+        """Return the smallest and the largest finite value, in units of `step`; None if there is none."""
+        return extremes(self.chunks)
 
     def finite(self, rows: npt.NDArray[np.int64] | None = None) -> Array:
-        """The finite values of some rows (in increasing order), or of all: float64, or integers as they are."""
-        found = gather(self.chunks, rows)
-        if not found:
+        """Return the finite values of some rows (in increasing order), or of all: float64, or integers unchanged."""
+        parts = gather(self.chunks, rows)
+        if not parts:
             return np.empty(0, np.int64)
-        values = found[0] if len(found) == 1 else np.concatenate(found)
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
         if values.dtype.kind != "f":
             return values
         return np.compress(np.isfinite(values), values).astype(np.float64, copy=False)
 
     def edge(self, value: Any) -> Edge:
-        """The edge that stands exactly at a value given in units of `step`."""
+        """Return the edge exactly at a value given in units of `step`."""
         if self.is_float:
             return float(value)
         if self.step.denominator == 1:
@@ -91,7 +91,7 @@ class OrderedValues:
 
 @dataclass(frozen=True, slots=True)
 class CategoryCounts:
-    """Values that are listed as categories: each distinct key once, and how often it occurs; other rows are missing."""
+    """Values that are listed as categories: each distinct key once, with its count; other rows are missing."""
 
     kind: Kind
     keys: tuple[Category, ...]
@@ -100,26 +100,27 @@ class CategoryCounts:
 
     @property
     def present(self) -> int:
-        """Rows that have a value."""
+        """Number of rows with a value."""
         return int(self.counts.sum())
 
 
 Values = OrderedValues | CategoryCounts
 
 
-def _integers_above(limits: Sequence[Any], dtype: np.dtype[Any]) -> Array:
-    """The limits in a column's own type, without those at the end that are above all of its values."""
+def _integer_limits(limits: Sequence[Any], dtype: np.dtype[Any]) -> Array:
+    """Convert limits to a column's own type, without those that exceed all of its values."""
     if dtype.kind == "O":
-        held = np.empty(len(limits), object)
-        held[:] = list(limits)
-        return held
+        converted = np.empty(len(limits), object)
+        converted[:] = list(limits)
+        return converted
     bounds = np.iinfo(dtype)
     return np.array([max(int(limit), int(bounds.min)) for limit in limits if limit <= bounds.max], dtype)
 
 
-def _floats_above(limits: Sequence[float], dtype: np.dtype[Any]) -> Array:
-    """The smallest floats of a column's own width that are >= the limits."""
-    wanted = np.array(limits, np.float64)
+def _float_limits(limits: Sequence[float], dtype: np.dtype[Any]) -> Array:
+    """Return the smallest floats of a column's own width that are >= the limits."""
+    exact = np.array(limits, np.float64)
     with np.errstate(over="ignore", under="ignore"):
-        held = wanted.astype(dtype)
-        return np.where(held.astype(np.float64) < wanted, np.nextafter(held, dtype.type(np.inf)), held)
+        converted = exact.astype(dtype)
+        rounded_down = converted.astype(np.float64) < exact
+        return np.where(rounded_down, np.nextafter(converted, dtype.type(np.inf)), converted)

@@ -1,4 +1,4 @@
-"""Counting values on an axis. c_i, the number of values >= e_i, defines every numeric histogram."""
+"""Histograms of values on an axis. c_i, the number of values >= e_i, defines every numeric histogram."""
 
 import math
 import sys
@@ -13,8 +13,8 @@ from drift.histogram import Axis, CategoricalAxis, Category, Edge, Histogram, Ki
 from drift.histogram.column_values import CategoryCounts, OrderedValues, Values
 
 
-def count(values: Values, axis: Axis) -> Histogram:
-    """The histogram of a column's values on an axis chosen before.
+def histogram_of_values(values: Values, axis: Axis) -> Histogram:
+    """Count the values of a column on an axis chosen before.
 
     Parameters
     ----------
@@ -26,74 +26,76 @@ def count(values: Values, axis: Axis) -> Histogram:
     Raises
     ------
     AxisError
-        Where the column is of another kind than the axis was made for.
+        If the kind of the column is not that of the axis.
     """
     if axis.kind is not Kind.EMPTY and axis.kind.accepts(values.kind):
         if isinstance(values, OrderedValues) and isinstance(axis, NumericAxis):
-            return _count_ordered(values, axis)
+            return _histogram_of_ordered(values, axis)
         if isinstance(values, CategoryCounts) and isinstance(axis, CategoricalAxis):
             missing = values.rows - values.present
             return histogram_of_keys(axis, zip(values.keys, values.counts.tolist(), strict=True), missing)
-    # Engines disagree on the type of a column without a value (object, null, float): it fits every axis.
+    # Engines disagree on the type of a column without values (object, null, float): it fits every axis.
     present = values.present
     if present == 0 or axis.kind is Kind.EMPTY:
         return histogram_of_presence(axis, present, values.rows - present)
-    raise AxisError(f"expected {axis.kind.value} values as in the reference, got {values.kind.value}")
+    raise AxisError(
+        f"expected {axis.kind.value} values as in the reference, got {values.kind.value}", code="type-conflict"
+    )
 
 
 def histogram_of_presence(axis: Axis, present: int, missing: int) -> Histogram:
-    """Either side knows nothing but whether a value is missing."""
+    """Return a histogram of present and missing values only: either side holds missing values only."""
     counts = np.zeros(axis.n_bins, dtype=np.int64)
     counts[0], counts[-1] = present, missing
     return Histogram(axis, counts)
 
 
-def histogram_of_keys(axis: CategoricalAxis, found: Iterable[tuple[Category, int]], missing: int) -> Histogram:
-    """From the distinct keys (not missing) and how often each occurs; a key may come more than once."""
+def histogram_of_keys(axis: CategoricalAxis, key_counts: Iterable[tuple[Category, int]], missing: int) -> Histogram:
+    """Return a histogram from keys (not missing) with their counts; a key may occur more than once."""
     counts = np.zeros(axis.n_bins, dtype=np.int64)
-    for key, number in found:
+    for key, number in key_counts:
         counts[axis.bin_of(key)] += number
     counts[-1] = missing
     return Histogram(axis, counts)
 
 
 def histogram_of_cumulative(axis: NumericAxis, at_least: Sequence[int], present: int, missing: int) -> Histogram:
-    """From the numbers of values >= each edge, those present at all, and those missing."""
+    """Return a histogram from the numbers of values >= each edge, of all values present, and of those missing."""
     cumulative = np.array([present, *at_least, 0], dtype=np.int64)
     return Histogram(axis, np.append(-np.diff(cumulative), missing))
 
 
 def ceiling(edge: Edge, step: Fraction | None) -> Any:
-    """The smallest value of a column's own type that is >= an edge: x >= edge asks just x >= that.
+    """Return the smallest value of a column's own type that is >= an edge: x >= edge is equivalent to x >= that value.
 
-    So integers are never turned into floats, nor floats into decimals.
+    So integers are never converted to floats, nor floats to decimals.
 
     Parameters
     ----------
     edge : int, float or Decimal
         An edge; nanoseconds for times.
     step : Fraction or None
-        Values are whole multiples of it (1 for integers, 10**-scale for decimals, nanoseconds per unit for
-        times), and so is the result; None is a column of doubles.
+        Values are integer multiples of it (1 for integers, 10**-scale for decimals, nanoseconds per unit for
+        times); so is the result. None for a column of doubles.
 
     Returns
     -------
     int or float
-        Number of steps, as a Python integer of any size; a float where `step` is None.
+        Number of steps, as a Python integer of any size; a float if `step` is None.
     """
     return _ceiling_float(edge) if step is None else math.ceil(Fraction(edge) / step)
 
 
-def _count_ordered(values: OrderedValues, axis: NumericAxis) -> Histogram:
+def _histogram_of_ordered(values: OrderedValues, axis: NumericAxis) -> Histogram:
     step = None if values.is_float else values.step
-    at_least, present = values.tally([ceiling(edge, step) for edge in axis.edges])
+    at_least, present = values.count_at_least([ceiling(edge, step) for edge in axis.edges])
     return histogram_of_cumulative(axis, at_least, present, values.rows - present)
 
 
 def _ceiling_float(edge: Edge) -> float:
-    """The smallest double that is >= an edge."""
+    """Smallest double that is >= an edge."""
     try:
         nearest = float(edge)
     except OverflowError:  # an integer beyond the largest double
-        return math.inf if edge > 0 else -sys.float_info.max  # -inf itself lies below every edge
+        return math.inf if edge > 0 else -sys.float_info.max  # -inf itself is below every edge
     return nearest if nearest >= edge else math.nextafter(nearest, math.inf)

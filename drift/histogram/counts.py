@@ -1,4 +1,4 @@
-"""A histogram: integer counts on an axis, special bins included."""
+"""Histograms: integer counts on an axis, special bins included."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from drift.histogram.axis import Axis, CategoricalAxis, NumericAxis, axis_from_d
 from drift.histogram.kinds import Category, Edge
 
 Counts = npt.NDArray[np.int64]
-VERSION: Final = 1
-_MOST: Final = 2**63 - 1
+_VERSION: Final = 1
+_MAX_COUNT: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Histogram:
-    """Exact 64-bit counts on an axis; they add up to the rows seen.
+    """Exact 64-bit counts on an axis; they sum to the number of rows.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Histogram:
     Raises
     ------
     InputError
-        Where counts are negative, not integers, not one for each bin, or too many for 64 bits in sum.
+        If counts are negative, not integers, not one for each bin, or their sum exceeds 64 bits.
 
     Examples
     --------
@@ -47,27 +47,31 @@ class Histogram:
     def __init__(self, axis: Axis, counts: npt.ArrayLike) -> None:
         given = np.asarray(counts)
         if given.dtype.kind not in "iu":
-            raise InputError(f"counts are integers; got {given.dtype} (round or cast them where you know why)")
+            raise InputError(
+                f"counts must be integers; got {given.dtype}; round or cast them first", code="invalid-input"
+            )
         if given.shape != (axis.n_bins,):
-            raise InputError(f"expected {axis.n_bins} counts, one for each bin of {axis!r}; got {given.shape}")
+            raise InputError(
+                f"expected {axis.n_bins} counts, one for each bin of {axis!r}; got {given.shape}", code="axis-mismatch"
+            )
         if (given < 0).any():
-            raise InputError(f"counts are not negative; got {given.min()}")
-        # Summed as Python integers, which do not wrap, but only where floats (exact to 1 in 2**52) say it is close.
-        if given.sum(dtype=np.float64) > _MOST / 2 and (total := sum(given.tolist())) > _MOST:
-            raise InputError(f"counts add up to at most 2**63 - 1 rows; got {total}")
-        own = given.astype(np.int64)  # always a copy: a histogram never shares memory with its maker
+            raise InputError(f"counts must not be negative; got {given.min()}", code="invalid-input")
+        # Python integers do not overflow but are slow: they are used only if a sum of floats comes close to the limit.
+        if given.sum(dtype=np.float64) > _MAX_COUNT / 2 and (total := sum(given.tolist())) > _MAX_COUNT:
+            raise InputError(f"a histogram holds at most 2**63 - 1 rows; got {total}", code="invalid-input")
+        own = given.astype(np.int64)  # always a copy: a histogram never shares memory with its caller
         own.flags.writeable = False
         object.__setattr__(self, "axis", axis)
         object.__setattr__(self, "counts", own)
 
     @property
     def rows(self) -> int:
-        """Rows seen, missing ones included."""
+        """Number of rows, missing values included."""
         return int(self.counts.sum())
 
     @property
     def missing(self) -> int:
-        """Rows whose value is NaN, null, None or NaT."""
+        """Number of rows whose value is NaN, null, None or NaT."""
         return int(self.counts[-1])
 
     @property
@@ -79,8 +83,11 @@ class Histogram:
         if not isinstance(other, Histogram):
             return NotImplemented
         if self.axis != other.axis:
-            raise AxisError(f"histograms add on equal axes only; left has {self.axis!r}, right {other.axis!r}")
-        # Two int64 counts always fit uint64: what is too much for int64 is seen, and refused, not wrapped.
+            raise AxisError(
+                f"histograms on different axes cannot be added; left: {self.axis!r}, right: {other.axis!r}",
+                code="axis-mismatch",
+            )
+        # The sum of two int64 counts fits uint64, so one that exceeds int64 is refused and does not overflow.
         return Histogram(self.axis, self.counts.astype(np.uint64) + other.counts.astype(np.uint64))
 
     def __eq__(self, other: object) -> bool:
@@ -96,54 +103,56 @@ class Histogram:
         return f"Histogram({self.rows} rows: {bins})"
 
     def merge_bins(self, keep: Iterable[Edge | Category]) -> "Histogram":
-        """The same rows on a coarser axis.
+        """Return the same rows on a coarser axis.
 
         Parameters
         ----------
         keep : iterable
-            Numeric axis: the edges that stay. Categorical axis: the categories that keep a bin of their
-            own; the others become `rare`.
+            Numeric axis: the remaining edges. Categorical axis: the categories that keep a bin of their own; the
+            others become `rare`.
 
         Raises
         ------
         AxisError
-            Where something to keep is not on the axis, or 1 and True would both become rare.
+            If an edge or category to keep is not on the axis, or 1 and True would both become rare.
         """
         if isinstance(self.axis, NumericAxis):
             return _merge_edges(self.axis, self.counts, list(keep))
         return _merge_categories(self.axis, self.counts, list(keep))
 
     def to_dict(self) -> dict[str, Any]:
-        """Versioned form that JSON can hold."""
-        return {"version": VERSION, "axis": self.axis.to_dict(), "counts": self.counts.tolist()}
+        """Return a versioned document for JSON."""
+        return {"version": _VERSION, "axis": self.axis.to_dict(), "counts": self.counts.tolist()}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "Histogram":
-        """Rebuild from the dict form, of this version or an older one.
+        """Return the histogram of a document of `to_dict`, of this version or an older one.
 
         Raises
         ------
         InputError
-            Where the document is of an unknown version, or malformed.
+            If the version of the document is unknown, or the document is malformed.
         """
-        if document.get("version") != VERSION:
-            found = document.get("version")
-            raise InputError(f"histogram document of version {found!r}; this drift reads {VERSION}")
+        if document.get("version") != _VERSION:
+            raise InputError(
+                f"unknown version {document.get('version')!r} of a histogram document; this drift reads {_VERSION}",
+                code="invalid-input",
+            )
         try:
             axis, counts = document["axis"], list(document["counts"])
         except (KeyError, TypeError) as error:
-            raise InputError(f"malformed histogram document: {error!r}") from error
-        if wrong := [n for n in counts if type(n) is not int or not 0 <= n <= _MOST]:
+            raise InputError(f"malformed histogram document: {error!r}", code="invalid-input") from error
+        if wrong := [n for n in counts if type(n) is not int or not 0 <= n <= _MAX_COUNT]:
             raise InputError(
-                f"malformed histogram document: counts are whole numbers from 0 to 2**63 - 1; got {wrong[0]!r}"
+                f"malformed histogram document: counts must be integers from 0 to 2**63 - 1; got {wrong[0]!r}",
+                code="invalid-input",
             )
         return cls(axis_from_dict(axis), np.array(counts, dtype=np.int64))
 
 
 def _merge_edges(axis: NumericAxis, counts: Counts, keep: list[Any]) -> Histogram:
-    unknown = [edge for edge in keep if edge not in axis.edges]
-    if unknown:
-        raise AxisError(f"cannot keep {unknown}: not edges of {axis!r}")
+    if unknown := [edge for edge in keep if edge not in axis.edges]:
+        raise AxisError(f"cannot keep {unknown}: not edges of {axis!r}", code="axis-mismatch")
     kept = [edge for edge in axis.edges if edge in keep]
     starts = [0, *(i + 1 for i, edge in enumerate(axis.edges) if edge in keep), axis.n_bins - 1]
     return Histogram(NumericAxis(tuple(kept), axis.kind), np.add.reduceat(counts, starts))
@@ -153,12 +162,15 @@ def _merge_categories(axis: CategoricalAxis, counts: Counts, keep: list[Any]) ->
     listed = {(type(c), c): i for i, c in enumerate(axis.categories)}
     wanted = {(type(c), c) for c in keep}
     if unknown := wanted - listed.keys():
-        raise AxisError(f"cannot keep {[key for _, key in unknown]}: not listed by {axis!r}")
+        raise AxisError(f"cannot keep {[key for _, key in unknown]}: not listed by {axis!r}", code="axis-mismatch")
     kept = [(c, i) for (t, c), i in listed.items() if (t, c) in wanted]
     moved = [(c, i) for (t, c), i in listed.items() if (t, c) not in wanted]
     rare = None if axis.rare is None else axis.rare | {c for c, _ in moved}
     if rare is not None and axis.rare is not None and len(rare) != len(axis.rare) + len(moved):
-        raise AxisError(f"1 and True (or 0 and False) cannot both be rare; keep one of them apart in {axis!r}")
+        raise AxisError(
+            f"1 and True (or 0 and False) cannot both be rare; keep a bin for one of them in {axis!r}",
+            code="axis-mismatch",
+        )
     merged = counts[[*(i for _, i in kept), *range(len(axis.categories), axis.n_bins)]]
     merged[len(kept)] += counts[[i for _, i in moved]].sum()
     return Histogram(CategoricalAxis(tuple(c for c, _ in kept), rare, axis.kind), merged)

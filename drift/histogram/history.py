@@ -1,4 +1,4 @@
-"""A history: one column's histograms of several windows, side by side on one axis."""
+"""Histories: the histograms of one column over several windows, on one axis."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ class History:
     axis : NumericAxis or CategoricalAxis
         How values are cut.
     counts : array_like of int, shape (n_windows, axis.n_bins)
-        Rows of each window in each bin, special bins included; a row of zeros is a window that holds no rows.
+        Rows of each window in each bin, special bins included; a row of zeros is an empty window.
 
     Raises
     ------
     InputError
-        Where counts are negative, not integers, or not one for each bin.
+        If counts are negative, not integers, or not one for each bin.
 
     Examples
     --------
@@ -44,11 +44,12 @@ class History:
             given = np.zeros((0, axis.n_bins), np.int64)
         if given.ndim != 2 or given.shape[1] != axis.n_bins or given.dtype.kind not in "iu":
             raise InputError(
-                f"expected whole counts of shape (windows, {axis.n_bins}), one for each bin of {axis!r}; "
-                f"got {given.dtype} of shape {given.shape}"
+                f"expected integers of shape (windows, {axis.n_bins}), one for each bin of {axis!r}; "
+                f"got {given.dtype} of shape {given.shape}",
+                code="axis-mismatch",
             )
         if (given < 0).any():
-            raise InputError(f"counts are not negative; got {given.min()}")
+            raise InputError(f"counts must not be negative; got {given.min()}", code="invalid-input")
         own = given.astype(np.int64)
         own.flags.writeable = False
         object.__setattr__(self, "axis", axis)
@@ -56,18 +57,18 @@ class History:
 
     @classmethod
     def of(cls, axis: Axis, histograms: Iterable[Histogram | None]) -> "History":
-        """The histograms of windows in their order; None is a window without rows of this column."""
-        nothing = np.zeros(axis.n_bins, np.int64)
-        return cls(axis, [nothing if h is None else h.counts for h in histograms])
+        """Return the history of some windows, in order; None is a window without rows of this column."""
+        empty = np.zeros(axis.n_bins, np.int64)
+        return cls(axis, [empty if h is None else h.counts for h in histograms])
 
     @property
     def windows(self) -> int:
-        """How many windows, empty ones included."""
+        """Number of windows, empty ones included."""
         return len(self.counts)
 
     @property
     def pooled(self) -> Histogram:
-        """All windows together."""
+        """Sum of the histograms of all windows."""
         return Histogram(self.axis, self.counts.sum(axis=0))
 
     def __eq__(self, other: object) -> bool:

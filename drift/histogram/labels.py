@@ -1,4 +1,4 @@
-"""What bins are called: readable, short, and never the same for two."""
+"""Names of bins: readable, short, and unique on an axis."""
 
 import json
 import math
@@ -14,15 +14,15 @@ SPECIAL = frozenset({BELOW, ABOVE, MISSING, RARE, UNSEEN, OTHER})
 
 
 def edge_names(edges: Iterable[Edge], kind: Kind) -> list[str]:
-    """A name for each edge, as short as tells them apart."""
+    """Return a name for each edge, as short as unique names can be."""
     if kind is Kind.DATETIME:
         return [_instant_name(int(e)) for e in edges]
     if kind is Kind.DURATION:
         return [_duration_name(int(e)) for e in edges]
     edges = list(edges)
-    # Four digits are enough for everyday numbers; larger or smaller ones would turn to powers of ten.
-    everyday = all(edge == 0 or (-1e4 < edge < 1e4 and not -1e-3 < edge < 1e-3) for edge in edges)
-    for digits in (4, 6, 9, 12, 17) if everyday else (6, 9, 12, 17):
+    # Four digits are enough for common magnitudes; larger or smaller numbers would become powers of ten.
+    common = all(edge == 0 or (-1e4 < edge < 1e4 and not -1e-3 < edge < 1e-3) for edge in edges)
+    for digits in (4, 6, 9, 12, 17) if common else (6, 9, 12, 17):
         names = [_number_name(e, digits) for e in edges]
         if len(set(names)) == len(set(edges)):
             return names
@@ -53,13 +53,13 @@ def _duration_name(nanoseconds: int) -> str:
 
 
 def rounder_predecessor(edge: Edge, kind: Kind) -> Edge | None:
-    """The largest value of a last bin whose edge is merely its successor: 30 for 30.000000000000004."""
+    """Return the value before the last edge if it is shorter, such as 30 for 30.000000000000004, else None."""
     if isinstance(edge, float):
         largest = math.nextafter(edge, -math.inf)
         return largest if len(repr(largest)) < len(repr(edge)) else None
     if kind is Kind.NUMBER or not isinstance(edge, int):
         return None
-    # Times: one unit of the column (ns, us, ms) above a whole unit of the next.
+    # Times: one unit of the column (ns, us, ms) above a whole next larger unit.
     for unit in (1, 1_000, 1_000_000):
         if (edge - unit) % (1_000 * unit) == 0:
             return edge - unit
@@ -67,13 +67,13 @@ def rounder_predecessor(edge: Edge, kind: Kind) -> Edge | None:
 
 
 def category_name(key: Category) -> str:
-    """The name of a category; one that could be mistaken stands in quotes."""
-    if isinstance(key, str) and (key in SPECIAL or _easily_mistaken(key)):
+    """Return the name of a category, quoted if it is ambiguous."""
+    if isinstance(key, str) and (key in SPECIAL or _is_ambiguous(key)):
         return json.dumps(key, ensure_ascii=False)
     return str(key)
 
 
-def _easily_mistaken(text: str) -> bool:
-    """For another type, for another text, or for one already in quotes."""
+def _is_ambiguous(text: str) -> bool:
+    """Whether a name reads like another type, another text, or a quoted name."""
     typed = text in {"True", "False"} or text.lstrip("-").isdigit()
     return typed or not text or text.strip() != text or not text.isprintable() or text.startswith('"')

@@ -1,4 +1,4 @@
-"""A profile: the histograms of all columns of one window (and one segment)."""
+"""Profiles: the histograms of all columns of one window and segment."""
 
 import operator
 from collections.abc import Iterator, Mapping
@@ -11,21 +11,21 @@ from drift.errors import AxisError, InputError
 from drift.histogram.axis import Axis
 from drift.histogram.counts import Histogram
 
-VERSION: Final = 1
+_VERSION: Final = 1
 
 
 class Fault(StrEnum):
     """Why a column could not be counted."""
 
-    SCHEMA_ERROR = "schema_error"  # gone, or of another type than the reference
+    SCHEMA_ERROR = "schema_error"  # missing, or of another type than in the reference
     NOT_COMPARABLE = "not_comparable"  # of a kind that cannot be binned
     ERROR = "error"  # reading it failed
-    ABSENT = "absent"  # not in the data that axes were to be chosen from
+    ABSENT = "absent"  # not in the data from which axes are chosen
 
 
 @dataclass(frozen=True, slots=True)
 class Uncounted:
-    """A column without a histogram, and why."""
+    """Reason why a column has no histogram."""
 
     fault: Fault
     message: str
@@ -33,10 +33,10 @@ class Uncounted:
 
 @dataclass(frozen=True, slots=True)
 class Profile(Mapping[str, Histogram]):
-    """Histograms by column name, the rows they were counted from, and the columns that could not be.
+    """Histograms by column name, the number of rows, and the columns that could not be counted.
 
-    Every histogram adds up to `rows`. Profiles on equal axes add. As a mapping it holds the counted
-    columns; `uncounted` says what became of the others.
+    Every histogram sums to `rows`. Profiles on equal axes can be added. The mapping holds the counted columns;
+    `uncounted` holds the others.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ class Profile(Mapping[str, Histogram]):
     Raises
     ------
     InputError
-        Where a histogram does not add up to `rows` (something was lost on the way), rows are negative, or a
-        column is counted and uncounted at once.
+        If a histogram does not sum to `rows` (an engine lost rows), rows are negative, or a column is both counted
+        and uncounted.
     """
 
     histograms: Mapping[str, Histogram]
@@ -62,12 +62,14 @@ class Profile(Mapping[str, Histogram]):
         object.__setattr__(self, "histograms", MappingProxyType(dict(self.histograms)))
         object.__setattr__(self, "uncounted", MappingProxyType(dict(self.uncounted)))
         if self.rows < 0:
-            raise InputError(f"a profile has 0 rows or more; got {self.rows}")
+            raise InputError(f"rows must not be negative; got {self.rows}", code="invalid-input")
         if both := sorted(self.histograms.keys() & self.uncounted.keys()):
-            raise InputError(f"a column is counted or it is not; {both} are both")
+            raise InputError(f"columns {both} are both counted and uncounted", code="invalid-input")
         for name, histogram in self.histograms.items():
             if histogram.rows != self.rows:
-                raise InputError(f"column {name!r} counts {histogram.rows} rows, the profile {self.rows}")
+                raise InputError(
+                    f"column {name!r} has {histogram.rows} rows, but the profile {self.rows}", code="invalid-input"
+                )
 
     def __getitem__(self, column: str) -> Histogram:
         return self.histograms[column]
@@ -88,20 +90,22 @@ class Profile(Mapping[str, Histogram]):
             return NotImplemented
         uncounted = {**self.uncounted, **other.uncounted}
         names = [n for n in {**self.histograms, **other.histograms} if n not in uncounted]
-        lone = [n for n in names if n not in self.histograms or n not in other.histograms]
-        if lone:
-            raise AxisError(f"profiles add where both hold the same columns; only one holds {sorted(lone)}")
+        if unmatched := sorted(n for n in names if n not in self.histograms or n not in other.histograms):
+            raise AxisError(
+                f"profiles with different columns cannot be added; only one of them has {unmatched}",
+                code="axis-mismatch",
+            )
         added = {n: self.histograms[n] + other.histograms[n] for n in names}
         return Profile(added, self.rows + other.rows, uncounted)
 
     def __repr__(self) -> str:
-        lost = f", {len(self.uncounted)} not counted" if self.uncounted else ""
-        return f"Profile({self.rows} rows, {len(self.histograms)} columns{lost})"
+        uncounted = f", {len(self.uncounted)} not counted" if self.uncounted else ""
+        return f"Profile({self.rows} rows, {len(self.histograms)} columns{uncounted})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Versioned form that JSON can hold."""
+        """Return a versioned document for JSON."""
         return {
-            "version": VERSION,
+            "version": _VERSION,
             "rows": self.rows,
             "columns": {name: h.to_dict() for name, h in self.histograms.items()},
             "uncounted": {n: {"fault": u.fault.value, "message": u.message} for n, u in self.uncounted.items()},
@@ -109,19 +113,21 @@ class Profile(Mapping[str, Histogram]):
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "Profile":
-        """Rebuild from the dict form, of this version or an older one.
+        """Return the profile of a document of `to_dict`, of this version or an older one.
 
         Raises
         ------
         InputError
-            Where the document is of an unknown version, or malformed.
+            If the version of the document is unknown, or the document is malformed.
         """
-        if document.get("version") != VERSION:
-            found = document.get("version")
-            raise InputError(f"profile document of version {found!r}; this drift reads {VERSION}")
+        if document.get("version") != _VERSION:
+            raise InputError(
+                f"unknown version {document.get('version')!r} of a profile document; this drift reads {_VERSION}",
+                code="invalid-input",
+            )
         try:
             columns, rows = document["columns"].items(), operator.index(document["rows"])
             uncounted = {n: Uncounted(Fault(u["fault"]), u["message"]) for n, u in document["uncounted"].items()}
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InputError(f"malformed profile document: {error!r}") from error
+            raise InputError(f"malformed profile document: {error!r}", code="invalid-input") from error
         return cls({name: Histogram.from_dict(h) for name, h in columns}, rows, uncounted)

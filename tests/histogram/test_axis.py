@@ -54,7 +54,7 @@ def test_survives_json(axis: Axis) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(axis=axes())
-def test_each_bin_has_a_label_of_its_own(axis: Axis) -> None:
+def test_labels_are_unique(axis: Axis) -> None:
     assert len(axis.labels) == axis.n_bins == len(set(axis.labels))
     assert all(label in repr(axis) for label in axis.labels)
 
@@ -68,34 +68,35 @@ OLD_AXES: dict[str, Axis] = {
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in DOCUMENTS.glob("axis_v*.json")))
-def test_old_documents_load_forever(name: str) -> None:
+def test_old_documents_load(name: str) -> None:
     document = json.loads((DOCUMENTS / name).read_text(encoding="utf-8"))
     assert axis_from_dict(document) == OLD_AXES[name]
 
 
 @pytest.mark.parametrize(
-    ("edges", "kind", "told"),
+    ("edges", "kind", "shown"),
     [
-        ((1, 1), Kind.NUMBER, "1 is followed by 1"),
-        ((2.5, 1), Kind.NUMBER, "2.5 is followed by 1"),
-        ((2**53, float(2**53)), Kind.NUMBER, "is followed by"),
+        ((1, 1), Kind.NUMBER, "1 follows 1"),
+        ((2.5, 1), Kind.NUMBER, "1 follows 2.5"),
+        ((2**53, float(2**53)), Kind.NUMBER, "9007199254740992.0 follows 9007199254740992"),
         ((0, math.nan), Kind.NUMBER, "got nan"),
         ((0, math.inf), Kind.NUMBER, "got inf"),
         ((Decimal("-Infinity"),), Kind.NUMBER, "got Decimal"),
         ((Decimal("sNaN"),), Kind.NUMBER, "got Decimal"),
         ((True,), Kind.NUMBER, "True is bool"),
         (("1",), Kind.NUMBER, "'1' is str"),
-        ((0.5,), Kind.DATETIME, "whole nanoseconds; got 0.5"),
-        ((0.5,), Kind.DURATION, "whole nanoseconds; got 0.5"),
-        ((0,), Kind.STRING, "kind 'string' is not ordered"),
+        ((0.5,), Kind.DATETIME, "got 0.5"),
+        ((0.5,), Kind.DURATION, "got 0.5"),
+        ((0,), Kind.STRING, "'string'"),
     ],
 )
-def test_edges_that_cut_nothing_are_named(edges: Any, kind: Kind, told: str) -> None:
-    with pytest.raises(AxisError, match=told):
+def test_invalid_edges_are_refused(edges: Any, kind: Kind, shown: str) -> None:
+    with pytest.raises(AxisError, match=shown) as error:
         NumericAxis(edges, kind)
+    assert error.value.code == "invalid-axis"
 
 
-def test_neighbouring_numbers_are_edges_whatever_their_type() -> None:
+def test_neighbouring_numbers_of_any_type_are_edges() -> None:
     edges: tuple[Edge, ...] = (2**53, 2**53 + 1, Decimal(2**53) + Decimal("1.5"), 1e300, Decimal("1e400"), 10**500)
     assert NumericAxis(edges).edges == edges
     after = math.nextafter(0.1, 1)
@@ -183,49 +184,51 @@ def test_subclasses_of_str_and_int_are_the_same_categories() -> None:
     assert [axis.bin_of(key) for key in (np.str_("a"), Colour.RED, Size.BIG, np.str_("b"))] == [0, 1, 2, 4]
 
 
-def test_rare_and_unseen_fall_into_other_where_they_cannot_be_told_apart() -> None:
-    apart, merged = CategoricalAxis(("a",), rare=("z",)), CategoricalAxis(("a",), rare=None)
-    assert [apart.labels[apart.bin_of(key)] for key in ("a", "z", "new")] == ["a", "rare", "unseen"]
+def test_rare_and_unseen_are_other_without_rare_categories() -> None:
+    separate, merged = CategoricalAxis(("a",), rare=("z",)), CategoricalAxis(("a",), rare=None)
+    assert [separate.labels[separate.bin_of(key)] for key in ("a", "z", "new")] == ["a", "rare", "unseen"]
     assert [merged.labels[merged.bin_of(key)] for key in ("a", "z", "new")] == ["a", "other", "other"]
 
 
 @pytest.mark.parametrize(
-    ("categories", "rare", "kind", "told"),
+    ("categories", "rare", "kind", "shown"),
     [
-        (("a", "b", "a"), (), Kind.STRING, "'a' stands twice"),
-        (("a", "b"), ("b",), Kind.STRING, "'b' is listed and rare at once"),
+        (("a", "b", "a"), (), Kind.STRING, "'a' twice"),
+        (("a", "b"), ("b",), Kind.STRING, "'b'"),
         ((1.5,), (), Kind.STRING, "1.5 is float"),
         ((None,), (), Kind.STRING, "None is NoneType"),
         ((("a",),), (), Kind.STRING, "is tuple"),
-        (("a",), (), Kind.NUMBER, "kind 'number' is cut by edges"),
-        ((), range(MAX_KNOWN + 1), Kind.STRING, f"up to {MAX_KNOWN} names, got {MAX_KNOWN + 1}; pass rare=None"),
+        (("a",), (), Kind.NUMBER, "'number'"),
+        ((), range(MAX_KNOWN + 1), Kind.STRING, f"got {MAX_KNOWN + 1}; pass rare=None"),
     ],
 )
-def test_categories_that_cannot_be_listed_are_named(categories: Any, rare: Any, kind: Kind, told: str) -> None:
-    with pytest.raises(AxisError, match=told):
+def test_invalid_categories_are_refused(categories: Any, rare: Any, kind: Kind, shown: str) -> None:
+    with pytest.raises(AxisError, match=shown) as error:
         CategoricalAxis(categories, rare, kind)
+    assert error.value.code == "invalid-axis"
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "shown"),
     [
-        ({"version": 2}, "version 2; this drift reads 1"),
+        ({"version": 2}, "version 2.*reads 1"),
         ({"version": None}, "version None"),
-        ({"type": "spline"}, "'spline'; known are numeric and categorical"),
-        ({"kind": "colour"}, "malformed.*colour"),
-        ({"edges": [2, 1]}, "2 is followed by 1"),
+        ({"type": "spline"}, "'spline'"),
+        ({"kind": "colour"}, "colour"),
+        ({"edges": [2, 1]}, "1 follows 2"),
         ({"edges": ["1"]}, "'1' is str"),
-        ({"edges": [{"decimal": "one"}]}, "malformed"),
-        ({"edges": 5}, "malformed"),
+        ({"edges": [{"decimal": "one"}]}, "InvalidOperation"),
+        ({"edges": 5}, "TypeError"),
     ],
 )
-def test_documents_that_cannot_be_read_are_named(change: dict[str, Any], told: str) -> None:
+def test_invalid_documents_are_refused(change: dict[str, Any], shown: str) -> None:
     document = {**NumericAxis((1, 2)).to_dict(), **change}
-    with pytest.raises(AxisError, match=told):
+    with pytest.raises(AxisError, match=shown) as error:
         axis_from_dict(document)
+    assert error.value.code == "invalid-input"
 
 
-def test_a_document_without_its_parts_is_named() -> None:
+def test_incomplete_documents_are_refused() -> None:
     with pytest.raises(AxisError, match="edges"):
         axis_from_dict({"version": 1, "type": "numeric", "kind": "number"})
     with pytest.raises(AxisError, match="rare"):
@@ -233,13 +236,13 @@ def test_a_document_without_its_parts_is_named() -> None:
 
 
 @pytest.mark.parametrize("unit", [1, 1_000, 1_000_000])
-def test_the_last_bin_of_times_is_named_by_its_largest_value(unit: int) -> None:
+def test_the_last_bin_of_times_shows_its_largest_value(unit: int) -> None:
     second = 10**9
     axis = NumericAxis((0, 5 * second + unit), Kind.DATETIME)
     assert axis.labels[1] == "[1970-01-01, 1970-01-01T00:00:05Z]"
 
 
-def test_everyday_numbers_are_named_to_four_digits_where_that_tells_them_apart() -> None:
+def test_common_numbers_have_four_digits_if_unique() -> None:
     assert NumericAxis((-0.5280941, 0.2383321, 1.5)).labels[1:3] == ("[-0.5281, 0.2383)", "[0.2383, 1.5)")
     assert NumericAxis((1.00001, 1.00002, 3.0)).labels[1] == "[1.00001, 1.00002)"
     assert NumericAxis((12345.6, 23456.7)).labels[1] == "[12345.6, 23456.7)"

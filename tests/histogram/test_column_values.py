@@ -34,7 +34,7 @@ def test_numbers_of_pandas_are_read_where_they_lie(dtype: str) -> None:
     assert np.shares_memory(data_of(read_frame(frame), "x"), frame["x"].to_numpy())
 
 
-def test_nullable_numbers_of_pandas_and_those_of_polars_are_read_where_they_lie() -> None:
+def test_numbers_of_pandas_and_polars_are_not_copied() -> None:
     frame = pd.DataFrame({"x": pd.array([1, None, 3], dtype="Int64")})
     assert np.shares_memory(data_of(read_frame(frame), "x"), frame["x"].array._data)
     series = pl.Series("x", [1.0, 2.0])
@@ -43,9 +43,9 @@ def test_nullable_numbers_of_pandas_and_those_of_polars_are_read_where_they_lie(
 
 @pytest.mark.parametrize("dtype", [">f8", ">i4"])
 def test_numbers_in_the_order_of_other_machines(dtype: str) -> None:
-    found = read_frame(pd.DataFrame({"x": np.arange(4).astype(dtype)})).columns["x"]
-    assert isinstance(found, Uncounted)
-    assert "byte" in found.message.lower()
+    result = read_frame(pd.DataFrame({"x": np.arange(4).astype(dtype)})).columns["x"]
+    assert isinstance(result, Uncounted)
+    assert "byte" in result.message.lower()
 
 
 @pytest.mark.parametrize(
@@ -66,15 +66,15 @@ def test_codes_stay_codes(frame: Any) -> None:
     assert profile["s"].counts.tolist() == expected(["b", "a", None, "b"], profile["s"].axis)
 
 
-def test_codes_are_filtered_and_split_like_the_texts_they_stand_for() -> None:
+def test_codes_are_filtered_and_split_like_their_texts() -> None:
     texts = ["a", "b", None, "a", "c", "b", "b"]
     times = [f"2011-01-0{day}" for day in (1, 1, 2, 2, 3, 3, 3)]
     plain = pa.table({"s": texts, "t": times})
     coded = pa.table({n: pa.chunked_array([plain[n].combine_chunks().dictionary_encode()]) for n in ("s", "t")})
     halves = pa.concat_tables([coded.slice(0, 3), coded.slice(3)])
     utc, axes = ZoneInfo("UTC"), Table.from_arrow(plain).learn(["s", "t"], Columns()).axes
-    for held in (coded, halves):
-        table = Table.from_arrow(held)
+    for data in (coded, halves):
+        table = Table.from_arrow(data)
         assert table.span("t", utc) == Table.from_arrow(plain).span("t", utc)
         parts, wanted = table.split(["s"]), Table.from_arrow(plain).split(["s"])
         assert list(parts) == list(wanted)
@@ -101,7 +101,7 @@ def test_threads_count_what_one_counts() -> None:
 @pytest.mark.parametrize("type_", [pa.string(), pa.large_string(), pa.string_view()], ids=str)
 @pytest.mark.parametrize("nulls", ["none", "from the start", "late"])
 @pytest.mark.parametrize("late", [0, 3, 50_000], ids="{} names that come late".format)
-def test_names_that_the_first_rows_do_not_have_are_counted_as_well(type_: pa.DataType, nulls: str, late: int) -> None:
+def test_categories_that_first_occur_late_are_counted(type_: pa.DataType, nulls: str, late: int) -> None:
     rows = 100_000
     rng = np.random.default_rng(0)
     names = [f"né {code}" for code in rng.integers(40, size=rows // 2)]
@@ -112,11 +112,11 @@ def test_names_that_the_first_rows_do_not_have_are_counted_as_well(type_: pa.Dat
     cells = [None if gone else name for name, gone in zip(names, missing.tolist(), strict=True)]
     whole = pa.array(cells, type_)
     column = pa.chunked_array([whole.slice(0, 7), whole.slice(7, 60_001), whole.slice(60_008)])
-    found = values_of(column)
+    result = values_of(column)
     expected = Counter(cells)
-    assert isinstance(found, CategoryCounts)
-    assert found.rows - found.present == expected.pop(None, 0)
-    assert dict(zip(found.keys, found.counts.tolist(), strict=True)) == expected
+    assert isinstance(result, CategoryCounts)
+    assert result.rows - result.present == expected.pop(None, 0)
+    assert dict(zip(result.keys, result.counts.tolist(), strict=True)) == expected
 
 
 def test_a_column_of_texts_without_a_chunk_has_no_names() -> None:

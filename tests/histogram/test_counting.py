@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from drift.errors import AxisError
 from drift.histogram import Axis, CategoricalAxis, Edge, Kind, NumericAxis
-from drift.histogram.counting import count
+from drift.histogram.counting import histogram_of_values
 from drift.sources.frames.arrow import values_of
 from tests.support.counting_oracle import exact, expected
 
@@ -30,9 +30,13 @@ def column(rows: list[Any], type_: pa.DataType | None = None) -> pa.ChunkedArray
 
 
 def counted(rows: list[Any], axis: Axis, type_: pa.DataType | None = None) -> list[int]:
-    histogram = count(values_of(column(rows, type_)), axis)
+    histogram = histogram_of_values(values_of(column(rows, type_)), axis)
     assert histogram.rows == len(rows)
     return list(histogram.counts.tolist())
+
+
+def counted_array(array: pa.Array, axis: Axis) -> list[int]:
+    return list(histogram_of_values(values_of(pa.chunked_array([array])), axis).counts.tolist())
 
 
 def axes(*edges: st.SearchStrategy[Any]) -> st.SearchStrategy[NumericAxis]:
@@ -79,7 +83,7 @@ def test_single_precision(rows: list[float | None], axis: NumericAxis) -> None:
 @given(st.lists(st.floats(width=16)), any_axis)
 def test_half_precision(rows: list[float], axis: NumericAxis) -> None:
     halves = pa.array(np.array(rows, dtype=np.float16))
-    assert count(values_of(pa.chunked_array([halves])), axis).counts.tolist() == expected(rows, axis)
+    assert counted_array(halves, axis) == expected(rows, axis)
 
 
 WIDTHS = {"int8": 8, "int16": 16, "int32": 32, "int64": 64, "uint8": 8, "uint16": 16, "uint32": 32, "uint64": 64}
@@ -122,17 +126,17 @@ def test_decimals_of_every_width(type_: pa.DataType, digits: int, data: st.DataO
 def test_decimals_of_every_scale(scale: int) -> None:
     unscaled = [-(10**37), -1, 0, 1, 7, 10**37]
     # From bytes: Arrow itself cannot make decimals of a negative scale out of Python's.
-    held = pa.py_buffer(b"".join(n.to_bytes(16, "little", signed=True) for n in unscaled))
-    array = pa.Array.from_buffers(pa.decimal128(38, scale), len(unscaled), [None, held])
+    values = pa.py_buffer(b"".join(n.to_bytes(16, "little", signed=True) for n in unscaled))
+    array = pa.Array.from_buffers(pa.decimal128(38, scale), len(unscaled), [None, values])
     rows = [Decimal(f"{n}E{-scale}") for n in unscaled]
     axis = NumericAxis((Decimal(f"-1E{-scale}"), 0, Decimal(f"7E{-scale}"), 10**30))
-    assert count(values_of(pa.chunked_array([array])), axis).counts.tolist() == expected(rows, axis)
+    assert counted_array(array, axis) == expected(rows, axis)
 
 
 def test_a_slice_of_decimals_counts_its_own_rows() -> None:
     array = pa.array([Decimal(n) for n in range(10)], pa.decimal128(38, 0)).slice(3, 4)
     axis = NumericAxis((0, 4, 6, 20))
-    assert count(values_of(pa.chunked_array([array])), axis).counts.tolist() == expected([3, 4, 5, 6], axis)
+    assert counted_array(array, axis) == expected([3, 4, 5, 6], axis)
 
 
 INSTANTS = [
@@ -171,11 +175,13 @@ def test_instants_of_every_unit_and_zone(unit: str, zone: str | None, rows: list
     instant_axes,
     st.sampled_from(["s", "ms", "us", "ns"]),
 )
-def test_instants_that_no_calendar_holds(ticks: list[int | None], axis: NumericAxis, unit: str) -> None:
+def test_instants_beyond_any_calendar(ticks: list[int | None], axis: NumericAxis, unit: str) -> None:
     per_tick = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[unit]
     rows = [None if t is None else t * per_tick for t in ticks]
-    found = count(values_of(pa.chunked_array([pa.array(ticks, pa.int64()).cast(pa.timestamp(unit))])), axis)
-    assert found.counts.tolist() == expected(rows, axis)
+    result = histogram_of_values(
+        values_of(pa.chunked_array([pa.array(ticks, pa.int64()).cast(pa.timestamp(unit))])), axis
+    )
+    assert result.counts.tolist() == expected(rows, axis)
 
 
 @many
@@ -235,14 +241,14 @@ ARROW_TEXTS = [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(p
     listed=st.lists(names, unique=True, max_size=5),
     rare=st.one_of(st.none(), st.frozensets(names, max_size=5)),
 )
-def test_texts_are_compared_as_they_are(
+def test_texts_are_compared_exactly(
     type_: pa.DataType, rows: list[str | None], listed: list[str], rare: frozenset[str] | None
 ) -> None:
     axis = CategoricalAxis(tuple(listed), None if rare is None else rare - set(listed))
     text = type_.value_type if pa.types.is_dictionary(type_) else type_
     array = pa.array(rows, text)
     array = array.dictionary_encode() if pa.types.is_dictionary(type_) else array
-    assert count(values_of(pa.chunked_array([array])), axis).counts.tolist() == expected(rows, axis)
+    assert counted_array(array, axis) == expected(rows, axis)
 
 
 def test_truth_values() -> None:
@@ -251,18 +257,20 @@ def test_truth_values() -> None:
     assert counted(rows, axis) == expected(rows, axis) == [1, 2, 0, 1]
 
 
-def test_codes_of_a_dictionary_may_repeat_miss_or_name_nothing() -> None:
+def test_dictionary_codes_may_repeat_or_be_null() -> None:
     entries = pa.array(["a", None, "b", "a", "unused"])
     codes = pa.array([0, 1, 2, 3, None, 0], pa.int8())
     coded = pa.chunked_array([pa.DictionaryArray.from_arrays(codes, entries)])
     axis = CategoricalAxis(("a", "unused"), frozenset({"b"}))
-    assert count(values_of(coded), axis).counts.tolist() == expected(["a", None, "b", "a", None, "a"], axis)
+    assert histogram_of_values(values_of(coded), axis).counts.tolist() == expected(
+        ["a", None, "b", "a", None, "a"], axis
+    )
 
 
-def test_chunks_with_dictionaries_of_their_own() -> None:
+def test_chunks_may_have_different_dictionaries() -> None:
     chunks = [pa.array(["a", "b"]).dictionary_encode(), pa.array(["b", "c", None]).dictionary_encode()]
     axis = CategoricalAxis(("b", "a"))
-    assert count(values_of(pa.chunked_array(chunks)), axis).counts.tolist() == expected(
+    assert histogram_of_values(values_of(pa.chunked_array(chunks)), axis).counts.tolist() == expected(
         ["a", "b", "b", "c", None], axis
     )
 
@@ -270,7 +278,7 @@ def test_chunks_with_dictionaries_of_their_own() -> None:
 def test_numbers_in_a_dictionary_are_numbers() -> None:
     coded = pa.chunked_array([pa.array([1.5, 3.0, NAN, None]).dictionary_encode()])
     axis = NumericAxis((1.0, 2.0))
-    assert count(values_of(coded), axis).counts.tolist() == expected([1.5, 3.0, NAN, None], axis)
+    assert histogram_of_values(values_of(coded), axis).counts.tolist() == expected([1.5, 3.0, NAN, None], axis)
 
 
 @pytest.mark.parametrize("axis", [NumericAxis((0.5,)), CategoricalAxis(("a",)), NumericAxis((), Kind.EMPTY)], ids=str)
@@ -282,7 +290,7 @@ def test_a_column_without_a_value_fits_every_axis(axis: Axis, type_: pa.DataType
 @pytest.mark.parametrize(
     "rows", [[1, None], ["a", None], [True, None], [datetime(2011, 1, 1, tzinfo=UTC), None]], ids=str
 )
-def test_where_the_reference_had_no_value_any_is_counted_as_one(rows: list[Any]) -> None:
+def test_any_value_counts_on_an_empty_axis(rows: list[Any]) -> None:
     assert counted(rows, NumericAxis((), Kind.EMPTY)) == [1, 1]
 
 
@@ -298,10 +306,10 @@ def test_where_the_reference_had_no_value_any_is_counted_as_one(rows: list[Any])
     ],
     ids=str,
 )
-def test_another_kind_than_the_reference_is_an_error_that_names_both(rows: list[Any], axis: Axis) -> None:
+def test_a_kind_other_than_the_references_is_refused(rows: list[Any], axis: Axis) -> None:
     values = values_of(column(rows))
     with pytest.raises(AxisError, match=f"expected {axis.kind.value} values.* got {values.kind.value}"):
-        count(values, axis)
+        histogram_of_values(values, axis)
 
 
 @pytest.mark.parametrize(

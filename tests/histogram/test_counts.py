@@ -1,4 +1,4 @@
-"""Histograms and profiles: exact counts that add up, on equal axes only."""
+"""Histograms: exact counts that can be added on equal axes only."""
 
 import json
 from pathlib import Path
@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drift.errors import AxisError, InputError
-from drift.histogram import CategoricalAxis, Fault, Histogram, Kind, NumericAxis, Profile, Uncounted
+from drift.histogram import CategoricalAxis, Histogram, NumericAxis
 
 DOCUMENTS = Path(__file__).parent / "documents"
 TENS = NumericAxis((0, 10, 20))
 NAMES = CategoricalAxis(("a", "b", "c"), rare=("y", "z"))
-MOST = 2**63 - 1
+MAX_ROWS = 2**63 - 1
 
 
 def test_adds_on_equal_axes() -> None:
@@ -25,10 +25,11 @@ def test_adds_on_equal_axes() -> None:
     assert (one + other).missing == 6
 
 
-def test_adding_on_other_axes_names_both() -> None:
+def test_histograms_on_different_axes_cannot_be_added() -> None:
     other = NumericAxis((0, 10, 30))
     with pytest.raises(AxisError) as caught:
         Histogram(TENS, [0] * 5) + Histogram(other, [0] * 5)
+    assert caught.value.code == "axis-mismatch"
     assert repr(TENS) in str(caught.value)
     assert repr(other) in str(caught.value)
 
@@ -44,37 +45,37 @@ def test_counts_are_exact_beyond_32_bits_and_floats() -> None:
     assert (big + big).counts.tolist() == [2**34, 2**54 + 2, 0, 2, 0]
 
 
-@pytest.mark.parametrize("counts", [[MOST, 1, 0, 0, 0], [MOST // 2 + 1] * 2 + [0] * 3, np.array([2**64 - 1] * 5)])
-def test_more_rows_than_64_bits_hold_are_refused(counts: Any) -> None:
-    with pytest.raises(InputError, match=rf"at most 2\*\*63 - 1 rows; got {sum(map(int, counts))}"):
+@pytest.mark.parametrize("counts", [[MAX_ROWS, 1, 0, 0, 0], [2**62] * 2 + [0] * 3, np.array([2**64 - 1] * 5)])
+def test_more_rows_than_64_bits_are_refused(counts: Any) -> None:
+    with pytest.raises(InputError, match=f"got {sum(map(int, counts))}"):
         Histogram(TENS, counts)
 
 
-def test_a_sum_that_overflows_is_refused_and_not_wrapped() -> None:
-    full = Histogram(TENS, [MOST, 0, 0, 0, 0])
-    assert full.rows == MOST
-    for more in ([1, 0, 0, 0, 0], [0, 1, 0, 0, 0], [MOST, 0, 0, 0, 0]):
-        with pytest.raises(InputError, match=f"got {MOST + sum(more)}"):
+def test_a_sum_that_overflows_is_refused() -> None:
+    full = Histogram(TENS, [MAX_ROWS, 0, 0, 0, 0])
+    assert full.rows == MAX_ROWS
+    for more in ([1, 0, 0, 0, 0], [0, 1, 0, 0, 0], [MAX_ROWS, 0, 0, 0, 0]):
+        with pytest.raises(InputError, match=f"got {MAX_ROWS + sum(more)}"):
             full + Histogram(TENS, more)
 
 
 @pytest.mark.parametrize(
-    ("counts", "told"),
+    ("counts", "shown"),
     [
-        ([1.0, 2, 3, 4, 5], "counts are integers; got float64"),
-        ([True] * 5, "counts are integers; got bool"),
-        (["1"] * 5, "counts are integers"),
+        ([1.0, 2, 3, 4, 5], "got float64"),
+        ([True] * 5, "got bool"),
+        (["1"] * 5, "got <U1"),
         ([1, 2, 3, 4], r"expected 5 counts.*got \(4,\)"),
         ([[1, 2, 3, 4, 5]], r"got \(1, 5\)"),
         ([1, 2, -3, 4, 5], "got -3"),
     ],
 )
-def test_counts_that_are_none_are_named(counts: Any, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_invalid_counts_are_refused(counts: Any, shown: str) -> None:
+    with pytest.raises(InputError, match=shown):
         Histogram(TENS, counts)
 
 
-def test_counts_are_immutable_and_its_own() -> None:
+def test_counts_are_immutable_copies() -> None:
     given_counts = np.array([1, 2, 3, 4, 5])
     histogram = Histogram(TENS, given_counts)
     given_counts[0] = 99
@@ -117,30 +118,30 @@ def test_merging_edges_equals_counting_on_the_coarser_axis(counts: list[int], ke
 @given(counts=st.lists(st.integers(0, 2**40), min_size=6, max_size=6), kept=st.sets(st.sampled_from("abc")))
 def test_merging_categories_moves_the_others_to_rare(counts: list[int], kept: set[str]) -> None:
     merged = Histogram(NAMES, counts).merge_bins(kept)
-    told = dict(zip(NAMES.labels, counts, strict=True))
+    before = dict(zip(NAMES.labels, counts, strict=True))
     moved = {"a", "b", "c"} - kept
-    expected = {name: told[name] for name in sorted(kept)} | {
-        "rare": told["rare"] + sum(told[name] for name in moved),
-        "unseen": told["unseen"],
-        "missing": told["missing"],
+    expected = {name: before[name] for name in sorted(kept)} | {
+        "rare": before["rare"] + sum(before[name] for name in moved),
+        "unseen": before["unseen"],
+        "missing": before["missing"],
     }
     assert dict(zip(merged.labels, merged.counts.tolist(), strict=True)) == expected
     assert merged.axis == CategoricalAxis(tuple(sorted(kept)), rare={"y", "z"} | moved)
 
 
-def test_merging_where_rare_is_not_told_apart_moves_to_other() -> None:
+def test_merging_without_rare_categories_moves_to_other() -> None:
     merged = Histogram(CategoricalAxis(("a", "b"), rare=None), [1, 2, 3, 4]).merge_bins(["b"])
     assert merged == Histogram(CategoricalAxis(("b",), rare=None), [2, 4, 4])
 
 
-def test_what_cannot_be_kept_is_named() -> None:
+def test_edges_and_categories_not_on_the_axis_are_refused() -> None:
     with pytest.raises(AxisError, match=r"cannot keep \[5\]"):
         Histogram(TENS, [0] * 5).merge_bins([0, 5])
     with pytest.raises(AxisError, match=r"cannot keep \[1\]"):
         Histogram(CategoricalAxis((True, "1")), [0] * 5).merge_bins([1])
 
 
-def test_merging_refuses_to_lose_a_key_that_equals_another() -> None:
+def test_merging_refuses_equal_keys_of_two_types() -> None:
     with pytest.raises(AxisError, match="1 and True"):
         Histogram(CategoricalAxis((1, True, "a")), [1] * 6).merge_bins(["a"])
     with pytest.raises(AxisError, match="1 and True"):
@@ -154,16 +155,16 @@ def test_survives_json() -> None:
         assert Histogram.from_dict(json.loads(json.dumps(histogram.to_dict()))) == histogram
 
 
-def test_old_histogram_documents_load_forever() -> None:
+def test_old_histogram_documents_load() -> None:
     document = json.loads((DOCUMENTS / "histogram_v1_categorical.json").read_text(encoding="utf-8"))
     axis = CategoricalAxis((1, True, "1"), rare=("rare", "z"))
     assert Histogram.from_dict(document) == Histogram(axis, [5_000_000_000, 0, 7, 2, 1, 2**53 + 1])
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "shown"),
     [
-        ({"version": 7}, "version 7; this drift reads 1"),
+        ({"version": 7}, "version 7.*reads 1"),
         ({"counts": [1.5, 0, 0, 0, 0]}, "got 1.5"),
         ({"counts": [True, 0, 0, 0, 0]}, "got True"),
         ({"counts": [2**63, 0, 0, 0, 0]}, f"got {2**63}"),
@@ -174,95 +175,11 @@ def test_old_histogram_documents_load_forever() -> None:
         ({"axis": {}}, "version None"),
     ],
 )
-def test_histogram_documents_that_cannot_be_read_are_named(change: dict[str, Any], told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_invalid_histogram_documents_are_refused(change: dict[str, Any], shown: str) -> None:
+    with pytest.raises(InputError, match=shown):
         Histogram.from_dict({**Histogram(TENS, [0] * 5).to_dict(), **change})
 
 
-def test_a_histogram_document_without_its_parts_is_named() -> None:
+def test_incomplete_histogram_documents_are_refused() -> None:
     with pytest.raises(InputError, match="counts"):
         Histogram.from_dict({"version": 1, "axis": TENS.to_dict()})
-
-
-def profile(scale: int = 1, **uncounted: Uncounted) -> Profile:
-    columns = {"x": Histogram(TENS, [scale, 0, 0, 0, 0]), "y": Histogram(NAMES, [0, 0, 0, 0, 0, scale])}
-    return Profile({n: h for n, h in columns.items() if n not in uncounted}, scale, uncounted)
-
-
-LOST = Uncounted(Fault.ERROR, "page checksum is wrong")
-
-
-def test_profiles_add_column_by_column_and_rows_add_up() -> None:
-    both = profile(3) + profile(4)
-    assert both == profile(7)
-    assert both.rows == 7
-    assert {name: h.rows for name, h in both.items()} == {"x": 7, "y": 7}
-    assert both.axes == {"x": TENS, "y": NAMES}
-
-
-def test_a_column_that_one_side_could_not_count_is_uncounted_in_the_sum() -> None:
-    both = profile(3, y=LOST) + profile(4)
-    assert dict(both.uncounted) == {"y": LOST}
-    assert set(both) == {"x"}
-    assert both.rows == both["x"].rows == 7
-    assert profile(4) + profile(3, y=LOST) == both
-
-
-def test_profiles_of_other_columns_do_not_add() -> None:
-    lone = Profile({"z": Histogram(TENS, [1, 0, 0, 0, 0])}, 1)
-    with pytest.raises(AxisError, match=r"\['x', 'y', 'z'\]"):
-        profile() + lone
-    with pytest.raises(TypeError):
-        profile() + 1  # type: ignore[operator]
-
-
-def test_rows_that_do_not_add_up_are_refused() -> None:
-    with pytest.raises(InputError, match="'x' counts 1 rows, the profile 2"):
-        Profile({"x": Histogram(TENS, [1, 0, 0, 0, 0])}, 2)
-    with pytest.raises(InputError, match="got -1"):
-        Profile({}, -1)
-
-
-def test_a_column_is_counted_or_it_is_not() -> None:
-    with pytest.raises(InputError, match=r"\['x'\] are both"):
-        Profile({"x": Histogram(TENS, [1, 0, 0, 0, 0])}, 1, {"x": LOST})
-
-
-def test_a_profile_cannot_be_changed_from_outside() -> None:
-    columns = {"x": Histogram(TENS, [1, 0, 0, 0, 0])}
-    held = Profile(columns, 1)
-    columns.clear()
-    assert set(held) == {"x"}
-    with pytest.raises(TypeError):
-        held.histograms["y"] = held["x"]  # type: ignore[index]
-    assert repr(profile(1, y=LOST)) == "Profile(1 rows, 1 columns, 1 not counted)"
-
-
-def test_profiles_survive_json_and_old_documents_load_forever() -> None:
-    for held in (profile(5), profile(2**40, y=LOST), Profile({}, 0)):
-        assert Profile.from_dict(json.loads(json.dumps(held.to_dict()))) == held
-    document = json.loads((DOCUMENTS / "profile_v1.json").read_text(encoding="utf-8"))
-    assert Profile.from_dict(document) == Profile(
-        {
-            "temp": Histogram(NumericAxis((0, 10.5)), [1, 8, 0, 3]),
-            "nothing": Histogram(NumericAxis((), Kind.EMPTY), [0, 12]),
-        },
-        12,
-        {"tags": Uncounted(Fault.NOT_COMPARABLE, "lists cannot be binned")},
-    )
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"version": 0}, "version 0; this drift reads 1"),
-        ({"rows": 1.5}, "malformed"),
-        ({"rows": 9}, "counts 1 rows, the profile 9"),
-        ({"columns": None}, "malformed"),
-        ({"uncounted": {"z": {"fault": "bad luck", "message": ""}}}, "bad luck"),
-        ({"uncounted": {"z": {}}}, "fault"),
-    ],
-)
-def test_profile_documents_that_cannot_be_read_are_named(change: dict[str, Any], told: str) -> None:
-    with pytest.raises(InputError, match=told):
-        Profile.from_dict({**profile().to_dict(), **change})

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from drift.histogram import NumericAxis
-from drift.histogram.counting import count
-from drift.histogram.kernels import BLOCK_SIZE, MANY_LIMITS, Chunk, at_least
+from drift.histogram.counting import histogram_of_values
+from drift.histogram.kernels import BLOCK_SIZE, MANY_LIMITS, Chunk, count_at_least
 from drift.sources.frames.arrow import values_of
 from tests.support.counting_oracle import expected
 
@@ -58,8 +58,8 @@ def _python(row: Any) -> Any:
 @pytest.mark.parametrize("n", [BLOCK_SIZE - 1, 2 * BLOCK_SIZE + 5])
 def test_blocks_add_up(name: str, n: int, axis: NumericAxis) -> None:
     column, rows, times = drawn(name, n)
-    found = count(values_of(pa.chunked_array([column])), axis)
-    assert found.counts.tolist() == as_defined(rows, times, axis)
+    result = histogram_of_values(values_of(pa.chunked_array([column])), axis)
+    assert result.counts.tolist() == as_defined(rows, times, axis)
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -69,37 +69,42 @@ def test_slices_at_any_bit_of_a_validity_bitmap(name: str) -> None:
     chunks = [column.slice(a, b - a) for a, b in itertools.pairwise(cuts)]
     values = values_of(pa.chunked_array(chunks))
     for axis in AXES.values():
-        assert count(values, axis).counts.tolist() == as_defined(rows, times, axis)
+        assert histogram_of_values(values, axis).counts.tolist() == as_defined(rows, times, axis)
 
 
 @pytest.mark.parametrize("value", [5, None])
 def test_counters_of_eight_bits_do_not_overflow(value: int | None) -> None:
     n = 256 * BLOCK_SIZE + 3
-    held = np.full(n, 5, np.int8)
-    column = pa.array(held) if value else pa.array(held, mask=np.ones(n, bool))
-    found = count(values_of(pa.chunked_array([column])), NumericAxis((4, 5, 6)))
-    assert found.counts.tolist() == ([0, 0, n, 0, 0] if value else [0, 0, 0, 0, n])
+    values = np.full(n, 5, np.int8)
+    column = pa.array(values) if value else pa.array(values, mask=np.ones(n, bool))
+    result = histogram_of_values(values_of(pa.chunked_array([column])), NumericAxis((4, 5, 6)))
+    assert result.counts.tolist() == ([0, 0, n, 0, 0] if value else [0, 0, 0, 0, n])
 
 
-def test_what_lies_under_a_null_is_not_looked_at() -> None:
-    held = pa.array(np.array([1.0, 99.0, 2.0]), mask=np.array([False, True, False]))
-    assert count(values_of(pa.chunked_array([held])), NumericAxis((0, 50))).counts.tolist() == [0, 2, 0, 1]
+def test_the_content_of_a_null_is_ignored() -> None:
+    values = pa.array(np.array([1.0, 99.0, 2.0]), mask=np.array([False, True, False]))
+    assert histogram_of_values(values_of(pa.chunked_array([values])), NumericAxis((0, 50))).counts.tolist() == [
+        0,
+        2,
+        0,
+        1,
+    ]
 
 
-def test_columns_are_read_where_they_lie() -> None:
-    held = np.arange(10.0)
-    values = values_of(pa.chunked_array([pa.array(held).slice(2, 5)]))
-    assert np.shares_memory(values.chunks[0].data, held)  # type: ignore[union-attr]
+def test_columns_are_not_copied() -> None:
+    data = np.arange(10.0)
+    values = values_of(pa.chunked_array([pa.array(data).slice(2, 5)]))
+    assert np.shares_memory(values.chunks[0].data, data)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64, np.uint32, np.uint64])
 @pytest.mark.parametrize("bits", [5, 23, 24, 25, 52, 53, 54, 62])
-def test_integers_are_held_against_limits_as_integers(dtype: type[np.integer[Any]], bits: int) -> None:
+def test_integers_are_compared_exactly_with_limits(dtype: type[np.integer[Any]], bits: int) -> None:
     """Whatever type they are compared in: around each power where floats of some width stop being exact."""
     info = np.iinfo(dtype)
     near = {sign * 2**power + step for sign in (-1, 1) for power in range(64) for step in range(-3, 4)}
-    held = sorted({value for value in {*near, info.min, info.max} if info.min <= value <= info.max})
-    limits = sorted(value for value in held if abs(value) <= 2**bits and (value & 1 or abs(value) in {0, 2**bits}))
+    values = sorted({value for value in {*near, info.min, info.max} if info.min <= value <= info.max})
+    limits = sorted(value for value in values if abs(value) <= 2**bits and (value & 1 or abs(value) in {0, 2**bits}))
     for some in (limits, limits[-12:], limits[:12]):
-        found = at_least([Chunk(np.array(held * 3, dtype))], np.array(some, dtype))
-        assert found.tolist() == [3 * sum(value >= limit for value in held) for limit in some]
+        result = count_at_least([Chunk(np.array(values * 3, dtype))], np.array(some, dtype))
+        assert result.tolist() == [3 * sum(value >= limit for value in values) for limit in some]

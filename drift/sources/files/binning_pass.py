@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from drift.errors import AxisError, InputError, SourceError
 from drift.histogram import Axis, Fault, Histogram, Profile, Uncounted
 from drift.histogram.binning import SAMPLE, Bins, choose_axis
-from drift.histogram.counting import count
+from drift.histogram.counting import histogram_of_values
 from drift.monitors.spec import Columns
 from drift.monitors.window import Window
 from drift.sources.files.sketch import Sketch
@@ -162,7 +162,7 @@ class _FirstPass:
                 uncounted[name] = Uncounted(Fault.NOT_COMPARABLE, str(error))
             else:
                 if sketch.complete:
-                    counted[name] = count(values, axes[name])
+                    counted[name] = histogram_of_values(values, axes[name])
         return axes, counted
 
     def segments(self) -> list[str]:

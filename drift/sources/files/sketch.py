@@ -73,7 +73,7 @@ class _OrderedSketch:
         self._sample.append(values.finite(None if self._probability == 1 else self._draw_rows(values.rows)))
         while sum(map(len, self._sample)) > self._max_rows:
             self._halve()
-        ends = values.ends()
+        ends = values.extremes()
         if ends is None:
             self._infinite = self._infinite or values.present > 0
             return

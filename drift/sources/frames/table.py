@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 
 from drift.errors import AxisError, InputError, SourceError
 from drift.histogram import Axis, Fault, Histogram, Profile, Uncounted
-from drift.histogram.binning import Draw, choose_axis
+from drift.histogram.binning import RowSampler, choose_axis
 from drift.histogram.column_values import Values
-from drift.histogram.counting import count
+from drift.histogram.counting import histogram_of_values
 from drift.monitors.spec import Columns
 from drift.monitors.window import Window
 from drift.sources.frames.arrow import UnbinnableError, decode_dictionary, normalize_column, values_of
@@ -154,10 +154,10 @@ class Table:
         threads : int or None
             See `count`.
         """
-        draw = Draw(seed)
+        sampler = RowSampler(seed)
 
         def histogram(name: str, values: Values) -> Histogram:
-            return count(values, choose_axis(values, columns.rule(name).bins, draw))
+            return histogram_of_values(values, choose_axis(values, columns.rule(name).bins, sampler))
 
         return self._profile(names, histogram, Fault.ABSENT, threads)
 
@@ -171,7 +171,9 @@ class Table:
         threads : int or None
             Columns counted at the same time. None means one for a small table, else the number of cores.
         """
-        return self._profile(list(axes), lambda name, values: count(values, axes[name]), Fault.SCHEMA_ERROR, threads)
+        return self._profile(
+            list(axes), lambda name, values: histogram_of_values(values, axes[name]), Fault.SCHEMA_ERROR, threads
+        )
 
     def _profile(
         self,
