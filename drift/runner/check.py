@@ -175,8 +175,9 @@ def run_monitor(
 
 def _postponed_message(planned: PlannedWindow) -> str:
     return (
-        f"window {planned.window} and later ones are postponed: it crashed {planned.lost} workers, so it is evaluated "
-        f"only while nothing else runs, and other monitors were busy for more than {MAX_EXCLUSIVE_SECONDS:g} s"
+        f"window {planned.window} and later ones are postponed: it crashed the worker {planned.lost} times, so it is "
+        "evaluated only while nothing else runs, and other monitors were busy for more than "
+        f"{MAX_EXCLUSIVE_SECONDS:g} s"
     )
 
 

@@ -141,7 +141,7 @@ def _report_shared_name(worker: Worker, other: str) -> None:
 
 def _reclaim_own(store: Store, leased: LeasedWindow, now: datetime) -> None:
     claim = _unreleased.pop((leased.window_id, leased.token), None)
-    if claim is None:  # of a dead process with the same name: the name is no more than host and PID
+    if claim is None:  # of a dead process with the same name: the name is only host and PID
         store.windows.expire(leased, now)
     else:
         _release(store, claim)

@@ -93,8 +93,8 @@ def crashing_reference(store: Store, monitor: Monitor, now: datetime) -> str:
     if not ISOLATE_AFTER_CRASHES <= len(crashed) < MAX_ATTEMPTS:
         return ""
     return (
-        f"reading the reference crashed {len(crashed)} workers (out of memory, or killed? see their logs), the last "
-        f"was {crashed[-1].owner}; provide more memory or configure a smaller reference; after {MAX_ATTEMPTS} crashes "
+        f"the worker crashed {len(crashed)} times while reading the reference (out of memory, or killed? see its log), "
+        f"last {crashed[-1].owner}; provide more memory or configure a smaller reference; after {MAX_ATTEMPTS} crashes "
         "it is abandoned"
     )
 
@@ -203,15 +203,15 @@ def _has_crashed(store: Store, attempt: Attempt, worker: Worker, now: datetime) 
         return False
     if not attempt.is_leased(now):
         return True
-    # The same name without a running attempt: a dead process, where a name is no more than host and PID.
+    # The same name without a running attempt: a dead process, where a name is only host and PID.
     return attempt.owner == worker.name or worker.knows_dead(attempt.owner, attempt.until - LEASE_TTL)
 
 
 def _postponed_message(crashes: int) -> str:
     return (
-        f"reading the reference is postponed: it crashed {crashes} workers, so it is read only while nothing else "
-        f"runs, and other monitors were busy for more than {MAX_EXCLUSIVE_SECONDS:g} s; `drift serve` tries again at "
-        "each tick, `drift run` reads it at once"
+        f"reading the reference is postponed: it crashed the worker {crashes} times, so it is read only while nothing "
+        f"else runs, and other monitors were busy for more than {MAX_EXCLUSIVE_SECONDS:g} s; `drift serve` tries again "
+        "at each tick, `drift run` reads it at once"
     )
 
 
@@ -219,7 +219,7 @@ def _abandoned_message(crashed: list[Attempt]) -> str:
     last = crashed[-1]
     started = format_instant(last.begun_at.replace(microsecond=0))
     return (
-        f"the reference is abandoned: reading it crashed {len(crashed)} workers (out of memory, killed, or a defect? "
-        f"see their logs), the last was {last.owner}, started {started}; not retried automatically; provide more "
+        f"the reference is abandoned: the worker crashed {len(crashed)} times while reading it (out of memory, killed, "
+        f"or a defect? see its log), last {last.owner}, started {started}; not retried automatically; provide more "
         "memory and run `drift backfill`, or configure a smaller reference, which is read at once"
     )

@@ -266,9 +266,7 @@ def abandon_claim(store: Store, monitor: Monitor, day: int, owner: str) -> datet
     return now
 
 
-def test_no_alert_is_lost_when_the_worker_of_a_drifted_window_dies(
-    store: Store, monitor: Monitor, tmp_path: Path
-) -> None:
+def test_no_alert_is_lost_when_a_worker_dies(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 16, moved=frozenset({12}))
     now = abandon_claim(store, monitor, 12, "elsewhere:1")
     assert check(store, monitor, now) == [], "later windows wait for the leased one"
@@ -276,7 +274,7 @@ def test_no_alert_is_lost_when_the_worker_of_a_drifted_window_dies(
     assert notified(store, now + LEASE_TTL) == [("2024-03-13T00:00Z", "firing"), ("2024-03-14T00:00Z", "resolved")]
 
 
-def test_a_window_of_a_killed_local_process_is_due_at_once(store: Store, monitor: Monitor, tmp_path: Path) -> None:
+def test_windows_of_a_killed_local_process_are_due_at_once(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     write_days(tmp_path / "data.parquet", 16)
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         pass  # it has ended, and its number is free

@@ -27,7 +27,7 @@ def start_worker(*, wait: bool) -> tuple[str, "subprocess.Popen[str]"]:
     return name, process
 
 
-def test_an_ended_process_is_known_dead_a_living_one_is_not() -> None:
+def test_an_ended_process_is_known_dead() -> None:
     me = Worker.current()
     assert not me.knows_dead(me.name)
     name, process = start_worker(wait=True)

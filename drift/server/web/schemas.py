@@ -42,7 +42,7 @@ class ScoreRow(ResponseModel):
     If `threshold` is a number, the score was compared with it. If it is null and `level` is not, reference windows
     decided: a p-value below `level` is drift, `reference_windows` is their number, `noise_floor` their mean score. If
     `reference_windows` is null, noise and p-value follow from the two samples alone. `detectable` is the smallest score
-    that would stand out from the noise.
+    that would exceed the noise.
     """
 
     monitor: str
