@@ -208,7 +208,7 @@ def _empty_reference(monitor: "Monitor", source: "Source", span: tuple[datetime,
     """Say so if the range that the next run will freeze has no rows. Reads timestamps only."""
     from drift.monitors.window import format_instant
 
-    window = monitor.stretch(span)
+    window = monitor.reference_range(span)
     if window is None:
         return ""
     if window.start <= span[1] and span[0] < window.end:

@@ -110,11 +110,11 @@ def _check_keep(monitor: Monitor, diagnostics: DiagnosticCollector) -> None:
             code="keep-too-short",
         )
     if monitor.keep is not None and monitor.reference.moves:
-        needed = monitor.memory + monitor.period.length
+        needed = monitor.reference_lookback + monitor.period.length
         if monitor.keep < needed:
             diagnostics.refuse(
                 ("keep",),
-                f"the reference uses windows of the last {monitor.memory.days} days, but they would be dropped before; "
+                f"the reference uses windows of the last {monitor.reference_lookback.days} days, but they would be dropped before; "
                 f"keep at least {_days(needed)}d, preferably much more, because windows that drifted are skipped",
                 code="keep-too-short",
             )

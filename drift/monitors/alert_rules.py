@@ -1,4 +1,4 @@
-"""From verdicts to alerts: which rules a monitor has, and what a window turns. Pure; time is passed in."""
+"""Alert rules of a monitor, and the alert transitions of a window. Pure; time is an argument."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,47 +11,47 @@ from drift.monitors.spec import Alerting, Monitor
 from drift.monitors.verdict import Verdict
 from drift.monitors.window import Window
 
-_TOLD: Final = frozenset(v for v in Verdict if v.is_conclusive)
-_SEEN: Final = _TOLD | {Verdict.INSUFFICIENT}
+_CONCLUSIVE: Final = frozenset(v for v in Verdict if v.is_conclusive)
+_COUNTED: Final = _CONCLUSIVE | {Verdict.INSUFFICIENT}
 
-# Per column: which verdict has a rule of which name, and what shows that its cause is gone.
-_COLUMN: Final[Mapping[Verdict, tuple[str, frozenset[Verdict]]]] = {
+# Rules of columns: the verdict that fires a rule, its name, and the verdicts that clear it.
+_COLUMN_RULES: Final[Mapping[Verdict, tuple[str, frozenset[Verdict]]]] = {
     Verdict.DRIFT: ("drift", frozenset({Verdict.OK, Verdict.WARN})),
     Verdict.WARN: ("warn", frozenset({Verdict.OK})),
-    Verdict.SCHEMA_ERROR: ("schema", _SEEN),
-    Verdict.ERROR: ("error", _SEEN),
-    Verdict.NOT_COMPARABLE: ("not_comparable", _SEEN),
-    Verdict.INSUFFICIENT: ("insufficient", _TOLD),
+    Verdict.SCHEMA_ERROR: ("schema", _COUNTED),
+    Verdict.ERROR: ("error", _COUNTED),
+    Verdict.NOT_COMPARABLE: ("not_comparable", _COUNTED),
+    Verdict.INSUFFICIENT: ("insufficient", _CONCLUSIVE),
 }
 
-# Of the window as a whole.
-_WHOLE: Final[Mapping[Verdict, str]] = {
+# Rules of the window as a whole.
+_WINDOW_RULES: Final[Mapping[Verdict, str]] = {
     Verdict.NO_DATA: "no_data",
     Verdict.ERROR: "error",
 }
 
 
 def column_rules(alerting: Alerting) -> tuple[AlertRule, ...]:
-    """The rules every column is held against: one for each verdict that the user lists.
+    """Return the rules of every column: one for each verdict that the user lists.
 
-    `warn` fires on a warning; where `drift` is not listed, on drift as well. Where both are listed, drift
-    leaves a warning as it stands: a column that goes from warn to drift neither resolves nor fires it twice.
+    `warn` fires on a warning and, if `drift` is not listed, on drift. If both are listed, drift does not change a
+    warning: a column that goes from warn to drift neither resolves nor fires the rule `warn` again.
     """
-    found = []
-    for verdict, (name, clears_on) in _COLUMN.items():
+    rules = []
+    for verdict, (name, clears_on) in _COLUMN_RULES.items():
         if verdict in alerting.verdicts:
             fires_on = {verdict}
             if verdict is Verdict.WARN and Verdict.DRIFT not in alerting.verdicts:
                 fires_on.add(Verdict.DRIFT)
-            found.append(_rule(name, frozenset(fires_on), clears_on, alerting))
-    return tuple(found)
+            rules.append(_rule(name, frozenset(fires_on), clears_on, alerting))
+    return tuple(rules)
 
 
 def window_rules(alerting: Alerting) -> tuple[AlertRule, ...]:
-    """The rules a window as a whole is held against: no rows at all, or not to be read at all."""
+    """Return the rules of the window as a whole: without rows, or not readable."""
     return tuple(
-        _rule(name, frozenset({verdict}), _TOLD, alerting)
-        for verdict, name in _WHOLE.items()
+        _rule(name, frozenset({verdict}), _CONCLUSIVE, alerting)
+        for verdict, name in _WINDOW_RULES.items()
         if verdict in alerting.verdicts
     )
 
@@ -60,10 +60,10 @@ def _rule(name: str, fires_on: frozenset[Verdict], clears_on: frozenset[Verdict]
     return AlertRule(name, fires_on, clears_on, alerting.for_windows, alerting.keep_firing_for)
 
 
-def whole_verdict(segments: Sequence[SegmentResult]) -> Verdict:
-    """What a counted window says as a whole: `ok` where any column could be held against its reference.
+def window_verdict(segments: Sequence[SegmentResult]) -> Verdict:
+    """Return the verdict of a counted window as a whole: `ok` if any column could be compared with its reference.
 
-    `no_data` or `error` where that became of every column: one cause, one alert, not one for each column.
+    If every column is `no_data` or `error`, so is the window: one cause gives one alert, not one for each column.
     """
     verdicts = {c.verdict for s in segments for c in s.columns}
     if Verdict.ERROR in verdicts and verdicts <= {Verdict.NO_DATA, Verdict.ERROR}:
@@ -81,87 +81,88 @@ def transitions(
     now: datetime,
     *,
     overdue: bool = False,
-    news: Sequence[SegmentResult] = (),
+    changed: Sequence[SegmentResult] = (),
 ) -> tuple[Transition, ...]:
-    """What one window makes of every alert of its monitor.
+    """Return the transitions that one window causes in the alerts of its monitor.
 
     Parameters
     ----------
     monitor : Monitor
-        Whose rules count.
+        The monitor with its alert rules.
     window : Window
-        The window that was checked.
+        The window that was evaluated.
     outcome : sequence of SegmentResult, or Verdict
-        What became of it; a bare verdict where it could not be counted at all.
+        Its results; a single verdict if it could not be counted at all.
     previous : mapping of Fingerprint to AlertState
-        Where every alert of this monitor stands.
+        The current state of every alert of the monitor.
     now : datetime
         The time of the decision.
     overdue : bool
-        The window was not read when its turn came; nobody has heard yet what it has to say.
-    news : sequence of SegmentResult
-        Of a window that was read before: the columns that say now what they did not say then.
+        The window was not evaluated when it was due, so no alert has taken it into account yet.
+    changed : sequence of SegmentResult
+        In a re-check: the columns whose verdict differs from the last revision.
 
     Returns
     -------
     tuple of Transition
-        One for each alert that the window speaks of, whether it turns or not: their counters are to be
-        kept. Empty for a window older than the newest one decided on: a backfill of the past never turns
-        what is true now. The newest window itself may be checked again (late rows, a retry). Then a verdict
-        on the side that stands already is not counted a second time, and one that says the opposite is
-        decided as one more window. What later windows have overtaken and is overdue, or news, may still fire an
-        alert (it counts as one more bad window), but calms none: newer windows know better.
+        One for each alert that the window concerns, whether its state changes or not: the counters must be stored.
+        Empty for a window older than the newest one decided on: a backfill of the past does not change the present
+        state. The newest window itself may be re-checked (late rows, a retry). A verdict on the same side as before
+        is then not counted twice; one on the opposite side is decided as one more window. An older window that is
+        overdue, or a changed column of one, may still fire an alert (it counts as one more bad window), but resolves
+        none: newer windows decide that.
 
     Notes
     -----
-    A firing alert whose column or rule is no longer watched is resolved, and says so. One of a segment
-    that merely has no rows in this window is left alone.
+    A firing alert whose column or rule is no longer monitored is resolved with that reason. An alert of a segment
+    without rows in this window stays as it is.
     """
-    desk = _Desk(monitor, window, previous, now)
-    if is_overtaken(window, previous):
-        return tuple(desk.turns(outcome, only_bad=True) if overdue else desk.column_turns(news, only_bad=True))
-    turns = list(desk.turns(outcome))
+    decisions = _WindowDecisions(monitor, window, previous, now)
+    if is_superseded(window, previous):
+        late = decisions.of_window(outcome, only_bad=True) if overdue else decisions.of_columns(changed, only_bad=True)
+        return tuple(late)
+    decided = list(decisions.of_window(outcome))
     if isinstance(outcome, Verdict):
-        return tuple(turns)
-    whole = whole_verdict(outcome)
-    return (*turns, *desk.retired(outcome, {t.fingerprint for t in turns}, counted=whole is Verdict.OK))
+        return tuple(decided)
+    counted = window_verdict(outcome) is Verdict.OK
+    return (*decided, *decisions.of_unmonitored(outcome, {t.fingerprint for t in decided}, counted=counted))
 
 
-def is_overtaken(window: Window, previous: Mapping[Fingerprint, AlertState]) -> bool:
-    """Whether a newer window was decided on already."""
+def is_superseded(window: Window, previous: Mapping[Fingerprint, AlertState]) -> bool:
+    """Return whether a newer window has already been decided on."""
     return any(state.last_window and window.start < state.last_window for state in previous.values())
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
-    """What every decision on one window shares."""
+class _WindowDecisions:
+    """The decisions that one window leads to."""
 
     monitor: Monitor
     window: Window
     previous: Mapping[Fingerprint, AlertState]
     now: datetime
 
-    def turns(self, outcome: Sequence[SegmentResult] | Verdict, *, only_bad: bool = False) -> Iterator[Transition]:
-        """Of the window as a whole, and of its columns where that is well."""
-        whole = outcome if isinstance(outcome, Verdict) else whole_verdict(outcome)
+    def of_window(self, outcome: Sequence[SegmentResult] | Verdict, *, only_bad: bool = False) -> Iterator[Transition]:
+        """Decide the alerts of the window as a whole, and of its columns if the window is `ok`."""
+        whole = outcome if isinstance(outcome, Verdict) else window_verdict(outcome)
         for rule in window_rules(self.monitor.alerting):
             if not only_bad or whole in rule.fires_on:
-                yield self._turn("", "", whole, rule)
+                yield self._transition("", "", whole, rule)
         if whole is Verdict.OK and not isinstance(outcome, Verdict):
-            yield from self.column_turns(outcome, only_bad=only_bad)
+            yield from self.of_columns(outcome, only_bad=only_bad)
 
-    def column_turns(self, segments: Sequence[SegmentResult], *, only_bad: bool = False) -> Iterator[Transition]:
+    def of_columns(self, segments: Sequence[SegmentResult], *, only_bad: bool = False) -> Iterator[Transition]:
         rules = column_rules(self.monitor.alerting)
         for segment in segments:
             for result in segment.columns:
                 for rule in rules:
                     if not only_bad or result.verdict in rule.fires_on:
-                        yield self._turn(result.column or UNNAMED, segment.segment, result.verdict, rule)
+                        yield self._transition(result.column or UNNAMED, segment.segment, result.verdict, rule)
 
-    def retired(
+    def of_unmonitored(
         self, segments: Sequence[SegmentResult], decided: set[Fingerprint], *, counted: bool
     ) -> Iterator[Transition]:
-        """Close what nothing will ever speak of again."""
+        """Close the alerts whose column, segment or rule is no longer monitored."""
         present = {s.segment for s in segments}
         for fingerprint in sorted(self.previous.keys() - decided):
             before = self.previous[fingerprint]
@@ -171,10 +172,10 @@ class _Desk:
             if gone or (counted and fingerprint.segment in present):
                 state = State.RESOLVED if before.state is State.FIRING else State.OK
                 after = AlertState(state, self.now, last_window=self.window.start)
-                reason = "no longer watched under this rule: closed"
+                reason = "no longer monitored under this rule: closed"
                 yield Transition(fingerprint, before, after, Verdict.NOT_COMPARABLE, reason)
 
-    def _turn(self, column: str, segment: str, verdict: Verdict, rule: AlertRule) -> Transition:
+    def _transition(self, column: str, segment: str, verdict: Verdict, rule: AlertRule) -> Transition:
         fingerprint = Fingerprint(self.monitor.name, column, segment, rule.name)
         before = self.previous.get(fingerprint, AlertState())
         if before.last_window == self.window.start and _counted(before, verdict, rule):
@@ -186,5 +187,5 @@ class _Desk:
 
 
 def _counted(state: AlertState, verdict: Verdict, rule: AlertRule) -> bool:
-    """Whether a row of windows on this verdict's side stands already."""
+    """Return whether the state already counts a window on the side of this verdict."""
     return (verdict in rule.fires_on and state.bad > 0) or (verdict in rule.clears_on and state.calm > 0)

@@ -1,4 +1,4 @@
-"""The life of an alert: one pure decision that returns its reason; time is passed in."""
+"""States of an alert, and the pure decision on the next one. Time is an argument."""
 
 import hashlib
 import json
@@ -11,11 +11,11 @@ from drift.errors import InputError
 from drift.monitors.verdict import Verdict
 
 UNNAMED: Final = '""'
-"""How alerts call a column whose name is empty: the empty name is the window as a whole."""
+"""Name of a column whose own name is empty: in alerts, the empty name is the window as a whole."""
 
 
 class State(StrEnum):
-    """Alertmanager's words."""
+    """State of an alert, named as in Prometheus Alertmanager."""
 
     OK = "ok"
     PENDING = "pending"
@@ -25,7 +25,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fingerprint:
-    """What an alert is about. `column` is empty for what concerns the whole window, `segment` for all rows."""
+    """Identity of an alert. `column` is empty if it concerns the whole window; `segment` is empty for all rows."""
 
     monitor: str
     column: str
@@ -34,26 +34,26 @@ class Fingerprint:
 
     @property
     def digest(self) -> str:
-        """A stable short key of this fingerprint, for receivers that deduplicate by text."""
-        # As JSON: names may hold any separator, and lone surrogates that UTF-8 refuses.
+        """A stable short key, for receivers that deduplicate by text."""
+        # JSON, because names may hold any separator, and lone surrogates that UTF-8 refuses.
         parts = json.dumps([self.monitor, self.column, self.segment, self.rule])
         return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """Where an alert stands.
+    """The state of an alert, with its counters.
 
     Parameters
     ----------
     state : State
-        Its state.
+        The state.
     since : datetime or None
-        When it entered that state.
+        When the alert entered that state.
     bad, calm : int
-        Windows in a row that spoke for and against it.
+        Consecutive windows that fire and clear the rule.
     last_window : datetime or None
-        Start of the newest window that was decided on; older ones never turn the state.
+        Start of the newest window that was decided on.
     """
 
     state: State = State.OK
@@ -65,23 +65,23 @@ class AlertState:
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
-    """Which verdicts fire and clear an alert, and how many windows in a row it takes.
+    """The verdicts that fire and clear an alert, and the number of windows required.
 
     Parameters
     ----------
     name : str
-        `drift`, `schema`, `no_data` or `error`.
+        `drift`, `warn`, `schema`, `no_data`, `error`, `not_comparable` or `insufficient`.
     fires_on, clears_on : frozenset of Verdict
-        Verdicts in neither leave the alert as it is: what could not be told is no news.
+        A verdict in neither leaves the alert as it is.
     for_windows : int
-        Bad windows in a row before it fires.
+        Consecutive bad windows before it fires.
     keep_firing_for : int
-        Calm windows in a row that it goes on firing; the next one resolves it.
+        Consecutive calm windows during which it keeps firing; the next one resolves it.
 
     Raises
     ------
     InputError
-        Where a verdict both fires and clears, or a number of windows is out of range.
+        If a verdict both fires and clears, or a number of windows is out of range.
     """
 
     name: str
@@ -92,37 +92,38 @@ class AlertRule:
 
     def __post_init__(self) -> None:
         if both := self.fires_on & self.clears_on:
-            raise InputError(f"rule {self.name!r}: {', '.join(sorted(both))} cannot both fire and clear it")
+            message = f"rule {self.name!r}: {', '.join(sorted(both))} must not both fire and clear it"
+            raise InputError(message, code="invalid-value")
         if self.for_windows < 1:
-            raise InputError(f"rule {self.name!r}: `for` is a number of windows from 1; got {self.for_windows}")
+            message = f"rule {self.name!r}: `for` must be 1 window or more; got {self.for_windows}"
+            raise InputError(message, code="invalid-value")
         if self.keep_firing_for < 0:
-            raise InputError(
-                f"rule {self.name!r}: `keep_firing_for` is a number of windows from 0; got {self.keep_firing_for}"
-            )
+            message = f"rule {self.name!r}: `keep_firing_for` must be 0 windows or more; got {self.keep_firing_for}"
+            raise InputError(message, code="invalid-value")
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The next state of an alert, and why."""
+    """The next state of an alert, and its reason."""
 
     state: AlertState
     reason: str
 
 
 def decide(previous: AlertState, verdict: Verdict, rule: AlertRule, now: datetime) -> Decision:
-    """The next state of an alert after one more window.
+    """Return the state of an alert after one more window.
 
-    ok -> pending -> firing -> resolved, and from resolved anew. Every verdict counts once: a bad one
-    ends a row of calm ones and the reverse; one that tells nothing ends neither.
+    ok -> pending -> firing -> resolved, and from resolved as from ok. A verdict that fires the rule resets the count
+    of calm windows, one that clears it the count of bad windows; any other verdict changes neither.
 
     Parameters
     ----------
     previous : AlertState
-        Where it stood; a new alert stands at `ok`.
+        The state before; `AlertState()` for a new alert.
     verdict : Verdict
-        What the window said.
+        The verdict of the window.
     rule : AlertRule
-        What fires, what clears, after how many windows.
+        The rule of the alert.
     now : datetime
         The time of the decision.
     """
@@ -130,7 +131,7 @@ def decide(previous: AlertState, verdict: Verdict, rule: AlertRule, now: datetim
         return _bad(replace(previous, bad=previous.bad + 1, calm=0), verdict, rule, now)
     if verdict in rule.clears_on:
         return _calm(replace(previous, bad=0, calm=previous.calm + 1), verdict, rule, now)
-    return Decision(previous, f"{verdict.value} tells nothing about {rule.name}: stays {previous.state.value}")
+    return Decision(previous, f"{verdict.value} does not affect rule {rule.name}: stays {previous.state.value}")
 
 
 def _bad(counted: AlertState, verdict: Verdict, rule: AlertRule, now: datetime) -> Decision:
@@ -138,17 +139,17 @@ def _bad(counted: AlertState, verdict: Verdict, rule: AlertRule, now: datetime) 
         return Decision(counted, f"{verdict.value}{_in_a_row(counted.bad)}: still firing")
     if counted.bad >= rule.for_windows:
         return Decision(replace(counted, state=State.FIRING, since=now), f"{verdict.value}{_in_a_row(counted.bad)}")
-    told = f"{verdict.value} in {counted.bad} of the {rule.for_windows} windows it takes: pending"
+    reason = f"{verdict.value} in {counted.bad} of {rule.for_windows} required windows: pending"
     if counted.state is State.PENDING:
-        return Decision(counted, told)
-    return Decision(replace(counted, state=State.PENDING, since=now), told)
+        return Decision(counted, reason)
+    return Decision(replace(counted, state=State.PENDING, since=now), reason)
 
 
 def _calm(counted: AlertState, verdict: Verdict, rule: AlertRule, now: datetime) -> Decision:
     if counted.state is State.FIRING:
         if counted.calm <= rule.keep_firing_for:
-            told = f"{counted.calm} of the {rule.keep_firing_for + 1} windows it takes to resolve"
-            return Decision(counted, f"{verdict.value} in {told}: still firing")
+            windows = f"{counted.calm} of {rule.keep_firing_for + 1} windows required to resolve"
+            return Decision(counted, f"{verdict.value} in {windows}: still firing")
         resolved = replace(counted, state=State.RESOLVED, since=now)
         return Decision(resolved, f"{verdict.value}{_in_a_row(counted.calm)}")
     if counted.state is State.PENDING:
@@ -162,7 +163,7 @@ def _in_a_row(windows: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One alert before and after a window. Where the state differs, it becomes an event row."""
+    """One alert before and after a window. A change of state becomes an event."""
 
     fingerprint: Fingerprint
     before: AlertState
@@ -172,10 +173,10 @@ class Transition:
 
     @property
     def changed(self) -> bool:
-        """Whether the state itself turned."""
+        """Whether the state changed."""
         return self.before.state is not self.after.state
 
     @property
     def notifies(self) -> bool:
-        """Whether somebody is to be told: it began to fire, or it is resolved."""
+        """Whether a notification is due: the alert began to fire, or is resolved."""
         return self.changed and self.after.state in {State.FIRING, State.RESOLVED}

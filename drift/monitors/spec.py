@@ -1,4 +1,4 @@
-"""What is watched: a named source + columns + reference + window + schedule + rules. Values only."""
+"""Monitors as configured: source, columns, reference, windows, schedule and rules. Values only."""
 
 import re
 from collections.abc import Mapping
@@ -15,18 +15,18 @@ from drift.stats.scoring import Method
 
 WEEK: Final = timedelta(weeks=1)
 MAX_SHORT_SEASON: Final = 13 * WEEK
-"""Of a season up to so long, earlier seasons are the reference; of a longer one, weeks about the same time."""
+"""Longest season with a reference from earlier seasons; a longer one uses weeks around the same time."""
 _INDEX: Final = re.compile(r"__index_level_\d+__")
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnRule:
-    """How one column is cut, scored and judged.
+    """How one column is binned, scored and judged.
 
     Parameters
     ----------
     bins : Bins
-        How its axis is chosen from the reference.
+        How the axis is chosen from the reference.
     method : Method
         Metric, smoothing, base.
     limit : Threshold or None
@@ -39,13 +39,13 @@ class ColumnRule:
 
     @property
     def threshold(self) -> Threshold:
-        """The threshold that judges: the user's, or the metric's customary one."""
+        """The threshold: the user's, or the default of the metric."""
         return self.limit or default_threshold(self.method.metric)
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns are watched, and by which rule each.
+    """The columns to monitor, and the rule of each.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ class Columns:
     overrides : mapping of str to ColumnRule
         Rules of single columns.
     include : tuple of str, or None
-        Only these columns; None is every one.
+        Only these columns; None for all.
     exclude : tuple of str
-        Never these.
+        Not these.
     """
 
     default: ColumnRule = field(default_factory=ColumnRule)
@@ -65,13 +65,13 @@ class Columns:
     exclude: tuple[str, ...] = ()
 
     def rule(self, column: str) -> ColumnRule:
-        """The rule of one column."""
+        """Return the rule of one column."""
         return self.overrides.get(column, self.default)
 
     def watched(self, available: list[str]) -> list[str]:
-        """The columns to watch out of those available, in their order; named ones always, even if gone.
+        """Return the columns to monitor, in the order of those available; named ones even if they are missing.
 
-        The index without a name that pandas writes into Parquet numbers the rows: it is watched only if named.
+        The unnamed index that pandas writes into Parquet numbers the rows: it is monitored only if named.
         """
         named = list(self.include) if self.include is not None else [c for c in available if not _INDEX.fullmatch(c)]
         named = [*named, *(c for c in self.overrides if c not in named)]
@@ -86,7 +86,7 @@ class SourceSpec:
 
 @dataclass(frozen=True, slots=True)
 class FileSource(SourceSpec):
-    """Files by path or glob; relative ones from the configuration's folder."""
+    """Files by path or glob; relative to the folder of the configuration."""
 
     path: str
 
@@ -96,18 +96,18 @@ class FileSource(SourceSpec):
 
 @dataclass(frozen=True, slots=True)
 class SqlSource(SourceSpec):
-    """A table, or the rows of a query, in a database that SQLAlchemy reaches; counted there.
+    """A table, or the rows of a query, in a database that SQLAlchemy supports; counted there.
 
     Parameters
     ----------
     url : str
-        Where; holds a password, so it is never shown.
+        Address of the database; it may hold a password, so it is never shown.
     table : str or None
         ``name`` or ``schema.name``.
     query : str or None
         A SELECT, instead of a table.
     timeout : timedelta or None
-        How long one statement may take; None is as long as it needs.
+        Time limit of one statement; None for no limit.
     """
 
     url: str = field(repr=False)
@@ -130,7 +130,7 @@ class SparkSource(SourceSpec):
     query : str or None
         A SELECT, instead of a table.
     remote : str or None
-        A Spark Connect address (``sc://host:15002``); None is the session of this process.
+        A Spark Connect address (``sc://host:15002``); None for the session of this process.
     """
 
     table: str | None = None
@@ -143,21 +143,21 @@ class SparkSource(SourceSpec):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The distribution held against, one of four kinds.
+    """The data that windows are compared with, one of four kinds.
 
     Parameters
     ----------
     window : Window or None
-        A stretch of the monitor's own source.
+        A range of the monitor's own source.
     path : str or None
-        A file of its own.
+        A separate file.
     rolling : timedelta or None
-        The newest windows of so much time before the one that is checked.
+        The windows of this much time before the window that is evaluated.
     seasonal : timedelta or None
-        Windows of so long ago, whole weeks: the same hour of the week.
+        Windows of whole weeks ago: the same hour of the week.
     windows : int
-        How many of these. Of a season up to a quarter of a year, of as many seasons; of a longer one, as many weeks
-        about the same time, in the newest season that there is.
+        Number of seasonal windows. With a season up to a quarter of a year: one from each of as many seasons; with a
+        longer one: as many weeks around the same time, in the newest season that there is.
     """
 
     window: Window | None = None
@@ -168,13 +168,13 @@ class Reference:
 
     @property
     def moves(self) -> bool:
-        """Whether it moves with the windows: taken from what was checked before."""
+        """Whether the reference moves with the windows: it is made of earlier evaluated windows."""
         return self.rolling is not None or self.seasonal is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Alerting:
-    """What becomes of bad verdicts.
+    """When a monitor alerts, and where notifications go.
 
     Parameters
     ----------
@@ -183,13 +183,13 @@ class Alerting:
     notify : tuple of str
         Names of channels.
     verdicts : frozenset of Verdict
-        Which verdicts alert at all.
+        The verdicts that alert.
     labels : mapping of str to str
-        Sent along.
+        Labels of every notification.
     runbook : str or None
-        A link sent along.
+        Link in every notification.
     page : str or None
-        Where `drift serve` is reached; messages link to the monitor's page there.
+        Address of `drift serve`; notifications link to the page of the monitor there.
     """
 
     for_windows: int = 1
@@ -208,44 +208,43 @@ class Monitor:
     Parameters
     ----------
     name : str
-        Its name in the configuration.
+        Name in the configuration.
     source : SourceSpec
-        Where the rows are.
+        The source of the rows.
     timestamp : str
-        The column that places a row in a window. Instants without a time zone are wall-clock time of
-        `timezone`.
+        The column that assigns a row to a window. Instants without a time zone are wall-clock time in `timezone`.
     timezone : ZoneInfo
-        Of calendar days and of the schedule.
+        Time zone of calendar days and of the schedule.
     period : Period
         Length of a window.
     schedule : str or None
-        A cron line; None checks a window as soon as it is ready.
+        A cron line; None evaluates a window as soon as it is ready.
     delay : timedelta
-        How long late rows are waited for.
+        Time to wait for late rows.
     deadline : timedelta
-        How long counting one window may take, or reading the reference.
+        Time limit of counting one window, or of reading the reference.
     lookback : timedelta
-        How long after its end a window is looked at again, whenever the source has changed.
+        Time after its end during which a window is re-checked if the source has changed.
     catch_up : timedelta or None
-        Windows whose turn is longer ago are skipped; None checks every one, however late.
+        Windows due longer ago are skipped; None skips none.
     keep : timedelta or None
-        How long histograms and scores are kept, counted from a window's start; None keeps them all.
+        Retention of histograms and scores, from the start of a window; None keeps all.
     reference : Reference
-        What is held against.
+        The reference.
     columns : Columns
-        Which columns, by which rules.
+        The columns, with their rules.
     segments : tuple of str
-        Columns whose values split the rows.
+        Columns whose values split the rows into segments.
     alerting : Alerting
-        What becomes of bad verdicts.
+        Alert rules and notifications.
     budget : Budget
-        How rarely an alarm may come where nothing changed, over the whole monitor; where no limit is named and
-        the reference holds windows enough.
+        False-alarm budget of the whole monitor. It applies to columns without a threshold, if the reference has
+        enough windows.
     start, end : datetime or None
-        The first window watched holds `start` (default: the reference's end, else the source's first
-        row); windows that end after `end` are not watched.
+        The first window contains `start` (default: the end of the reference, else the first row of the source);
+        windows that end after `end` are not evaluated.
     document : mapping
-        The monitor as written, secrets not filled in: what the store keeps as its definition.
+        The monitor as written, without secrets: the definition in the store.
     """
 
     name: str
@@ -270,24 +269,24 @@ class Monitor:
 
     @property
     def rolling_windows(self) -> int:
-        """How many windows a rolling reference holds."""
+        """Number of windows of a rolling reference."""
         return max(2, (self.reference.rolling or timedelta(0)) // self.period.length)
 
-    def stretch(self, span: tuple[datetime, datetime] | None) -> Window | None:
-        """The stretch of the source that the reference is frozen from; None where it is a file, or no row is known.
+    def reference_range(self, span: tuple[datetime, datetime] | None) -> Window | None:
+        """Return the range of the source to freeze as reference; None for a file, or if no row is known.
 
-        One that moves begins with whole windows: before `start` where that is given, else at the first row.
+        A reference that moves begins with whole windows: before `start` if that is given, else at the first row.
 
         Parameters
         ----------
         span : tuple of datetime, or None
-            First and last instant of the source.
+            First and last instant in the source.
         """
         if not self.reference.moves:
             return self.reference.window
         if self.start is None and span is None:
             return None
-        length = self.memory
+        length = self.reference_lookback
         if self.start is not None:
             end = self.period.window_at(self.start, self.timezone).start
             return Window(self.period.window_at(end - length, self.timezone).start, end)
@@ -297,8 +296,8 @@ class Monitor:
         return Window(begin, last.start if last.start - begin >= length else last.end)
 
     @property
-    def memory(self) -> timedelta:
-        """How far back a reference that moves looks."""
+    def reference_lookback(self) -> timedelta:
+        """How far back a reference that moves reaches."""
         reference = self.reference
         if reference.rolling is not None:
             return reference.rolling

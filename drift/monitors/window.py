@@ -1,4 +1,4 @@
-"""Windows: half-open intervals of instants, and the calendar that lays them out."""
+"""Windows: half-open intervals of instants, and the calendar that divides time into them."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from drift.errors import InputError
 _PERIOD: Final = re.compile(r"([1-9]\d*)\s*([mhdw])")
 _DURATION: Final = re.compile(r"(\d+)\s*([smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_LONGEST: Final = timedelta(days=3660)
+_MAX_LENGTH: Final = timedelta(days=3660)
 _MONDAY: Final = date(1970, 1, 5).toordinal()  # weeks start on Mondays, days are counted from one
 
 
@@ -25,7 +25,7 @@ class Window:
     Raises
     ------
     InputError
-        Where an end is without time zone, or the interval is empty.
+        If an end has no time zone, or the interval is empty.
     """
 
     start: datetime
@@ -33,18 +33,20 @@ class Window:
 
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or self.end.tzinfo is None:
-            raise InputError(f"windows are made of instants with a time zone; got {self.start} to {self.end}")
+            message = f"a window needs instants with a time zone; got {self.start} to {self.end}"
+            raise InputError(message, code="invalid-value")
         object.__setattr__(self, "start", self.start.astimezone(UTC))
         object.__setattr__(self, "end", self.end.astimezone(UTC))
         if not self.start < self.end:
-            raise InputError(f"a window starts before it ends; got {self.start} to {self.end}")
+            message = f"a window must start before it ends; got {self.start} to {self.end}"
+            raise InputError(message, code="invalid-value")
 
     def __str__(self) -> str:
         return f"{format_instant(self.start)} to {format_instant(self.end)}"
 
 
 def format_instant(moment: datetime) -> str:
-    """ISO 8601 in UTC, without what is zero: ``2011-03-06T00:00Z``."""
+    """Return ISO 8601 in UTC without zero seconds: ``2011-03-06T00:00Z``."""
     moment = moment.astimezone(UTC)
     precise = "seconds" if moment.second else "minutes"
     text = moment.isoformat(timespec="microseconds" if moment.microsecond else precise)
@@ -52,20 +54,21 @@ def format_instant(moment: datetime) -> str:
 
 
 def parse_duration(text: str) -> timedelta:
-    """A length of time: ``90s``, ``15m``, ``2h``, ``1d``, ``4w``; a day here is 24 hours.
+    """Parse a duration: ``90s``, ``15m``, ``2h``, ``1d``, ``4w``; a day is 24 hours.
 
     Raises
     ------
     InputError
-        Where the text is none of these.
+        If the text is not a duration.
     """
     if not (match := _DURATION.fullmatch(text.strip())):
-        raise InputError(f"a length of time is a number and s, m, h, d or w, such as 2h; got {text!r}")
+        message = f"expected a duration, a number and s, m, h, d or w, such as 2h; got {text!r}"
+        raise InputError(message, code="invalid-value")
     return _length(int(match[1]), match[2])
 
 
 def format_duration(length: timedelta) -> str:
-    """A length of time as `parse_duration` reads it, in the longest unit that it is a whole number of: ``6h``."""
+    """Return a duration as `parse_duration` reads it, in the largest unit that divides it: ``6h``."""
     units = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1)))
     whole = (f"{length // size}{unit}" for unit, size in units if not length % size)
     return next(whole, f"{length // timedelta(seconds=1)}s")
@@ -76,17 +79,17 @@ def _length(count: int, unit: str) -> timedelta:
         length = timedelta(**{_UNITS[unit]: count})
     except OverflowError:
         length = timedelta.max
-    if length > _LONGEST:
-        raise InputError(f"a length of time is at most {_LONGEST.days} days; got {count}{unit}")
+    if length > _MAX_LENGTH:
+        raise InputError(f"a duration must be at most {_MAX_LENGTH.days} days; got {count}{unit}", code="invalid-value")
     return length
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The length of a monitor's windows: minutes or hours of the clock, days or weeks of the calendar.
+    """Length of the windows of a monitor: minutes or hours of the clock, days or weeks of the calendar.
 
-    Days and weeks begin at local midnight (weeks on Mondays) and so last 23 or 25 hours where the clocks
-    change; minutes and hours are laid out in UTC, counted from 1970-01-01T00:00Z.
+    Days and weeks begin at local midnight (weeks on Mondays), so a day lasts 23 or 25 hours when clocks change.
+    Minutes and hours are counted in UTC from 1970-01-01T00:00Z.
 
     Examples
     --------
@@ -100,40 +103,42 @@ class Period:
 
     def __post_init__(self) -> None:
         if self.unit not in {"m", "h", "d", "w"} or self.count < 1:
-            raise InputError(f"a window is a number and m, h, d or w, such as 1h, 1d, 1w; got {self}")
+            message = f"expected a window length, a number and m, h, d or w, such as 1h, 1d, 1w; got {self}"
+            raise InputError(message, code="invalid-value")
         _length(self.count, self.unit)
 
     @property
     def length(self) -> timedelta:
-        """Of a window, where the clocks do not change."""
+        """Length of a window without a clock change."""
         return _length(self.count, self.unit)
 
     @classmethod
     def parse(cls, text: str) -> "Period":
-        """``15m``, ``1h``, ``1d``, ``1w``.
+        """Parse a window length: ``15m``, ``1h``, ``1d``, ``1w``.
 
         Raises
         ------
         InputError
-            Where the text is none of these.
+            If the text is not a window length.
         """
         if not (match := _PERIOD.fullmatch(text.strip())):
-            raise InputError(f"a window is a number and m, h, d or w, such as 1h, 1d, 1w; got {text!r}")
+            message = f"expected a window length, a number and m, h, d or w, such as 1h, 1d, 1w; got {text!r}"
+            raise InputError(message, code="invalid-value")
         return cls(int(match[1]), match[2])
 
     def __str__(self) -> str:
         return f"{self.count}{self.unit}"
 
     def window_at(self, moment: datetime, timezone: ZoneInfo) -> Window:
-        """The window that holds an instant.
+        """Return the window that contains an instant.
 
         Raises
         ------
         InputError
-            Where the instant is without time zone.
+            If the instant has no time zone.
         """
         if moment.tzinfo is None:
-            raise InputError(f"windows are made of instants with a time zone; got {moment}")
+            raise InputError(f"a window needs instants with a time zone; got {moment}", code="invalid-value")
         if self.unit in "mh":
             length = timedelta(**{_UNITS[self.unit]: self.count})
             epoch = datetime(1970, 1, 1, tzinfo=UTC)
@@ -143,12 +148,12 @@ class Period:
         today = moment.astimezone(timezone).date().toordinal()
         first = _MONDAY + (today - _MONDAY) // days * days
         start, end = _midnight(first, timezone), _midnight(first + days, timezone)
-        if moment >= end:  # clocks went back over midnight: the end of this day came again after the next began
+        if moment >= end:  # clocks went back over midnight: the end of this day repeats after the next day began
             start, end = end, _midnight(first + 2 * days, timezone)
         return Window(start, end)
 
     def windows(self, since: datetime, until: datetime, timezone: ZoneInfo) -> Iterator[Window]:
-        """All windows that begin at or after the window of `since` and end by `until`, oldest first."""
+        """Yield the windows from the one of `since` on that end by `until`, oldest first."""
         window = self.window_at(since, timezone)
         while window.end <= until:
             yield window
@@ -156,12 +161,12 @@ class Period:
 
 
 def _midnight(ordinal: int, timezone: ZoneInfo) -> datetime:
-    """The first instant of a local day; where midnight itself is skipped, the instant clocks jump."""
+    """Return the first instant of a local day; if midnight is skipped, the instant at which clocks jump."""
     local = datetime.combine(date.fromordinal(ordinal), time.min, timezone)
     first, other = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
-    if first <= other:  # once or, the first of them, twice
+    if first <= other:  # midnight occurs once, or twice: then the first one
         return first
-    # Skipped: the clocks jump between the two (PEP 495), at a whole second.
+    # Midnight is skipped: clocks jump between the two (PEP 495), at a whole second.
     before, after = other, first
     while (gap := (after - before) // timedelta(seconds=1)) > 1:
         middle = before + timedelta(seconds=gap // 2)
@@ -171,44 +176,47 @@ def _midnight(ordinal: int, timezone: ZoneInfo) -> datetime:
 
 
 def due_at(window: Window, delay: timedelta, schedule: str | None, timezone: ZoneInfo) -> datetime:
-    """When a window is to be checked: once closed and the delay is over, at the next tick of the schedule.
+    """Return when a window is due: at the first scheduled time after its end and the delay.
 
     Parameters
     ----------
     window : Window
-        What to check.
+        The window.
     delay : timedelta
-        How long late rows are waited for.
+        Time to wait for late rows.
     schedule : str or None
-        A cron line in the monitor's time zone; None checks as soon as the window is ready.
+        A cron line; None if the window is due as soon as it is ready.
     timezone : ZoneInfo
-        The monitor's.
+        Time zone of the schedule.
     """
     ready = window.end + delay
     if schedule is None:
         return ready
-    # cronsim looks strictly after its start: just before lets a tick at `ready` itself count.
+    # cronsim searches strictly after its start; a microsecond earlier includes a tick at `ready` itself.
     ticks = CronSim(schedule, (ready - timedelta(microseconds=1)).astimezone(timezone))
-    # In the hour that clocks repeat, cronsim may look back to its first pass.
+    # In the hour that clocks repeat, cronsim may return a time of the first pass.
     return next(utc for tick in ticks if (utc := tick.astimezone(UTC)) >= ready)
 
 
 def check_schedule(schedule: str) -> str:
-    """The cron line, if it is one that ever comes round.
+    """Return the cron line if it is valid.
 
     Raises
     ------
     InputError
-        Where it is not five fields that cron understands, or names a moment that never comes.
+        If it does not have five valid fields, or names a time that never occurs.
     """
     if len(schedule.split()) == 6:
-        raise InputError(f"a cron line has five fields, without seconds; got six: {schedule!r}")
+        message = f"a cron line must have five fields, without seconds; got six: {schedule!r}"
+        raise InputError(message, code="invalid-value")
     try:
         next(CronSim(schedule, datetime(2020, 1, 1, tzinfo=UTC)))
     except CronSimError as error:
         raise InputError(
-            f"not a cron line: {schedule!r} ({error}); expected minute hour day month weekday, such as '15 2 * * *'"
+            f"invalid cron line {schedule!r} ({error}); expected minute hour day month weekday, such as '15 2 * * *'",
+            code="invalid-value",
         ) from error
     except StopIteration:
-        raise InputError(f"the cron line {schedule!r} names a moment that never comes") from None
+        message = f"the cron line {schedule!r} names a time that never occurs"
+        raise InputError(message, code="invalid-value") from None
     return schedule

@@ -54,7 +54,7 @@ def read_reference(monitor: Monitor, now: datetime) -> NewReference:
     """
     source = open_reference(monitor)
     looks = monitor.reference.moves and monitor.start is None
-    stretch = monitor.stretch(source.span() if looks else None)
+    stretch = monitor.reference_range(source.span() if looks else None)
     available = source.columns()
     names = monitor.columns.watched([n for n in available if n != monitor.timestamp])
     profiles = source.learn(names, monitor.columns, stretch, monitor.segments)

@@ -13,7 +13,9 @@ MAX_SEASONS: Final = 400
 
 def history_span(monitor: Monitor, start: datetime) -> datetime:
     """How far back a window that starts at `start` needs others: those learned from, and what they are held to."""
-    return start - MAX_SEASONS * monitor.period.length - monitor.memory - WEEK  # a week for calendars that shift
+    return (
+        start - MAX_SEASONS * monitor.period.length - monitor.reference_lookback - WEEK
+    )  # a week for calendars that shift
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def decide_outcome(
         states,
         now,
         overdue=_is_unreported(claim, evaluation),
-        news=evaluation.changed_columns if claim.late else (),
+        changed=evaluation.changed_columns if claim.late else (),
     )
     by_column = {(part.segment, c.column): c for part in evaluation.results for c in part.columns}
     events = make_events(changes, by_column, monitor.name, claim.window, claim.revision, evaluation.error)

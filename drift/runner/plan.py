@@ -35,7 +35,7 @@ def _first_start(monitor: Monitor, source: Source) -> datetime | None:
     if monitor.start is not None:
         return monitor.start
     span = None if monitor.reference.window is not None else source.span()
-    if (reference := monitor.stretch(span)) is not None:
+    if (reference := monitor.reference_range(span)) is not None:
         # A window that overlaps the reference would be compared with itself, so the next one is the first.
         last = monitor.period.window_at(reference.end, monitor.timezone)
         return reference.end if last.start == reference.end else last.end

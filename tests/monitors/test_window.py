@@ -1,8 +1,8 @@
-"""Windows: calendars of several zones, and when a window is due."""
+"""Windows: calendars of several time zones, and when a window is due."""
 
 import itertools
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -64,13 +64,13 @@ def test_days_begin_at_local_midnight(zone: str, noon: datetime, start: datetime
     assert DAY.window_at(noon, ZoneInfo(zone)) == Window(start, start + timedelta(hours=hours))
 
 
-def test_the_skipped_day_of_apia_has_no_window() -> None:
+def test_skipped_day_in_apia_has_no_window() -> None:
     apia = ZoneInfo("Pacific/Apia")
     days = [w.start.astimezone(apia).date() for w in DAY.windows(utc(2011, 12, 29), utc(2012, 1, 2), apia)]
     assert days == [date(2011, 12, 28), date(2011, 12, 29), date(2011, 12, 31), date(2012, 1, 1)]
 
 
-def test_the_hour_before_a_midnight_that_comes_twice_is_in_one_window() -> None:
+def test_hour_before_a_repeated_midnight_is_in_one_window() -> None:
     st_johns = ZoneInfo("America/St_Johns")
     again = utc(2010, 11, 7, 2, 45)  # 23:15 on the 6th, for the second time: the 7th had lasted a minute
     assert again.astimezone(st_johns).day == 6
@@ -80,7 +80,7 @@ def test_the_hour_before_a_midnight_that_comes_twice_is_in_one_window() -> None:
 @every_zone
 @settings(max_examples=120, deadline=None)
 @given(moment=instants, period=periods)
-def test_every_instant_lies_in_its_window(zone: ZoneInfo, moment: datetime, period: Period) -> None:
+def test_every_instant_is_in_its_window(zone: ZoneInfo, moment: datetime, period: Period) -> None:
     window = period.window_at(moment, zone)
     assert window.start <= moment < window.end
     assert period.window_at(window.start, zone) == window
@@ -100,11 +100,11 @@ def test_windows_tile_time_without_gap_or_overlap(zone: ZoneInfo, moment: dateti
 
 
 @every_zone
-def test_every_day_of_the_years_that_clocks_changed_oddly(zone: ZoneInfo) -> None:
+def test_every_day_of_years_with_unusual_clock_changes(zone: ZoneInfo) -> None:
     for year in (1919, 1993, 2010, 2011, 2018):
         windows = list(DAY.windows(utc(year, 1, 1), utc(year + 1, 1, 3), zone))
         for window in windows:
-            # The first instant of its date: a microsecond earlier it was another, earlier one.
+            # The first instant of its date: a microsecond earlier the date was an earlier one.
             last = window.start - timedelta(microseconds=1)
             assert window.start.astimezone(zone).date() > last.astimezone(zone).date()
             assert timedelta(hours=22) < window.end - window.start < timedelta(hours=26)
@@ -118,7 +118,7 @@ def test_weeks_start_on_mondays(zone: ZoneInfo, moment: datetime) -> None:
     assert WEEK.window_at(moment, zone).start.astimezone(zone).weekday() == 0
 
 
-def test_hours_are_laid_out_in_utc_whatever_the_clocks_do() -> None:
+def test_hours_are_counted_in_utc_despite_clock_changes() -> None:
     kolkata = ZoneInfo("Asia/Kolkata")
     assert HOUR.window_at(utc(2011, 3, 13, 6, 59), kolkata) == Window(utc(2011, 3, 13, 6), utc(2011, 3, 13, 7))
     hours = list(HOUR.windows(utc(2011, 11, 6, 4), utc(2011, 11, 7, 5), NEW_YORK))
@@ -132,7 +132,7 @@ def test_only_closed_windows_are_listed() -> None:
     assert len(list(DAY.windows(utc(2020, 1, 1), utc(2020, 1, 2), ZoneInfo("UTC")))) == 1
 
 
-def test_windows_are_kept_and_written_in_utc() -> None:
+def test_windows_are_stored_and_written_in_utc() -> None:
     window = Window(datetime(2011, 3, 13, tzinfo=NEW_YORK), datetime(2011, 3, 14, tzinfo=NEW_YORK))
     assert window.start.tzinfo is UTC
     assert str(window) == "2011-03-13T05:00Z to 2011-03-14T04:00Z"
@@ -142,47 +142,55 @@ def test_windows_are_kept_and_written_in_utc() -> None:
     )
 
 
-def test_windows_that_are_none_are_named() -> None:
-    with pytest.raises(InputError, match="time zone; got 2020-01-01 00:00:00"):
-        Window(datetime(2020, 1, 1), utc(2020, 1, 2))  # noqa: DTZ001 - the point
-    with pytest.raises(InputError, match="starts before it ends; got 2020-01-01"):
-        Window(utc(2020, 1, 1), utc(2020, 1, 1))
-    with pytest.raises(InputError, match="time zone; got 2020"):
-        DAY.window_at(datetime(2020, 1, 1), NEW_YORK)  # noqa: DTZ001 - the point
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Window(datetime(2020, 1, 1), utc(2020, 1, 2)),  # noqa: DTZ001 - no time zone
+        lambda: Window(utc(2020, 1, 1), utc(2020, 1, 1)),
+        lambda: DAY.window_at(datetime(2020, 1, 1), NEW_YORK),  # noqa: DTZ001 - no time zone
+    ],
+)
+def test_invalid_windows_are_refused(make: Callable[[], Window]) -> None:
+    with pytest.raises(InputError, match="got 2020-01-01") as error:
+        make()
+    assert error.value.code == "invalid-value"
 
 
 @pytest.mark.parametrize(
     ("text", "length"),
     [("90s", 90), ("15m", 900), (" 2 h ", 7200), ("1d", 86_400), ("4w", 4 * 7 * 86_400), ("0s", 0)],
 )
-def test_lengths_of_time(text: str, length: int) -> None:
+def test_parsed_durations(text: str, length: int) -> None:
     assert parse_duration(text) == timedelta(seconds=length)
 
 
 @pytest.mark.parametrize("text", ["", "2", "h", "-2h", "1.5h", "2 hours", "1h30m", "2y"])
-def test_lengths_of_time_that_are_none_are_named(text: str) -> None:
-    with pytest.raises(InputError, match=f"got '{text}'"):
+def test_invalid_durations_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match=f"got '{text}'") as error:
         parse_duration(text)
+    assert error.value.code == "invalid-value"
 
 
 @pytest.mark.parametrize("text", ["", "0d", "90s", "1month", "1.5d", "-1d"])
-def test_periods_that_are_none_are_named(text: str) -> None:
-    with pytest.raises(InputError, match=f"got '{text}'"):
+def test_invalid_periods_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match=f"got '{text}'") as error:
         Period.parse(text)
+    assert error.value.code == "invalid-value"
 
 
 @pytest.mark.parametrize("text", ["9999999999999h", "99999999d", "3661d"])
-def test_lengths_beyond_all_calendars_are_refused(text: str) -> None:
-    with pytest.raises(InputError, match=f"at most 3660 days; got {text}"):
-        parse_duration(text)
-    with pytest.raises(InputError, match=f"at most 3660 days; got {text}"):
-        Period.parse(text)
+@pytest.mark.parametrize("parse", [parse_duration, Period.parse])
+def test_durations_beyond_all_calendars_are_refused(parse: Callable[[str], object], text: str) -> None:
+    with pytest.raises(InputError, match=f"3660 days; got {text}") as error:
+        parse(text)
+    assert error.value.code == "invalid-value"
 
 
 @pytest.mark.parametrize(("count", "unit"), [(0, "d"), (1, "y"), (-1, "h"), (1, "s")])
-def test_periods_made_by_hand_are_checked_too(count: int, unit: str) -> None:
-    with pytest.raises(InputError, match=f"got {count}{unit}"):
+def test_constructed_periods_are_checked(count: int, unit: str) -> None:
+    with pytest.raises(InputError, match=f"got {count}{unit}") as error:
         Period(count, unit)
+    assert error.value.code == "invalid-value"
 
 
 def test_periods_read_what_they_write() -> None:
@@ -194,7 +202,7 @@ def closed(end: datetime) -> Window:
     return Window(end - timedelta(hours=1), end)
 
 
-def test_due_once_closed_and_the_delay_over() -> None:
+def test_due_after_the_end_and_the_delay() -> None:
     window = closed(utc(2020, 1, 2))
     assert due_at(window, timedelta(0), None, NEW_YORK) == utc(2020, 1, 2)
     assert due_at(window, timedelta(hours=2), None, NEW_YORK) == utc(2020, 1, 2, 2)
@@ -204,11 +212,11 @@ def test_due_once_closed_and_the_delay_over() -> None:
     ("ready", "schedule", "due"),
     [
         (utc(2011, 3, 12, 5), "15 2 * * *", utc(2011, 3, 12, 7, 15)),
-        (utc(2011, 3, 12, 7, 15), "15 2 * * *", utc(2011, 3, 12, 7, 15)),  # a tick at that very moment counts
-        (utc(2011, 3, 12, 7, 15, 0, 1), "15 2 * * *", utc(2011, 3, 13, 7)),  # and one a microsecond past does not
-        (utc(2011, 3, 13, 5), "15 2 * * *", utc(2011, 3, 13, 7)),  # 02:15 is skipped: as the clocks jump
+        (utc(2011, 3, 12, 7, 15), "15 2 * * *", utc(2011, 3, 12, 7, 15)),  # a tick at that instant counts
+        (utc(2011, 3, 12, 7, 15, 0, 1), "15 2 * * *", utc(2011, 3, 13, 7)),  # one a microsecond earlier does not
+        (utc(2011, 3, 13, 5), "15 2 * * *", utc(2011, 3, 13, 7)),  # 02:15 is skipped: due as the clocks jump
         (utc(2011, 3, 14, 4), "15 2 * * *", utc(2011, 3, 14, 6, 15)),
-        (utc(2011, 11, 6, 4), "30 1 * * *", utc(2011, 11, 6, 5, 30)),  # 01:30 comes twice: once, at the first
+        (utc(2011, 11, 6, 4), "30 1 * * *", utc(2011, 11, 6, 5, 30)),  # 01:30 repeats: due once, at the first
         (utc(2011, 11, 6, 5, 45), "30 1 * * *", utc(2011, 11, 7, 6, 30)),
         (utc(2011, 11, 6, 6, 15), "30 1 * * *", utc(2011, 11, 7, 6, 30)),  # in the repeated hour: not in the past
         (utc(2011, 11, 6, 6, 15), "0 * * * *", utc(2011, 11, 6, 7)),
@@ -227,7 +235,7 @@ def test_due_at_the_next_tick_of_the_schedule(ready: datetime, schedule: str, du
     ready=instants.filter(lambda t: t.year > 1972),
     schedule=st.sampled_from(["0 * * * *", "*/20 * * * *", "30 1 * * *"]),
 )
-def test_never_due_before_ready_nor_more_than_a_round_later(zone: ZoneInfo, ready: datetime, schedule: str) -> None:
+def test_due_between_ready_and_the_next_scheduled_time(zone: ZoneInfo, ready: datetime, schedule: str) -> None:
     due = due_at(closed(ready), timedelta(0), schedule, zone)
     longest = timedelta(hours=50) if schedule.startswith("30 1") else timedelta(hours=2)
     assert timedelta(0) <= due - ready <= longest
@@ -235,19 +243,20 @@ def test_never_due_before_ready_nor_more_than_a_round_later(zone: ZoneInfo, read
 
 
 @pytest.mark.parametrize("line", ["15 2 * * *", "*/5 * * * *", "0 0 29 2 *", "0 9 * * MON-FRI", "0 0 L * *"])
-def test_cron_lines_that_come_round(line: str) -> None:
+def test_valid_cron_lines(line: str) -> None:
     assert check_schedule(line) == line
 
 
 @pytest.mark.parametrize(
     "line", ["0 0 30 2 *", "0 0 31 4 *", "", "* * * *", "* * * * * *", "61 * * * *", "0 25 * * *", "@daily", "soon"]
 )
-def test_cron_lines_that_never_come_or_are_none_are_named(line: Any) -> None:
-    with pytest.raises(InputError, match=r"cron line") as caught:
+def test_invalid_cron_lines_are_refused(line: str) -> None:
+    with pytest.raises(InputError) as error:
         check_schedule(line)
-    assert repr(line) in str(caught.value)
+    assert error.value.code == "invalid-value"
+    assert repr(line) in str(error.value)
 
 
 @pytest.mark.parametrize("text", ["45s", "90s", "15m", "6h", "1d", "28d", "400d"])
-def test_a_length_of_time_is_told_as_it_is_written(text: str) -> None:
+def test_durations_read_back_as_written(text: str) -> None:
     assert format_duration(parse_duration(text)) == text

@@ -1,4 +1,4 @@
-"""Real results to decide on: counted, compared and judged by the core itself."""
+"""Results of real comparisons for tests of alerts and notifications."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -27,12 +27,12 @@ COUNTS: Mapping[Verdict, Sequence[int]] = {
 
 
 def day(n: int) -> Window:
-    """The n-th day."""
+    """Return the n-th day."""
     return Window(T0 + timedelta(days=n), T0 + timedelta(days=n + 1))
 
 
 def monitor(alerting: Alerting | None = None, segments: tuple[str, ...] = ()) -> Monitor:
-    """A monitor with these rules."""
+    """Return a monitor with these alert rules."""
     return Monitor(
         name="bikes",
         source=FileSource("unread.parquet"),
@@ -46,7 +46,7 @@ def monitor(alerting: Alerting | None = None, segments: tuple[str, ...] = ()) ->
 
 
 def segment(verdicts: Mapping[str, Verdict], name: str = "") -> SegmentResult:
-    """A segment whose columns come to these verdicts, by way of real histograms and faults."""
+    """Return a segment whose columns have these verdicts, from histograms and faults."""
     counted = {c: COUNTS[v] for c, v in verdicts.items() if v in COUNTS}
     lost = {c: Uncounted(Fault(v.value), f"{c} is {v.value}") for c, v in verdicts.items() if v not in COUNTS}
     reference = Profile({c: Histogram(AXIS, EVEN) for c in verdicts}, sum(EVEN))
@@ -58,8 +58,8 @@ def segment(verdicts: Mapping[str, Verdict], name: str = "") -> SegmentResult:
         columns += _compare(live, Profile({column: reference[column]}, sum(EVEN)))
     rest = Profile({}, max(rows, default=1000), lost)
     columns += [r for r in _compare(rest, Profile({c: reference[c] for c in lost}, sum(EVEN))) if r.column in lost]
-    found = {r.column: r.verdict for r in columns}
-    assert found == dict(verdicts), f"the recipe gave {found}"
+    judged = {r.column: r.verdict for r in columns}
+    assert judged == dict(verdicts)
     return SegmentResult(name, rest, tuple(columns))
 
 
@@ -70,5 +70,5 @@ def _compare(live: Profile, reference: Profile) -> tuple[ColumnResult, ...]:
 
 @pytest.fixture(scope="session")
 def make() -> SimpleNamespace:
-    """The functions above, by name (test modules cannot import one another)."""
+    """The functions above, by name."""
     return SimpleNamespace(T0=T0, day=day, monitor=monitor, segment=segment)
