@@ -57,7 +57,7 @@ def parts(store: Store, folder: Path, columns: int, rows: int) -> dict[str, floa
     frozen = time.process_time() - begun
     due = store.windows.due(definition, until)
     window, whole = due[-1].window, baseline.profiles[""]
-    held = ReferenceResolver(monitor, baseline).of(window).segments[""]
+    held = ReferenceResolver(monitor, baseline).resolve(window).segments[""]
     live = source.count(whole.axes, window, (), baseline.profiles)[""]
     found = SegmentResult("", live, judged(live, held, window))
     table = pq.read_table(monitor.source.path).slice((fleet.REFERENCE_HOURS + HOURS - 1) * rows)

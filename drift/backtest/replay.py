@@ -51,10 +51,10 @@ def replay_windows(monitor: Monitor, baseline: StoredReference, stretch: StoredW
     ledger = _Ledger(monitor)
     level = None
     for number, window in stretch.windows():
-        held = standards.of(window)
+        held = standards.resolve(window)
         parts = _judged(monitor, baseline, stretch, number, window, held.segments, draws)
         ledger.add(window, parts)
-        standards.checked(window, parts)
+        standards.add_checked(window, parts)
         level = held.note["level"] if any(c.level for part in parts for c in part.columns) else None
     return ledger.closed(level)
 

@@ -73,9 +73,9 @@ def _print_monitor(
     keys = ("column", "segment", "judge", "windows", "rows", "mean", "largest", "detectable", "nearest limits")
     rows = [
         (
-            *(c.column, c.segment, c.judge, c.windows or None, c.rows and round(c.rows), c.mean, c.largest),
+            *(c.column, c.segment, c.decided_by, c.windows or None, c.rows and round(c.rows), c.mean, c.largest),
             c.detectable,
-            ", ".join(map(str, c.nearest)) or c.why,
+            ", ".join(map(str, c.nearest)) or c.explanation,
         )
         for c in calibrations
     ]
@@ -88,7 +88,7 @@ def _print_monitor(
 def _print_bins(calibration: "ColumnCalibration") -> None:
     from drift.references.calibration_report import format_share
 
-    print_text(f"{_label(calibration)}: {calibration.why}")
+    print_text(f"{_label(calibration)}: {calibration.explanation}")
     if calibration.bins:
         rows = [(*map(format_share, (b.reference, b.low, b.high)), b.label) for b in calibration.bins]
         print_table("", ("reference", "from", "to", "bin"), rows, numeric=("reference", "from", "to"))
@@ -104,7 +104,7 @@ def _print_unusual_windows(calibrations: "list[ColumnCalibration]") -> None:
 
     by_window: dict[str, list[str]] = {}
     for calibration in calibrations:
-        for window, _ in calibration.unlike:
+        for window, _ in calibration.outliers:
             by_window.setdefault(format_instant(window.start), []).append(_label(calibration))
     if not by_window:
         return

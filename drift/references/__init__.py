@@ -1,4 +1,4 @@
-"""The frozen reference of a monitor: axes chosen once, the counts on them, and what is accepted in its place."""
+"""References: frozen once or accepted later, resolved for each window, and what is learned from their windows."""
 
 from drift.references.accept import Acceptance, accept_windows
 from drift.references.freeze import current_reference, freeze_reference, reference_digest

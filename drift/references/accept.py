@@ -1,4 +1,4 @@
-"""Accepting a stretch of live data as the new normal: who did, when and why are kept, and so is the old normal."""
+"""Accepting a range of live data as the new reference. Who, when and why is stored; the old reference remains."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,149 +11,156 @@ from drift.histogram import Counts, Fault, Histogram, History, Profile, Uncounte
 from drift.monitors.spec import Monitor, Reference
 from drift.monitors.window import Window
 from drift.references.freeze import current_reference, read_reference, reference_digest, reference_warnings
-from drift.references.reference_windows import sample_windows, whole_windows
+from drift.references.reference_windows import complete_windows, sample_windows
 from drift.store import NewReference, Store, StoredReference, WindowHistories
 
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """The word of somebody that a stretch of data is normal.
+    """A decision that a range of data is normal.
 
     Parameters
     ----------
-    stretch : Window
-        From when to when.
+    window : Window
+        The range.
     by, why : str
-        Who says so, and the reason.
+        The person who accepts it, and the reason.
     keep_bins : bool
-        Stay with the bins there are, and sum up what the store holds; else the stretch is read anew from the source,
-        and new bins are chosen.
+        Keep the present bins and add up the stored windows; else read the range from the source and choose new bins.
 
     Raises
     ------
     InputError
-        Where nobody says so, or without a reason.
+        If the person or the reason is missing.
     """
 
-    stretch: Window
+    window: Window
     by: str
     why: str
     keep_bins: bool = False
 
     def __post_init__(self) -> None:
-        for what, text in (("by whom", self.by), ("why", self.why)):
+        for field, text in (("by", self.by), ("why", self.why)):
             if not text.strip():
-                raise InputError(f"a new normal is accepted by somebody, for a reason; say {what}; got {text!r}")
+                message = f"accepting a reference needs a person and a reason; `{field}` is empty: {text!r}"
+                raise InputError(message, code="missing-value")
 
 
 def accept_windows(store: Store, monitor: Monitor, acceptance: Acceptance, now: datetime) -> StoredReference:
-    """Keep a stretch as what the monitor's windows are held against from now on.
+    """Store a range of data as the reference of the monitor from now on.
 
-    The reference there was remains, as do the verdicts of windows that were checked against it.
+    The old reference remains in the store, as do the verdicts of windows that were compared with it.
 
     Raises
     ------
     InputError
-        Where the stretch is not over yet, the monitor was never checked, or nothing is stored of the stretch.
+        If the range has not ended, the monitor has never run, or the store has no window in the range.
     SourceError
-        Where the source cannot be read, or holds no rows there.
+        If the source cannot be read, or has no rows in the range.
     """
-    stretch = acceptance.stretch
-    if stretch.end > now:
-        raise InputError(f"a stretch is accepted once it is over; {stretch} ends after now ({now.isoformat()})")
+    window = acceptance.window
+    if window.end > now:
+        raise InputError(
+            f"{window} has not ended: it is now {now.isoformat()}; accept a range of the past", code="range-not-ended"
+        )
     definition = store.monitors.find(monitor.name)
     if definition is None:
         raise InputError(
-            f"monitor {monitor.name!r} was never checked; `drift run` freezes the reference that is configured"
+            f"monitor {monitor.name!r} has never run; `drift run` freezes the configured reference", code="never-run"
         )
     replaced = current_reference(store, monitor, definition.monitor_id)
     if acceptance.keep_bins:
-        draft = _stored(store, monitor, replaced, stretch, now)
+        new = _from_store(store, monitor, replaced, window, now)
     else:
-        draft = _read_anew(monitor, stretch, now)
+        new = _from_source(monitor, window, now)
     accepted = {
         "by": acceptance.by,
         "at": now.isoformat(),
         "why": acceptance.why,
-        "from": stretch.start.isoformat(),
-        "to": stretch.end.isoformat(),
+        "from": window.start.isoformat(),
+        "to": window.end.isoformat(),
         "kept_bins": acceptance.keep_bins,
         "replaces": None if replaced is None else replaced.id,
     }
-    draft = replace(draft, note={**draft.note, "accepted": accepted})
-    return store.references.accept(definition.monitor_id, reference_digest(monitor), draft, now)
+    new = replace(new, note={**new.note, "accepted": accepted})
+    return store.references.accept(definition.monitor_id, reference_digest(monitor), new, now)
 
 
-def _read_anew(monitor: Monitor, stretch: Window, now: datetime) -> NewReference:
+def _from_source(monitor: Monitor, window: Window, now: datetime) -> NewReference:
     try:
-        return read_reference(replace(monitor, reference=Reference(window=stretch)), now)
+        return read_reference(replace(monitor, reference=Reference(window=window)), now)
     except SourceError as error:
-        told = f"{error}; where the data is gone, --keep-bins sums up what the store holds of that time"
-        raise SourceError(told) from error
+        message = f"{error}; if the data no longer exists, --keep-bins adds up the stored windows of that range"
+        raise SourceError(message, code=error.code) from error
 
 
-def _stored(
-    store: Store, monitor: Monitor, replaced: StoredReference | None, stretch: Window, now: datetime
+def _from_store(
+    store: Store, monitor: Monitor, replaced: StoredReference | None, window: Window, now: datetime
 ) -> NewReference:
-    """The histograms of windows that were checked, on the bins of the reference they were checked against."""
+    """Return the stored histograms of evaluated windows, on the bins of the present reference."""
     if replaced is None:
         raise InputError(
-            f"monitor {monitor.name!r} has no reference for this configuration whose bins could be kept; leave out "
-            "--keep-bins, or `drift run` first"
+            f"monitor {monitor.name!r} has no reference for this configuration, so there are no bins to keep; "
+            "omit --keep-bins, or run `drift run` first",
+            code="no-reference",
         )
-    whole = whole_windows(monitor, stretch, now)
-    past = store.history.windows(monitor.name, since=stretch.start, until=stretch.end)
-    wanted = frozenset(whole)
-    places = [i for i, window in enumerate(past.windows) if window in wanted]
-    if not places:
+    complete = complete_windows(monitor, window, now)
+    histories = store.history.windows(monitor.name, since=window.start, until=window.end)
+    wanted = frozenset(complete)
+    evaluated = [i for i, each in enumerate(histories.windows) if each in wanted]
+    if not evaluated:
         raise InputError(
-            f"no window of {monitor.period} that lies in {stretch} was checked; `drift windows --monitor "
-            f"{monitor.name}` lists those that were; without --keep-bins the stretch is read from the source"
+            f"no window of {monitor.period} within {window} was evaluated; `drift windows --monitor {monitor.name}` "
+            "lists those that were; without --keep-bins the range is read from the source",
+            code="no-evaluated-windows",
         )
-    windows = sample_windows([past.windows[i] for i in places], monitor.name)
-    rows = [row for row, i in enumerate(places) if past.windows[i] in frozenset(windows)]
+    windows = sample_windows([histories.windows[i] for i in evaluated], monitor.name)
+    sampled = [row for row, i in enumerate(evaluated) if histories.windows[i] in frozenset(windows)]
     profiles: dict[str, Profile] = {}
-    histories: dict[str, dict[str, History]] = {}
+    sampled_histories: dict[str, dict[str, History]] = {}
     for segment, before in replaced.profiles.items():
-        counts = _counts(past, segment, before, places)
-        profiles[segment] = _summed(before, counts)
-        histories[segment] = {name: History(before[name].axis, counts[name][rows]) for name in profiles[segment]}
-    if profiles[""].rows == 0:
-        raise InputError(f"no row of {stretch} is stored on the bins there are; leave out --keep-bins for new ones")
-    told = [] if len(places) == len(whole) else [f"{len(whole) - len(places)} of {len(whole)} windows were not checked"]
-    lost = [what.message for name, what in profiles[""].uncounted.items() if name in replaced.profiles[""]]
+        counts = _counts(histories, segment, before, evaluated)
+        profile = profiles[segment] = _sum(before, counts)
+        sampled_histories[segment] = {name: History(before[name].axis, counts[name][sampled]) for name in profile}
+    whole = profiles[""]
+    if whole.rows == 0:
+        raise InputError(
+            f"no row of {window} is stored on the present bins; omit --keep-bins to choose new ones", code="no-rows"
+        )
+    missing = len(complete) - len(evaluated)
+    warnings = [*reference_warnings(whole)]
+    warnings += [f"{missing} of {len(complete)} windows were not evaluated"] if missing else []
+    warnings += [lost.message for name, lost in whole.uncounted.items() if name in replaced.profiles[""]]
     note = {
-        "window": [stretch.start.isoformat(), stretch.end.isoformat()],
+        "window": [window.start.isoformat(), window.end.isoformat()],
         "path": None,
-        "rows": profiles[""].rows,
-        "source": {"stored windows": len(places), "bins of baseline": replaced.id},
-        "warnings": [*reference_warnings(profiles[""]), *told, *lost],
+        "rows": whole.rows,
+        "source": {"stored windows": len(evaluated), "bins of baseline": replaced.id},
+        "warnings": warnings,
     }
-    return NewReference(profiles, note, windows, histories)
+    return NewReference(profiles, note, windows, sampled_histories)
 
 
-def _counts(past: WindowHistories, segment: str, before: Profile, places: Sequence[int]) -> dict[str, Counts]:
-    """Of each column that has bins, shape (windows, bins): zeros where it was not counted on these."""
+def _counts(histories: WindowHistories, segment: str, before: Profile, windows: Sequence[int]) -> dict[str, Counts]:
+    """Return the counts of each column, shape (windows, bins): zeros if it was not counted on the present bins."""
     counts = {}
     for name, histogram in before.items():
-        known = past.histories.get(segment, {}).get(name)
-        if known is not None and known.axis == histogram.axis:
-            counts[name] = known.counts[list(places)]
+        history = histories.histories.get(segment, {}).get(name)
+        if history is not None and history.axis == histogram.axis:
+            counts[name] = history.counts[list(windows)]
         else:
-            counts[name] = np.zeros((len(places), histogram.axis.n_bins), np.int64)
+            counts[name] = np.zeros((len(windows), histogram.axis.n_bins), np.int64)
     return counts
 
 
-def _summed(before: Profile, counts: Mapping[str, Counts]) -> Profile:
-    """All windows together. Each column has all rows of a window, or none where it was not counted."""
-    rows = {name: found.sum(axis=1) for name, found in counts.items()}
-    most = np.max([*rows.values()], axis=0) if rows else np.zeros(0, np.int64)
-    lost = dict(before.uncounted)
-    for name, found in rows.items():
-        if missing := int((found < most).sum()):
-            told = (
-                f"column {name!r} was not counted on these bins in {missing} of {len(found)} windows that were accepted"
-            )
-            lost[name] = Uncounted(Fault.NOT_COMPARABLE, told)
-    kept = {n: Histogram(before[n].axis, found.sum(axis=0)) for n, found in counts.items() if n not in lost}
-    return Profile(kept, int(most.sum()), lost)
+def _sum(before: Profile, counts: Mapping[str, Counts]) -> Profile:
+    """Add up all windows. A column has all rows of a window, or none if it was not counted."""
+    rows = {name: column.sum(axis=1) for name, column in counts.items()}
+    whole = np.max([*rows.values()], axis=0) if rows else np.zeros(0, np.int64)
+    uncounted = dict(before.uncounted)
+    for name, column_rows in rows.items():
+        if missing := int((column_rows < whole).sum()):
+            message = f"column {name!r} was not counted on these bins in {missing} of {len(column_rows)} windows"
+            uncounted[name] = Uncounted(Fault.NOT_COMPARABLE, message)
+    histograms = {n: Histogram(before[n].axis, c.sum(axis=0)) for n, c in counts.items() if n not in uncounted}
+    return Profile(histograms, int(whole.sum()), uncounted)

@@ -1,4 +1,4 @@
-"""What the windows of a reference teach, column by column: who judges, by what limits, and what it would see."""
+"""Limits learned from the windows of a reference, column by column: what decides, and what change is detectable."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,6 @@ from typing import Any
 from drift.histogram import Histogram
 from drift.monitors.comparison import SegmentReference
 from drift.monitors.spec import ColumnRule, Monitor
-from drift.monitors.verdict import default_threshold
 from drift.monitors.window import Window, format_instant
 from drift.references.resolver import ReferenceResolver, ResolvedReference
 from drift.stats.calibration import FEW_WINDOWS, MIN_WINDOWS, Band, Calibration, CalibrationWindows, TypicalScores
@@ -19,7 +18,7 @@ from drift.store import Store, StoredReference
 
 @dataclass(frozen=True, slots=True)
 class BinBand:
-    """One bin: its share of the reference, and between which shares it stays unless its window is drift."""
+    """The share of one bin in the reference, and the limits beyond which it is drift."""
 
     label: str
     reference: float
@@ -29,7 +28,7 @@ class BinBand:
 
 @dataclass(frozen=True, slots=True)
 class NearestLimit:
-    """A bin near a limit: so great a share (above), or so small a one, would be drift."""
+    """The nearest limit of a bin: a share beyond it, above or below, is drift."""
 
     label: str
     reference: float
@@ -42,47 +41,46 @@ class NearestLimit:
 
 @dataclass(frozen=True, slots=True)
 class ColumnCalibration:
-    """One column of one segment.
+    """The limits of one column of one segment.
 
     Parameters
     ----------
     column, segment : str
-        Which.
+        The column and its segment.
     method : Method
-        How it is scored.
-    judge : str
-        `learned` (what reference windows taught), `threshold` (the user's number), `customary` (the metric's), or
-        `none` (it cannot be compared).
-    why : str
-        In words.
+        The scoring method.
+    decided_by : str
+        `learned` (limits learned from reference windows), `threshold` (the user's), `customary` (the default of the
+        metric), or `none` (not comparable). Values of the JSON key `judge`.
+    explanation : str
+        The same in words.
     threshold : float or None
-        The number that judges, if one does.
+        The threshold that decides, if one does.
     level : float or None
-        The p-value below which it is drift, where what was learned judges.
+        The p-value below which it is drift, if learned limits decide.
     windows : int
-        Reference windows that hold rows; 0 where nothing is learned.
+        Reference windows with rows; 0 if nothing is learned.
     rows : float or None
-        Median of their rows.
+        Median number of their rows.
     mean, largest : float or None
-        Score of these windows, each against its reference.
+        Scores of these windows, each against its reference.
     detectable : float or None
-        The smallest score that would be drift: of one bin that goes beyond its limit while the others give way; never
-        below a threshold of the user's.
-    nearest : tuple of Nearest
-        The bins with the nearest limits, by the change of the share that it takes: one of those that the reference
-        never filled, and one of those that it did.
+        The smallest score that is drift: one bin goes beyond its limit and the others give way in proportion; never
+        below a threshold of the user.
+    nearest : tuple of NearestLimit
+        The limits that need the smallest change of a share: one of a bin that is empty in the reference, and one of a
+        bin that is not.
     bins : tuple of BinBand
-        All of them at that level.
-    unlike : tuple of (Window, float)
-        Reference windows that look unlike the others, at most three, and how often an ordinary one would. Not told of
-        references that move.
+        All bins.
+    outliers : tuple of (Window, float)
+        Unusual reference windows, at most three, with their p-values. Empty for references that move.
     """
 
     column: str
     segment: str
     method: Method
-    judge: str
-    why: str
+    decided_by: str
+    explanation: str
     threshold: float | None = None
     level: float | None = None
     windows: int = 0
@@ -92,16 +90,16 @@ class ColumnCalibration:
     detectable: float | None = None
     nearest: tuple[NearestLimit, ...] = ()
     bins: tuple[BinBand, ...] = ()
-    unlike: tuple[tuple[Window, float], ...] = ()
+    outliers: tuple[tuple[Window, float], ...] = ()
 
     def to_dict(self, *, bins: bool) -> dict[str, Any]:
-        """Strict JSON with stable keys (docs/backtest.md), with the limits of all bins or without."""
+        """Return strict JSON with stable keys (docs/backtest.md), with or without the limits of all bins."""
         document = {
             "segment": self.segment,
             "column": self.column,
             "metric": self.method.metric,
-            "judge": self.judge,
-            "why": self.why,
+            "judge": self.decided_by,
+            "why": self.explanation,
             "threshold": self.threshold,
             "level": self.level,
             "windows": self.windows,
@@ -115,7 +113,7 @@ class ColumnCalibration:
             ],
             "unlike": [
                 {"window_start": format_instant(w.start), "window_end": format_instant(w.end), "p_value": p_value}
-                for w, p_value in self.unlike
+                for w, p_value in self.outliers
             ],
         }
         if bins:
@@ -126,138 +124,136 @@ class ColumnCalibration:
 
 
 def format_share(share: float) -> str:
-    """A share for a person: to a tenth of a percent; two digits of less than that."""
+    """Return a share in percent: to a tenth of a percent; below that, two digits."""
     return f"{share:.1%}" if share >= 0.001 or share == 0 else f"{100 * share:.2g}%"
 
 
-def next_reference(store: Store, monitor: Monitor, baseline: StoredReference, now: datetime) -> ResolvedReference:
-    """What the next window is held to: the one after the newest that was checked, else the one of now."""
+def next_reference(store: Store, monitor: Monitor, frozen: StoredReference, now: datetime) -> ResolvedReference:
+    """Return the reference of the next window: the one after the newest evaluated window, else the current one."""
     if not monitor.reference.moves:
-        return ReferenceResolver(monitor, baseline).of(monitor.period.window_at(now, monitor.timezone))
-    past = store.history.windows(monitor.name)
-    end = past.windows[-1].end if past.windows else now
-    return ReferenceResolver(monitor, baseline, past).of(monitor.period.window_at(end, monitor.timezone))
+        return ReferenceResolver(monitor, frozen).resolve(monitor.period.window_at(now, monitor.timezone))
+    evaluated = store.history.windows(monitor.name)
+    end = evaluated.windows[-1].end if evaluated.windows else now
+    return ReferenceResolver(monitor, frozen, evaluated).resolve(monitor.period.window_at(end, monitor.timezone))
 
 
 def calibration_rows(
-    monitor: Monitor, baseline: StoredReference, held: ResolvedReference, significance: float
+    monitor: Monitor, frozen: StoredReference, reference: ResolvedReference, significance: float
 ) -> list[ColumnCalibration]:
-    """What was learned of every column.
+    """Return the limits of every column.
 
     Parameters
     ----------
     monitor : Monitor
-        As configured.
-    baseline : Baseline
-        The frozen reference: columns that it could not count have no limits.
-    held : Held
-        What a window is held to.
+        The monitor as configured.
+    frozen : StoredReference
+        The frozen reference.
+    reference : ResolvedReference
+        The reference of a window. Columns that it could not count have no limits.
     significance : float
-        The p-value that a score beside the user's own threshold must have (`null_distribution.SIGNIFICANCE`).
+        The p-value below which a score at the user's threshold counts (`null_distribution.SIGNIFICANCE`).
     """
-    dated = baseline.windows if held.note["reference"] == "fixed" else ()
-    found: list[ColumnCalibration] = []
-    for segment, standard in held.segments.items():
-        found += _Segment(monitor, segment, standard, dated, significance).columns()
-        found += [
-            ColumnCalibration(name, segment, monitor.columns.rule(name).method, "none", lost.message)
-            for name, lost in standard.uncounted.items()
+    windows = frozen.windows if reference.note["reference"] == "fixed" else ()
+    rows: list[ColumnCalibration] = []
+    for name, segment in reference.segments.items():
+        rows += _Segment(monitor, name, segment, windows, significance).columns()
+        rows += [
+            ColumnCalibration(column, name, monitor.columns.rule(column).method, "none", lost.message)
+            for column, lost in segment.uncounted.items()
         ]
-    return sorted(found, key=lambda c: (c.segment, c.column))
+    return sorted(rows, key=lambda c: (c.segment, c.column))
 
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
+    """One segment of a reference; `windows` are its windows if they are those of the frozen reference."""
+
     monitor: Monitor
     name: str
-    standard: SegmentReference
-    dated: tuple[Window, ...]
+    reference: SegmentReference
+    windows: tuple[Window, ...]
     significance: float
 
     def columns(self) -> Iterator[ColumnCalibration]:
-        calibration = self.standard.calibration
-        taught, bands, ordinary = (
-            calibration.calibration_windows(),
-            self._bands(calibration),
-            self._ordinary(calibration),
-        )
-        for column, reference in self.standard.histograms.items():
+        calibration = self.reference.calibration
+        windows, bands = calibration.calibration_windows(), self._bands(calibration)
+        typical_scores = self._typical_scores(calibration)
+        for column, histogram in self.reference.histograms.items():
             rule = self.monitor.columns.rule(column)
-            if column in taught:
-                yield self._learned(column, reference, rule, taught[column], ordinary[column], bands[column])
-            elif rule.limit is not None:
-                why = f"the threshold given, guarded by the noise of two samples{self._few()}"
-                yield self._plain(column, rule, "threshold", why)
+            if column in windows:
+                yield self._learned(column, histogram, rule, windows[column], typical_scores[column], bands[column])
             else:
-                number = default_threshold(rule.method.metric).drift
-                why = f"the customary {number:g}, guarded by the noise of two samples{self._few()}"
-                yield self._plain(column, rule, "customary", why)
+                yield self._not_learned(column, rule)
 
-    def _few(self) -> str:
-        return f": fewer than {MIN_WINDOWS} reference windows hold rows, so nothing is learned from them"
-
-    def _plain(self, column: str, rule: ColumnRule, judge: str, why: str) -> ColumnCalibration:
-        return ColumnCalibration(column, self.name, rule.method, judge, why, rule.threshold.drift)
+    def _not_learned(self, column: str, rule: ColumnRule) -> ColumnCalibration:
+        is_default = rule.limit is None
+        number = rule.threshold.drift
+        explanation = (
+            f"{'default' if is_default else 'given'} threshold {number:g}, guarded by the noise of two samples: "
+            f"fewer than {MIN_WINDOWS} reference windows have rows, so no limits are learned from them"
+        )
+        decided_by = "customary" if is_default else "threshold"
+        return ColumnCalibration(column, self.name, rule.method, decided_by, explanation, number)
 
     def _levels(self) -> Mapping[str, float]:
-        """The p-value that matters: what the budget asks, or what a score over the user's number must show."""
-        rules = {name: self.monitor.columns.rule(name) for name in self.standard.histograms}
-        return {n: self.standard.level if rule.limit is None else self.significance for n, rule in rules.items()}
+        """Return the limit on the p-value of each column: the budget's, or the significance beside a threshold."""
+        rules = {name: self.monitor.columns.rule(name) for name in self.reference.histograms}
+        return {n: self.reference.level if rule.limit is None else self.significance for n, rule in rules.items()}
 
     def _bands(self, calibration: Calibration) -> Mapping[str, Band]:
         levels = self._levels()
-        known = {level: calibration.bands(level) for level in set(levels.values())}
-        return {name: known[levels[name]][name] for name in calibration.windows}
+        by_level = {level: calibration.bands(level) for level in set(levels.values())}
+        return {name: by_level[levels[name]][name] for name in calibration.windows}
 
-    def _ordinary(self, calibration: Calibration) -> Mapping[str, TypicalScores]:
-        alike: dict[tuple[Method, float], list[str]] = {}
+    def _typical_scores(self, calibration: Calibration) -> Mapping[str, TypicalScores]:
+        groups: dict[tuple[Method, float], list[str]] = {}
         levels = self._levels()
         for name in calibration.windows:
-            alike.setdefault((self.monitor.columns.rule(name).method, levels[name]), []).append(name)
-        found: dict[str, TypicalScores] = {}
-        for (method, level), names in alike.items():
-            found |= calibration.typical_scores(method, level, names)
-        return found
+            groups.setdefault((self.monitor.columns.rule(name).method, levels[name]), []).append(name)
+        scores: dict[str, TypicalScores] = {}
+        for (method, level), names in groups.items():
+            scores |= calibration.typical_scores(method, level, names)
+        return scores
 
     def _learned(
         self,
         column: str,
-        reference: Histogram,
+        histogram: Histogram,
         rule: ColumnRule,
-        taught: CalibrationWindows,
-        usual: TypicalScores,
+        windows: CalibrationWindows,
+        typical: TypicalScores,
         band: Band,
     ) -> ColumnCalibration:
-        wide = f"; fewer than {FEW_WINDOWS}, so limits are wide" if taught.windows < FEW_WINDOWS else ""
-        why = f"limits learned from {taught.windows} reference windows{wide}"
-        if rule.limit is not None:
-            why = f"the threshold given, guarded by the noise of {taught.windows} reference windows"
-        detectable = _finite(usual.detectable)
-        if rule.limit is not None:
+        detectable = _finite(typical.detectable)
+        if rule.limit is None:
+            wide = f"; fewer than {FEW_WINDOWS}, so limits are wide" if windows.windows < FEW_WINDOWS else ""
+            explanation = f"limits learned from {windows.windows} reference windows{wide}"
+        else:
             detectable = max(detectable or 0.0, rule.limit.drift)
-        shares = reference.counts / max(reference.rows, 1)
+            explanation = f"given threshold, guarded by the noise of {windows.windows} reference windows"
+        shares = histogram.counts / max(histogram.rows, 1)
         bins = tuple(
             BinBand(label, share, low, high)
             for label, share, low, high in zip(
-                reference.labels, shares.tolist(), band.low.tolist(), band.high.tolist(), strict=True
+                histogram.labels, shares.tolist(), band.low.tolist(), band.high.tolist(), strict=True
             )
         )
         return ColumnCalibration(
             column=column,
             segment=self.name,
             method=rule.method,
-            judge="learned" if rule.limit is None else "threshold",
-            why=why,
+            decided_by="learned" if rule.limit is None else "threshold",
+            explanation=explanation,
             threshold=None if rule.limit is None else rule.limit.drift,
-            level=self.standard.level if rule.limit is None else None,
-            windows=taught.windows,
-            rows=taught.rows,
-            mean=_finite(usual.mean),
-            largest=_finite(usual.largest),
+            level=self.reference.level if rule.limit is None else None,
+            windows=windows.windows,
+            rows=windows.rows,
+            mean=_finite(typical.mean),
+            largest=_finite(typical.largest),
             detectable=detectable,
             nearest=_nearest(bins),
             bins=bins,
-            unlike=tuple((self.dated[i], p_value) for i, p_value in taught.outliers) if self.dated else (),
+            outliers=tuple((self.windows[i], p_value) for i, p_value in windows.outliers) if self.windows else (),
         )
 
 
@@ -266,12 +262,12 @@ def _finite(value: float) -> float | None:
 
 
 def _nearest(bins: tuple[BinBand, ...]) -> tuple[NearestLimit, ...]:
-    """Of the bins never filled, and of the others; a limit at 0 or 1 is none."""
-    ways = [
+    """Return the nearest limit of bins empty in the reference, and of the others; 0 and 1 are no limits."""
+    limits = [
         NearestLimit(b.label, b.reference, limit, above)
         for b in bins
         for limit, above in ((b.low, False), (b.high, True))
         if 1e-9 < limit < 1 - 1e-9 and ((limit > b.reference) if above else (limit < b.reference))
     ]
-    parts = ([w for w in ways if w.reference == 0], [w for w in ways if w.reference > 0])
-    return tuple(min(part, key=lambda way: abs(way.limit - way.reference)) for part in parts if part)
+    groups = ([each for each in limits if each.reference == 0], [each for each in limits if each.reference > 0])
+    return tuple(min(group, key=lambda each: abs(each.limit - each.reference)) for group in groups if group)

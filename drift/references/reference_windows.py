@@ -1,4 +1,4 @@
-"""The windows of a reference, counted apart: from them is learned how much ordinary windows differ."""
+"""Counting each window of a reference: how much they differ shows how much unchanged windows differ."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -15,22 +15,22 @@ from drift.sources import Source
 from drift.sources.files import Files
 
 MAX_REFERENCE_WINDOWS: Final = 500
-"""Windows of a reference that are counted apart; more would teach little more."""
+"""Windows of a reference that are counted one by one; more would add little."""
 
 Histories = dict[str, dict[str, History]]
 
 
-def whole_windows(monitor: Monitor, stretch: Window, now: datetime) -> list[Window]:
-    """The monitor's windows that have closed and lie wholly inside a stretch, in the order of time."""
-    until = min(stretch.end, now)
-    return [w for w in monitor.period.windows(stretch.start, until, monitor.timezone) if w.start >= stretch.start]
+def complete_windows(monitor: Monitor, within: Window, now: datetime) -> list[Window]:
+    """Return the closed windows of a monitor that lie wholly within a range, in order of time."""
+    until = min(within.end, now)
+    return [w for w in monitor.period.windows(within.start, until, monitor.timezone) if w.start >= within.start]
 
 
 def sample_windows(windows: Sequence[Window], monitor: str) -> tuple[Window, ...]:
-    """Those of a reference's windows that are counted apart.
+    """Return the windows of a reference to count one by one, in the same order.
 
-    Of more than `MAX_REFERENCE_WINDOWS` a random choice, the same each time: every k-th would be the same hours of the
-    day.
+    From more than `MAX_REFERENCE_WINDOWS` a random sample, the same each time: every k-th window would always be at
+    the same hours of the day.
     """
     if len(windows) <= MAX_REFERENCE_WINDOWS:
         return tuple(windows)
@@ -39,46 +39,48 @@ def sample_windows(windows: Sequence[Window], monitor: str) -> tuple[Window, ...
     return tuple(windows[i] for i in np.sort(rng.choice(len(windows), MAX_REFERENCE_WINDOWS, replace=False)).tolist())
 
 
-def placed_file(monitor: Monitor, names: Sequence[str]) -> tuple[Source | None, Window | None, list[str]]:
-    """A reference in a file of its own: its rows by time, from when to when they are, and what is amiss with that.
+def timestamped_file(monitor: Monitor, names: Sequence[str]) -> tuple[Source | None, Window | None, list[str]]:
+    """Return a separate reference file as a source by time, the range of its rows, and warnings.
 
-    Its first and its last window are left out, since nothing says that they are whole.
+    The first and the last window in the range are not used, because nothing shows that they are complete.
     """
     if monitor.reference.path is None or monitor.timestamp not in names:
         return None, None, []
-    placed = Files(monitor.reference.path, monitor.timestamp, monitor.timezone)
+    file = Files(monitor.reference.path, monitor.timestamp, monitor.timezone)
     try:
-        span = placed.span()
-    except SourceError as error:  # the file itself is read; it only tells nothing of windows
+        span = file.span()
+    except SourceError as error:  # the rows can be read; only their timestamps cannot
         return None, None, [f"the reference has no windows: {error}"]
-    return placed, None if span is None or span[0] == span[1] else Window(*span), []
+    return file, None if span is None or span[0] == span[1] else Window(*span), []
 
 
 def count_reference_windows(
     source: Source, profiles: Mapping[str, Profile], windows: Sequence[Window], segments: Sequence[str]
 ) -> tuple[Histories, list[str]]:
-    """The history of each segment and column, and what is to be said of columns that have none.
+    """Return the history of each segment and column, and a warning for each column without one.
 
     Raises
     ------
     SourceError
-        Where a window cannot be read.
+        If a window cannot be read.
     """
     if not windows:
         return {}, []
-    each = source.count_each(profiles[""].axes, windows, segments, profiles)
-    lost = {name: what.message for found in each for part in found.values() for name, what in part.uncounted.items()}
+    counted = source.count_each(profiles[""].axes, windows, segments, profiles)
+    uncounted = {
+        name: lost.message for window in counted for part in window.values() for name, lost in part.uncounted.items()
+    }
     histories = {
         segment: {
-            name: History.of(h.axis, (found[segment][name] if segment in found else None for found in each))
+            name: History.of(h.axis, (window[segment][name] if segment in window else None for window in counted))
             for name, h in whole.histograms.items()
-            if name not in lost
+            if name not in uncounted
         }
         for segment, whole in profiles.items()
     }
-    told = [
-        f"{name}: could not be counted in each window of the reference ({message}); how its windows vary is not known"
-        for name, message in lost.items()
+    warnings = [
+        f"{name}: could not be counted in each window of the reference ({message}); how its windows vary is unknown"
+        for name, message in uncounted.items()
         if name in profiles[""]
     ]
-    return histories, told
+    return histories, warnings

@@ -1,7 +1,7 @@
-"""What each window is held to: the frozen reference, or windows that were checked before it.
+"""The reference of each window: the frozen one, or windows that were evaluated before it.
 
-A reference that moves (`rolling`, `seasonal`) is put together anew for each window, from stored histograms alone.
-In each column, windows that drifted are left out: an incident never becomes the normal by being long enough.
+A reference that moves (`rolling`, `seasonal`) is composed anew for each window, from stored histograms alone. In each
+column, windows that drifted are left out: a lasting change never becomes normal by lasting.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,14 +24,14 @@ from drift.store import StoredReference, WindowHistories
 
 @dataclass(frozen=True, slots=True)
 class ResolvedReference:
-    """What one window is held to.
+    """The reference of one window.
 
     Parameters
     ----------
-    segments : mapping of str to Standard
+    segments : mapping of str to SegmentReference
         By segment; "" is all rows.
     note : mapping
-        How it came about, in strict JSON: for the record.
+        Provenance in strict JSON.
     """
 
     segments: Mapping[str, SegmentReference]
@@ -39,107 +39,101 @@ class ResolvedReference:
 
 
 class ReferenceResolver:
-    """The standards of a monitor's windows, asked for in any order.
+    """Resolve the references of the windows of a monitor, in any order.
 
     Parameters
     ----------
     monitor : Monitor
-        As configured.
-    baseline : Baseline
-        The frozen reference, with the windows it was counted in.
-    past : Past or None
-        Windows checked before, for a reference that moves; those from before the end of the baseline are not used.
+        The monitor as configured.
+    frozen : StoredReference
+        The frozen reference, with its windows.
+    evaluated : WindowHistories or None
+        Evaluated windows, for a reference that moves; those from before the end of the frozen one are not used.
     """
 
-    def __init__(self, monitor: Monitor, baseline: StoredReference, past: WindowHistories | None = None) -> None:
-        self.monitor, self.baseline = monitor, baseline
+    def __init__(self, monitor: Monitor, frozen: StoredReference, evaluated: WindowHistories | None = None) -> None:
+        self.monitor, self.frozen = monitor, frozen
         self._fixed: ResolvedReference | None = None
-        self._book = WindowHistory(baseline, past) if monitor.reference.moves else None
+        self._history = WindowHistory(frozen, evaluated) if monitor.reference.moves else None
 
-    def of(self, window: Window) -> ResolvedReference:
-        """What a window is held to."""
-        if self._book is not None and (moving := self._moving(self._book, window)) is not None:
+    def resolve(self, window: Window) -> ResolvedReference:
+        """Return the reference of a window."""
+        if self._history is not None and (moving := self._moving(self._history, window)) is not None:
             return moving
-        apart = [i for i, other in enumerate(self.baseline.windows) if not _overlap(window, other)]
-        if len(apart) < len(self.baseline.windows):
-            return self._frozen(apart)
+        disjoint = [i for i, other in enumerate(self.frozen.windows) if not _overlap(window, other)]
+        if len(disjoint) < len(self.frozen.windows):
+            return self._from_frozen(disjoint)
         if self._fixed is None:
-            self._fixed = self._frozen(apart)
+            self._fixed = self._from_frozen(disjoint)
         return self._fixed
 
-    def checked(self, window: Window, results: Sequence[SegmentResult]) -> None:
-        """Remember a window that was checked: later ones may be held to it."""
-        if self._book is not None:
-            self._book.add(window, results)
+    def add_checked(self, window: Window, results: Sequence[SegmentResult]) -> None:
+        """Add an evaluated window: references of later windows may contain it."""
+        if self._history is not None:
+            self._history.add(window, results)
 
-    def _frozen(self, apart: Sequence[int]) -> ResolvedReference:
-        """The frozen reference, of its windows only those `apart` from the one checked: it is not held to itself."""
+    def _from_frozen(self, disjoint: Sequence[int]) -> ResolvedReference:
+        """Return the frozen reference of its windows `disjoint`: a window is never compared with itself."""
         segments = {}
-        for name, profile in self.baseline.profiles.items():
-            known = self.baseline.histories.get(name, {})
-            kept = {column: History(h.axis, h.counts[list(apart)]) for column, h in known.items()}
+        for name, profile in self.frozen.profiles.items():
+            histories = self.frozen.histories.get(name, {})
+            kept = {column: History(h.axis, h.counts[list(disjoint)]) for column, h in histories.items()}
             pooled = {**profile.histograms}
-            for column, history in known.items():
-                left = profile[column].counts - (history.counts.sum(axis=0) - kept[column].counts.sum(axis=0))
-                pooled[column] = Histogram(history.axis, left)
+            for column, history in histories.items():
+                left_out = history.counts.sum(axis=0) - kept[column].counts.sum(axis=0)
+                pooled[column] = Histogram(history.axis, profile[column].counts - left_out)
             segments[name] = _or_frozen(pooled, profile), Calibration(kept)
-        return self._held(segments, "fixed", [self.baseline.windows[i] for i in apart])
+        return self._resolved(segments, "fixed", [self.frozen.windows[i] for i in disjoint])
 
-    def _moving(self, book: WindowHistory, window: Window) -> ResolvedReference | None:
-        """From windows checked before; None where there is none."""
-        reference = self.monitor.reference
-        kind = "rolling" if reference.rolling is not None else "seasonal"
-        segments: dict[str, tuple[Mapping[str, Histogram], Calibration]] = {}
-        used: set[int] = set()  # in any column: where one drifted, an older window takes its place
-        for segment, profile in self.baseline.profiles.items():
-            if kind == "rolling":
-                pooled, calibration = self._rolled(book, segment, profile, window, used)
-            else:
-                pooled, calibration = self._in_season(book, segment, profile, window, used)
-            segments[segment] = pooled, calibration
+    def _moving(self, history: WindowHistory, window: Window) -> ResolvedReference | None:
+        """Return a reference of earlier evaluated windows; None if there are none."""
+        kind = "rolling" if self.monitor.reference.rolling is not None else "seasonal"
+        compose = self._rolling if kind == "rolling" else self._seasonal
+        used: set[int] = set()  # by any column: if one drifted in a window, an older window replaces it there
+        segments = {
+            segment: compose(history, segment, profile, window, used)
+            for segment, profile in self.frozen.profiles.items()
+        }
         if not used:
             return None
-        return self._held(segments, kind, [book.windows[i] for i in sorted(used)])
+        return self._resolved(segments, kind, [history.windows[i] for i in sorted(used)])
 
-    def _rolled(
-        self, book: WindowHistory, segment: str, profile: Profile, window: Window, used: set[int]
+    def _rolling(
+        self, history: WindowHistory, segment: str, profile: Profile, window: Window, used: set[int]
     ) -> tuple[Mapping[str, Histogram], Calibration]:
-        most = self.monitor.rolling_windows
-        before = book.before(window)
+        before = history.before(window)
         histories = {}
         for name, axis in profile.axes.items():
-            chosen = np.flatnonzero(before & book.usable(segment, name))[-most:]
-            used.update(chosen.tolist())
-            histories[name] = History(axis, book.counts(segment, name, axis)[chosen])
-        pooled = {name: history.pooled for name, history in histories.items()}
+            newest = np.flatnonzero(before & history.usable(segment, name))[-self.monitor.rolling_windows :]
+            used.update(newest.tolist())
+            histories[name] = History(axis, history.counts(segment, name, axis)[newest])
+        pooled = {name: each.pooled for name, each in histories.items()}
         return _or_frozen(pooled, profile), Calibration(histories)
 
-    def _in_season(
-        self, book: WindowHistory, segment: str, profile: Profile, window: Window, used: set[int]
+    def _seasonal(
+        self, history: WindowHistory, segment: str, profile: Profile, window: Window, used: set[int]
     ) -> tuple[Mapping[str, Histogram], Calibration]:
-        before = book.before(window)
-        place = {other.start: i for i, other in enumerate(book.windows)}
+        index = {other.start: i for i, other in enumerate(history.windows)}
         seasons = Seasons(self.monitor)
-        here = [i for start in seasons.starts(window) if (i := place.get(start)) is not None]
-        newest = np.flatnonzero(before)[-MAX_SEASONS:]
-        there = np.array(
-            [[place.get(start, -1) for start in seasons.starts(book.windows[i])] for i in newest], np.intp
+        own = [i for start in seasons.starts(window) if (i := index.get(start)) is not None]
+        newest = np.flatnonzero(history.before(window))[-MAX_SEASONS:]
+        theirs = np.array(
+            [[index.get(start, -1) for start in seasons.starts(history.windows[i])] for i in newest], np.intp
         ).reshape(len(newest), -1)
-        pooled, histories, own = {}, {}, {}
+        pooled, histories, references = {}, {}, {}
         for name, axis in profile.axes.items():
-            usable = book.usable(segment, name)
-            counts = np.where(usable[:, None], book.counts(segment, name, axis), 0)
-            used.update(i for i in here if usable[i])
-            pooled[name] = Histogram(axis, counts[here].sum(axis=0))
-            theirs = np.where((there >= 0)[:, :, None], counts[there], 0).sum(axis=1)
-            told = theirs.any(axis=1)  # counts of windows that are left out are zeros, and so left out as well
-            histories[name] = History(axis, counts[newest] * told[:, None])
-            own[name] = (History(axis, np.maximum(theirs, ~told[:, None])), pooled[name])
-        frozen = _or_frozen(pooled, profile)
-        known = {name: history for name, history in histories.items() if pooled[name].rows}
-        return frozen, Calibration(known, own)
+            usable = history.usable(segment, name)
+            counts = np.where(usable[:, None], history.counts(segment, name, axis), 0)
+            used.update(i for i in own if usable[i])
+            pooled[name] = Histogram(axis, counts[own].sum(axis=0))
+            summed = np.where((theirs >= 0)[:, :, None], counts[theirs], 0).sum(axis=1)
+            has_reference = summed.any(axis=1)  # counts of unusable windows are zeros, and so left out as well
+            histories[name] = History(axis, counts[newest] * has_reference[:, None])
+            references[name] = (History(axis, np.maximum(summed, ~has_reference[:, None])), pooled[name])
+        known = {name: each for name, each in histories.items() if pooled[name].rows}
+        return _or_frozen(pooled, profile), Calibration(known, references)
 
-    def _held(
+    def _resolved(
         self,
         segments: Mapping[str, tuple[Mapping[str, Histogram], Calibration]],
         kind: str,
@@ -147,14 +141,14 @@ class ReferenceResolver:
     ) -> ResolvedReference:
         monitor, whole = self.monitor, segments[""][1]
         checks = max(1, sum(len(pooled) for pooled, _ in segments.values()))
-        carried = 0.0
+        autocorrelation = 0.0
         if monitor.alerting.for_windows > 1 and len(whole):
             inner = windows[-max(whole.windows.values()) :] if kind == "rolling" else windows
-            carried = whole.autocorrelation(_seconds(w.start for w in inner), _seconds(w.end for w in inner))
-        level = monitor.budget.level(checks, monitor.period.length, monitor.alerting.for_windows, carried)
-        standards = {
+            autocorrelation = whole.autocorrelation(_seconds(w.start for w in inner), _seconds(w.end for w in inner))
+        level = monitor.budget.level(checks, monitor.period.length, monitor.alerting.for_windows, autocorrelation)
+        references = {
             name: SegmentReference(
-                pooled, self.baseline.profiles[name].uncounted, calibration, level, monitor.period.length
+                pooled, self.frozen.profiles[name].uncounted, calibration, level, monitor.period.length
             )
             for name, (pooled, calibration) in segments.items()
         }
@@ -165,20 +159,20 @@ class ReferenceResolver:
             "to": format_instant(windows[-1].end) if windows else None,
             "budget": str(monitor.budget),
             "checks": checks,
-            "carried_over": round(carried, 4),
+            "carried_over": round(autocorrelation, 4),
             "level": level,
             "calibrated": sum(len(calibration) for _, calibration in segments.values()),
         }
-        return ResolvedReference(standards, note)
+        return ResolvedReference(references, note)
 
 
 def _or_frozen(pooled: Mapping[str, Histogram], profile: Profile) -> dict[str, Histogram]:
-    """The whole frozen reference for a column of which no other window is left."""
+    """Use the whole frozen reference for a column without rows in other windows."""
     return {name: histogram if histogram.rows else profile[name] for name, histogram in pooled.items()}
 
 
-def _overlap(one: Window, other: Window) -> bool:
-    return one.start < other.end and other.start < one.end
+def _overlap(a: Window, b: Window) -> bool:
+    return a.start < b.end and b.start < a.end
 
 
 def _seconds(moments: Iterable[datetime]) -> npt.NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""When the windows are that one is held to by season: the same hour of the week, earlier."""
+"""The windows of a seasonal reference: the same hour of the week, earlier."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,24 +8,24 @@ from drift.monitors.spec import MAX_SHORT_SEASON, WEEK, Monitor
 from drift.monitors.window import Window
 
 MAX_SEASONS: Final = 400
-"""Of windows with a reference each of their own, so many of the newest are learned from."""
+"""Newest windows, each with its own seasonal reference, that limits are learned from."""
 
 
-def history_span(monitor: Monitor, start: datetime) -> datetime:
-    """How far back a window that starts at `start` needs others: those learned from, and what they are held to."""
-    return (
-        start - MAX_SEASONS * monitor.period.length - monitor.reference_lookback - WEEK
-    )  # a week for calendars that shift
+def history_start(monitor: Monitor, start: datetime) -> datetime:
+    """Return the start of the history that a window at `start` needs: for learning limits, and for their references."""
+    week_for_calendar_shifts = WEEK
+    learning = MAX_SEASONS * monitor.period.length
+    return start - learning - monitor.reference_lookback - week_for_calendar_shifts
 
 
 @dataclass(frozen=True, slots=True)
 class Seasons:
-    """When the windows are that one is held to by season."""
+    """The calendar of a seasonal reference."""
 
     monitor: Monitor
 
     def starts(self, window: Window) -> list[datetime]:
-        """When the windows begin that it is held to: newest first up to `MAX_SHORT_SEASON`, oldest first beyond."""
+        """Return the starts of the reference windows: newest first up to `MAX_SHORT_SEASON`, oldest first beyond."""
         reference = self.monitor.reference
         season, number = reference.seasonal or WEEK, reference.windows
         if season <= MAX_SHORT_SEASON:
@@ -33,7 +33,7 @@ class Seasons:
         return [self._earlier(window.start, season - WEEK * k) for k in range(-(number // 2), number - number // 2)]
 
     def _earlier(self, start: datetime, length: timedelta) -> datetime:
-        """Days and weeks by the monitor's calendar, minutes and hours by the clock in UTC, as its windows are."""
+        """Go back days and weeks in the calendar of the monitor, minutes and hours in UTC, as its windows do."""
         if self.monitor.period.unit in {"m", "h"}:
             return start - length
         local = start.astimezone(self.monitor.timezone).replace(tzinfo=None) - length

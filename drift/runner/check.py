@@ -216,7 +216,7 @@ def check_window(
         else:
             evaluation = abandoned_evaluation(claim) or evaluate_window(source, resolver, claim.window)
         outcome = _commit(store, resolver, claim, evaluation, now)
-    resolver.checked(claim.window, outcome.segments)
+    resolver.add_checked(claim.window, outcome.segments)
     result = WindowResult(claim.monitor, claim.window, claim.revision, outcome)
     _log_result(result)
     return result

@@ -123,7 +123,7 @@ def evaluate_window(source: Source, resolver: ReferenceResolver, window: Window)
 def _evaluate(source: Source, resolver: ReferenceResolver, window: Window) -> Evaluation:
     provenance = _provenance(source)  # before counting: rows that arrive meanwhile are then noticed as a change
     try:
-        reference = resolver.of(window)
+        reference = resolver.resolve(window)
         results = _compare(source, resolver, reference.segments, window)
         reach("compared")
         return Evaluation(results, "", provenance, new_columns=_new_columns(source, resolver), judged=reference.note)
@@ -134,7 +134,7 @@ def _evaluate(source: Source, resolver: ReferenceResolver, window: Window) -> Ev
 def _compare(
     source: Source, resolver: ReferenceResolver, references: Mapping[str, SegmentReference], window: Window
 ) -> tuple[SegmentResult, ...]:
-    monitor, baseline = resolver.monitor, resolver.baseline.profiles
+    monitor, baseline = resolver.monitor, resolver.frozen.profiles
     profiles = source.count(baseline[""].axes, window, monitor.segments, baseline)
     reach("counted")
     unknown = _unknown_segment(references[""])
@@ -175,6 +175,6 @@ def _provenance(source: Source) -> dict[str, Any]:
 
 def _new_columns(source: Source, resolver: ReferenceResolver) -> tuple[str, ...]:
     """Return watched columns that the reference does not have: they cannot be checked, but are reported."""
-    monitor, baseline = resolver.monitor, resolver.baseline.profiles[""]
+    monitor, baseline = resolver.monitor, resolver.frozen.profiles[""]
     known = {*baseline, *baseline.uncounted, monitor.timestamp}
     return tuple(name for name in monitor.columns.watched(source.columns()) if name not in known)

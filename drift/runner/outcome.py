@@ -74,7 +74,7 @@ def decide_outcome(
         verdict=evaluation.verdict,
         message=evaluation.error or _summary(evaluation.results, evaluation.new_columns),
         source=evaluation.source,
-        baseline_id=resolver.baseline.id,
+        baseline_id=resolver.frozen.id,
         segments=evaluation.results,
         transitions=changes,
         events=events,

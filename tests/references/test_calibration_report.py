@@ -1,4 +1,4 @@
-"""What is told of limits is what judges: windows just inside and just outside of them."""
+"""Reported limits are those that decide: windows just inside and just outside of them."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ AXIS = NumericAxis(tuple(range(6)))
 ROWS = 10_000
 
 
-def baseline_of(windows: int, incident: int | None = None) -> StoredReference:
+def frozen_of(windows: int, incident: int | None = None) -> StoredReference:
     rng = np.random.default_rng(2)
     shares = np.stack([np.r_[0, rng.dirichlet(np.full(5, 300.0)), 0, 0] for _ in range(windows)])
     if incident is not None:
@@ -49,29 +49,29 @@ def monitor_of(limit: Threshold | None = None) -> Monitor:
     )
 
 
-def told(monitor: Monitor, baseline: StoredReference) -> tuple[ColumnCalibration, ResolvedReference]:
-    held = ReferenceResolver(monitor, baseline).of(Window(START + 70 * DAY, START + 71 * DAY))
-    found = {c.column: c for c in calibration_rows(monitor, baseline, held, SIGNIFICANCE)}
-    assert found["blob"].judge == "none"
-    assert "bytes cannot be binned" in found["blob"].why
-    return found["x"], held
+def calibration(monitor: Monitor, frozen: StoredReference) -> tuple[ColumnCalibration, ResolvedReference]:
+    resolved = ReferenceResolver(monitor, frozen).resolve(Window(START + 70 * DAY, START + 71 * DAY))
+    rows = {c.column: c for c in calibration_rows(monitor, frozen, resolved, SIGNIFICANCE)}
+    assert rows["blob"].decided_by == "none"
+    assert "bytes cannot be binned" in rows["blob"].explanation
+    return rows["x"], resolved
 
 
-def verdict(monitor: Monitor, held: ResolvedReference, shares: np.ndarray) -> Verdict:
+def verdict(monitor: Monitor, resolved: ResolvedReference, shares: np.ndarray) -> Verdict:
     counts = np.round(shares * ROWS).astype(int)
     counts[counts.argmax()] += ROWS - counts.sum()
     live = Profile({"x": Histogram(AXIS, counts)}, ROWS)
-    standard = replace(held.segments[""], uncounted={})
-    (found,) = compare_profiles(live, standard, monitor.columns, np.random.default_rng(0))
-    return found.verdict
+    reference = replace(resolved.segments[""], uncounted={})
+    (result,) = compare_profiles(live, reference, monitor.columns, np.random.default_rng(0))
+    return result.verdict
 
 
 @pytest.mark.parametrize("windows", [12, 60])
-def test_a_bin_just_outside_its_limits_is_drift_and_just_inside_is_not(windows: int) -> None:
+def test_bin_just_outside_its_limits_is_drift_just_inside_not(windows: int) -> None:
     monitor = monitor_of()
-    found, held = told(monitor, baseline_of(windows))
-    assert (found.judge, found.windows, found.rows) == ("learned", windows, ROWS)
-    assert found.level == held.segments[""].level
+    found, resolved = calibration(monitor, frozen_of(windows))
+    assert (found.decided_by, found.windows, found.rows) == ("learned", windows, ROWS)
+    assert found.level == resolved.segments[""].level
     shares = np.array([b.reference for b in found.bins])
     for at in range(1, 6):
         for limit, inwards in ((found.bins[at].low, 1), (found.bins[at].high, -1)):
@@ -80,11 +80,11 @@ def test_a_bin_just_outside_its_limits_is_drift_and_just_inside_is_not(windows: 
                 moved[at] = limit + way
                 others = np.delete(np.arange(len(shares)), at)
                 moved[others] *= (1 - moved[at]) / shares[others].sum()
-                assert verdict(monitor, held, moved) is expected, (at, limit, way)
+                assert verdict(monitor, resolved, moved) is expected, (at, limit, way)
 
 
-def test_the_nearest_limits_are_of_a_bin_never_filled_and_of_one_that_was() -> None:
-    found, _ = told(monitor_of(), baseline_of(60))
+def test_nearest_limits_are_of_an_empty_and_a_filled_bin() -> None:
+    found, _ = calibration(monitor_of(), frozen_of(60))
     never, filled = found.nearest
     assert (never.label, never.above, never.reference) == ("missing", True, 0.0)
     widths = [min(b.reference - b.low, b.high - b.reference) for b in found.bins if b.reference > 0]
@@ -92,43 +92,45 @@ def test_the_nearest_limits_are_of_a_bin_never_filled_and_of_one_that_was() -> N
     assert str(never) == f"missing > {format_share(never.limit)}"
 
 
-def test_a_threshold_of_the_user_is_the_least_that_is_seen() -> None:
-    high, _ = told(monitor_of(Threshold(0.4)), baseline_of(60))
-    assert (high.judge, high.threshold, high.level, high.detectable) == ("threshold", 0.4, None, 0.4)
-    low, _ = told(monitor_of(Threshold(1e-6)), baseline_of(60))
+def test_detectable_is_at_least_the_users_threshold() -> None:
+    high, _ = calibration(monitor_of(Threshold(0.4)), frozen_of(60))
+    assert (high.decided_by, high.threshold, high.level, high.detectable) == ("threshold", 0.4, None, 0.4)
+    low, _ = calibration(monitor_of(Threshold(1e-6)), frozen_of(60))
     assert low.detectable is not None
     assert low.detectable > 1e-6, "the noise is more than that"
 
 
 @pytest.mark.parametrize(("limit", "judge", "number"), [(None, "customary", 0.1), (Threshold(0.3), "threshold", 0.3)])
-def test_of_few_windows_nothing_is_learned_and_the_reason_is_told(
-    limit: Threshold | None, judge: str, number: float
-) -> None:
-    found, _ = told(monitor_of(limit), baseline_of(7))
-    assert (found.judge, found.threshold, found.windows, found.detectable) == (judge, number, 0, None)
-    assert "fewer than 8 reference windows hold rows" in found.why
+def test_nothing_is_learned_from_few_windows(limit: Threshold | None, judge: str, number: float) -> None:
+    found, _ = calibration(monitor_of(limit), frozen_of(7))
+    assert (found.decided_by, found.threshold, found.windows, found.detectable) == (judge, number, 0, None)
+    assert "fewer than 8 reference windows" in found.explanation
 
 
-def test_an_incident_in_the_reference_is_named_by_its_date() -> None:
-    found, _ = told(monitor_of(), baseline_of(60, incident=17))
-    assert [window.start for window, _ in found.unlike] == [START + 17 * DAY]
-    calm, _ = told(monitor_of(), baseline_of(60))
-    assert calm.unlike == ()
-    widths = [[b.high - b.low for b in one.bins if b.reference > 0] for one in (found, calm)]
+def test_outlier_in_the_reference_is_named_by_its_date() -> None:
+    found, _ = calibration(monitor_of(), frozen_of(60, incident=17))
+    assert [window.start for window, _ in found.outliers] == [START + 17 * DAY]
+    calm, _ = calibration(monitor_of(), frozen_of(60))
+    assert calm.outliers == ()
+    widths = [[b.high - b.low for b in each.bins if b.reference > 0] for each in (found, calm)]
     assert sum(widths[0]) > sum(widths[1]), "and it widens the limits"
 
 
-def test_a_moving_reference_is_told_as_the_next_window_will_have_it(store: Store) -> None:
+def test_moving_reference_is_reported_for_the_next_window(store: Store) -> None:
     monitor = replace(monitor_of(), reference=Reference(rolling=20 * DAY))
-    baseline = baseline_of(60)
-    held = next_reference(store, monitor, baseline, START + 60 * DAY)  # nothing was checked: the next window is now's
-    (found, _) = sorted(calibration_rows(monitor, baseline, held, SIGNIFICANCE), key=lambda c: c.judge != "learned")
-    assert (held.note["reference"], found.windows, found.unlike) == ("rolling", 20, ())
-    assert held.note["to"] == "2024-05-03T00:00Z"
+    frozen = frozen_of(60)
+    resolved = next_reference(
+        store, monitor, frozen, START + 60 * DAY
+    )  # nothing was evaluated: the next window is the current one
+    (found, _) = sorted(
+        calibration_rows(monitor, frozen, resolved, SIGNIFICANCE), key=lambda c: c.decided_by != "learned"
+    )
+    assert (resolved.note["reference"], found.windows, found.outliers) == ("rolling", 20, ())
+    assert resolved.note["to"] == "2024-05-03T00:00Z"
 
 
 @pytest.mark.parametrize(
     ("share", "text"), [(0.0, "0.0%"), (0.0412, "4.1%"), (0.001, "0.1%"), (0.00023, "0.023%"), (1.0, "100.0%")]
 )
-def test_shares_are_told_to_what_they_need(share: float, text: str) -> None:
+def test_format_share_keeps_significant_digits(share: float, text: str) -> None:
     assert format_share(share) == text

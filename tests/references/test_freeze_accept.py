@@ -1,4 +1,4 @@
-"""The frozen reference: its windows are counted apart; a stretch that is accepted takes its place."""
+"""Freezing a reference with its windows, and accepting a range of data in its place."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -33,11 +33,11 @@ from drift.store import NewReference, Store, StoredReference
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 START = datetime(2024, 3, 1, tzinfo=UTC)
 NOW = START + 40 * DAY
-STRETCH = Window(START + 12 * DAY, START + 18 * DAY)
+RANGE = Window(START + 12 * DAY, START + 18 * DAY)
 
 
 def rows(days: int, *, moved_from: int = 99, without: frozenset[int] = frozenset()) -> pl.DataFrame:
-    """200 rows a day; `x` is shifted by three standard deviations from some day on."""
+    """Return 200 rows a day; `x` is shifted by three standard deviations from day `moved_from` on."""
     rng = np.random.default_rng(3)
     parts = []
     for day in range(days):
@@ -65,7 +65,7 @@ def monitor(tmp_path: Path) -> Monitor:
 
 @pytest.fixture
 def store(sqlite_url: str) -> Iterator[Store]:
-    """A store on one database, for what does not depend on it."""
+    """A store on SQLite, for tests that do not depend on the database."""
     with Store.open(sqlite_url) as opened:
         yield opened
 
@@ -82,20 +82,20 @@ def freeze(store: Store, monitor: Monitor, now: datetime = NOW) -> StoredReferen
 
 
 def check(store: Store, monitor: Monitor, now: datetime) -> list[WindowResult]:
-    found = list(run_all(store, [monitor], worker=Worker("test"), now=lambda: now))
-    assert all(isinstance(one, WindowResult) for one in found), found
-    return [one for one in found if isinstance(one, WindowResult)]
+    results = list(run_all(store, [monitor], worker=Worker("test"), now=lambda: now))
+    assert all(isinstance(result, WindowResult) for result in results), results
+    return [result for result in results if isinstance(result, WindowResult)]
 
 
-def accept(store: Store, monitor: Monitor, *, keep_bins: bool, stretch: Window = STRETCH) -> StoredReference:
-    return accept_windows(store, monitor, Acceptance(stretch, "ann", "a new sensor", keep_bins), NOW)
+def accept(store: Store, monitor: Monitor, *, keep_bins: bool, window: Window = RANGE) -> StoredReference:
+    return accept_windows(store, monitor, Acceptance(window, "ann", "a new sensor", keep_bins), NOW)
 
 
-def days(found: StoredReference) -> list[float]:
-    return [(window.start - START) / DAY for window in found.windows]
+def days(reference: StoredReference) -> list[float]:
+    return [(window.start - START) / DAY for window in reference.windows]
 
 
-def test_each_window_of_the_reference_is_counted_apart(store: Store, monitor: Monitor) -> None:
+def test_each_window_of_the_reference_is_counted(store: Store, monitor: Monitor) -> None:
     found = freeze(store, replace(monitor, segments=("site",)))
     assert days(found) == list(range(10))
     assert set(found.histories) == set(found.profiles) == {"", "site=a", "site=b"}
@@ -111,16 +111,14 @@ def test_each_window_of_the_reference_is_counted_apart(store: Store, monitor: Mo
             assert Histogram(part["x"].axis, found.histories[segment]["x"].counts[day]) == part["x"]
 
 
-def test_only_whole_windows_that_have_closed_are_counted_apart(store: Store, monitor: Monitor) -> None:
+def test_only_closed_complete_windows_are_counted(store: Store, monitor: Monitor) -> None:
     ragged = Reference(Window(START + HOUR, START + 10 * DAY - HOUR))
     assert days(freeze(store, replace(monitor, reference=ragged))) == list(range(1, 9))
     early = replace(monitor, name="early")
     assert days(freeze(store, early, START + 3.5 * DAY)) == [0, 1, 2]
 
 
-def test_of_very_many_windows_a_choice_is_counted_that_is_the_same_each_time(
-    store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_windows_are_sampled_reproducibly(store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reference_windows, "MAX_REFERENCE_WINDOWS", 40)
     hourly = replace(monitor, period=Period.parse("1h"))
     found = freeze(store, hourly)
@@ -128,12 +126,16 @@ def test_of_very_many_windows_a_choice_is_counted_that_is_the_same_each_time(
     assert list(found.windows) == sorted(found.windows)
     hours = [window.start.hour for window in found.windows]
     assert len(set(hours)) > 12, "not the same hours of each day"
-    whole = reference_windows.whole_windows(hourly, Window(START, START + 10 * DAY), NOW)
-    assert reference_windows.sample_windows(whole, "m") == found.windows != reference_windows.sample_windows(whole, "n")
+    complete = reference_windows.complete_windows(hourly, Window(START, START + 10 * DAY), NOW)
+    assert (
+        reference_windows.sample_windows(complete, "m")
+        == found.windows
+        != reference_windows.sample_windows(complete, "n")
+    )
 
 
 @pytest.mark.parametrize("times", ["instants", "other text", "none"])
-def test_a_file_of_its_own_has_windows_where_its_rows_have_instants(
+def test_reference_file_has_windows_if_its_rows_have_instants(
     store: Store, monitor: Monitor, tmp_path: Path, times: str
 ) -> None:
     table = rows(10)
@@ -145,7 +147,7 @@ def test_a_file_of_its_own_has_windows_where_its_rows_have_instants(
     found = freeze(store, replace(monitor, reference=Reference(path=str(tmp_path / "train.parquet"))))
     assert found.profiles[""].rows == 2000
     assert found.note["path"].endswith("train.parquet")
-    if times == "instants":  # it begins with a whole day; whether the last row is the last of its day is not known
+    if times == "instants":  # the first day is complete; the last one may not be
         assert days(found) == list(range(9))
         assert found.histories[""]["x"].counts.sum() == 1800
     else:
@@ -154,31 +156,31 @@ def test_a_file_of_its_own_has_windows_where_its_rows_have_instants(
         assert bool(found.note["warnings"]) == (times == "other text")
 
 
-def test_a_column_that_a_window_does_not_have_has_no_history(
+def test_column_missing_from_a_window_has_no_history(
     store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learned = freeze_module.count_reference_windows
+    count = freeze_module.count_reference_windows
 
-    def then(*args: object) -> object:  # the column is gone when the windows are counted
+    def then(*args: object) -> object:  # the column is missing when the windows are counted
         rows(20).drop("x").write_parquet(tmp_path / "data.parquet")
-        return learned(*args)
+        return count(*args)
 
     monkeypatch.setattr(freeze_module, "count_reference_windows", then)
     found = freeze(store, monitor)
     assert set(found.profiles[""]) == {"x", "site"}
     assert set(found.histories[""]) == {"site"}
-    (told,) = found.note["warnings"]
-    assert told.startswith("x: could not be counted in each window")
+    (warning,) = found.note["warnings"]
+    assert warning.startswith("x: could not be counted in each window")
 
 
-def test_nothing_is_frozen_where_a_window_cannot_be_read(
+def test_nothing_is_frozen_if_a_window_cannot_be_read(
     store: Store, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learned = freeze_module.count_reference_windows
+    count = freeze_module.count_reference_windows
 
     def then(*args: object) -> object:
         (tmp_path / "data.parquet").write_bytes(b"PAR1")
-        return learned(*args)
+        return count(*args)
 
     monkeypatch.setattr(freeze_module, "count_reference_windows", then)
     with pytest.raises(SourceError, match=r"data\.parquet"):
@@ -188,14 +190,14 @@ def test_nothing_is_frozen_where_a_window_cannot_be_read(
     assert store.references.all(known.monitor_id) == []
 
 
-def test_windows_of_another_length_make_another_reference(store: Store, monitor: Monitor) -> None:
+def test_another_window_length_makes_another_reference(store: Store, monitor: Monitor) -> None:
     daily, weekly = freeze(store, monitor), freeze(store, replace(monitor, period=Period.parse("1w")))
     assert daily.id != weekly.id
     assert len(weekly.windows) == 1
     assert freeze(store, monitor) == daily
 
 
-def test_a_reference_frozen_before_windows_were_counted_is_kept(either: Store, monitor: Monitor) -> None:
+def test_reference_frozen_without_windows_is_kept(either: Store, monitor: Monitor) -> None:
     key = either.monitors.define(monitor.name, monitor.document, NOW).monitor_id
     source = open_source(monitor)
     profiles = source.learn(["x", "site"], monitor.columns, monitor.reference.window)
@@ -209,9 +211,9 @@ def test_a_reference_frozen_before_windows_were_counted_is_kept(either: Store, m
 
 
 @pytest.mark.parametrize("keep_bins", [False, True])
-def test_an_accepted_stretch_is_the_normal_from_then_on(either: Store, monitor: Monitor, keep_bins: bool) -> None:
+def test_accepted_range_is_the_reference_from_then_on(either: Store, monitor: Monitor, keep_bins: bool) -> None:
     first = check(either, monitor, START + 18 * DAY)
-    assert [one.outcome.verdict.value for one in first] == ["ok"] * 2 + ["drift"] * 6
+    assert [result.outcome.verdict.value for result in first] == ["ok"] * 2 + ["drift"] * 6
     scores = either.queries.scores("m")
     frozen = freeze(either, monitor)
     found = accept(either, monitor, keep_bins=keep_bins)
@@ -219,30 +221,30 @@ def test_an_accepted_stretch_is_the_normal_from_then_on(either: Store, monitor: 
         "by": "ann",
         "at": NOW.isoformat(),
         "why": "a new sensor",
-        "from": STRETCH.start.isoformat(),
-        "to": STRETCH.end.isoformat(),
+        "from": RANGE.start.isoformat(),
+        "to": RANGE.end.isoformat(),
         "kept_bins": keep_bins,
         "replaces": frozen.id,
     }
     assert days(found) == list(range(12, 18))
     assert found.profiles[""].rows == found.note["rows"] == 1200
     assert (found.profiles[""].axes["x"] == frozen.profiles[""].axes["x"]) == keep_bins
-    counted = open_source(monitor).count(found.profiles[""].axes, STRETCH, (), found.profiles)
+    counted = open_source(monitor).count(found.profiles[""].axes, RANGE, (), found.profiles)
     assert counted[""] == found.profiles[""]
     assert all(history.pooled == found.profiles[""][name] for name, history in found.histories[""].items())
     later = check(either, monitor, START + 20 * DAY)
-    assert [one.outcome.verdict.value for one in later] == ["ok"] * 2
-    assert {one.outcome.baseline_id for one in later} == {found.id}
-    assert either.queries.scores("m")[: len(scores)] == scores, "what was judged before stays"
+    assert [result.outcome.verdict.value for result in later] == ["ok"] * 2
+    assert {result.outcome.baseline_id for result in later} == {found.id}
+    assert either.queries.scores("m")[: len(scores)] == scores, "earlier verdicts stay"
     known = either.monitors.find("m")
     assert known is not None
     assert either.references.all(known.monitor_id) == [found, frozen]
-    again = accept(either, monitor, keep_bins=keep_bins, stretch=Window(START, START + 12 * DAY))
+    again = accept(either, monitor, keep_bins=keep_bins, window=Window(START, START + 12 * DAY))
     assert again.note["accepted"]["replaces"] == found.id
     assert freeze(either, monitor) == again
 
 
-def test_other_bins_in_the_configuration_make_their_own_reference(store: Store, monitor: Monitor) -> None:
+def test_other_configured_bins_make_another_reference(store: Store, monitor: Monitor) -> None:
     check(store, monitor, START + 18 * DAY)
     accepted = accept(store, monitor, keep_bins=True)
     finer = replace(monitor, columns=Columns(ColumnRule(bins=Bins(count=20))))
@@ -251,11 +253,11 @@ def test_other_bins_in_the_configuration_make_their_own_reference(store: Store, 
     assert freeze(store, monitor) == accepted
 
 
-def test_kept_bins_need_no_source_and_segments_are_kept(either: Store, monitor: Monitor, tmp_path: Path) -> None:
+def test_kept_bins_need_no_source_and_keep_segments(either: Store, monitor: Monitor, tmp_path: Path) -> None:
     split = replace(monitor, segments=("site",))
     check(either, split, START + 18 * DAY)
     counted = open_source(split).count(
-        freeze(either, split).profiles[""].axes, STRETCH, ("site",), ["", "site=a", "site=b"]
+        freeze(either, split).profiles[""].axes, RANGE, ("site",), ["", "site=a", "site=b"]
     )
     (tmp_path / "data.parquet").unlink()
     found = accept(either, split, keep_bins=True)
@@ -265,9 +267,7 @@ def test_kept_bins_need_no_source_and_segments_are_kept(either: Store, monitor: 
         accept(either, split, keep_bins=False)
 
 
-def test_a_column_lost_in_the_stretch_and_windows_not_checked_are_told(
-    store: Store, monitor: Monitor, tmp_path: Path
-) -> None:
+def test_lost_columns_and_missing_windows_give_warnings(store: Store, monitor: Monitor, tmp_path: Path) -> None:
     check(store, monitor, START + 13 * DAY)
     whole = pl.read_parquet(tmp_path / "data.parquet")
     whole.drop("x").write_parquet(tmp_path / "data.parquet")
@@ -276,42 +276,47 @@ def test_a_column_lost_in_the_stretch_and_windows_not_checked_are_told(
     assert set(found.profiles[""]) == set(found.histories[""]) == {"site"}
     assert found.profiles[""].uncounted["x"].fault is Fault.NOT_COMPARABLE
     assert found.note["warnings"] == [
-        "4 of 6 windows were not checked",
-        "column 'x' was not counted on these bins in 1 of 2 windows that were accepted",
+        "4 of 6 windows were not evaluated",
+        "column 'x' was not counted on these bins in 1 of 2 windows",
     ]
 
 
 @pytest.mark.parametrize(
-    ("stretch", "keep_bins", "told"),
+    ("window", "keep_bins", "code", "part"),
     [
-        (Window(START + 30 * DAY, START + 31 * DAY), False, r"holds no rows; the data spans 2024-03-01"),
-        (Window(START + 30 * DAY, START + 31 * DAY), True, "no window of 1d .* was checked; `drift windows"),
-        (Window(START + 12 * DAY, START + 12.5 * DAY), True, "no window of 1d .* was checked"),
-        (Window(START + 12 * DAY, NOW + DAY), False, "accepted once it is over"),
+        (Window(START + 30 * DAY, START + 31 * DAY), False, "no-rows", "2024-03-01"),
+        (Window(START + 30 * DAY, START + 31 * DAY), True, "no-evaluated-windows", "`drift windows"),
+        (Window(START + 12 * DAY, START + 12.5 * DAY), True, "no-evaluated-windows", "1d"),
+        (Window(START + 12 * DAY, NOW + DAY), False, "range-not-ended", NOW.isoformat()),
     ],
 )
-def test_what_cannot_be_accepted_says_why(
-    store: Store, monitor: Monitor, stretch: Window, keep_bins: bool, told: str
+def test_invalid_acceptances_are_refused(
+    store: Store, monitor: Monitor, window: Window, keep_bins: bool, code: str, part: str
 ) -> None:
     check(store, monitor, START + 14 * DAY)
     before = freeze(store, monitor)
-    with pytest.raises(DriftError, match=told):
-        accept(store, monitor, keep_bins=keep_bins, stretch=stretch)
+    with pytest.raises(DriftError) as error:
+        accept(store, monitor, keep_bins=keep_bins, window=window)
+    assert error.value.code == code
+    assert part in str(error.value)
     assert freeze(store, monitor) == before
 
 
-def test_nothing_is_accepted_before_the_first_check(store: Store, monitor: Monitor) -> None:
-    with pytest.raises(InputError, match="was never checked; `drift run`"):
+def test_nothing_is_accepted_before_the_first_run(store: Store, monitor: Monitor) -> None:
+    with pytest.raises(InputError, match="`drift run`") as error:
         accept(store, monitor, keep_bins=False)
+    assert error.value.code == "never-run"
     key = store.monitors.define(monitor.name, monitor.document, NOW).monitor_id
-    with pytest.raises(InputError, match="leave out --keep-bins"):
+    with pytest.raises(InputError, match="--keep-bins") as error:
         accept(store, monitor, keep_bins=True)
+    assert error.value.code == "no-reference"
     found = accept(store, monitor, keep_bins=False)
     assert found.note["accepted"]["replaces"] is None
     assert current_reference(store, monitor, key) == found
 
 
 @pytest.mark.parametrize(("by", "why"), [("", "because"), ("ann", " \n")])
-def test_a_new_normal_needs_somebody_and_a_reason(by: str, why: str) -> None:
-    with pytest.raises(InputError, match="accepted by somebody, for a reason"):
-        Acceptance(STRETCH, by, why)
+def test_acceptance_needs_a_person_and_a_reason(by: str, why: str) -> None:
+    with pytest.raises(InputError) as error:
+        Acceptance(RANGE, by, why)
+    assert error.value.code == "missing-value"
