@@ -114,8 +114,9 @@ def _check_keep(monitor: Monitor, diagnostics: DiagnosticCollector) -> None:
         if monitor.keep < needed:
             diagnostics.refuse(
                 ("keep",),
-                f"the reference uses windows of the last {monitor.reference_lookback.days} days, but they would be dropped before; "
-                f"keep at least {_days(needed)}d, preferably much more, because windows that drifted are skipped",
+                f"the reference uses windows of the last {monitor.reference_lookback.days} days, but they would be "
+                f"dropped before; keep at least {_days(needed)}d, preferably much more, because windows that drifted "
+                "are skipped",
                 code="keep-too-short",
             )
 
