@@ -217,32 +217,31 @@ def test_seasonal_reference_ignores_the_weekly_pattern_but_finds_changes() -> No
     assert verdict_of(resolver, days(weeks * 7, weeks * 7 + 1)[0], changed) is Verdict.DRIFT
 
 
-class _PastStore:
-    """A store that records how many windows each call of `past` reads."""
+class _HistoryStore:
+    """Stored histories that record how many windows each call reads."""
 
     def __init__(self, windows: Sequence[Window], counts: Counts, incidents: Sequence[int] = ()) -> None:
-        self.windows, self.counts, self.incidents = windows, counts, np.isin(np.arange(len(windows)), list(incidents))
+        self.all, self.counts, self.incidents = windows, counts, np.isin(np.arange(len(windows)), list(incidents))
         self.read: list[int] = []
+        self.history = self
 
-    def past(
-        self, _: str, *, since: datetime | None = None, before: datetime | None = None, most: int | None = None
+    def windows(
+        self, _: str, *, since: datetime | None = None, before: datetime | None = None, limit: int | None = None
     ) -> WindowHistories:
         chosen = [
             i
-            for i, w in enumerate(self.windows)
+            for i, w in enumerate(self.all)
             if (since is None or w.start >= since) and (before is None or w.start < before)
-        ][-most if most else 0 :]
+        ][-limit if limit else 0 :]
         self.read.append(len(chosen))
         bad = {"": {"x": self.incidents[chosen]}}
-        return WindowHistories(
-            tuple(self.windows[i] for i in chosen), {"": {"x": History(AXIS, self.counts[chosen])}}, bad
-        )
+        return WindowHistories(tuple(self.all[i] for i in chosen), {"": {"x": History(AXIS, self.counts[chosen])}}, bad)
 
 
 @pytest.mark.parametrize(("incidents", "reads"), [((), [21]), (range(175, 200), [21, 200])])
 def test_rolling_reference_reads_no_more_history_than_needed(incidents: Sequence[int], reads: list[int]) -> None:
     counts, windows = drawn(200), days(0, 200)
-    store = _PastStore(windows, counts, incidents)
+    store = _HistoryStore(windows, counts, incidents)
     monitor = monitor_with(Reference(rolling=10 * DAY))
     here = days(200, 201)[0]
     loaded = load_history(cast(Store, store), monitor, here.start, here.start)
@@ -260,7 +259,7 @@ def test_rolling_reference_reads_no_more_history_than_needed(incidents: Sequence
 
 def test_seasonal_reference_reads_the_history_it_learns_from() -> None:
     counts, windows = drawn(1000), days(0, 1000)
-    store = _PastStore(windows, counts)
+    store = _HistoryStore(windows, counts)
     monitor = monitor_with(Reference(seasonal=WEEK, windows=3))
     here = days(1000, 1001)[0]
     loaded = load_history(cast(Store, store), monitor, here.start, here.start)
