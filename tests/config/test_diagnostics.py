@@ -432,7 +432,7 @@ def test_an_unreadable_folder_is_reported(tmp_path):
     assert error.value.code == "config-unreadable"
 
 
-def test_a_file_that_is_not_utf8_is_reported_with_its_line(tmp_path):
+def test_a_file_without_utf8_is_reported_with_its_line(tmp_path):
     file = tmp_path / "drift.yaml"
     file.write_bytes(b"version: 1\n# caf\xe9\n")
     with pytest.raises(ConfigError) as error:

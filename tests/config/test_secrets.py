@@ -160,7 +160,7 @@ def test_the_token_of_spark_is_not_shown(loaded, monitor):
     assert "hunter2" not in f"{m!r} {m.document}"
 
 
-def test_a_query_is_not_shown_if_the_source_is_only_named(loaded, monitor, tmp_path):
+def test_the_name_of_a_source_does_not_show_its_query(loaded, monitor, tmp_path):
     written = "{url: 'sqlite:///data.db', query: SELECT 'hunter2'}"
     m = loaded(monitor.replace("{path: d.csv}", written)).monitors["m"]
     assert m.source == SqlSource(f"sqlite:///{tmp_path}/data.db", query="SELECT 'hunter2'")

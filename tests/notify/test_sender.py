@@ -382,7 +382,7 @@ class Busy(Memory):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 8])
-def test_no_claim_expires_before_it_is_recorded_by_a_busy_store(payload: Payload, channels: int) -> None:
+def test_no_claim_expires_while_a_busy_store_records(payload: Payload, channels: int) -> None:
     outbox, clock, counting = Busy(), Clock(), threading.Lock()
     outbox.clock = clock
 
