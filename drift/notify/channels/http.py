@@ -93,7 +93,7 @@ async def _post(
         raise DeliveryError(
             f"{redact_url(url)}: {type(error).__name__}{reason}",
             retryable=isinstance(error, httpx.TransportError | OSError),
-            code="receiver-unreachable",
+            code="receiver-timeout" if isinstance(error, httpx.TimeoutException) else "receiver-unreachable",
         ) from None
 
 
