@@ -10,7 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.support.streams import DAILY, Monitor, alarms, counts_of, fired, group_of, p_values, shares_of, wandering
+from tests.support.streams import (
+    DAILY,
+    Monitor,
+    alarms,
+    counts_of,
+    group_of,
+    p_values,
+    shares_of,
+    simulated_alarms,
+    wandering,
+)
 
 PAGE = Path(__file__).parents[1] / "docs" / "simulations.md"
 RHOS = (0.0, 0.3, 0.6, 0.9, 0.97)
@@ -56,8 +66,8 @@ def clusters() -> str:
             for bins in (5, 10, 20, 50):
                 cells = []
                 for concentration in CONCENTRATIONS:
-                    found, chances = fired(DAILY, bins, concentration, windows, rows, live)
-                    cells.append(f"{found / (DAILY.wanted * chances):.2f}")
+                    found, chances = simulated_alarms(DAILY, bins, concentration, windows, rows, live)
+                    cells.append(f"{found / (DAILY.allowed_rate * chances):.2f}")
                 lines.append(f"| {name} | {windows} | {bins} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -77,7 +87,7 @@ def times(windows: int, rho: float) -> list[float]:
     found = []
     for for_windows in IN_A_ROW:
         monitor = Monitor(10, budget=DAILY.budget, for_windows=for_windows)
-        found.append(alarms(p < monitor.levels(reference), for_windows) / (monitor.wanted * p.size))
+        found.append(alarms(p < monitor.levels(reference), for_windows) / (monitor.allowed_rate * p.size))
     return found
 
 

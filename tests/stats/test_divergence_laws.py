@@ -1,4 +1,4 @@
-"""Laws of the divergences, for every one that claims them."""
+"""Mathematical laws of the divergences."""
 
 import math
 
@@ -39,7 +39,7 @@ def shares(draw: st.DrawFn, sides: int = 2, smoothing: float = 0.5) -> tuple[Flo
 
 
 def unsmoothed(metric: str) -> float:
-    """Pseudo-counts only where an empty bin makes the divergence infinite."""
+    """Pseudo-count: none unless an empty bin makes the divergence infinite."""
     return 0.5 if DIVERGENCES[metric].smoothing == "jeffreys" else 0.0
 
 

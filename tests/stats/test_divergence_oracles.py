@@ -61,9 +61,9 @@ def test_wasserstein_and_ks_agree_with_scipy_on_bin_numbers(p: Floats, q: Floats
 
 def test_ks_agrees_with_scipy_ks_2samp() -> None:
     rng = np.random.default_rng(2)
-    one, other = rng.integers(0, 8, 300), rng.integers(1, 9, 500)
-    p, q = (np.bincount(side, minlength=9) / len(side) for side in (one, other))
-    assert float(d.ks(p, q)) == pytest.approx(stats.ks_2samp(one, other).statistic, rel=1e-12)
+    live, reference = rng.integers(0, 8, 300), rng.integers(1, 9, 500)
+    p, q = (np.bincount(side, minlength=9) / len(side) for side in (live, reference))
+    assert float(d.ks(p, q)) == pytest.approx(stats.ks_2samp(live, reference).statistic, rel=1e-12)
 
 
 def test_chi2_agrees_with_scipy_chisquare() -> None:

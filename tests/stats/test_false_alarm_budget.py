@@ -43,12 +43,12 @@ def test_two_bad_windows_match_the_bivariate_normal(rho: float, level: float) ->
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.3, 0.6, 0.9])
-def test_three_bad_windows_match_an_ar1_within_a_factor_of_two(rho: float) -> None:
+def test_three_bad_windows_match_an_ar1_approximately(rho: float) -> None:
     """A Markov chain of bad and good is not quite the AR(1): the second bad window tells of a still higher level."""
     z, at = stats.norm.isf(0.01), np.arange(3)
     exact = stats.multivariate_normal(np.zeros(3), rho ** np.abs(at[:, None] - at)).cdf(np.full(3, -z))
-    told = _run_probability(0.01, 3, rho)
-    assert exact / 2 < told < exact * 1.1
+    probability = _run_probability(0.01, 3, rho)
+    assert exact / 2 < probability < exact * 1.1
 
 
 @pytest.mark.parametrize(("rho", "windows"), [(0.0, 1), (0.3, 2), (0.6, 2), (0.9, 2), (0.3, 3), (0.6, 3)])
@@ -62,10 +62,10 @@ def test_a_correlated_stream_keeps_the_budget(rho: float, windows: int) -> None:
         y = rho * y + math.sqrt(1 - rho * rho) * rng.normal(size=columns)
         run = np.where(y > cut, run + 1, 0)
         fired += int((run == windows).sum())
-    wanted = 1 / 300
+    allowed = 1 / 300
     # The chain of neighbours asks a little too little of three in a row: up to twice, as the orthants above show.
     slack = 1.0 if windows < 3 else 2.0
-    assert stats.binomtest(fired, columns * length, wanted * slack, "greater").pvalue > 0.01
+    assert stats.binomtest(fired, columns * length, allowed * slack, "greater").pvalue > 0.01
 
 
 def test_correlation_and_more_checks_never_raise_the_level() -> None:

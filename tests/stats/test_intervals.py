@@ -1,4 +1,4 @@
-"""Intervals, against how often they hold the truth."""
+"""Intervals, by their coverage of the true divergence."""
 
 import itertools
 
@@ -62,8 +62,8 @@ def test_intervals_contain_zero_without_change(metric: str) -> None:
 def test_coverage_by_formula_is_about_95_percent(metric: str, change: str) -> None:
     for k in (3, 13, 50):
         before = shares_of("even", k)
-        held = coverage(metric, before, changed(before, CHANGES[change]), 100_000, 30_000, pairs=1_500)
-        assert 0.93 <= held <= (0.995 if CHANGES[change] else 1)
+        covered = coverage(metric, before, changed(before, CHANGES[change]), 100_000, 30_000, pairs=1_500)
+        assert 0.93 <= covered <= (0.995 if CHANGES[change] else 1)
 
 
 @pytest.mark.slow
@@ -77,8 +77,8 @@ def test_coverage_by_size_of_change_and_rows(metric: str, change: str, kind: str
     for k, (n, m) in itertools.product((13, 50) if metric == "js_distance" else (20,), SIZES):
         if min(n, m) >= least:
             before = shares_of(kind, k)
-            held = coverage(metric, before, changed(before, CHANGES[change]), n, m, pairs=200)
-            assert held >= lowest, (k, n, m, held)
+            covered = coverage(metric, before, changed(before, CHANGES[change]), n, m, pairs=200)
+            assert covered >= lowest, (k, n, m, covered)
 
 
 def test_intervals_shrink_as_rows_grow() -> None:

@@ -1,4 +1,4 @@
-"""Moments of a divergence under no change, against all ways in which rows can be dealt."""
+"""Moments of a divergence under no change, against all assignments of rows to the two sides."""
 
 import itertools
 import math
@@ -20,9 +20,9 @@ def totals(metric: str, live: Floats, reference: Floats, alpha: float) -> Floats
     return DIVERGENCES[metric].terms(p, q).sum(axis=-1)
 
 
-def dealt(pooled: list[int], n: int) -> tuple[Floats, Floats]:
-    """Every way to deal n of the pooled rows to the live side, and the chance of each."""
-    ways = [way for way in itertools.product(*(range(held + 1) for held in pooled)) if sum(way) == n]
+def assignments(pooled: list[int], n: int) -> tuple[Floats, Floats]:
+    """Every assignment of n of the pooled rows to the live side, and its probability."""
+    ways = [way for way in itertools.product(*(range(rows + 1) for rows in pooled)) if sum(way) == n]
     law = stats.multivariate_hypergeom(pooled, n)
     return np.array(ways, dtype=np.float64), np.array([law.pmf(way) for way in ways])
 
@@ -30,18 +30,18 @@ def dealt(pooled: list[int], n: int) -> tuple[Floats, Floats]:
 @quadratic
 @pytest.mark.parametrize(("pooled", "n"), [([6, 4, 3, 1], 5), ([6, 4, 3, 1], 9), ([12, 0, 2, 2], 4), ([3, 3, 3, 3], 6)])
 def test_the_mean_is_exact(metric: str, pooled: list[int], n: int) -> None:
-    live, chance = dealt(pooled, n)
+    live, chance = assignments(pooled, n)
     exact = float((chance * totals(metric, live, np.array(pooled) - live, 0.5)).sum())
-    found = moments(DIVERGENCES[metric], live[:1], np.array(pooled) - live[:1], 0.5, min_normal=60.0)
-    assert found.mean[0] == pytest.approx(exact, rel=1e-12)
+    result = moments(DIVERGENCES[metric], live[:1], np.array(pooled) - live[:1], 0.5, min_normal=60.0)
+    assert result.mean[0] == pytest.approx(exact, rel=1e-12)
 
 
 @quadratic
 def test_moments_of_many_rows_are_those_of_chi_squared(metric: str) -> None:
     live, reference = np.full((1, 8), 1e7), np.full((1, 8), 3e7)
     scale = (DIVERGENCES[metric].curvature or 0.0) * (1 / 8e7 + 1 / 24e7)
-    found = moments(DIVERGENCES[metric], live, reference, 0.0, min_normal=60.0)
-    for got, exact in ((found.mean, 7 * scale), (found.variance, 14 * scale**2), (found.third, 56 * scale**3)):
+    result = moments(DIVERGENCES[metric], live, reference, 0.0, min_normal=60.0)
+    for got, exact in ((result.mean, 7 * scale), (result.variance, 14 * scale**2), (result.third, 56 * scale**3)):
         assert got[0] == pytest.approx(exact, rel=1e-9)
 
 
@@ -54,10 +54,10 @@ def test_moments_of_few_rows_match_simulated_draws(metric: str, n: int, m: int) 
     live = rng.multivariate_hypergeometric(pooled, n, size=20_000, method="marginals").astype(np.float64)
     alpha = {"none": 0.0, "jeffreys": 0.5}[DIVERGENCES[metric].smoothing]
     drawn = totals(metric, live, pooled - live, alpha)
-    found = moments(DIVERGENCES[metric], live[:1], pooled - live[:1], alpha, min_normal=60.0)
-    assert found.mean[0] == pytest.approx(drawn.mean(), abs=4 * drawn.std() / math.sqrt(len(drawn)), rel=0.01)
-    assert found.variance[0] == pytest.approx(drawn.var(), rel=0.1)
-    assert found.third[0] / found.variance[0] ** 1.5 == pytest.approx(stats.skew(drawn), rel=0.25)
+    result = moments(DIVERGENCES[metric], live[:1], pooled - live[:1], alpha, min_normal=60.0)
+    assert result.mean[0] == pytest.approx(drawn.mean(), abs=4 * drawn.std() / math.sqrt(len(drawn)), rel=0.01)
+    assert result.variance[0] == pytest.approx(drawn.var(), rel=0.1)
+    assert result.third[0] / result.variance[0] ** 1.5 == pytest.approx(stats.skew(drawn), rel=0.25)
 
 
 def test_a_pair_does_not_depend_on_its_neighbours() -> None:

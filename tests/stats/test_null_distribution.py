@@ -41,7 +41,7 @@ def noises(batch: PairBatch) -> Noise:
     return measure_noise(batch, fit_null_distribution(batch))
 
 
-class One(NamedTuple):
+class PairNoise(NamedTuple):
     """The noise of one pair."""
 
     floor: float
@@ -49,9 +49,11 @@ class One(NamedTuple):
     detectable: float
 
 
-def noise_of(metric: str, live: Counts, reference: Counts, smoothing: Smoothing | None = None, *, seed: int = 0) -> One:
+def noise_of(
+    metric: str, live: Counts, reference: Counts, smoothing: Smoothing | None = None, *, seed: int = 0
+) -> PairNoise:
     measured = noises(batch_of(metric, live, reference, smoothing, seed=seed))
-    return One(float(measured.floor[0]), float(measured.p_value[0]), float(measured.detectable[0]))
+    return PairNoise(float(measured.floor[0]), float(measured.p_value[0]), float(measured.detectable[0]))
 
 
 def p_values_of(metric: str, live: Counts, reference: Counts) -> Floats:
@@ -63,7 +65,7 @@ def unchanged(shares: Floats, n: int, m: int, pairs: int, seed: int) -> tuple[Co
     return rng.multinomial(n, shares, size=pairs), rng.multinomial(m, shares, size=pairs)
 
 
-# The formula, where every bin expects rows enough -----------------------------------------------------
+# By formula: enough expected rows in every bin -----------------------------------------------------
 
 
 def test_the_p_value_of_js_is_a_chi_squared_tail() -> None:
@@ -106,7 +108,7 @@ def test_bins_empty_on_both_sides_are_no_degrees_of_freedom() -> None:
     assert noise_of("js", *wider) == noise_of("js", live, reference)
 
 
-# The drawn null, where they do not --------------------------------------------------------------------
+# By simulation: too few expected rows --------------------------------------------------------------------
 
 
 def test_a_simulated_p_value_agrees_with_the_hypergeometric_distribution() -> None:
@@ -170,9 +172,9 @@ def test_p_values_by_moments_agree_with_simulation() -> None:
     live, reference = unchanged(shares, 5_000, 20_000, 60, seed=1)
     by_moments = p_values_of("js", live, reference)
     null = np.random.default_rng(2)
-    for p, one, other in zip(by_moments, live, reference, strict=True):
-        dealt = null.multivariate_hypergeometric(one + other, 5_000, size=2_000, method="marginals")
-        drawn = np.mean(value_of("js", dealt, one + other - dealt) >= value_of("js", one, other))
+    for p, counts, others in zip(by_moments, live, reference, strict=True):
+        dealt = null.multivariate_hypergeometric(counts + others, 5_000, size=2_000, method="marginals")
+        drawn = np.mean(value_of("js", dealt, counts + others - dealt) >= value_of("js", counts, others))
         assert p == pytest.approx(drawn, abs=4 * math.sqrt(drawn * (1 - drawn) / 2_000) + 0.01)
 
 
@@ -180,7 +182,7 @@ def test_p_values_by_moments_agree_with_simulation() -> None:
 
 LAWS = {
     "plenty": (EVEN, 4_000, 20_000),
-    "empty bins": (np.concatenate([EVEN, np.zeros(4)]), 1_000, 50_000),  # where only pseudo-counts are
+    "empty bins": (np.concatenate([EVEN, np.zeros(4)]), 1_000, 50_000),  # with pseudo-counts only
     "few": (EVEN, 40, 5_000),
     "skewed": (SKEWED, 100, 2_000),
     "balanced": (SKEWED, 150, 150),
@@ -189,7 +191,7 @@ LAWS = {
 
 
 def binomial_bounds(trials: int, rate: float) -> tuple[float, float]:
-    """Where the share of `trials` lies but for once in 100,000, were it binomial with that rate."""
+    """Bounds of the share of `trials` with that rate, which a binomial share exceeds once in 100,000."""
     low, high = stats.binom(trials, rate).interval(1 - 1e-5)
     return low / trials, high / trials
 
@@ -231,13 +233,13 @@ def test_p_values_are_uniform_for_any_rows_and_bins(metric: str, n: int, k: int)
     p_values = p_values_of(metric, live, reference)
     for level in (0.01, 0.05, 0.25, 0.5):
         assert np.mean(p_values <= level) <= binomial_bounds(pairs, level * 1.15)[1]
-        # Few rows take few values: their p may be large, by as much as one value weighs.
+        # With few rows there are few distinct scores: p may be too large by the probability of one.
         ties = stats.binom(n, shares[0] / shares.sum()).pmf(np.arange(n + 1)).max() if k == 2 and n <= 1_000 else 0
         assert np.mean(p_values <= level) >= binomial_bounds(pairs, max(0.0, level / 1.15 - 2 * ties))[0]
 
 
-def null_scores(metric: str, law: str, draws: int) -> tuple[Floats, One]:
-    """Scores of the exact permutation null of one unchanged pair, and what drift says of that pair."""
+def null_scores(metric: str, law: str, draws: int) -> tuple[Floats, PairNoise]:
+    """Scores of the exact permutation null of one unchanged pair, and the noise that drift reports for it."""
     shares, n, m = LAWS[law]
     live, reference = (side[0] for side in unchanged(shares, n, m, 1, seed=hash_of(metric, law)))
     rng = np.random.default_rng(1)

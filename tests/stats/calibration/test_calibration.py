@@ -1,4 +1,4 @@
-"""Calibration as a whole: what it tells, and what must make no difference to it."""
+"""Calibration: its evidence, and what must not affect it."""
 
 import numpy as np
 import pytest
@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import drift.stats.calibration
-from drift.histogram import Axis, CategoricalAxis, Histogram, History
+from drift.histogram import Axis, CategoricalAxis, Counts, Histogram, History
 from drift.stats.calibration import FEW_WINDOWS, MIN_WINDOWS, Calibration
 from drift.stats.scoring import Method
-from tests.support.streams import Counts, alarms, counts_of, group_of, numbers, p_values, shares_of, wandering
+from tests.support.streams import alarms, counts_of, group_of, numbers, p_values, shares_of, wandering
 
 AXIS = numbers(4)
 
@@ -53,7 +53,7 @@ def test_a_p_value_falls_below_the_level_outside_its_band(
         assume(False)  # a band that reaches to the end has no outside
     usual = counts.sum(axis=0) / counts.sum()
 
-    def told(share: float) -> tuple[float, bool]:
+    def p_value_at(share: float) -> tuple[float, bool]:
         live = usual.copy()
         live[at] = 0
         live = live / live.sum() * (1 - share)
@@ -65,8 +65,8 @@ def test_a_p_value_falls_below_the_level_outside_its_band(
         quiet = bool((within | ((whole == 0) & (band.low == 0))).all())
         return p_of(calibration, whole), quiet
 
-    assert told(outside)[0] < level
-    p_value, others_are_quiet = told(inside)
+    assert p_value_at(outside)[0] < level
+    p_value, others_are_quiet = p_value_at(inside)
     if others_are_quiet:
         assert p_value >= level
 
@@ -92,15 +92,15 @@ def test_a_column_does_not_depend_on_its_neighbours(monkeypatch: pytest.MonkeyPa
         for name, history in histories.items():
             alone = Calibration({name: history})
             # Sums over columns side by side may round otherwise in the last digit.
-            one, all_of_them = alone.evidence({name: live[name]})[name], together.evidence(live)[name]
-            assert one.p_value == pytest.approx(all_of_them.p_value, rel=1e-9)
-            assert (one.bin, one.new, one.low, one.high) == (
-                all_of_them.bin,
-                all_of_them.new,
-                all_of_them.low,
-                all_of_them.high,
+            single, batch = alone.evidence({name: live[name]})[name], together.evidence(live)[name]
+            assert single.p_value == pytest.approx(batch.p_value, rel=1e-9)
+            assert (single.bin, single.new, single.low, single.high) == (
+                batch.bin,
+                batch.new,
+                batch.low,
+                batch.high,
             )
-            assert together.evidence({name: live[name]})[name] == all_of_them
+            assert together.evidence({name: live[name]})[name] == batch
             ours = together.typical_scores(Method("js_distance"), 1e-3, [name])[name]
             theirs = alone.typical_scores(Method("js_distance"), 1e-3, [name])[name]
             assert ours.mean == pytest.approx(theirs.mean)
@@ -129,15 +129,15 @@ def test_fewer_than_eight_windows_give_no_calibration(windows: int) -> None:
 
 
 def test_evidence_is_the_same_in_one_call_or_many() -> None:
-    """The vectorised way that simulations go is the public one."""
+    """The vectorised path of the simulations agrees with the public one."""
     rng = np.random.default_rng(7)
     shares = shares_of(rng, 3, 4)
     reference, live = counts_of(rng, shares, [200] * 20, 50.0), counts_of(rng, shares, [200] * 5, 50.0)
     calibration = Calibration({str(i): History(AXIS, c) for i, c in enumerate(reference)})
     stacked = p_values(group_of(reference), live)
     for at in range(5):
-        told = calibration.evidence({str(i): Histogram(AXIS, live[i, at]) for i in range(3)})
-        assert [told[str(i)].p_value for i in range(3)] == stacked[:, at].tolist()
+        evidence = calibration.evidence({str(i): Histogram(AXIS, live[i, at]) for i in range(3)})
+        assert [evidence[str(i)].p_value for i in range(3)] == stacked[:, at].tolist()
 
 
 def test_a_constant_own_reference_changes_nothing() -> None:
@@ -164,7 +164,7 @@ def test_a_season_is_no_drift_with_seasonal_references() -> None:
     every = counts_of(rng, np.tile(cycle, (1, 4, 1)), [2000] * 160, 3000.0)
     own = every[:, 0:80] + every[:, 40:120]  # of the days from the 80th on
     seasonal, plain = [], []
-    for at in range(150, 160):  # the last cycle's holidays; the reference: the 30 ordinary days before them
+    for at in range(150, 160):  # the last cycle's holidays; the reference: the 30 other days before them
         live = {str(i): Histogram(axis, every[i, at]) for i in range(columns)}
         histories = {str(i): History(axis, every[i, 120:150]) for i in range(columns)}
         beside = {str(i): (History(axis, own[i, 40:70]), Histogram(axis, own[i, at - 80])) for i in range(columns)}
@@ -179,17 +179,17 @@ def test_a_season_is_no_drift_with_seasonal_references() -> None:
 def test_autocorrelation_matches_simulated_streams(rho: float) -> None:
     """Against streams of normal AR(1) bins, 120 long each, in deviations from their own means: what can be seen in 120.
 
-    Of a strong correlation less is seen than there is (0.9: about 0.64 of 0.78), since the mean is learned as well.
+    A strong correlation is underestimated (0.9: about 0.64 of 0.78) because the mean is estimated as well.
     """
     rng, bins = np.random.default_rng(11), 5
     counts = counts_of(rng, wandering(rng, shares_of(rng, 60, bins, 0.0), 120, rho, 0.3), [1_000_000] * 120)
     calibration = Calibration({str(i): History(numbers(bins), c) for i, c in enumerate(counts)})
     z = np.log(wandering(rng, np.ones((400, bins)), 120, rho, 1.0))
-    strange = np.log(np.abs((z - z.mean(axis=1, keepdims=True)) / z.std(axis=1, keepdims=True)).max(axis=2) + 5)
-    seen = np.mean([np.corrcoef(one[:-1], one[1:])[0, 1] for one in strange])
+    deviations = np.log(np.abs((z - z.mean(axis=1, keepdims=True)) / z.std(axis=1, keepdims=True)).max(axis=2) + 5)
+    seen = np.mean([np.corrcoef(row[:-1], row[1:])[0, 1] for row in deviations])
     at = np.arange(121.0)
-    told = calibration.autocorrelation(at[:-1], at[1:])
-    assert told - 119**-0.5 == pytest.approx(seen, abs=0.06), "a standard error is added on purpose"
+    autocorrelation = calibration.autocorrelation(at[:-1], at[1:])
+    assert autocorrelation - 119**-0.5 == pytest.approx(seen, abs=0.06), "a standard error is added on purpose"
     assert calibration.autocorrelation(2 * at[:-1], 2 * at[:-1] + 1) == 0, "no window follows another"
 
 

@@ -1,15 +1,13 @@
-"""How far a window lies from ordinary ones: the closed forms against deleting windows one by one."""
+"""Deviations: the closed forms against leaving out one window at a time."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from drift.stats.arrays import Floats
+from drift.histogram import Counts
+from drift.stats.arrays import Floats, Mask
 from drift.stats.calibration.deviation import PRIOR_WINDOWS, TOLERATED_ROWS, _expected, fit_deviation_model
-from tests.support.streams import Counts, counts_of, shares_of
-
-Mask = npt.NDArray[np.bool_]
+from tests.support.streams import counts_of, shares_of
 
 
 def alike(counts: Floats, rows: float) -> Floats:
@@ -32,11 +30,11 @@ def usual(share: float, rows: float, logit: bool) -> float:
 
 
 def by_hand(others: Counts, window: Counts, every: Counts, skewed: Mask) -> Floats:
-    """How far each bin of a window lies from other windows, from the definition; shapes (N, k), (k,), (M, k), (k,).
+    """Deviation of each bin of a window from other windows, by definition; shapes (N, k), (k,), (M, k), (k,).
 
-    What sampling alone would give is that of `every` window of the reference: it hardly depends on one.
+    The sampling variance is that of `every` reference window: it hardly depends on a single one.
     """
-    told, pooled = [], every.sum(axis=0)
+    result, pooled = [], every.sum(axis=0)
     share = np.clip(pooled / pooled.sum(), 0.5 / pooled.sum(), 1 - 0.5 / pooled.sum())
     for at, p in enumerate(share):
         scale = odds if skewed[at] else alike
@@ -57,8 +55,8 @@ def by_hand(others: Counts, window: Counts, every: Counts, skewed: Mask) -> Floa
         steep = slope if p * (1 - p) >= 1 / size else (size if skewed[at] else np.sqrt(size) / 2)
         grown += min((TOLERATED_ROWS / size * steep) ** 2, chance(min(size, largest)))
         away = scale(window[at].astype(float), size) - usual(p, size, logit) - np.mean(y)
-        told.append(abs(away) / np.sqrt(grown + variance / n))
-    return np.array(told)
+        result.append(abs(away) / np.sqrt(grown + variance / n))
+    return np.array(result)
 
 
 @pytest.mark.parametrize("rows", [[1000] * 9, [100, 10_000] * 10, [50, 400, 3000] * 4, [200] * 20])
@@ -66,12 +64,12 @@ def test_deviations_match_the_definition(rows: list[int]) -> None:
     rng = np.random.default_rng(1)
     shares = shares_of(rng, 6, 6)
     reference, live = counts_of(rng, shares, rows, 200.0), counts_of(rng, shares, [700], 200.0)[:, 0]
-    learned = fit_deviation_model(reference.astype(float))
-    assert learned.skewed.any()
-    assert not learned.skewed.all()
+    model = fit_deviation_model(reference.astype(float))
+    assert model.skewed.any()
+    assert not model.skewed.all()
     for column in range(6):
-        expected = by_hand(reference[column], live[column], reference[column], learned.skewed[column])
-        np.testing.assert_allclose(learned.bin_deviations(live.astype(float))[column], expected, rtol=1e-9)
+        expected = by_hand(reference[column], live[column], reference[column], model.skewed[column])
+        np.testing.assert_allclose(model.bin_deviations(live.astype(float))[column], expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("rows", [[1000] * 12, [100, 10_000] * 6])
@@ -79,12 +77,12 @@ def test_reference_deviations_match_leaving_one_window_out(rows: list[int]) -> N
     rng = np.random.default_rng(2)
     shares = shares_of(rng, 6, 5)
     reference = counts_of(rng, shares, rows, 300.0)
-    learned = fit_deviation_model(reference.astype(float))
+    model = fit_deviation_model(reference.astype(float))
     for column, windows in enumerate(reference):
-        skewed = learned.skewed[column]
+        skewed = model.skewed[column]
         expected = [by_hand(np.delete(windows, at, axis=0), windows[at], windows, skewed).max() for at in range(12)]
-        np.testing.assert_allclose(learned.deviations[column], expected, rtol=1e-9)
-        np.testing.assert_array_equal(learned.sorted_deviations[column], np.sort(learned.deviations[column]))
+        np.testing.assert_allclose(model.deviations[column], expected, rtol=1e-9)
+        np.testing.assert_array_equal(model.sorted_deviations[column], np.sort(model.deviations[column]))
 
 
 @pytest.mark.parametrize(("logit", "close"), [(False, 0.004), (True, 0.013)])
@@ -95,18 +93,18 @@ def test_expected_transformed_share_matches_the_binomial_mean(logit: bool, close
         y = odds(counts, rows) if logit else alike(counts, rows) * 2 * np.sqrt(rows)
         for mean in (0.0, 0.1, 0.5, 1, 2, 3, 10, 0.3 * rows):
             exact = float(stats.binom.pmf(counts, rows, mean / rows) @ y)
-            told = _expected(np.array([float(rows)]), np.array([mean / rows]), np.array([logit]))[0]
+            result = _expected(np.array([float(rows)]), np.array([mean / rows]), np.array([logit]))[0]
             # A binomial law of few rows is not quite Poisson's.
             slack = close + 2 * mean / rows * (mean < 0.3 * rows) / 10
-            assert (told if logit else told * 2 * np.sqrt(rows)) == pytest.approx(exact, abs=slack)
+            assert (result if logit else result * 2 * np.sqrt(rows)) == pytest.approx(exact, abs=slack)
 
 
 def test_an_empty_bin_does_not_deviate_in_larger_windows() -> None:
-    """Where the reference's windows of 100 rows left a bin empty, one of 10,000 rows that does is ordinary."""
+    """A bin that is empty in the reference's windows of 100 rows may be empty in one of 10,000 rows."""
     reference = counts_of(np.random.default_rng(5), shares_of(np.random.default_rng(6), 20, 5, 0.0), [100] * 60)
     live = counts_of(np.random.default_rng(7), shares_of(np.random.default_rng(6), 20, 5, 0.0), [10_000])[:, 0]
-    told = fit_deviation_model(reference.astype(float)).bin_deviations(live.astype(float))
-    assert told[live == 0].max() < 1
+    result = fit_deviation_model(reference.astype(float)).bin_deviations(live.astype(float))
+    assert result[live == 0].max() < 1
 
 
 def test_sampling_variance_of_both_scales_matches_samples() -> None:
@@ -124,8 +122,8 @@ def test_only_skewed_bins_use_the_logit_scale() -> None:
     counts = rng.binomial(10_000, np.minimum(often, 0.5))
     rest = rng.binomial(10_000 - counts, 0.5)
     reference = np.stack([counts, rest, 10_000 - counts - rest], axis=2).astype(float)
-    learned = fit_deviation_model(reference)
-    assert learned.skewed[:, 0].mean() > 0.5
+    model = fit_deviation_model(reference)
+    assert model.skewed[:, 0].mean() > 0.5
     plain = fit_deviation_model(counts_of(rng, shares_of(rng, 200, 5), [1000] * 60).astype(float)).skewed
     # Skewness of 60 normal values has a deviation of sqrt(6 / 60): above 0.8 about once in 170.
     assert plain.mean() < 0.03
@@ -133,9 +131,9 @@ def test_only_skewed_bins_use_the_logit_scale() -> None:
 
 def test_the_mean_window_does_not_deviate_from_identical_windows() -> None:
     reference = np.tile([0.0, 300.0, 500.0, 200.0, 0.0, 0.0], (1, 10, 1))
-    learned = fit_deviation_model(reference)
-    assert learned.bin_deviations(reference[:, 0]).max() == pytest.approx(0, abs=1e-9)
-    assert np.isfinite(learned.bin_deviations(np.array([[1000.0, 0, 0, 0, 0, 0]]))).all()
+    model = fit_deviation_model(reference)
+    assert model.bin_deviations(reference[:, 0]).max() == pytest.approx(0, abs=1e-9)
+    assert np.isfinite(model.bin_deviations(np.array([[1000.0, 0, 0, 0, 0, 0]]))).all()
 
 
 def test_two_more_rows_do_not_deviate() -> None:

@@ -26,10 +26,10 @@ def test_rows_beyond_the_reference_match_the_precedence_test(n: int, m: int) -> 
     """C(n, j) / C(n + m, j): that the j largest of n + m rows in random order are all among the n."""
     for j in (1, 2, 3, 5):
         exact = comb(n, j) / comb(n + m, j)
-        told = p_of(one_bin(m), j, n)
-        assert exact <= told, "never rarer than it is"
+        p_value = p_of(one_bin(m), j, n)
+        assert exact <= p_value, "never rarer than it is"
         # (n / (n + m))^j leaves out that rows are not put back: a factor of about exp(j (j - 1) / 2 x (1/n - 1/(n+m))).
-        assert told == pytest.approx(exact * np.exp(j * (j - 1) / 2 * (1 / n - 1 / (n + m))), rel=0.02)
+        assert p_value == pytest.approx(exact * np.exp(j * (j - 1) / 2 * (1 / n - 1 / (n + m))), rel=0.02)
 
 
 def test_the_precedence_test_matches_a_simulation() -> None:
@@ -63,9 +63,9 @@ def test_new_category_rows_match_geometric_clusters(size: float) -> None:
     if size > 1:
         rows[some] += rng.negative_binomial(clusters[some], 1 / size)
     for j in (1, 2, 5, 30):
-        told = p_of(one_bin(m, cluster=size, categorical=True), j, n)
-        if told * runs > 20:
-            assert stats.binomtest(int((rows >= j).sum()), runs, told).pvalue > 0.001
+        p_value = p_of(one_bin(m, cluster=size, categorical=True), j, n)
+        if p_value * runs > 20:
+            assert stats.binomtest(int((rows >= j).sum()), runs, p_value).pvalue > 0.001
 
 
 def test_a_window_counts_for_a_limited_number_of_draws() -> None:
@@ -75,8 +75,8 @@ def test_a_window_counts_for_a_limited_number_of_draws() -> None:
 
 def test_several_new_bins_are_corrected_for() -> None:
     both = Novelty((1, 2), np.array([[True, True]]), np.array([[6000.0]]), np.ones((1, 2)), np.zeros((1, 2)))
-    told, which = both.p_value(np.array([[95.0, 1.0, 4.0]]))
-    assert told[0] == pytest.approx(2 * (100 / 6100) ** 4)
+    p_value, which = both.p_value(np.array([[95.0, 1.0, 4.0]]))
+    assert p_value[0] == pytest.approx(2 * (100 / 6100) ** 4)
     assert which[0] == 2
     assert both.p_value(np.array([[100.0, 0.0, 0.0]]))[0][0] == 1
 
@@ -111,8 +111,8 @@ def test_the_design_effect_of_clusters_matches_kish(within: float, size: int) ->
     if within:
         mean = rng.beta(share * (1 / within - 1), (1 - share) * (1 / within - 1), size=(windows, clusters))
     counts = rng.binomial(size, mean).sum(axis=1)[None, :].astype(float)
-    told = design_effect(counts, np.full((1, windows), float(clusters * size)))[0]
-    assert told == pytest.approx(1 + (size - 1) * within, rel=5 * np.sqrt(2 / windows))
+    p_value = design_effect(counts, np.full((1, windows), float(clusters * size)))[0]
+    assert p_value == pytest.approx(1 + (size - 1) * within, rel=5 * np.sqrt(2 / windows))
 
 
 def test_the_design_effect_is_between_one_and_the_rows() -> None:
@@ -142,9 +142,9 @@ def test_first_missing_values_are_new() -> None:
 def test_the_mean_design_effect_of_random_and_clustered_windows() -> None:
     rng = np.random.default_rng(3)
     random = rng.multinomial(500, [0.1, 0.2, 0.3, 0.4], size=(50, 400)).astype(float)
-    told = mean_design_effect(random, random.sum(axis=2))
-    assert told.min() == 1, "never below"
-    assert told.mean() == pytest.approx(1, abs=0.03)
+    p_value = mean_design_effect(random, random.sum(axis=2))
+    assert p_value.min() == 1, "never below"
+    assert p_value.mean() == pytest.approx(1, abs=0.03)
     whole = 500.0 * rng.multinomial(1, [0.1, 0.2, 0.3, 0.4], size=(1, 4000))
     # Of shares 0 or 1 the variance is p (1 - p): n times that of n random rows, in each bin.
     assert mean_design_effect(whole, whole.sum(axis=2))[0] == pytest.approx(500, rel=0.02)
@@ -160,5 +160,5 @@ def test_a_new_category_is_common_among_windows_of_one_category() -> None:
     calibration = Calibration({"x": History(names, windows)})
     assert calibration.evidence({"x": Histogram(names, live)})["x"].p_value > 1e-3
     mixed = rng.multinomial(120, np.full(8, 1 / 8), size=60)
-    ordinary = History(names, np.pad(mixed, ((0, 0), (0, 3))))
-    assert Calibration({"x": ordinary}).evidence({"x": Histogram(names, live)})["x"].p_value < 1e-9
+    history = History(names, np.pad(mixed, ((0, 0), (0, 3))))
+    assert Calibration({"x": history}).evidence({"x": Histogram(names, live)})["x"].p_value < 1e-9

@@ -5,14 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from drift.histogram import Axis, CategoricalAxis, Histogram, History, NumericAxis, Profile
+from drift.histogram import Axis, CategoricalAxis, Counts, Histogram, History, NumericAxis, Profile
 from drift.monitors.comparison import ColumnResult, SegmentReference, compare_profiles
 from drift.monitors.spec import ColumnRule, Columns
 from drift.monitors.verdict import Threshold, Verdict
 from drift.stats.calibration import MIN_WINDOWS, Calibration
 from drift.stats.divergence import DIVERGENCES
 from drift.stats.scoring import Method
-from tests.support.streams import Counts, counts_of, numbers, shares_of
+from tests.support.streams import counts_of, numbers, shares_of
 
 AXIS = numbers(4)
 AUTO = Columns()
@@ -23,21 +23,21 @@ def days(seed: int = 1, windows: int = 30, bins: int = 4, rows: int = 500) -> Co
     return counts_of(rng, shares_of(rng, 1, bins), [rows] * windows)[0]
 
 
-def standard(histories: dict[str, History]) -> SegmentReference:
-    """As the reference of a monitor: all windows pooled, and what they teach."""
+def reference_of(histories: dict[str, History]) -> SegmentReference:
+    """The reference of a monitor: all windows pooled, and their calibration."""
     return SegmentReference({name: h.pooled for name, h in histories.items()}, calibration=Calibration(histories))
 
 
 def judged(reference: Counts, live: Counts | list[int], axis: Axis = AXIS, columns: Columns = AUTO) -> ColumnResult:
-    """One column through the comparison, and checked to be whole."""
+    """Compare one column and check that the result is complete."""
     window = Histogram(axis, np.asarray(live))
-    held = standard({"x": History(axis, reference)})
-    (result,) = compare_profiles(Profile({"x": window}, window.rows), held, columns, np.random.default_rng(1))
-    assert_whole(result)
+    segment = reference_of({"x": History(axis, reference)})
+    (result,) = compare_profiles(Profile({"x": window}, window.rows), segment, columns, np.random.default_rng(1))
+    assert_complete(result)
     return result
 
 
-def assert_whole(result: ColumnResult) -> None:
+def assert_complete(result: ColumnResult) -> None:
     assert result.message
     if result.scored is not None:
         scored = result.scored
@@ -50,9 +50,9 @@ def assert_whole(result: ColumnResult) -> None:
 @pytest.mark.parametrize("windows", [1, 2, MIN_WINDOWS - 1])
 def test_few_reference_windows_fall_back_to_two_samples(windows: int) -> None:
     reference = days(windows=windows)
-    ordinary = judged(reference, days(2)[0] * 0 + reference[0])
-    assert ordinary.verdict is Verdict.OK
-    assert ordinary.windows is None
+    unchanged = judged(reference, days(2)[0] * 0 + reference[0])
+    assert unchanged.verdict is Verdict.OK
+    assert unchanged.windows is None
     assert judged(reference, [0, 0, 0, 0, 0, 0, 500]).verdict is Verdict.DRIFT
 
 
@@ -92,7 +92,7 @@ def test_rows_in_bins_never_filled_are_drift(at: int) -> None:
 
 
 def test_an_incident_in_the_reference_costs_power() -> None:
-    """Three windows of thirty lost a bin: what is as strange as they is no drift, what is plainly stranger is."""
+    """Three windows of thirty lost a bin: an equal deviation is no drift, a clearly larger one is."""
     reference = days()
     reference[[4, 5, 6], 6] += 250
     assert judged(reference, reference[5]).verdict is Verdict.OK
@@ -151,21 +151,22 @@ def test_columns_may_differ_in_length_axis_and_gaps() -> None:
     }
     live = {name: Histogram(h.axis, days(9)[0]) for name, h in histories.items() if name not in {"gone", "other"}}
     live |= {"new": Histogram(AXIS, days(8)[0])}
-    told = {
-        r.column: r for r in compare_profiles(Profile(live, 500), standard(histories), AUTO, np.random.default_rng(1))
+    results = {
+        r.column: r
+        for r in compare_profiles(Profile(live, 500), reference_of(histories), AUTO, np.random.default_rng(1))
     }
-    assert set(told) == {*histories, "new"}
-    for result in told.values():
-        assert_whole(result)
-    assert {name: told[name].windows for name in ("long", "short", "holed", "names")} == {
+    assert set(results) == {*histories, "new"}
+    for result in results.values():
+        assert_complete(result)
+    assert {name: results[name].windows for name in ("long", "short", "holed", "names")} == {
         "long": 90,
         "short": None,
         "holed": 20,
         "names": 30,
     }
-    assert told["gone"].verdict is Verdict.SCHEMA_ERROR
-    assert told["empty"].verdict is Verdict.NO_DATA
-    assert told["new"].verdict is Verdict.NOT_COMPARABLE
+    assert results["gone"].verdict is Verdict.SCHEMA_ERROR
+    assert results["empty"].verdict is Verdict.NO_DATA
+    assert results["new"].verdict is Verdict.NOT_COMPARABLE
 
 
 def test_a_live_column_on_other_edges_gets_no_evidence() -> None:
@@ -185,9 +186,9 @@ def test_every_metric_has_finite_noise_where_bins_are_empty(metric: str) -> None
 @pytest.mark.parametrize("metric", ["hellinger", "kl", "total_variation"])
 def test_reference_windows_guard_a_configured_threshold(metric: str) -> None:
     columns = Columns(ColumnRule(method=Method(metric), limit=Threshold(1e-6)))
-    ordinary = judged(days(), days(windows=31)[30], columns=columns)
-    assert ordinary.verdict is Verdict.INSUFFICIENT
-    assert "30 reference windows vary this much" in ordinary.message
+    unchanged = judged(days(), days(windows=31)[30], columns=columns)
+    assert unchanged.verdict is Verdict.INSUFFICIENT
+    assert "30 reference windows vary this much" in unchanged.message
     assert judged(days(), [0, 0, 0, 0, 0, 0, 500], columns=columns).verdict is Verdict.DRIFT
 
 

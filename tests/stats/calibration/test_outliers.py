@@ -1,4 +1,4 @@
-"""Reference windows that look unlike the others are named, and hardly any where nothing happened."""
+"""Outliers among reference windows: incidents are found, and unchanged windows are hardly ever outliers."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_incidents_in_the_reference_do_not_mask_each_other() -> None:
     moved /= moved.sum()
     counts = np.insert(rng.multinomial(2000, EVEN, size=100), 7, 0, axis=0)  # a window without rows keeps its place
     counts[[5, 40, 80]] = rng.multinomial(2000, moved, size=3)
-    taught = Calibration({"x": History(AXIS, counts)}).calibration_windows()["x"]
-    assert (taught.windows, taught.rows) == (100, 2000)
-    assert {place for place, _ in taught.outliers} == {5, 40, 80}
-    assert all(p < 1 / 100 for _, p in taught.outliers)
+    windows = Calibration({"x": History(AXIS, counts)}).calibration_windows()["x"]
+    assert (windows.windows, windows.rows) == (100, 2000)
+    assert {place for place, _ in windows.outliers} == {5, 40, 80}
+    assert all(p < 1 / 100 for _, p in windows.outliers)

@@ -1,26 +1,26 @@
-"""Power that must not get lost: plain changes are found with 60 reference windows of 1,000 independent rows.
+"""Minimum power: plain changes are detected with 60 reference windows of 1,000 independent rows.
 
-At a level of 1e-4: a hundred columns by day, one false alarm in a hundred days. Each share found is that of 500
-columns; its lower 99 % bound (Clopper and Pearson 1934) is held against what is stated. What real days need costs power
-here: a bin has to lie some 8 standard deviations off, where independent rows alone would allow 4.5.
+At a level of 1e-4: a hundred columns by day, one false alarm in a hundred days. Each share of detected changes is that
+of 500 columns; its lower 99 % bound (Clopper and Pearson 1934) is compared with the stated minimum. The margin for real
+days costs power here: a bin has to be off by some 8 standard deviations; for independent rows, 4.5 would do.
 """
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from drift.histogram import CategoricalAxis, NumericAxis
+from drift.histogram import CategoricalAxis, Counts, NumericAxis
 from drift.stats.calibration.group import Group, fit_group
-from tests.support.streams import Counts, counts_of, group_of
+from tests.support.streams import counts_of, group_of
 
 LEVEL = 1e-4
 COLUMNS, WINDOWS, ROWS = 500, 60, 1000
 
 
 def at_least(group: Group, live: Counts) -> float:
-    """Lower bound of the share of columns found; live of shape (columns, bins)."""
-    found = int((group.evidence(live.astype(np.float64))[0] < LEVEL).sum())
-    return float(stats.binomtest(found, len(live)).proportion_ci(0.98).low)
+    """Lower bound of the share of columns in which the change is detected; live of shape (columns, bins)."""
+    detected = int((group.evidence(live.astype(np.float64))[0] < LEVEL).sum())
+    return float(stats.binomtest(detected, len(live)).proportion_ci(0.98).low)
 
 
 def even(bins: int, missing: float = 0.0) -> npt.NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Real, shuffled days and weeks, through drift's public path: the level holds, and more is found than by mean + 3 sd.
+"""Real, shuffled days and weeks: drift keeps the level and detects more than a rule of mean + 3 deviations.
 
 The comparison with all judges and data is ``python benchmarks/judges.py``.
 """
