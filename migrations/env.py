@@ -1,19 +1,19 @@
-"""Alembic's way in. drift runs its migrations itself (`drift db upgrade`) and hands over the connection.
+"""Entry point of Alembic. drift runs the migrations (`drift db upgrade`) and passes the connection.
 
-The connection is within a transaction that holds the migration lock, on SQLite as on PostgreSQL: whatever
-goes wrong, nothing has changed.
+The connection is within a transaction that has the migration lock, on SQLite as on PostgreSQL: if a migration fails,
+nothing has changed.
 """
 
 from alembic import context
 
-from drift.store.migrate import ours
+from drift.store.migrate import is_own
 from drift.store.tables import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
     target_metadata=metadata,
-    include_object=ours,
+    include_object=is_own,
     transactional_ddl=True,
     render_as_batch=connection.dialect.name == "sqlite",
 )

@@ -141,9 +141,9 @@ def db_upgrade(config: ConfigFile = DEFAULT_CONFIG, store: StoreUrl = None) -> N
 
 def db_current(config: ConfigFile = DEFAULT_CONFIG, store: StoreUrl = None) -> None:
     """Print the schema of the store, and the newest."""
-    from drift.store.migrate import current, head
+    from drift.store.migrate import head, stored_revision
 
-    print_text(f"{current(_store_url(config, store)) or 'none'} (newest: {head()})")
+    print_text(f"{stored_revision(_store_url(config, store)) or 'none'} (newest: {head()})")
 
 
 def db_check(config: ConfigFile = DEFAULT_CONFIG, store: StoreUrl = None, as_json: AsJson = False) -> None:

@@ -1,4 +1,4 @@
-"""One clock for all who share a store: the database server's, asked now and then, told on by the host's own ticking."""
+"""One clock for all users of a store: the database server's, asked now and then, continued by the host's counter."""
 
 import sys
 import time
@@ -11,34 +11,34 @@ from typing import Final
 from sqlalchemy import Connection, func, select
 
 MAX_READING_AGE: Final = 30.0
-"""Seconds until the server is asked again; a host's ticking strays by less than a millisecond in that time."""
+"""Seconds until the server is asked again; a host's counter drifts by less than a millisecond in that time."""
 
 
 def elapsed() -> float:
-    """The host's count of seconds, which never steps; on Linux with those that it was suspended for.
+    """Return the host's count of seconds, which is never set; on Linux it includes suspended time.
 
-    Elsewhere the server's time is behind by these, until it is asked again.
+    Elsewhere the shared time is late by the suspended time, until the server is asked again.
     """
     return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What the server's clock showed, and the host's count of seconds then."""
+    """Time of the server's clock, and the host's count of seconds then."""
 
-    moment: datetime
+    instant: datetime
     seconds: float
 
 
 class SharedClock:
-    """The server's time. Steps of the host's own clock do not matter; how late an answer came is not added.
+    """The server's time. Changes of the host's own clock do not matter; the delay of an answer is not added.
 
     Parameters
     ----------
     read : callable
         Opens a transaction.
     seconds : callable
-        The host's count of seconds, which never steps.
+        The host's count of seconds, which is never set.
     """
 
     def __init__(
@@ -48,17 +48,17 @@ class SharedClock:
         self._last: _Reading | None = None
 
     def __call__(self) -> datetime:
-        """The time, in UTC.
+        """Return the time, in UTC.
 
         Raises
         ------
         StoreError
-            Where the server has to be asked and does not answer.
+            If the server must be asked and does not answer.
         """
-        last, here = self._last, self._seconds()  # another thread may replace it: either reading is right
-        if last is None or here - last.seconds >= MAX_READING_AGE:
+        last, seconds = self._last, self._seconds()  # another thread may replace it: either reading is right
+        if last is None or seconds - last.seconds >= MAX_READING_AGE:
             with self._read() as connection:
-                asked: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
-            last = self._last = _Reading(asked.astimezone(UTC), self._seconds())
-            return last.moment
-        return last.moment + timedelta(seconds=here - last.seconds)
+                instant: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+            last = self._last = _Reading(instant.astimezone(UTC), self._seconds())
+            return last.instant
+        return last.instant + timedelta(seconds=seconds - last.seconds)

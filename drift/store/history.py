@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,8 @@ from drift.store.tables import (
     window,
 )
 from drift.store.work_items import CHECK
+
+_LABELS: Final = {"held": "reference_counts", "customary": "is_default"}  # of columns whose names are not plain
 
 ProfilePosition = tuple[str, int]
 """A segment, and the index of a window."""
@@ -161,8 +163,9 @@ def _revision(connection: Connection, name: str, start: datetime, number: int | 
 def _results(connection: Connection, cache: AxisCache, checked: Any) -> tuple[SegmentResult, ...]:
     live = read_profiles(connection, cache, "revision_id", checked.id)
     reference = read_profiles(connection, cache, "baseline_id", checked.baseline_id) if checked.baseline_id else {}
+    scores = (column.label(_LABELS.get(column.name, column.name)) for column in score.c)
     query = (
-        select(score, profile.c.segment, watched_column.c.name, method.c.metric, method.c.base, method.c.smoothing)
+        select(*scores, profile.c.segment, watched_column.c.name, method.c.metric, method.c.base, method.c.smoothing)
         .join(profile, profile.c.id == score.c.profile_id)
         .join(watched_column, watched_column.c.id == score.c.column_id)
         .outerjoin(method, method.c.id == score.c.method_id)
@@ -172,8 +175,10 @@ def _results(connection: Connection, cache: AxisCache, checked: Any) -> tuple[Se
     for row in connection.execute(query):
         live_side = live[row.segment].histograms.get(row.name)
         reference_side = reference[row.segment].histograms.get(row.name) if row.segment in reference else None
-        if row.held is not None and reference_side is not None:  # a moving reference: same axis, its own counts
-            reference_side = Histogram(reference_side.axis, np.frombuffer(row.held, COUNTS_DTYPE))
+        if (
+            row.reference_counts is not None and reference_side is not None
+        ):  # a moving reference: same axis, its own counts
+            reference_side = Histogram(reference_side.axis, np.frombuffer(row.reference_counts, COUNTS_DTYPE))
         columns[row.segment].append(_column_result(row, live_side, reference_side))
     return tuple(
         SegmentResult(segment, live[segment], tuple(sorted(results, key=importance_key)))
@@ -184,7 +189,7 @@ def _results(connection: Connection, cache: AxisCache, checked: Any) -> tuple[Se
 def _column_result(row: Any, live: Histogram | None, reference: Histogram | None) -> ColumnResult:
     threshold = None
     if row.threshold_drift is not None:
-        threshold = Threshold(row.threshold_drift, row.threshold_warn, row.customary)
+        threshold = Threshold(row.threshold_drift, row.threshold_warn, row.is_default)
     scored = None
     if row.value is not None and live is not None and reference is not None:
         scored = _score(row, live, reference)
@@ -290,7 +295,7 @@ def _histories(
 def _excluded(connection: Connection, positions: Mapping[int, ProfilePosition]) -> Iterator[tuple[int, int]]:
     """Yield profile and column of each `ColumnResult.excluded_from_reference`; each has a score, and so a histogram."""
     query = select(score.c.profile_id, score.c.column_id).where(
-        score.c.verdict == Verdict.DRIFT.value, score.c.customary.is_not(True)
+        score.c.verdict == Verdict.DRIFT.value, score.c["customary"].is_not(True)
     )
     for part in chunks(list(positions)):
         for row in connection.execute(query.where(score.c.profile_id.in_(part))):

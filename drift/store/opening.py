@@ -28,7 +28,8 @@ def open_engine(url: str, *, create: bool) -> Engine:
                 code="store-not-found",
             )
         if problem := obstacle(path):
-            raise StoreError(f"{shown}: {problem}", code="store-read-only")
+            code = "store-read-only" if os.path.isdir(path.parent) else "store-not-found"  # noqa: PTH112 - as above
+            raise StoreError(f"{shown}: {problem}", code=code)
     engine = make_engine(parsed)
     try:
         with transaction(engine, writes=False) as connection:
@@ -47,5 +48,5 @@ def open_engine(url: str, *, create: bool) -> Engine:
 
 def _require_drift_store(connection: Connection, shown: str, *, blank: bool) -> None:
     if connection.dialect.name == "sqlite" and not blank:
-        schema.require_drift_store(schema.current(connection), shown)
+        schema.require_drift_store(schema.current_revision(connection), shown)
     schema.require_newest(connection, shown)

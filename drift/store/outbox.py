@@ -248,7 +248,7 @@ def _has(connection: Connection, delivery_id: int, status: str, **values: object
 def _mark(
     connection: Connection, delivery_id: int, status: str, taken_until: datetime | None, **values: object
 ) -> None:
-    """Write the result of one attempt; with `taken_until`, only if nobody has taken the delivery since."""
+    """Write the result of one attempt; with `taken_until`, only if no other sender has taken the delivery."""
     query = update(delivery).where(delivery.c.id == delivery_id, delivery.c.status == "pending")
     if taken_until is not None:
         query = query.where(delivery.c.next_attempt_at == taken_until)

@@ -18,7 +18,7 @@ class SchemaMismatch(StoreError):  # noqa: N818 - names the state
     default_code = "store-not-migrated"
 
 
-def current(connection: Connection) -> str | None:
+def current_revision(connection: Connection) -> str | None:
     """Return the revision of the schema; None before the first migration."""
     if not connection.dialect.has_table(connection, "alembic_version"):
         return None
@@ -69,7 +69,7 @@ def require_newest(connection: Connection, store: str) -> None:
     SchemaMismatch
         If the schema is missing, older, or newer than this version knows.
     """
-    revision = current(connection)
+    revision = current_revision(connection)
     refuse_newer(revision, store)
     if revision is None:
         raise SchemaMismatch(f"{store} contains no drift store yet; {REMEDY} to create it", code="store-not-migrated")

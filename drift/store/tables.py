@@ -1,8 +1,8 @@
-"""The tables, in their final shape. The schema itself is only ever made by the migrations.
+"""The tables of the newest schema. Only the migrations create them.
 
-A year of hourly windows of 200 columns is 1.75 million histograms and as many scores. What repeats is
-therefore kept once: axes by their content, methods, column names. Contributions of bins are not kept:
-they follow from histograms and method exactly.
+A year of hourly windows of 200 columns is 1.75 million histograms and as many scores. Repeated values are therefore
+stored once: axes by their content, methods, column names. Contributions of bins are not stored: they follow exactly
+from histograms and method.
 """
 
 from typing import Any, Final
@@ -26,7 +26,7 @@ from drift.store.types import Document, Finite, Instant, SafeText, Whole
 COUNTS_DTYPE: Final = "<i8"
 """Encoding of counts: one little-endian signed 64-bit integer for each bin, in the axis's order.
 
-`reference_history.counts` is one such row for each window of the reference, in their order.
+`reference_history.counts` has one such row for each window of the reference, in order.
 """
 
 metadata = MetaData(
@@ -39,7 +39,7 @@ metadata = MetaData(
     }
 )
 
-# SQLite numbers rows by itself only where the key is called INTEGER.
+# SQLite assigns keys only if their type is called INTEGER.
 _Id = BigInteger().with_variant(Integer(), "sqlite")
 
 
@@ -75,7 +75,7 @@ monitor = Table(
     _key(),
     _text("name"),
     _at("created_at"),
-    _at("thinned_until", nullable=True),  # windows that end by then keep their verdicts only
+    _at("thinned_until", nullable=True),  # windows that start by then keep their verdicts only
     UniqueConstraint("name"),
 )
 
@@ -87,7 +87,7 @@ definition = Table(
     _text("digest"),
     Column("document", Document, nullable=False),
     _at("created_at"),
-    _at("used_at"),  # when a process last came up with it: the newest is the monitor's own
+    _at("used_at"),  # last use by a process: the newest is the monitor's definition
     UniqueConstraint("monitor_id", "digest"),
 )
 
@@ -102,12 +102,12 @@ baseline = Table(
     UniqueConstraint("monitor_id", "digest"),
 )
 
-reference_attempt = Table(  # a row each that has not ended; those whose lease ran out never will
+reference_attempt = Table(  # attempts that have not ended; those with an expired lease are lost
     "reference_attempt",
     metadata,
     _key(),
     _to("monitor"),
-    _text("digest"),  # as of a baseline
+    _text("digest"),  # as in baseline
     _text("owner"),
     _at("begun_at"),
     _at("lease_until"),
@@ -142,7 +142,7 @@ window = Table(
     metadata,
     _key(),
     _to("monitor"),
-    _to("definition"),  # that planned it; the one that checked it stands in the revision
+    _to("definition"),  # that planned it; the revision has the one that checked it
     _at("start_at"),
     _at("end_at"),
     _text("kind"),
@@ -152,20 +152,20 @@ window = Table(
     _count("attempts"),
     Column("lease_owner", SafeText),
     _at("lease_until", nullable=True),
-    _count("token"),  # grows with each claim: a worker that lost its lease cannot write
+    _count("token"),  # fencing token: grows with each claim, so that a worker that lost its lease cannot write
     Column("last_error", SafeText),
-    _count("revision"),  # the newest one's number; 0 before the first
-    Column("cause", SafeText),  # why it is due: `late` rows, a `backfill` of what was never checked; else null
-    Column("seen", SafeText),  # digest of the source when a second look was taken last
+    _count("revision"),  # number of the newest; 0 before the first
+    Column("cause", SafeText),  # why it is due: `late` (re-check), `backfill` before the first check; else null
+    Column("seen", SafeText),  # digest of the source at the last re-check
     UniqueConstraint("monitor_id", "definition_id", "start_at", "kind"),
-    # Two processes with different definitions of one monitor must not check a window twice either.
+    # Processes with different definitions of a monitor must not check a window twice either.
     UniqueConstraint("monitor_id", "start_at", "end_at", "kind"),
     Index(None, "monitor_id", "status", "next_attempt_at"),
-    Index(None, "monitor_id", "end_at"),  # where planning goes on, asked at every tick
+    Index(None, "monitor_id", "end_at"),  # planning continues there; asked at every tick
     _one_of("status", "due", "claimed", "done", "failed", "skipped"),
 )
 
-tally = Table(  # counting a year of windows for each look at a page would take seconds
+tally = Table(  # counting a year of windows for each page would take seconds
     "tally",
     metadata,
     _to("monitor", primary_key=True, autoincrement=False),
@@ -187,7 +187,7 @@ revision = Table(
     _count("drifted"),
     _text("verdict"),
     _text("message"),
-    Column("source", Document, nullable=False),  # fingerprint of what was read
+    Column("source", Document, nullable=False),  # fingerprint of the data read
     _at("counted_at"),
     Column("judged", Document),  # how its scores were judged
     Column("token", Whole),  # of the claim that wrote it
@@ -215,7 +215,7 @@ histogram = Table(
     _to("watched_column", "column_id", primary_key=True, autoincrement=False),
     _to("axis", nullable=True),
     Column("counts", LargeBinary),
-    Column("fault", SafeText),  # why there are no counts, and in words:
+    Column("fault", SafeText),  # why there are no counts; its message:
     Column("message", SafeText),
     CheckConstraint("(counts IS NULL) = (axis_id IS NULL) AND (counts IS NULL) = (fault IS NOT NULL)", name="counted"),
     sqlite_with_rowid=False,
@@ -259,11 +259,11 @@ score = Table(
     Column("customary", Boolean),
     _text("verdict"),
     _text("message"),
-    Column("held", LargeBinary),  # counts of the reference where that moves; null: they are the baseline's
-    Column("windows", Whole),  # of the reference, behind the p-value; null: the two samples alone
-    Column("level", Finite),  # the p-value that judged in place of a threshold
+    Column("held", LargeBinary),  # counts of a moving reference; null: those of the frozen reference
+    Column("windows", Whole),  # reference windows behind the p-value; null: the two samples alone
+    Column("level", Finite),  # the p-value that judged instead of a threshold
     Column("code", SafeText),  # stable code of the message; null: none, or written before 0007
-    # A column's year, of rows that lie by window. SQLite keeps the rows in the primary key, and gains nothing.
+    # For a column's year: rows are ordered by window. SQLite stores rows in the primary key, and gains nothing.
     Index(None, "column_id", "profile_id", info={"only": "postgresql"}).ddl_if(dialect="postgresql"),
     sqlite_with_rowid=False,
 )

@@ -310,7 +310,7 @@ class WindowStore:
         int
             Number of windows pruned; 0 if none is left.
         """
-        with self._database.read() as connection:  # so that nobody waits if there is nothing to prune
+        with self._database.read() as connection:  # without a lock if there is nothing to prune
             if not retention.has_prunable(connection, name, before):
                 return 0
         with self._database.write() as connection:

@@ -1,6 +1,6 @@
 """The first schema.
 
-A migration stands for ever: it imports nothing from drift, and names its constraints itself.
+A migration is frozen: it imports nothing from drift, and names its constraints itself.
 """
 
 import sqlalchemy as sa

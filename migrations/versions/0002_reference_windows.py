@@ -1,7 +1,7 @@
-"""The windows of a reference, how a revision was judged, and what was learned for each score.
+"""Windows of a reference, how a revision was judged, and the level of each score.
 
-A migration stands for ever: it imports nothing from drift, and names its constraints itself. The new columns may be
-null, so that no table is copied: neither database touches a row.
+A migration is frozen: it imports nothing from drift, and names its constraints itself. The new columns may be
+null, so neither database rewrites a table.
 """
 
 import sqlalchemy as sa

@@ -1,7 +1,7 @@
-"""Windows that are skipped or looked at again, and which claim wrote a revision.
+"""Skipped and re-checked windows, and the claim that wrote a revision.
 
-A migration stands for ever: it imports nothing from drift, and names its constraints itself. The new columns may be
-null; on SQLite the window table is copied, since there a check cannot be changed in place.
+A migration is frozen: it imports nothing from drift, and names its constraints itself. The new columns may be
+null; SQLite copies the window table, because it cannot change a check in place.
 """
 
 import sqlalchemy as sa
@@ -32,14 +32,16 @@ def downgrade() -> None:
 
 
 def _check(status: str) -> None:
-    # Looked up, since Alembic put the model's naming convention before the name that 0001 gave.
-    (found,) = [
-        one["name"] for one in sa.inspect(op.get_bind()).get_check_constraints("window") if "status" in one["sqltext"]
+    # Looked up, because Alembic put the model's naming convention before the name that 0001 gave.
+    (name,) = [
+        check["name"]
+        for check in sa.inspect(op.get_bind()).get_check_constraints("window")
+        if "status" in check["sqltext"]
     ]
     if op.get_bind().dialect.name != "sqlite":
-        # In words of our own: Alembic 1.18 drops constraints by something that SQLAlchemy 2.1 warns of.
-        op.execute(f'ALTER TABLE "window" DROP CONSTRAINT "{found}"')
-        op.execute(f'ALTER TABLE "window" ADD CONSTRAINT "{found}" CHECK ({status})')
+        # Plain SQL: Alembic 1.18 drops constraints in a way that SQLAlchemy 2.1 deprecates.
+        op.execute(f'ALTER TABLE "window" DROP CONSTRAINT "{name}"')
+        op.execute(f'ALTER TABLE "window" ADD CONSTRAINT "{name}" CHECK ({status})')
         return
-    with op.batch_alter_table("window", recreate="always") as batch:  # a copy leaves checks behind
-        batch.create_check_constraint(op.f(found), status)
+    with op.batch_alter_table("window", recreate="always") as batch:  # a copy has no checks
+        batch.create_check_constraint(op.f(name), status)

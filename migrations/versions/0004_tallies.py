@@ -1,7 +1,7 @@
-"""Windows counted by verdict as they are written, indexes for what every tick asks, how far old windows were thinned.
+"""Counts of windows by verdict, indexes for the queries of every tick, and how far retention has come.
 
-A migration stands for ever: it imports nothing from drift, and names its constraints itself. The tally is filled from
-the windows there are; nothing else is touched.
+A migration is frozen: it imports nothing from drift, and names its constraints itself. The tally is filled from
+the stored windows; nothing else changes.
 """
 
 import sqlalchemy as sa

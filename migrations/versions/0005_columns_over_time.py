@@ -1,7 +1,7 @@
-"""A column's year of scores by an index of its own, on PostgreSQL.
+"""An index for a column's year of scores, on PostgreSQL.
 
-Scores lie by window, as they are written, so a column's year is one row here and one there. PostgreSQL found them by
-walking through the whole primary key; SQLite keeps the rows in that key, and gains nothing.
+Scores are stored by window, so the rows of a column's year are scattered. PostgreSQL found them by walking through the
+whole primary key; SQLite stores rows in that key, and gains nothing.
 """
 
 from alembic import op

@@ -1,7 +1,7 @@
-"""Attempts to read a reference that have not ended: what kills whoever reads it is to be noticed.
+"""Attempts to read a reference that have not ended, so that a reference that crashes its readers is noticed.
 
-A migration stands for ever: it imports nothing from drift, and names its constraints itself. A table more, and no other
-is touched.
+A migration is frozen: it imports nothing from drift, and names its constraints itself. It adds a table; no other
+changes.
 """
 
 import sqlalchemy as sa

@@ -52,11 +52,11 @@ def _once(bench: Bench, kind: str, begins: str | None, number: int) -> tuple[int
     folder = Path(tempfile.mkdtemp(dir=bench.folder))
     url = bench.databases.fresh(kind, folder, migrated=False)
     if begins is not None:
-        migrate.step(url, begins)
+        migrate.upgrade_to(url, begins)
         query(url, "INSERT INTO monitor (name, created_at) VALUES ('kept', '2024-01-01 00:00:00.000000')")
     args = ["db", "upgrade", "--store", url]
     ended = bench.nursery.run(args, folder / "log", before=f"tests.faults.upgrades:arm:{number}")
-    found = migrate.current(url)
+    found = migrate.stored_revision(url)
     mess = found != begins and not (ended == 0 and found == migrate.head())
     if ended:
         assert bench.nursery.run(args, folder / "log") == 0, (folder / "log").read_text(encoding="utf-8")
@@ -72,7 +72,7 @@ def at_once(bench: Bench, kind: str) -> Result:
         folder = Path(tempfile.mkdtemp(dir=bench.folder))
         url = bench.databases.fresh(kind, folder, migrated=False)
         if number % 2:
-            migrate.step(url, _OLDEST)
+            migrate.upgrade_to(url, _OLDEST)
         command = [sys.executable, "-m", "drift", "db", "upgrade", "--store", url]
         together = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(3)]
         assert [one.wait(120) for one in together] == [0, 0, 0]

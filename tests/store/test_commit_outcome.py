@@ -16,6 +16,7 @@ from drift.monitors.verdict import Verdict
 from drift.store import AlertConflict, NewReference, Outcome, Store
 from drift.store.engine import parse_url
 from drift.store.tables import alert, axis, event, metadata
+from tests.support.errors import has_code
 from tests.support.store_builders import (
     AXES,
     DAY,
@@ -211,7 +212,7 @@ def test_values_of_numpy_become_plain_ones(store: Store) -> None:
 @pytest.mark.parametrize("source", [{"size": float("nan")}, {"rows": np.int64(3)}, {"when": NOW}])
 def test_a_source_fingerprint_is_strict_json(store: Store, source: dict[str, object]) -> None:
     claim = claimed(store, defined(store))
-    with pytest.raises(StoreError, match="strict JSON"):
+    with pytest.raises(StoreError, check=has_code("value-not-storable")):
         store.windows.commit(claim, Outcome(0, Verdict.OK, "", source, None), NOW)
 
 
@@ -240,7 +241,7 @@ def test_alerts_come_back_as_they_were_decided(store: Store) -> None:
     assert {a["state"] for a in store.queries.alerts()} == {s.state for s in told.values()}
 
 
-def test_an_alert_that_did_not_turn_is_counted_but_makes_no_event(store_url: str) -> None:
+def test_an_unchanged_alert_is_counted_without_an_event(store_url: str) -> None:
     with Store.open(store_url) as store:
         definition = defined(store)
         checked(store, definition, 0, OTHER, REFERENCE)
@@ -261,7 +262,7 @@ def test_alerts_decided_on_a_state_that_has_gone_are_refused(store: Store) -> No
     states = store.monitors.alert_states(definition.monitor_id)
     found = segments(OTHER, REFERENCE)
     store.windows.commit(second, outcome(second, found, states), NOW)
-    with pytest.raises(AlertConflict, match="decide again"):
+    with pytest.raises(AlertConflict, check=has_code("alert-conflict")):
         store.windows.commit(first, outcome(first, found, states), NOW)
     assert store.queries.windows()[0]["status"] == "claimed"
     store.windows.commit(first, outcome(first, found, store.monitors.alert_states(definition.monitor_id)), NOW)
@@ -311,7 +312,7 @@ def test_of_workers_at_once_no_alert_decision_is_lost(store_url: str) -> None:
 def test_an_event_about_an_alert_of_no_transition_is_refused(store: Store) -> None:
     claim = claimed(store, defined(store))
     whole = outcome(claim, segments(OTHER, REFERENCE))
-    with pytest.raises(StoreError, match="no transition of this outcome"):
+    with pytest.raises(StoreError, check=has_code("internal-error")):
         store.windows.commit(claim, replace(whole, transitions=()), NOW)
 
 
@@ -329,7 +330,7 @@ def test_a_baseline_is_frozen_once(store: Store) -> None:
     assert other.id != first.id
 
 
-def test_a_baseline_gives_its_axes_as_the_same_objects_each_time(store: Store) -> None:
+def test_a_reference_returns_the_same_axis_objects_each_time(store: Store) -> None:
     """Windows are counted on them, and an axis known by identity need not be digested again."""
     definition = defined(store)
     store.references.freeze(definition.monitor_id, "d", NewReference({"": REFERENCE}, {}), NOW)

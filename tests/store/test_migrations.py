@@ -14,6 +14,7 @@ from drift.store import Store, migrate
 from drift.store.engine import parse_url
 from drift.store.schema import REVISIONS
 from drift.store.tables import metadata
+from tests.support.errors import has_code
 from tests.support.store_builders import checked, day, defined, profile
 
 SCRIPTS = migrate._folder()  # of the checkout, or of the installed wheel (.ci/wheel)
@@ -146,16 +147,16 @@ def test_a_difference_between_schema_and_tables_is_told(own_store_url: str) -> N
 
 
 def test_nothing_is_there_before_the_first_migration(empty_url: str) -> None:
-    assert migrate.current(empty_url) is None
+    assert migrate.stored_revision(empty_url) is None
     (told,) = migrate.check(empty_url)
     assert "run `drift db upgrade`" in told
 
 
-def test_the_stairway_is_the_same_up_and_down_with_data_on_every_step(empty_url: str) -> None:
+def test_every_migration_is_reversible_with_data(empty_url: str) -> None:
     """What a step holds survives the next one; going down ends at the very schema that going up came through."""
     ways_up = {}
     for revision in REVISIONS:
-        migrate.step(empty_url, revision)
+        migrate.upgrade_to(empty_url, revision)
         ways_up[revision] = described(empty_url)
     assert migrate.check(empty_url) == []
     fill(empty_url)
@@ -163,20 +164,20 @@ def test_the_stairway_is_the_same_up_and_down_with_data_on_every_step(empty_url:
         migrate.downgrade(empty_url, previous)
         if previous == "base":
             break
-        assert migrate.current(empty_url) == previous
+        assert migrate.stored_revision(empty_url) == previous
         assert described(empty_url) == ways_up[previous]
         held = contents(empty_url)
         assert held["score"], "no rows are left to be careful with"
-        migrate.step(empty_url, revision)
+        migrate.upgrade_to(empty_url, revision)
         assert described(empty_url) == ways_up[revision]
         migrate.downgrade(empty_url, previous)
         assert contents(empty_url) == held
     assert tables(empty_url) <= {"alembic_version"}
-    migrate.step(empty_url, "head")
+    migrate.upgrade_to(empty_url, "head")
     assert described(empty_url) == ways_up[REVISIONS[-1]]
 
 
-def test_what_was_checked_is_read_after_an_upgrade_from_each_step(empty_url: str) -> None:
+def test_results_survive_an_upgrade_from_each_revision(empty_url: str) -> None:
     migrate.upgrade(empty_url)
     fill(empty_url)
     for previous in REVISIONS[-2::-1]:
@@ -199,7 +200,7 @@ def test_older_rows_have_nothing_in_the_columns_of_0002(empty_url: str) -> None:
     assert all(row[-1] is not None for row in before["revision"])
     migrate.downgrade(empty_url, "0001")
     assert tables(empty_url) == {*before, "alembic_version"}
-    migrate.step(empty_url, "0002")
+    migrate.upgrade_to(empty_url, "0002")
     after = contents(empty_url)
     assert after.pop("reference_window") == after.pop("reference_history") == []
     for name, columns in new.items():
@@ -269,7 +270,7 @@ def test_a_migration_that_fails_changes_nothing(
     add(next_scripts, more)
     with pytest.raises(error):
         migrate.upgrade(own_store_url)
-    assert migrate.current(own_store_url) == REVISIONS[-1]
+    assert migrate.stored_revision(own_store_url) == REVISIONS[-1]
     assert contents(own_store_url) == before
     assert tables(own_store_url) == before_tables
 
@@ -285,11 +286,11 @@ def test_of_upgrades_at_once_one_does_the_work(empty_url: str) -> None:
     assert migrate.check(empty_url) == []
 
 
-def test_an_upgrade_beside_a_transaction_left_open_gives_up_and_says_so(
+def test_an_upgrade_times_out_behind_an_open_transaction(
     own_store_url: str, next_scripts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It must not wait for ever: on PostgreSQL whoever comes later would wait behind it."""
-    monkeypatch.setattr(migrate, "_PATIENCE", 1)
+    monkeypatch.setattr(migrate, "_LOCK_TIMEOUT", 1)
     monkeypatch.setattr("drift.store.engine.BUSY_TIMEOUT", 1.0)
     add(next_scripts, "pass")
     left_open = create_engine(parse_url(own_store_url), isolation_level="AUTOCOMMIT")
@@ -297,17 +298,17 @@ def test_an_upgrade_beside_a_transaction_left_open_gives_up_and_says_so(
         sqlite = connection.dialect.name == "sqlite"
         connection.exec_driver_sql("BEGIN IMMEDIATE" if sqlite else "BEGIN")
         connection.exec_driver_sql("UPDATE monitor SET name = name")
-        with pytest.raises(StoreError, match="nothing has changed: end it, try again"):
+        with pytest.raises(StoreError, check=has_code("store-locked")):
             migrate.upgrade(own_store_url)
         connection.exec_driver_sql("ROLLBACK")
     left_open.dispose()
-    assert migrate.current(own_store_url) == REVISIONS[-1]
+    assert migrate.stored_revision(own_store_url) == REVISIONS[-1]
     assert migrate.upgrade(own_store_url) == (REVISIONS[-1], "9999")
 
 
-def test_a_schema_ahead_or_behind_is_refused_with_what_to_do(own_store_url: str) -> None:
+def test_an_older_or_newer_schema_is_refused(own_store_url: str) -> None:
     migrate.downgrade(own_store_url, REVISIONS[0])
-    with pytest.raises(StoreError, match="run `drift db upgrade`"):
+    with pytest.raises(StoreError, check=has_code("store-not-migrated")):
         Store.open(own_store_url)
     (told,) = migrate.check(own_store_url)
     assert "run `drift db upgrade`" in told
@@ -316,7 +317,7 @@ def test_a_schema_ahead_or_behind_is_refused_with_what_to_do(own_store_url: str)
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
     for refused in (Store.open, migrate.upgrade):
-        with pytest.raises(StoreError, match="install the newer drift"):
+        with pytest.raises(StoreError, check=has_code("store-newer")):
             refused(own_store_url)
     (told,) = migrate.check(own_store_url)
     assert "install the newer drift" in told

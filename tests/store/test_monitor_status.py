@@ -64,7 +64,7 @@ def test_every_monitor_stands_as_its_windows_say(filled: Store) -> None:
     assert found["bikes"].checked_at == NOW
 
 
-def test_what_waits_is_counted_and_what_is_due_is_told_apart(filled: Store) -> None:
+def test_waiting_and_due_windows_are_counted_apart(filled: Store) -> None:
     """Of bikes: the day to be tried again, one that is due, and one that is not yet."""
     bikes = filled.monitors.statuses(NOW)[0]
     assert (bikes.waiting, bikes.overdue, bikes.oldest_due) == (3, 2, day(2).end)
@@ -143,7 +143,7 @@ def test_sqlite_walks_through_no_table_of_windows(sqlite_url: str) -> None:
 
 
 @pytest.mark.parametrize("question", ["due", "leased", "last_planned_end"])
-def test_what_every_tick_asks_is_found_by_status_or_end_not_along_all_starts(sqlite_url: str, question: str) -> None:
+def test_queries_of_a_tick_use_indexes_of_status_or_end(sqlite_url: str, question: str) -> None:
     with Store.open(sqlite_url) as store:
         bikes = defined(store)
         arguments = {"due": (bikes, NOW), "leased": (bikes.monitor_id, NOW), "last_planned_end": (bikes.monitor_id,)}

@@ -7,6 +7,7 @@ import pytest
 
 from drift.errors import StoreError
 from drift.store import DeliveryConflict, Store
+from tests.support.errors import has_code
 from tests.support.store_builders import (
     DAY,
     MINUTE,
@@ -60,11 +61,11 @@ def test_a_delivery_that_was_taken_is_over(filled: Store) -> None:
     filled.outbox.mark_sent(first.id, NOW)
     assert filled.outbox.due(NOW) == rest
     assert filled.queries.counts_by_status()["deliveries"] == {"sent": 1, "pending": 3}
-    with pytest.raises(StoreError, match=f"delivery {first.id} "):
+    with pytest.raises(StoreError, match=f"delivery {first.id} ", check=has_code("delivery-not-pending")):
         filled.outbox.mark_sent(first.id, NOW)
 
 
-def test_a_failed_delivery_is_due_again_at_its_time_and_keeps_its_place(filled: Store) -> None:
+def test_a_failed_delivery_is_retried_in_its_place(filled: Store) -> None:
     due = filled.outbox.due(NOW)
     filled.outbox.mark_failed(due[0].id, "HTTP 503", NOW + MINUTE)
     assert filled.outbox.due(NOW) == due[1:]
@@ -72,12 +73,12 @@ def test_a_failed_delivery_is_due_again_at_its_time_and_keeps_its_place(filled: 
     assert again == [replace(due[0], attempts=1), *due[1:]]
 
 
-def test_a_delivery_given_up_is_dead(filled: Store) -> None:
+def test_an_abandoned_delivery_is_dead(filled: Store) -> None:
     first, *rest = filled.outbox.due(NOW)
     filled.outbox.mark_failed(first.id, "HTTP 410", None)
     assert filled.outbox.due(NOW + DAY) == rest
     assert filled.queries.counts_by_status()["deliveries"] == {"dead": 1, "pending": 3}
-    with pytest.raises(StoreError, match=f"delivery {first.id} "):
+    with pytest.raises(StoreError, match=f"delivery {first.id} ", check=has_code("delivery-not-pending")):
         filled.outbox.mark_failed(first.id, "again", NOW)
 
 
@@ -97,7 +98,7 @@ def test_a_mark_whose_answer_was_lost_is_looked_up(filled: Store, monkeypatch: p
     first, second, third, fourth = filled.outbox.due(NOW)
     with lost_answer(filled, monkeypatch):
         assert filled.outbox.take(first.id, NOW, NOW + MINUTE)
-    with lost_answer(filled, monkeypatch, written=False), pytest.raises(StoreError, match="in COMMIT"):
+    with lost_answer(filled, monkeypatch, written=False), pytest.raises(StoreError, check=has_code("commit-unknown")):
         filled.outbox.take(second.id, NOW, NOW + MINUTE)
     with lost_answer(filled, monkeypatch):
         filled.outbox.mark_sent(first.id, NOW)
@@ -105,13 +106,13 @@ def test_a_mark_whose_answer_was_lost_is_looked_up(filled: Store, monkeypatch: p
         filled.outbox.mark_failed(second.id, "HTTP 410", None)
     with lost_answer(filled, monkeypatch):
         filled.outbox.mark_failed(third.id, "HTTP 503", NOW + MINUTE)
-    with lost_answer(filled, monkeypatch, written=False), pytest.raises(StoreError, match="in COMMIT"):
+    with lost_answer(filled, monkeypatch, written=False), pytest.raises(StoreError, check=has_code("commit-unknown")):
         filled.outbox.mark_sent(fourth.id, NOW)
     assert filled.queries.counts_by_status()["deliveries"] == {"sent": 1, "dead": 1, "pending": 2}
     assert filled.outbox.due(NOW) == [fourth]
 
 
-def test_what_a_clock_that_ran_ahead_put_off_holds_its_place_and_is_due_when_that_was_too_far(filled: Store) -> None:
+def test_a_delivery_postponed_by_a_fast_clock_is_due(filled: Store) -> None:
     first, *rest = filled.outbox.due(NOW)
     whole = [replace(first, attempts=1), *rest]
     filled.outbox.mark_failed(first.id, "HTTP 503", NOW + 3 * DAY)
@@ -134,7 +135,7 @@ def test_what_was_given_up_lately_is_told_apart(filled: Store) -> None:
 
 
 def test_an_unknown_delivery_is_an_error(store: Store) -> None:
-    with pytest.raises(StoreError, match="delivery 77"):
+    with pytest.raises(StoreError, match="delivery 77", check=has_code("delivery-not-pending")):
         store.outbox.mark_sent(77, NOW)
 
 
@@ -145,7 +146,7 @@ def test_a_notification_without_channels_makes_no_delivery(store: Store) -> None
     assert store.queries.alerts(state="firing") != []
 
 
-def test_what_was_given_up_is_due_again_under_its_id_and_in_its_place(filled: Store) -> None:
+def test_a_resent_delivery_keeps_its_id_and_place(filled: Store) -> None:
     first, second, third, fourth = filled.outbox.due(NOW)
     for given_up in (first, second, third):
         filled.outbox.mark_failed(given_up.id, "HTTP 404", None)

@@ -51,7 +51,7 @@ def test_a_reference_without_windows_has_no_histories(store: Store) -> None:
     assert (found.windows, found.histories) == ((), {})
 
 
-def test_what_is_accepted_takes_the_place_of_what_was_frozen_which_remains(store: Store) -> None:
+def test_an_accepted_reference_replaces_the_frozen_one_which_remains(store: Store) -> None:
     monitor = defined(store).monitor_id
     first = store.references.freeze(monitor, "d", draft(REFERENCE), NOW)
     other = store.references.freeze(monitor, "e", draft(OTHER), NOW)
@@ -180,7 +180,7 @@ def test_the_past_is_narrowed_by_every_condition(store: Store) -> None:
         assert equal(store.history.windows("bikes", **conditions), expected(store, numbers)), conditions
 
 
-def test_a_monitor_that_is_not_known_or_was_not_checked_has_no_past(store: Store) -> None:
+def test_an_unknown_or_unchecked_monitor_has_no_history(store: Store) -> None:
     live_days(store, 1)
     definition = defined(store, "taxis")
     store.windows.plan(definition, [(day(0), NOW)])

@@ -109,7 +109,7 @@ def test_a_window_that_began_just_as_long_ago_is_kept(store: Store, bikes: Defin
     assert days_with_scores(store) == [1, 2, 3, 4, 5]
 
 
-def test_a_call_takes_so_many_windows_and_the_next_one_goes_on(store: Store, bikes: Definition) -> None:
+def test_pruning_stops_at_the_limit_and_continues_later(store: Store, bikes: Definition) -> None:
     checked(store, defined(store, "taxis"), 0, REFERENCE, REFERENCE)
     both = [watched(DAY), watched(DAY, "taxis")]
     assert prune_monitors(store, both, day(9).start, limit=4) == 4
@@ -168,9 +168,7 @@ def again(store: Store, definition: Definition, number: int) -> None:
     store.windows.commit(claim, replace(outcome(claim, found, states, channels=()), baseline_id=None), NOW)
 
 
-def test_a_window_checked_again_after_it_was_thinned_out_is_there_until_the_next_time(
-    store: Store, bikes: Definition
-) -> None:
+def test_a_pruned_window_checked_again_stays_until_the_next_pruning(store: Store, bikes: Definition) -> None:
     prune_monitors(store, [watched(2 * DAY)], day(6).start)
     store.windows.plan_backfill(bikes, [(day(1), NOW)])
     again(store, bikes, 1)
@@ -181,9 +179,7 @@ def test_a_window_checked_again_after_it_was_thinned_out_is_there_until_the_next
     assert days_with_scores(store) == [4, 5]
 
 
-def test_a_window_that_a_worker_holds_is_passed_over_and_its_outcome_goes_later(
-    store: Store, bikes: Definition
-) -> None:
+def test_a_claimed_window_is_pruned_after_its_outcome(store: Store, bikes: Definition) -> None:
     claim = claimed(store, bikes, DAYS)  # day 6, still being counted when it is old already
     prune_monitors(store, [watched(DAY)], day(9).start)
     store.windows.commit(
@@ -206,7 +202,7 @@ def test_the_past_is_shorter_and_its_windows_are_whole(store: Store, bikes: Defi
     assert store.history.windows("bikes").windows == ()
 
 
-def test_what_is_dropped_is_told(store: Store, bikes: Definition, caplog: pytest.LogCaptureFixture) -> None:
+def test_pruned_windows_are_logged(store: Store, bikes: Definition, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="drift"):
         prune_monitors(store, [watched(3 * DAY)], day(6).start)
         prune_monitors(store, [watched(3 * DAY)], day(6).start)

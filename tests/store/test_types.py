@@ -12,6 +12,7 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Table, select
 
 from drift.store.engine import make_engine, parse_url
 from drift.store.types import Document, Finite, Instant, SafeText, ValueRefused, Whole
+from tests.support.errors import has_code
 
 things = Table(
     "things",
@@ -57,7 +58,7 @@ def test_an_instant_comes_back_in_utc(connection: Connection, moment: datetime) 
 
 @pytest.mark.parametrize("value", [datetime(2011, 3, 1), "2011-03-01", 0])  # noqa: DTZ001 - that is the point
 def test_what_is_no_instant_is_refused(connection: Connection, value: object) -> None:
-    with pytest.raises(ValueRefused, match="instants with a time zone; got"):
+    with pytest.raises(ValueRefused, check=has_code("value-not-storable")):
         through(connection, "instant", value)
 
 
@@ -70,7 +71,7 @@ def test_a_float_comes_back_to_the_last_bit(connection: Connection, value: float
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float32(1), np.int64(1), True, Decimal(1), "1"])
 def test_what_is_no_finite_float_is_refused(connection: Connection, value: object) -> None:
-    with pytest.raises(ValueRefused, match="finite numbers; got"):
+    with pytest.raises(ValueRefused, check=has_code("value-not-storable")):
         through(connection, "finite", value)
 
 
@@ -83,7 +84,7 @@ def test_an_integer_comes_back(connection: Connection, value: int) -> None:
 
 @pytest.mark.parametrize("value", [1.0, np.float64(1), "1", Decimal(1)])
 def test_what_is_no_integer_is_refused(connection: Connection, value: object) -> None:
-    with pytest.raises(ValueRefused, match="expected an integer; got"):
+    with pytest.raises(ValueRefused, check=has_code("value-not-storable")):
         through(connection, "whole", value)
 
 
@@ -96,7 +97,7 @@ def test_text_comes_back_whatever_it_holds(connection: Connection, value: str) -
 
 
 def test_what_is_no_text_is_refused(connection: Connection) -> None:
-    with pytest.raises(ValueRefused, match="expected text; got 7"):
+    with pytest.raises(ValueRefused, match=" 7 ", check=has_code("value-not-storable")):
         through(connection, "words", 7)
 
 
@@ -109,7 +110,7 @@ def test_a_document_comes_back(connection: Connection, value: object) -> None:
 
 @pytest.mark.parametrize("value", [{"a": math.nan}, [math.inf], {"a": np.int64(1)}, {"a": {1}}, {"a": b"1"}])
 def test_what_json_cannot_hold_is_refused(connection: Connection, value: object) -> None:
-    with pytest.raises(ValueRefused, match="strict JSON"):
+    with pytest.raises(ValueRefused, check=has_code("value-not-storable")):
         through(connection, "document", value)
 
 

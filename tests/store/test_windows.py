@@ -17,6 +17,7 @@ from drift.store import LeaseLost, Outcome, Store
 from drift.store.clock import MAX_READING_AGE, SharedClock
 from drift.store.commit_outcome import is_written
 from drift.store.types import ValueRefused
+from tests.support.errors import has_code
 from tests.support.store_builders import DAY, FIRST, MINUTE, NOW, claimed, day, defined, lost_answer
 
 WEEK = [(day(n), day(n).end) for n in range(7)]
@@ -34,7 +35,7 @@ def test_a_window_planned_twice_in_one_call_is_planned_once(store: Store) -> Non
     assert store.windows.plan(defined(store), [WEEK[0], WEEK[0]]) == 1
 
 
-def test_two_definitions_of_a_monitor_do_not_plan_a_window_twice(store: Store) -> None:
+def test_definitions_of_a_monitor_share_its_windows(store: Store) -> None:
     old, new = defined(store), defined(store, metric="psi")
     assert store.windows.plan(old, WEEK) == 7
     assert store.windows.plan(new, WEEK) == 0
@@ -49,7 +50,7 @@ def test_windows_of_another_length_may_start_at_the_same_instant(store: Store) -
         assert store.windows.claim(planned.id, new, "me", NOW, MINUTE) is not None
 
 
-def test_one_definition_has_one_window_at_an_instant_even_where_its_end_moved(store: Store) -> None:
+def test_a_definition_has_one_window_per_start(store: Store) -> None:
     definition = defined(store)
     store.windows.plan(definition, WEEK[:1])
     longer = Window(FIRST, FIRST + timedelta(hours=25))  # a new time zone database, say
@@ -74,7 +75,7 @@ def test_monitors_do_not_see_each_others_windows(store: Store) -> None:
     assert store.windows.claim(foreign, taxis, "me", NOW, MINUTE) is None
 
 
-def test_only_windows_whose_time_has_come_are_due_oldest_first_and_limited(store: Store) -> None:
+def test_due_windows_come_oldest_first_up_to_the_limit(store: Store) -> None:
     definition = defined(store)
     store.windows.plan(definition, WEEK[::-1])
     noon = day(3).end
@@ -84,7 +85,7 @@ def test_only_windows_whose_time_has_come_are_due_oldest_first_and_limited(store
     assert (first.kind, first.due_at, first.attempts) == ("check", day(0).end, 0)
 
 
-def test_a_definition_is_the_same_whatever_the_order_of_its_keys(store: Store) -> None:
+def test_the_order_of_keys_does_not_change_a_definition(store: Store) -> None:
     first = store.monitors.define("bikes", {"a": 1, "b": [1, 2]}, NOW)
     assert store.monitors.define("bikes", {"b": [1, 2], "a": 1}, NOW + DAY) == first
     other = store.monitors.define("bikes", {"a": 1, "b": [2, 1]}, NOW + DAY)
@@ -103,9 +104,9 @@ def test_the_newest_definition_is_the_one_used_last(store: Store) -> None:
     assert store.monitors.names() == ["bikes"]
 
 
-def test_an_unknown_monitor_is_an_error_that_lists_the_known_ones(store: Store) -> None:
+def test_an_unknown_monitor_lists_the_known_ones(store: Store) -> None:
     defined(store)
-    with pytest.raises(StoreError, match=r"'taxis'; it has: bikes"):
+    with pytest.raises(StoreError, match=r"'taxis'.*bikes", check=has_code("unknown-monitor")):
         store.monitors.document("taxis")
 
 
@@ -171,7 +172,7 @@ def test_of_planners_at_once_each_window_comes_from_one(store_url: str) -> None:
         store.close()
 
 
-def test_a_lease_that_ran_out_can_be_taken_and_its_holder_writes_no_more(store: Store) -> None:
+def test_an_expired_lease_is_claimed_again_and_fenced(store: Store) -> None:
     definition = defined(store)
     slow = claimed(store, definition)
     assert store.windows.due(definition, NOW + MINUTE / 2) == []
@@ -184,14 +185,16 @@ def test_a_lease_that_ran_out_can_be_taken_and_its_holder_writes_no_more(store: 
         lambda: store.windows.commit(slow, NOTHING, NOW),
         lambda: store.windows.release(slow),
     ):
-        with pytest.raises(LeaseLost, match="2011-03-01T00:00Z to 2011-03-02T00:00Z of bikes"):
+        with pytest.raises(
+            LeaseLost, match="2011-03-01T00:00Z to 2011-03-02T00:00Z of bikes", check=has_code("lease-lost")
+        ):
             late()
     store.windows.commit(quick, NOTHING, NOW)
     assert [(w["status"], w["verdict"]) for w in store.queries.windows()] == [("done", "no_data")]
 
 
 @pytest.mark.parametrize("back", [DAY, timedelta(hours=1, minutes=1)])
-def test_a_lease_of_a_clock_that_ran_ahead_is_over_when_it_is_set_back(store: Store, back: timedelta) -> None:
+def test_a_lease_given_by_a_fast_clock_is_expired(store: Store, back: timedelta) -> None:
     definition = defined(store)
     store.windows.plan(definition, WEEK[:2])
     first, second = store.windows.due(definition, NOW)
@@ -201,9 +204,8 @@ def test_a_lease_of_a_clock_that_ran_ahead_is_over_when_it_is_set_back(store: St
     assert store.windows.leased(definition.monitor_id, NOW) == []
     new = store.windows.claim(first.id, definition, "here", NOW, MINUTE)
     assert new is not None
-    with pytest.raises(LeaseLost, match="token 1") as lost:
+    with pytest.raises(LeaseLost, match="token 1", check=has_code("lease-lost")):
         store.windows.commit(late, NOTHING, NOW)
-    assert lost.value.code == "lease-lost"
     store.windows.commit(new, NOTHING, NOW)
 
 
@@ -226,12 +228,12 @@ def test_an_end_whose_answer_was_lost_is_looked_up(store: Store, monkeypatch: py
         store.windows.commit(claim, NOTHING, NOW)
     assert [(w["status"], w["revision"]) for w in store.queries.windows(revisions="all")] == [("done", 1)]
     other = claimed(store, definition, 1)
-    with lost_answer(store, monkeypatch, written=False), pytest.raises(StoreError, match="in COMMIT"):
+    with lost_answer(store, monkeypatch, written=False), pytest.raises(StoreError, check=has_code("commit-unknown")):
         store.windows.commit(other, NOTHING, NOW)
     store.windows.commit(other, NOTHING, NOW)
 
 
-def test_the_revision_of_another_claim_is_not_taken_for_ones_own(store: Store) -> None:
+def test_the_revision_of_another_claim_is_not_its_own(store: Store) -> None:
     definition = defined(store)
     slow = claimed(store, definition)
     quick = store.windows.claim(slow.window_id, definition, "other", NOW + MINUTE, MINUTE)
@@ -251,13 +253,13 @@ def test_a_claim_whose_answer_was_lost_is_looked_up(store: Store, monkeypatch: p
         claim = store.windows.claim(first.id, definition, "me", NOW, MINUTE)
     assert claim is not None
     store.windows.commit(claim, NOTHING, NOW)
-    with lost_answer(store, monkeypatch, written=False), pytest.raises(StoreError, match="in COMMIT"):
+    with lost_answer(store, monkeypatch, written=False), pytest.raises(StoreError, check=has_code("commit-unknown")):
         store.windows.claim(second.id, definition, "me", NOW, MINUTE)
     assert store.windows.due(definition, NOW)[0] == second
 
 
 @pytest.mark.postgres
-def test_the_time_is_the_servers_and_steps_of_the_hosts_clock_do_not_matter(postgres_url: str) -> None:
+def test_steps_of_the_hosts_clock_do_not_matter(postgres_url: str) -> None:
     with Store.open(postgres_url) as store, psycopg.connect(postgres_url) as other:
         seconds = [100.0]
         clock = SharedClock(store.database.read, lambda: seconds[0])
@@ -329,7 +331,7 @@ def test_a_renewed_lease_lasts_longer_and_only_its_holder_renews(store: Store) -
     assert len(store.windows.due(definition, NOW + 4 * MINUTE)) == 1
 
 
-def test_an_interrupted_window_is_due_at_once_and_its_attempt_does_not_count(store: Store) -> None:
+def test_a_released_window_is_due_without_a_counted_attempt(store: Store) -> None:
     definition = defined(store)
     store.windows.release(claimed(store, definition))
     (again,) = store.windows.due(definition, NOW)
@@ -384,11 +386,11 @@ def test_a_time_without_zone_is_refused(store: Store, naive: datetime) -> None:
         lambda: store.queries.scores(since=naive),
         lambda: store.outbox.due(naive),
     ):
-        with pytest.raises(StoreError, match=r"instants with a time zone; got .*2011"):
+        with pytest.raises(StoreError, match="2011", check=has_code("value-not-storable")):
             use()
 
 
-def test_windows_after_one_that_is_held_are_not_due_and_the_holder_is_told(store: Store) -> None:
+def test_windows_after_a_leased_one_are_not_due(store: Store) -> None:
     definition = defined(store)
     store.windows.plan(definition, [(day(n), day(n).end) for n in range(3)])
     claim = store.windows.claim(store.windows.due(definition, NOW)[1].id, definition, "host:7", NOW, MINUTE)
@@ -400,7 +402,7 @@ def test_windows_after_one_that_is_held_are_not_due_and_the_holder_is_told(store
     assert len(store.windows.due(definition, NOW + MINUTE)) == 3
 
 
-def test_a_freed_window_is_due_and_its_old_holder_cannot_write(store: Store) -> None:
+def test_an_expired_window_is_due_and_its_worker_fenced(store: Store) -> None:
     definition = defined(store)
     claim = claimed(store, definition)
     (held,) = store.windows.leased(definition.monitor_id, NOW)
@@ -414,7 +416,7 @@ def test_a_freed_window_is_due_and_its_old_holder_cannot_write(store: Store) -> 
         store.windows.release(claim)
 
 
-def test_the_attempts_of_workers_that_were_killed_are_told_from_those_that_failed(store: Store) -> None:
+def test_crashed_attempts_are_counted_apart_from_failed_ones(store: Store) -> None:
     definition = defined(store)
     store.windows.plan(definition, WEEK[:1])
     for number in range(9):

@@ -56,10 +56,10 @@ def _check_missing(name: str, file: Path) -> list[CheckResult]:
 
 
 def _check_schema(name: str, url: str) -> CheckResult:
-    from drift.store.migrate import check, current, head
+    from drift.store.migrate import check, head, stored_revision
     from drift.store.schema import REVISIONS
 
-    problems, schema = check(url), current(url)
+    problems, schema = check(url), stored_revision(url)
     details = {"schema": schema, "newest": head()}
     if not problems:
         return CheckResult("store", name, works=True, message=f"schema {head()}", details=details)
