@@ -329,8 +329,8 @@ def test_a_window_released_many_times_is_still_checked(store: Store, monitor: Mo
         assert claim is not None
         assert claim.lost == 1
         store.windows.release(claim)
-    (found,) = check(store, monitor, now)
-    assert found.verdicts == [Verdict.OK]
+    (result,) = check(store, monitor, now)
+    assert result.verdicts == [Verdict.OK]
 
 
 def test_an_abandoned_recheck_leaves_the_window_unchanged(store: Store, monitor: Monitor, tmp_path: Path) -> None:
@@ -484,10 +484,10 @@ def test_a_defect_in_one_window_stops_nothing_else(
 
     monkeypatch.setattr("drift.runner.evaluate.compare_profiles", defective)
     other = replace(monitor, name="other")
-    found = list(run_all(store, [monitor, other], worker=Worker("test"), now=lambda: START + 13 * DAY))
-    verdicts = [one.outcome.verdict for one in found if isinstance(one, WindowResult)]
+    results = list(run_all(store, [monitor, other], worker=Worker("test"), now=lambda: START + 13 * DAY))
+    verdicts = [one.outcome.verdict for one in results if isinstance(one, WindowResult)]
     assert verdicts == [Verdict.OK, Verdict.ERROR, Verdict.OK] * 1 + [Verdict.OK] * 3
-    assert (found[1].outcome.code, "ZeroDivisionError: a slip of ours" in found[1].outcome.message) == (
+    assert (results[1].outcome.code, "ZeroDivisionError: a slip of ours" in results[1].outcome.message) == (
         "internal-error",
         True,
     )
@@ -518,9 +518,9 @@ def test_the_lease_of_a_long_evaluation_is_renewed(store: Store, monitor: Monito
     now = abandon_claim(store, monitor, 10, "here")
     definition = store.monitors.find("m")
     assert definition is not None
-    (held,) = store.windows.leased(definition.monitor_id, now)
-    store.windows.expire(held, now)
-    claim = store.windows.claim(held.window_id, definition, "test", now, LEASE_TTL)
+    (leased,) = store.windows.leased(definition.monitor_id, now)
+    store.windows.expire(leased, now)
+    claim = store.windows.claim(leased.window_id, definition, "test", now, LEASE_TTL)
     assert claim is not None
     with hold_lease(store, claim, lambda: now + DAY, lease=timedelta(seconds=0.06)):
         time.sleep(0.2)

@@ -95,8 +95,8 @@ def test_a_crashing_window_does_not_use_up_other_monitors_attempts(config: Path,
     )
     with closing(sqlite3.connect(folder / "drift.db")) as store:
         query = "SELECT m.name, w.status, w.attempts, r.verdict FROM window w JOIN monitor m ON m.id = w.monitor_id "
-        found = store.execute(query + "JOIN revision r ON r.window_id = w.id ORDER BY m.name").fetchall()
-    bad, good = found
+        rows = store.execute(query + "JOIN revision r ON r.window_id = w.id ORDER BY m.name").fetchall()
+    bad, good = rows
     assert bad == ("bad", "done", MAX_ATTEMPTS + 1, "error")
     assert (good[1], good[3]) == ("done", "ok")
     assert good[2] <= ISOLATE_AFTER_CRASHES + 1, "crashed with the other window until both were isolated"

@@ -74,12 +74,12 @@ def check(
     return list(run_all(store, [monitor], worker=worker, now=lambda: now))
 
 
-def verdicts_of(found: list[WindowResult | RecheckSkipped | MonitorFailure]) -> list[str]:
-    return [one.outcome.verdict.value if isinstance(one, WindowResult) else repr(one) for one in found]
+def verdicts_of(results: list[WindowResult | RecheckSkipped | MonitorFailure]) -> list[str]:
+    return [one.outcome.verdict.value if isinstance(one, WindowResult) else repr(one) for one in results]
 
 
-def only_failure(found: list[WindowResult | RecheckSkipped | MonitorFailure]) -> str:
-    (one,) = found
+def only_failure(results: list[WindowResult | RecheckSkipped | MonitorFailure]) -> str:
+    (one,) = results
     assert isinstance(one, MonitorFailure), one
     return one.message
 
@@ -168,23 +168,23 @@ def test_stopping_does_not_count_as_a_crash(store: Store, monitor: Monitor) -> N
 
 
 def test_one_process_reads_the_reference_and_others_wait(store: Store, monitor: Monitor) -> None:
-    times, found = [], []
+    times, results = [], []
 
     def other() -> None:
         times.append(1)
-        found.extend(check(store, monitor, worker=Worker("another")))
+        results.extend(check(store, monitor, worker=Worker("another")))
         assert active_attempt(store, monitor, NOW) is not None
 
     with before_reading(other):
         assert verdicts_of(check(store, monitor)) == ["ok"] * 2
-    assert found == []
+    assert results == []
     assert times == [1]
     assert active_attempt(store, monitor, NOW) is None
 
 
 def test_a_running_attempt_renews_its_lease(store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [NOW]
-    attempts: list[WindowResult | RecheckSkipped | MonitorFailure] = []
+    other_results: list[WindowResult | RecheckSkipped | MonitorFailure] = []
     monkeypatch.setattr("drift.runner.load_reference.LEASE_TTL", 0.3 * SECOND)
 
     def slowly() -> None:
@@ -192,12 +192,12 @@ def test_a_running_attempt_renews_its_lease(store: Store, monitor: Monitor, monk
         clock[0] += 10 * SECOND
         while not any(one.until > clock[0] for one in store.references.attempts()) and time.monotonic() < until:
             time.sleep(0.02)
-        attempts.extend(run_all(store, [monitor], worker=Worker("another"), now=lambda: clock[0]))
+        other_results.extend(run_all(store, [monitor], worker=Worker("another"), now=lambda: clock[0]))
 
     with before_reading(slowly):
-        found = list(run_all(store, [monitor], worker=ME, now=lambda: clock[0]))
-    assert verdicts_of(found) == ["ok"] * 2
-    assert attempts == []
+        results = list(run_all(store, [monitor], worker=ME, now=lambda: clock[0]))
+    assert verdicts_of(results) == ["ok"] * 2
+    assert other_results == []
 
 
 def test_an_attempt_of_another_host_holds_until_its_lease_expires(store: Store, monitor: Monitor) -> None:
@@ -242,19 +242,19 @@ def test_a_late_end_deletes_no_other_attempt(store: Store, monitor: Monitor) -> 
 
 def test_one_of_several_simultaneous_attempts_starts(store: Store, monitor: Monitor) -> None:
     key, digest = store.monitors.define("m", monitor.document, NOW).monitor_id, reference_digest(monitor)
-    found: list[object] = []
+    attempts: list[object] = []
     barrier = threading.Barrier(6)
 
     def begin(number: int) -> None:
         barrier.wait(20)
-        found.append(store.references.begin_attempt(key, digest, f"w{number}", NOW, LEASE_TTL))
+        attempts.append(store.references.begin_attempt(key, digest, f"w{number}", NOW, LEASE_TTL))
 
     together = [threading.Thread(target=begin, args=(number,)) for number in range(6)]
     for one in together:
         one.start()
     for one in together:
         one.join(30)
-    (attempt,) = [one for one in found if one is not None]
+    (attempt,) = [one for one in attempts if one is not None]
     assert store.references.attempts() == [attempt]
 
 
@@ -424,7 +424,7 @@ def test_an_accepted_range_replaces_an_abandoned_reference(store: Store, monitor
     accepted = accept_windows(store, monitor, Acceptance(Window(START, START + 2 * DAY), "ann", "it is smaller"), NOW)
     assert store.references.attempts() == []
     key = store.monitors.define("m", monitor.document, NOW).monitor_id
-    found = current_reference(store, monitor, key)
-    assert found is not None
-    assert found.id == accepted.id
+    current = current_reference(store, monitor, key)
+    assert current is not None
+    assert current.id == accepted.id
     assert verdicts_of(check(store, monitor)) == ["ok"] * 2

@@ -72,9 +72,9 @@ def claim_first(store: Store, monitor: Monitor, owner: str, moment: datetime) ->
 
 
 def check(store: Store, monitor: Monitor, worker: Worker, now: datetime) -> int:
-    found = list(run_all(store, [monitor], worker=worker, now=lambda: now))
-    assert all(isinstance(one, WindowResult) for one in found), found
-    return len(found)
+    results = list(run_all(store, [monitor], worker=worker, now=lambda: now))
+    assert all(isinstance(one, WindowResult) for one in results), results
+    return len(results)
 
 
 def test_a_worker_takes_over_windows_of_its_predecessor_at_once(store: Store, monitor: Monitor) -> None:

@@ -73,9 +73,9 @@ def monitor(data: Path) -> Monitor:
 
 def check(store: Store, monitor: Monitor, day: float, limit: int | None = None) -> list[WindowResult]:
     moment = START + day * DAY
-    found = list(run_all(store, [monitor], worker=Worker("test"), now=lambda: moment, limit=limit))
-    assert all(isinstance(one, WindowResult | RecheckSkipped) for one in found), found
-    return [one for one in found if isinstance(one, WindowResult)]
+    results = list(run_all(store, [monitor], worker=Worker("test"), now=lambda: moment, limit=limit))
+    assert all(isinstance(one, WindowResult | RecheckSkipped) for one in results), results
+    return [one for one in results if isinstance(one, WindowResult)]
 
 
 def days_of(checked: list[WindowResult]) -> list[int]:
@@ -93,8 +93,8 @@ def test_after_an_outage_every_window_is_checked_oldest_first(
 ) -> None:
     write_days(data, 50, moved=frozenset({13}))
     check(store, monitor, 12)
-    found = check(store, monitor, 12 + outage)
-    assert days_of(found) == list(range(12, 12 + outage))
+    results = check(store, monitor, 12 + outage)
+    assert days_of(results) == list(range(12, 12 + outage))
     assert starts(store, "done") == list(range(REFERENCE, 12 + outage))
 
 
@@ -135,8 +135,8 @@ def test_a_started_window_is_never_skipped(store: Store, monitor: Monitor, data:
     data.write_bytes(b"")
     check(store, monitor, 12)
     data.write_bytes(good)
-    found = check(store, replace(monitor, catch_up=DAY, end=START + 12 * DAY), 40)
-    assert days_of(found) == [11]
+    results = check(store, replace(monitor, catch_up=DAY, end=START + 12 * DAY), 40)
+    assert days_of(results) == [11]
 
 
 def test_late_rows_make_a_revision_and_fire_once(store: Store, monitor: Monitor, data: Path) -> None:
@@ -187,9 +187,9 @@ def test_a_recheck_reports_only_what_is_new(store: Store, monitor: Monitor, data
     assert states == {10: [], 11: [State.FIRING], 12: [State.RESOLVED], 13: []}
     add_rows(data, 11, 5, at=3.0)  # still drifted, which was reported
     add_rows(data, 12, 400, at=8.0)  # drifted only now
-    found = check(store, with_lookback, 14.1)
+    results = check(store, with_lookback, 14.1)
     turned = {day: [e.transition.after.state for e in one.outcome.events]
-              for day, one in zip(days_of(found), found, strict=True)}  # fmt: skip
+              for day, one in zip(days_of(results), results, strict=True)}  # fmt: skip
     assert turned == {11: [], 12: [State.FIRING]}
 
 
@@ -430,8 +430,8 @@ def test_rechecks_longer_than_a_window_end(
 
     count_of_files(monkeypatch, slowly)
     for number in range(4):
-        found = run_all(store, [with_lookback], worker=Worker("test"), now=lambda: clock[0], recheck=not number)
-        rechecked.append([(one.window.start - START) // DAY for one in found if isinstance(one, RecheckSkipped)])
+        results = run_all(store, [with_lookback], worker=Worker("test"), now=lambda: clock[0], recheck=not number)
+        rechecked.append([(one.window.start - START) // DAY for one in results if isinstance(one, RecheckSkipped)])
     assert rechecked == [[17], [18], [19], []]
 
 
@@ -463,9 +463,9 @@ def test_a_window_overtaken_before_its_first_check_reports_its_drift(
     slow = replace(monitor, delay=2 * DAY, document={"name": "m", "delay": 2})
     assert check(store, slow, 12) == []
     assert days_of(check(store, monitor, 13)) == [10, 12]
-    found = check(store, monitor, 14.5)
-    assert days_of(found) == [11, 13]
-    assert events_of(found) == [(11, "drift", State.FIRING), (13, "drift", State.RESOLVED)]
+    results = check(store, monitor, 14.5)
+    assert days_of(results) == [11, 13]
+    assert events_of(results) == [(11, "drift", State.FIRING), (13, "drift", State.RESOLVED)]
 
 
 @pytest.mark.parametrize("readable", [True, False])
@@ -484,9 +484,9 @@ def test_a_backfill_of_unchecked_windows_raises_no_alert(
         with pytest.MonkeyPatch.context() as patched:
             count_of_files(patched, refused)
             assert events_of(check(store, late, 20)) == []
-    found = check(store, late, 20.01)
-    assert [one.outcome.verdict for one in found] == [Verdict.OK, Verdict.DRIFT, Verdict.OK]
-    assert events_of(found) == []
+    results = check(store, late, 20.01)
+    assert [one.outcome.verdict for one in results] == [Verdict.OK, Verdict.DRIFT, Verdict.OK]
+    assert events_of(results) == []
 
 
 def test_an_overtaken_window_without_rows_is_reported(

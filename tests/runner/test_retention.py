@@ -51,9 +51,9 @@ def make_monitor(tmp_path: Path, reference: str) -> Monitor:
 
 
 def check(store: Store, monitor: Monitor, day: int) -> list[WindowResult]:
-    found = list(run_all(store, [monitor], worker=Worker("test"), now=lambda: START + day * DAY))
-    assert all(isinstance(one, WindowResult) for one in found), found
-    return [one for one in found if isinstance(one, WindowResult)]
+    results = list(run_all(store, [monitor], worker=Worker("test"), now=lambda: START + day * DAY))
+    assert all(isinstance(one, WindowResult) for one in results), results
+    return [one for one in results if isinstance(one, WindowResult)]
 
 
 def test_later_windows_are_judged_as_without_pruning(tmp_path: Path, sqlite_url: str) -> None:
@@ -81,10 +81,10 @@ def test_readers_of_the_past_use_what_is_left(reference: str, tmp_path: Path, sq
         assert known is not None
         baseline = current_reference(store, monitor, known.monitor_id)
         assert baseline is not None
-        found = replay_windows(
+        replay = replay_windows(
             monitor, baseline, load_stored_windows(store, monitor), lambda w, part: window_rng("m", w, part)
         )
-        assert [window.start for window in found.windows] == [
+        assert [window.start for window in replay.windows] == [
             START + d * DAY for d in range(PRUNED - KEEP_DAYS, PRUNED)
         ]
         with pytest.raises(StoreError, match="histograms of these windows of monitor 'm' are dropped"):

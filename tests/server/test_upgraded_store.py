@@ -52,10 +52,10 @@ def test_nothing_is_written_until_the_schema_fits(
     finish = store.windows.commit
     finished: list[datetime] = []
 
-    def upgraded_meanwhile(claim: Claim, *found: Any) -> None:
+    def upgraded_meanwhile(claim: Claim, *args: Any) -> None:
         if len(finished) == 2:
             set_schema(file, "9999")
-        finish(claim, *found)
+        finish(claim, *args)
         finished.append(claim.window.start)
 
     monkeypatch.setattr(store.windows, "commit", upgraded_meanwhile)

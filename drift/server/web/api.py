@@ -100,7 +100,7 @@ def to_utc(moment: datetime | None, zone: tzinfo) -> datetime | None:
 def _all_rows(read: Callable[..., list[dict[str, Any]]], arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return all rows, or refuse: a silently truncated response would be taken for a complete one."""
     try:
-        return read(**arguments, most=MAX_ROWS)
+        return read(**arguments, limit=MAX_ROWS)
     except ResultLimitExceeded as error:
         message = f"{error}; request less at a time: one monitor, one column, `from` and `to`"
         raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, message, code="result-limit") from error

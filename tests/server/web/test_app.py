@@ -63,11 +63,11 @@ def test_filters_are_those_of_the_commands(served: Any, make: Any) -> None:
     served.service.tick()
     since = make.FIRST + timedelta(days=2)
     bounds = {"from": "2024-01-10", "to": "2024-01-12T00:00+00:00"}
-    found = served.get("/api/v1/scores", params={**bounds, "column": "amount", "segment": ""}).json()["scores"]
-    assert found == served.store.queries.scores(
+    rows = served.get("/api/v1/scores", params={**bounds, "column": "amount", "segment": ""}).json()["scores"]
+    assert rows == served.store.queries.scores(
         column="amount", segment="", since=since, until=since + timedelta(days=2)
     )
-    assert [row["window_start"] for row in found] == ["2024-01-10T00:00Z", "2024-01-11T00:00Z"]
+    assert [row["window_start"] for row in rows] == ["2024-01-10T00:00Z", "2024-01-11T00:00Z"]
     assert served.get("/api/v1/windows", params={"monitor": "nobody"}).json()["windows"] == []
     assert len(served.get("/api/v1/windows", params={"revisions": "all"}).json()["windows"]) == 6
     firing = served.get("/api/v1/alerts", params={"state": "firing"}).json()["alerts"]
@@ -80,8 +80,8 @@ def test_times_without_a_zone_are_in_that_of_the_monitor(project: Path, sqlite_u
     with make.serving(project, sqlite_url) as served:
         served.service.tick()
         here = {"monitor": make.NAME, "from": "2024-01-10", "to": "2024-01-11"}
-        found = served.get("/api/v1/windows", params=here).json()["windows"]
-        assert [row["window_start"] for row in found] == ["2024-01-09T15:00Z"]  # midnight in Tokyo, UTC+9
+        rows = served.get("/api/v1/windows", params=here).json()["windows"]
+        assert [row["window_start"] for row in rows] == ["2024-01-09T15:00Z"]  # midnight in Tokyo, UTC+9
 
 
 @pytest.mark.parametrize(
@@ -120,17 +120,17 @@ def test_an_unknown_state_is_refused(idle: Any) -> None:
 
 def test_metrics_agree_with_the_store(served: Any, make: Any) -> None:
     served.service.tick()
-    found = metrics(served)
+    values = metrics(served)
     name = make.NAME
     verdicts = [row["verdict"] for row in served.store.queries.windows()]
-    assert found["drift_windows", name, "drift"] == verdicts.count("drift") == 3  # from the shift on
-    assert found["drift_windows", name, "ok"] == verdicts.count("ok") == 3
-    assert found["drift_windows_waiting", name] == 0
-    assert found["drift_alerts_firing", name] == len(served.store.queries.alerts(state="firing")) == 1
-    assert found["drift_deliveries", "sent"] == 1
-    assert found["drift_deliveries", "dead"] == 0
-    assert found["drift_last_success_timestamp_seconds", name] == served.clock[0].timestamp()
-    assert found["drift_tick_age_seconds",] == 0
+    assert values["drift_windows", name, "drift"] == verdicts.count("drift") == 3  # from the shift on
+    assert values["drift_windows", name, "ok"] == verdicts.count("ok") == 3
+    assert values["drift_windows_waiting", name] == 0
+    assert values["drift_alerts_firing", name] == len(served.store.queries.alerts(state="firing")) == 1
+    assert values["drift_deliveries", "sent"] == 1
+    assert values["drift_deliveries", "dead"] == 0
+    assert values["drift_last_success_timestamp_seconds", name] == served.clock[0].timestamp()
+    assert values["drift_tick_age_seconds",] == 0
     served.clock[0] += timedelta(seconds=91)
     assert metrics(served)["drift_tick_age_seconds",] == 91
     assert metrics(served)["drift_ready",] == 0
@@ -141,21 +141,21 @@ def test_metrics_of_pending_windows_and_their_age(served: Any, make: Any) -> Non
     name, now = make.NAME, served.clock[0]
     assert ("drift_lag_seconds", name) not in metrics(served), "there is no checked window"
     served.service.tick()
-    found = metrics(served)
-    assert found["drift_lag_seconds", name] == (now - make.LAST).total_seconds() == 3600
-    assert found["drift_last_check_timestamp_seconds", name] == now.timestamp()
-    assert found["drift_windows_overdue", name] == found["drift_oldest_due_window_age_seconds", name] == 0
-    assert found["drift_windows_skipped", name] == 0
-    assert found["drift_store_size_bytes",] == served.store.queries.size()
-    assert ("drift_deliveries_waiting", "team") not in found, "everything is sent"
+    values = metrics(served)
+    assert values["drift_lag_seconds", name] == (now - make.LAST).total_seconds() == 3600
+    assert values["drift_last_check_timestamp_seconds", name] == now.timestamp()
+    assert values["drift_windows_overdue", name] == values["drift_oldest_due_window_age_seconds", name] == 0
+    assert values["drift_windows_skipped", name] == 0
+    assert values["drift_store_size_bytes",] == served.store.queries.size()
+    assert ("drift_deliveries_waiting", "team") not in values, "everything is sent"
 
     again = served.store.monitors.find(name)
     last = Window(make.LAST - timedelta(days=1), make.LAST)
     served.store.windows.plan_backfill(again, [(last, now - timedelta(hours=2))])
-    found = metrics(served)
-    assert found["drift_windows_waiting", name] == found["drift_windows_overdue", name] == 1
-    assert found["drift_oldest_due_window_age_seconds", name] == 7200
-    assert found["drift_windows", name, "drift"] == 3, "the verdict stays until the window is evaluated again"
+    values = metrics(served)
+    assert values["drift_windows_waiting", name] == values["drift_windows_overdue", name] == 1
+    assert values["drift_oldest_due_window_age_seconds", name] == 7200
+    assert values["drift_windows", name, "drift"] == 3, "the verdict stays until the window is evaluated again"
 
 
 def test_metrics_of_pending_deliveries(served: Any) -> None:
@@ -163,9 +163,9 @@ def test_metrics_of_pending_deliveries(served: Any) -> None:
     received.mkdir()  # a folder in place of the channel's file, so the delivery fails
     served.service.tick()
     served.clock[0] += timedelta(hours=1)
-    found = metrics(served)
-    assert found["drift_deliveries", "pending"] == found["drift_deliveries_waiting", "team"] == 1
-    assert found["drift_oldest_delivery_age_seconds", "team"] == 3600
+    values = metrics(served)
+    assert values["drift_deliveries", "pending"] == values["drift_deliveries_waiting", "team"] == 1
+    assert values["drift_oldest_delivery_age_seconds", "team"] == 3600
 
 
 def test_the_operations_page_lists_exactly_these_metrics(served: Any) -> None:
@@ -349,10 +349,10 @@ def test_a_removed_monitor_is_listed_separately(served: Any, make: Any) -> None:
     rows = {row["monitor"]: row for row in served.get("/api/v1/monitors").json()["monitors"]}
     assert (rows["renamed <b>"]["configured"], rows["renamed <b>"]["problem"]) == (False, "")
     assert rows[make.NAME]["configured"] is True
-    found = metrics(served)
-    assert found["drift_monitors_not_configured",] == 1
-    assert [labels for labels in found if "renamed <b>" in labels] == []
-    assert found["drift_monitor_failing", make.NAME] == 0
+    values = metrics(served)
+    assert values["drift_monitors_not_configured",] == 1
+    assert [labels for labels in values if "renamed <b>" in labels] == []
+    assert values["drift_monitor_failing", make.NAME] == 0
 
 
 @pytest.mark.browser

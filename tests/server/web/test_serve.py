@@ -26,8 +26,8 @@ def printed(project: Path, name: str) -> list[dict[str, Any]]:
     """Return the rows printed by `drift NAME --json`."""
     result = CliRunner().invoke(app, [name, "--json", "-c", str(project)], catch_exceptions=False)
     assert result.exit_code == 0, result.stderr
-    found: list[dict[str, Any]] = json.loads(result.stdout)[name]
-    return found
+    rows: list[dict[str, Any]] = json.loads(result.stdout)[name]
+    return rows
 
 
 def test_it_checks_notifies_and_exits_and_repeats_nothing(project: Path, make: Any) -> None:
