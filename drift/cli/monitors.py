@@ -271,7 +271,7 @@ def check_monitors(
     for event in _with_progress(run_all(store, monitors, worker=worker, now=store.now), visible=visible):
         if isinstance(event, MonitorFailure):
             failed[event.monitor] = event.message
-            print_error(f"{event.monitor}: {event.message}", code="monitor-failed")
+            print_error(f"{event.monitor}: {event.message}", code=event.code)
         elif isinstance(event, WindowResult):
             results.append(event)
         elif event.problem and event.monitor not in failed:  # the log has every problem

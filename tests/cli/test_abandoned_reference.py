@@ -62,7 +62,7 @@ def test_abandoned_reference_is_reported_until_a_backfill_reads_it(crash: Crash,
     document = json.loads(ran.stdout)
     assert [(row["monitor"], row["verdict"]) for row in document["windows"]] == [("good", "ok")]
     why = document["failed"]["bad"]
-    assert f"{MAX_ATTEMPTS} times" in why
+    assert f" {MAX_ATTEMPTS} " in why
     assert "`drift backfill" in why
     planned = drift("plan", "--json")
     assert planned.returncode == 3
@@ -89,7 +89,7 @@ def test_doctor_reports_a_reference_that_crashed_three_processes(crash: Crash, t
     (check,) = (check for check in checks if (check.part, check.name) == ("windows", "bad"))
     crashing = times >= ISOLATE_AFTER_CRASHES
     assert check.code == ("reference-crashing" if crashing else None)
-    assert (f"{times} times" in check.message) == crashing
+    assert (f"crashed {times} " in check.message) == crashing
 
 
 def test_crashing_references_are_read_last(crash: Crash, drift: Run) -> None:
