@@ -263,10 +263,10 @@ def test_a_bad_channel_does_not_delay_a_good_one(
         record(delivery_id, now)
 
     outbox.mark_sent = mark_sent
-    assert run(outbox, hooks(bad=stuck, good=good), deadline=2.5) == DrainStats(sent=3, retried=1, waiting=2)
+    assert run(outbox, hooks(bad=stuck, good=good), deadline=5.0) == DrainStats(sent=3, retried=1, waiting=2)
     assert time.monotonic() - started < 20, "the bad one is abandoned at its own deadline"
     assert [r.status for r in rows] == ["sent"] * 3
-    assert max(arrived) < 2.4, "recorded as they arrived, not when the bad one ended"
+    assert max(arrived) < 4.9, "recorded as they arrived, not when the bad one ended"
 
 
 def test_deliveries_without_time_left_wait_and_do_not_fail(
