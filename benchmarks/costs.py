@@ -1,7 +1,7 @@
-"""What a column of a window costs, part by part: ``python benchmarks/costs.py [--columns 100]``.
+"""Cost of a column of a window, by step: ``python benchmarks/costs.py [--columns 100]``.
 
-CPU seconds of this process (threads included), the least of five, over the columns: what other processes of the machine
-do hardly shows. Windows are an hour of a Parquet file, a row group each; the reference is 24 of them.
+CPU seconds of this process with its threads, the minimum of five, divided by the columns: other processes
+hardly affect it. A window is an hour of a Parquet file, a row group each; the reference has 24 windows.
 """
 
 import argparse
@@ -34,67 +34,71 @@ HOURS = 12
 
 
 def main() -> None:
-    """Measure, print JSON: microseconds of a column of a window."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--columns", type=int, default=100)
-    asked.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000, 100_000])
-    given = asked.parse_args()
-    told: dict[str, Any] = {"machine": machine.described(), "columns": given.columns, "unit": "CPU us a column-window"}
-    for rows in given.rows:
+    """Measure, and print microseconds of each step for a column of a window as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--columns", type=int, default=100)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    options = parser.parse_args()
+    results: dict[str, Any] = {
+        "machine": machine.described(),
+        "columns": options.columns,
+        "unit": "CPU us a column-window",
+    }
+    for rows in options.rows:
         with tempfile.TemporaryDirectory() as folder, Store.open(f"sqlite:///{folder}/drift.db") as store:
-            told[f"{rows} rows"] = parts(store, Path(folder), given.columns, rows)
-    print(json.dumps(told, indent=2))
+            results[f"{rows} rows"] = parts(store, Path(folder), options.columns, rows)
+    print(json.dumps(results, indent=2))
 
 
 def parts(store: Store, folder: Path, columns: int, rows: int) -> dict[str, float]:
-    """Of each part, microseconds a column."""
+    """Return microseconds per column of each step."""
     (monitor,) = fleet.fleet(folder, 1, columns, HOURS, rows)
     until = fleet.FIRST + (fleet.REFERENCE_HOURS + HOURS) * fleet.HOUR
     source = open_source(monitor)
     definition = plan_windows(store, monitor, source, until)
-    begun = time.process_time()
+    started = time.process_time()
     baseline = freeze_reference(store, monitor, definition, until)
-    frozen = time.process_time() - begun
+    frozen = time.process_time() - started
     due = store.windows.due(definition, until)
     window, whole = due[-1].window, baseline.profiles[""]
-    held = ReferenceResolver(monitor, baseline).resolve(window).segments[""]
+    reference = ReferenceResolver(monitor, baseline).resolve(window).segments[""]
     live = source.count(whole.axes, window, (), baseline.profiles)[""]
-    found = SegmentResult("", live, judged(live, held, window))
+    result = SegmentResult("", live, compare(live, reference, window))
     table = pq.read_table(monitor.source.path).slice((fleet.REFERENCE_HOURS + HOURS - 1) * rows)
-    claims = iter([store.windows.claim(one.id, definition, "benchmark", until, fleet.HOUR) for one in due])
-    told = {
+    claims = iter([store.windows.claim(item.id, definition, "benchmark", until, fleet.HOUR) for item in due])
+    results = {
         "count from Parquet": cpu(lambda: source.count(whole.axes, window, (), baseline.profiles)),
         "count in memory": cpu(lambda: drift.profile(table, axes=whole)),
-        "judge by 24 windows": cpu(lambda: judged(live, held, window)),
-        "judge by two samples": cpu(lambda: judged(live, whole, window)),
-        "decide on alerts": cpu(lambda: transitions(monitor, window, (found,), {}, until)),
-        "store": cpu(lambda: store.windows.commit(next(claims), outcome(found, baseline.id), until)),
+        "compare with 24 windows": cpu(lambda: compare(live, reference, window)),
+        "compare two samples": cpu(lambda: compare(live, whole, window)),
+        "decide on alerts": cpu(lambda: transitions(monitor, window, (result,), {}, until)),
+        "store": cpu(lambda: store.windows.commit(next(claims), outcome(result, baseline.id), until)),
         "read a window for a page": cpu(lambda: store.history.results(monitor.name, due[0].window.start)),
         "read a window's scores": cpu(lambda: store.queries.scores(monitor.name, until=due[1].window.start)),
         "freeze a window of the reference": frozen / fleet.REFERENCE_HOURS,
     }
-    return {name: round(seconds / columns * 1e6, 1) for name, seconds in told.items()}
+    return {name: round(seconds / columns * 1e6, 1) for name, seconds in results.items()}
 
 
-def judged(live: Profile, held: SegmentReference | Profile, window: Window) -> tuple[ColumnResult, ...]:
-    """What comparing finds."""
-    return compare_profiles(live, held, Columns(), window_rng("monitor", window))
+def compare(live: Profile, reference: SegmentReference | Profile, window: Window) -> tuple[ColumnResult, ...]:
+    """Compare a window with a reference."""
+    return compare_profiles(live, reference, Columns(), window_rng("monitor", window))
 
 
-def outcome(found: SegmentResult, baseline_id: int) -> Outcome:
-    """Of a window in which no alert turned."""
-    verdict = worst([column.verdict for column in found.columns])
-    return Outcome(found.live.rows, verdict, "benchmark", {}, baseline_id, (found,))
+def outcome(result: SegmentResult, baseline_id: int) -> Outcome:
+    """Return the outcome of a window without a change of alerts."""
+    verdict = worst([column.verdict for column in result.columns])
+    return Outcome(result.live.rows, verdict, "benchmark", {}, baseline_id, (result,))
 
 
-def cpu(act: Callable[[], object]) -> float:
-    """CPU seconds, the least of five."""
-    found = []
+def cpu(function: Callable[[], object]) -> float:
+    """Return CPU seconds, the minimum of five."""
+    timings = []
     for _ in range(5):
-        begun = time.process_time()
-        act()
-        found.append(time.process_time() - begun)
-    return min(found)
+        started = time.process_time()
+        function()
+        timings.append(time.process_time() - started)
+    return min(timings)
 
 
 if __name__ == "__main__":

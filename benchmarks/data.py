@@ -1,8 +1,8 @@
-"""The suite's data, from a seed: ``python benchmarks/data.py --rows 1M`` writes a reference and a live file.
+"""The data of the benchmarks: ``python benchmarks/data.py --rows 1M`` writes a reference and a live file.
 
 15 float64 columns (five normal, five lognormal, five normal with nulls) and 5 string columns of 5 to 1,000
-categories, as Parquet. Two numeric columns and one of strings have moved in the live file. Rows are drawn in
-blocks, each from a seed of its own: memory stays flat, and the same name always holds the same rows.
+categories, as Parquet. Two numeric columns and one of strings have shifted in the live file. Rows are drawn in
+blocks, each from a seed of its own: memory use is constant, and a file of the same name always has the same rows.
 """
 
 import argparse
@@ -23,7 +23,7 @@ SIDES: Final = ("reference", "live")
 
 
 def files(rows: int, numeric: int = 15, text: int = 5, folder: Path = FOLDER) -> tuple[Path, Path]:
-    """Paths of the reference and the live file, written where they are not there yet."""
+    """Return the paths of the reference and the live file; write the files that do not exist."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = tuple(folder / f"{side}-{rows}x{numeric}+{text}.parquet" for side in SIDES)
     for side, path in enumerate(paths):
@@ -35,56 +35,56 @@ def files(rows: int, numeric: int = 15, text: int = 5, folder: Path = FOLDER) ->
 
 
 def write(path: Path, rows: int, numeric: int, text: int, side: int) -> None:
-    """One file, block by block; `side` 0 is the reference, 1 the live one."""
+    """Write one file block by block; `side` 0 is the reference, 1 the live one."""
     with pq.ParquetWriter(path, schema(numeric, text)) as writer:
         for block in blocks(rows, numeric, text, side):
             writer.write_table(block)
 
 
 def blocks(rows: int, numeric: int, text: int, side: int) -> Iterator[pa.Table]:
-    """The rows of one side, at most `BLOCK` at a time."""
+    """Yield the rows of one side, at most `BLOCK` at a time."""
     for number, start in enumerate(range(0, rows, BLOCK)):
         rng = np.random.default_rng([SEED, side, number])
         size = min(BLOCK, rows - start)
-        numbers = [_numbers(rng, which, size, side) for which in range(numeric)]
-        words = [_words(rng, which, size, side) for which in range(text)]
+        numbers = [_numbers(rng, index, size, side) for index in range(numeric)]
+        words = [_words(rng, index, size, side) for index in range(text)]
         yield pa.Table.from_arrays(numbers + words, schema=schema(numeric, text))
 
 
 def schema(numeric: int, text: int) -> pa.Schema:
-    """Names tell what a column holds: normal_0, lognormal_1, nulls_2, words_0, ..."""
+    """Return the columns, named after their contents: normal_0, lognormal_1, nulls_2, words_0, ..."""
     kinds = ("normal", "lognormal", "nulls")
-    numbers = [pa.field(f"{kinds[which % 3]}_{which}", pa.float64()) for which in range(numeric)]
-    words = [pa.field(f"words_{which}", pa.string()) for which in range(text)]
+    numbers = [pa.field(f"{kinds[index % 3]}_{index}", pa.float64()) for index in range(numeric)]
+    words = [pa.field(f"words_{index}", pa.string()) for index in range(text)]
     return pa.schema(numbers + words)
 
 
-def _numbers(rng: np.random.Generator, which: int, size: int, side: int) -> pa.Array:
-    moved = 0.3 if side == 1 and which in {0, 1} else 0.0
-    values = rng.normal(moved + which % 7, 1 + which % 3, size)
-    if which % 3 == 1:
-        values = np.exp(rng.normal(moved, 1.0, size))
-    mask = rng.random(size) < NULLS if which % 3 == 2 else None
+def _numbers(rng: np.random.Generator, index: int, size: int, side: int) -> pa.Array:
+    shift = 0.3 if side == 1 and index in {0, 1} else 0.0
+    values = rng.normal(shift + index % 7, 1 + index % 3, size)
+    if index % 3 == 1:
+        values = np.exp(rng.normal(shift, 1.0, size))
+    mask = rng.random(size) < NULLS if index % 3 == 2 else None
     return pa.array(values, mask=mask)
 
 
-def _words(rng: np.random.Generator, which: int, size: int, side: int) -> pa.Array:
-    """Categories whose frequencies fall as 1, 1/2, 1/3, ...; a little steeper where they moved."""
-    count = CATEGORIES[which % len(CATEGORIES)]
-    weights = np.arange(1, count + 1) ** (-1.2 if side == 1 and which == 0 else -1.0)
+def _words(rng: np.random.Generator, index: int, size: int, side: int) -> pa.Array:
+    """Return categories with frequencies of 1, 1/2, 1/3, ...; slightly steeper if the column has shifted."""
+    count = CATEGORIES[index % len(CATEGORIES)]
+    weights = np.arange(1, count + 1) ** (-1.2 if side == 1 and index == 0 else -1.0)
     codes = rng.choice(count, size, p=weights / weights.sum()).astype(np.int32)
-    names = pa.array([f"category {which}-{code:04d}" for code in range(count)])
+    names = pa.array([f"category {index}-{code:04d}" for code in range(count)])
     return pa.DictionaryArray.from_arrays(codes, names).cast(pa.string())
 
 
 def number(text: str) -> int:
-    """100k, 1M, 2500: how many."""
+    """Parse a number such as 100k, 1M or 2500."""
     unit = {"k": 1_000, "M": 1_000_000}.get(text[-1:], 1)
     return int(text if unit == 1 else text[:-1]) * unit
 
 
 def main() -> None:
-    """Write the files and say where."""
+    """Write the files and print their paths."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=number, default=1_000_000)
     parser.add_argument("--numeric", type=int, default=15)

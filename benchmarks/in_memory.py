@@ -1,9 +1,9 @@
-"""`drift.compare` of two pandas frames, part by part: ``python benchmarks/in_memory.py [--rows 1M]``.
+"""Time of `drift.compare` of two pandas frames, by step: ``python benchmarks/in_memory.py [--rows 1M]``.
 
-Milliseconds for 15 float64 columns and 5 of strings, both sides, JS of every column. The parts are told in processor
-time of one thread, the whole by the clock as well; `DataFrame.sum` of both sides' numbers, in the same rounds, is the
-limit. Strings are Arrow's ("str"), one object for equal texts ("shared", as pandas 2 reads them), an object for each
-cell ("object"), or codes ("category").
+Milliseconds for 15 float64 columns and 5 of strings, both sides, JS of every column. Steps are measured in processor
+time of one thread, the whole in wall time as well; `DataFrame.sum` of both sides' numbers in the same rounds is the
+lower limit. Strings are Arrow's ("str"), one object for equal texts ("shared", as pandas 2 reads them), one object
+per cell ("object"), or codes ("category").
 """
 
 import argparse
@@ -31,24 +31,24 @@ RULES: Final = Columns(ColumnRule(method=Method("js")))
 
 
 def main() -> None:
-    """All parts in turn, round after round, so that a slow moment of the machine meets all of them."""
+    """Run all steps in turn, round after round, so that a slow period of the machine affects all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=number, default=1_000_000)
     parser.add_argument("--strings", choices=["str", "shared", "object", "category"], default="str")
     options = parser.parse_args()
     reference, live = (_frame(options.rows, side, options.strings) for side in (0, 1))
-    parts = _parts(reference, live)
+    steps = _steps(reference, live)
     whole = {"drift.compare": lambda: drift.compare(reference, live, metric="js")}
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in (*parts, *whole)}
+    timings: dict[str, list[tuple[float, float]]] = {name: [] for name in (*steps, *whole)}
     for _ in range(ROUNDS):
-        for name, act in {**parts, **whole}.items():
+        for name, function in {**steps, **whole}.items():
             processor, clock = time.process_time(), time.perf_counter()
-            act()
-            taken[name].append((time.process_time() - processor, time.perf_counter() - clock))
+            function()
+            timings[name].append((time.process_time() - processor, time.perf_counter() - clock))
     print(
         f"{options.rows:,} rows x {NUMERIC + TEXT} columns, strings as {options.strings}; best of {ROUNDS} rounds, ms"
     )
-    for name, runs in taken.items():
+    for name, runs in timings.items():
         processor, clock = (min(values) * 1e3 for values in zip(*runs, strict=True))
         median = statistics.median(clock for _, clock in runs) * 1e3
         print(f"{name:32} processor {processor:8.1f}   clock {clock:8.1f} (median {median:.1f})")
@@ -67,22 +67,22 @@ def _shared(texts: "pd.Series[str]") -> "pd.Series[str]":
     return pd.Series(np.asarray(distinct, object)[codes], texts.index, object)
 
 
-def _parts(reference: pd.DataFrame, live: pd.DataFrame) -> dict[str, Callable[[], object]]:
+def _steps(reference: pd.DataFrame, live: pd.DataFrame) -> dict[str, Callable[[], object]]:
     numbers = [name for name in reference.columns if not name.startswith("words")]
     words = [name for name in reference.columns if name.startswith("words")]
-    then, now = read_frame(reference), read_frame(live)
-    learned: Profile = then.learn([*numbers, *words], RULES)
-    axes, counted = learned.axes, now.count(learned.axes)
+    reference_table, live_table = read_frame(reference), read_frame(live)
+    learned: Profile = reference_table.learn([*numbers, *words], RULES)
+    axes, live_counts = learned.axes, live_table.count(learned.axes)
     return {
         "limit: sum both sides' numbers": lambda: [
             side[name].to_numpy().sum() for side in (reference, live) for name in numbers
         ],
         "frames to columns, both sides": lambda: (read_frame(reference), read_frame(live)),
-        "reference: axes and counts": lambda: then.learn(numbers, RULES, threads=1),
-        "reference: names and counts": lambda: then.learn(words, RULES, threads=1),
-        "live: counts of numbers": lambda: now.count({name: axes[name] for name in numbers}, threads=1),
-        "live: counts of names": lambda: now.count({name: axes[name] for name in words}, threads=1),
-        "scores of all columns": lambda: compare_profiles(counted, learned, RULES, np.random.default_rng(0)),
+        "reference: axes and counts": lambda: reference_table.learn(numbers, RULES, threads=1),
+        "reference: names and counts": lambda: reference_table.learn(words, RULES, threads=1),
+        "live: counts of numbers": lambda: live_table.count({name: axes[name] for name in numbers}, threads=1),
+        "live: counts of names": lambda: live_table.count({name: axes[name] for name in words}, threads=1),
+        "scores of all columns": lambda: compare_profiles(live_counts, learned, RULES, np.random.default_rng(0)),
     }
 
 

@@ -1,9 +1,9 @@
-"""Judging 10,000 counted columns: ``python benchmarks/judging.py [--columns 10000]``.
+"""Time of comparing 10,000 counted columns: ``python benchmarks/judging.py [--columns 10000]``.
 
 Seventy columns of a hundred are numbers in 10 bins and the special ones, thirty are names (8 to 53 bins); live windows
-and references of 10,000 and of 1,000,000 rows. `plain`: every bin that the reference fills is filled well. `edges`: as
-it is found, a value or two lie beyond the reference's ends, and few names are rare: counts that no formula covers.
-`moved`: one column in ten has drifted besides. Seconds, best of some rounds.
+and references of 10,000 and of 1,000,000 rows. `plain`: every bin used by the reference has many rows. `edges`: as in
+practice, a value or two are beyond the reference's range, and few names are rare: counts that no formula covers.
+`moved`: as `edges`, and one column in ten has drifted. Seconds, best of 3 rounds.
 """
 
 import argparse
@@ -23,24 +23,24 @@ NUMBERS = NumericAxis(tuple(range(11)))
 
 
 def main() -> None:
-    """Each kind of window, by the core alone and with verdicts."""
+    """Time each kind of window, without and with verdicts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--columns", type=int, default=10_000)
     parser.add_argument("--metric", default="js_distance")
-    given = parser.parse_args()
-    method = Method(given.metric)
+    options = parser.parse_args()
+    method = Method(options.metric)
     for rows in (10_000, 1_000_000):
         for kind in ("plain", "edges", "moved"):
-            live, reference = profiles(given.columns, rows, kind)
+            live, reference = profiles(options.columns, rows, kind)
             pairs = [Pair(live[name], reference[name], method, (1, i)) for i, name in enumerate(live)]
-            alone = seconds(ROUNDS, lambda: score_all(pairs))  # noqa: B023 - called at once
-            both = seconds(ROUNDS, lambda: compare_profiles(live, reference, Columns(), np.random.default_rng(1)))  # noqa: B023
-            print(f"{given.columns:,} columns of {rows:>9,} rows, {kind:6} score_all {alone:6.2f} s   "
-                  f"compare_profiles (js_distance) {both:6.2f} s", flush=True)  # fmt: skip
+            scores_only = seconds(ROUNDS, lambda: score_all(pairs))  # noqa: B023 - called at once
+            verdicts = seconds(ROUNDS, lambda: compare_profiles(live, reference, Columns(), np.random.default_rng(1)))  # noqa: B023
+            print(f"{options.columns:,} columns of {rows:>9,} rows, {kind:6} score_all {scores_only:6.2f} s   "
+                  f"compare_profiles (js_distance) {verdicts:6.2f} s", flush=True)  # fmt: skip
 
 
 def profiles(columns: int, rows: int, kind: str) -> tuple[Profile, Profile]:
-    """A live window and a reference."""
+    """Return a live window and a reference."""
     rng = np.random.default_rng(0)
     live, reference = {}, {}
     for i in range(columns):
@@ -54,7 +54,7 @@ def profiles(columns: int, rows: int, kind: str) -> tuple[Profile, Profile]:
 
 
 def numbers(rng: np.random.Generator, kind: str) -> tuple[NumericAxis, Shares]:
-    """Ten bins of about equal shares; ends that a row in ten thousand lies beyond."""
+    """Return ten bins of about equal shares; one row in ten thousand is beyond each end."""
     beyond = 0.0 if kind == "plain" else 1e-4
     missing = rng.choice([0.0, 0.03])
     inner = rng.dirichlet(np.full(10, 50.0)) * (1 - 2 * beyond - missing)
@@ -62,12 +62,12 @@ def numbers(rng: np.random.Generator, kind: str) -> tuple[NumericAxis, Shares]:
 
 
 def names(rng: np.random.Generator, kind: str) -> tuple[CategoricalAxis, Shares]:
-    """Five to fifty names by Zipf's law; rare names, unseen and missing ones."""
+    """Return five to fifty names by Zipf's law, with rare, unseen and missing ones."""
     n = int(rng.integers(5, 51))
     axis = CategoricalAxis(tuple(f"n{i}" for i in range(n)))
-    listed = 1 / np.arange(1.0, n + 1)
+    known = 1 / np.arange(1.0, n + 1)
     others = [0.03, 0.0, 0.02] if kind == "plain" else [3e-4, 0.0, 1e-4]
-    return axis, np.concatenate([listed / listed.sum() * (1 - sum(others)), others])
+    return axis, np.concatenate([known / known.sum() * (1 - sum(others)), others])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Counting one column, against merely summing it: ``python benchmarks/kernel.py``.
+"""Time of counting one column, compared with only summing it: ``python benchmarks/kernel.py``.
 
-Nanoseconds of processor time a value, and as a ratio to `numpy.sum` of the same array in the same round, by number of
-edges and by what holds the values. Two threads are measured by the clock, which means something on two free cores
-only: the same number for work of NumPy's alone, that holds no lock, is printed beside it.
+Nanoseconds of processor time per value, and the ratio to `numpy.sum` of the same array in the same round, by number of
+edges and type of the values. Two threads are measured in wall time, which is meaningful on two idle cores only:
+the same number for work of NumPy alone, which holds no lock, is printed beside it.
 """
 
 import argparse
@@ -27,7 +27,7 @@ THREAD_ROUNDS = 40
 
 
 def main() -> None:
-    """Everything in turn, round after round, so that a slow moment of the machine meets all of it."""
+    """Run all cases in turn, round after round, so that a slow period of the machine affects all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000)
     rows = parser.parse_args().rows
@@ -62,59 +62,61 @@ def _counting(array: pa.Array, bins: int) -> Callable[[], object]:
 
 
 def _print_ratios(cases: dict[str, Callable[[], object]], rows: int) -> None:
-    taken: dict[str, list[float]] = {name: [] for name in cases}
+    timings: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(ROUNDS):
-        for name, act in cases.items():
-            taken[name].append(_processor(act) / rows * 1e9)
-    summed = taken["numpy.sum"]
+        for name, function in cases.items():
+            timings[name].append(_processor(function) / rows * 1e9)
+    summed = timings["numpy.sum"]
     print(f"{rows:,} values; processor time, best and median of {ROUNDS} rounds")
-    for name, runs in taken.items():
+    for name, runs in timings.items():
         ratio = statistics.median(run / base for run, base in zip(runs, summed, strict=True))
-        print(f"{name:28} {min(runs):6.2f} {statistics.median(runs):6.2f} ns a value   {ratio:6.1f} x numpy.sum")
+        print(f"{name:28} {min(runs):6.2f} {statistics.median(runs):6.2f} ns per value {ratio:6.1f} x numpy.sum")
 
 
 def _print_lock(values: Floats) -> None:
-    """The interpreter's lock is held for no more than a block of one row costs; that is so on a busy machine too."""
+    """Print an upper bound of the time that holds the interpreter's lock: the cost of blocks of one row."""
     limits = np.quantile(values[:100_000], np.linspace(0, 1, 12))
     short = [Chunk(values[i : i + 1]) for i in range(len(values) // BLOCK_SIZE)]
     long = [Chunk(values[i * BLOCK_SIZE : (i + 1) * BLOCK_SIZE]) for i in range(len(short))]
     one, full = (
         min(_processor(lambda c=chunks: count_at_least(c, limits)) for _ in range(ROUNDS)) for chunks in (short, long)
     )
-    print(f"the lock is held at most {one / full:.0%} of the time ({one / len(short) * 1e6:.1f} us a block)")
+    print(
+        f"the interpreter's lock is held at most {one / full:.0%} of the time ({one / len(short) * 1e6:.1f} us a block)"
+    )
 
 
-def _processor(act: Callable[[], object]) -> float:
-    begun = time.thread_time()
-    act()
-    return time.thread_time() - begun
+def _processor(function: Callable[[], object]) -> float:
+    started = time.thread_time()
+    function()
+    return time.thread_time() - started
 
 
 def _print_threads(values: Floats) -> None:
-    """Two halves, one after the other and at once."""
+    """Print the speed-up of two halves in parallel."""
     halves = np.array_split(values, 2)
     limits = np.quantile(values[:100_000], np.linspace(0, 1, 11))
     cases: dict[str, Callable[[Floats], object]] = {
         "counting": lambda half: count_at_least([Chunk(half)], limits),
         "NumPy alone (exp)": np.exp,
     }
-    for name, act in cases.items():
+    for name, function in cases.items():
         one, two = [], []
         for _ in range(THREAD_ROUNDS):
-            one.append(_seconds(lambda: [act(half) for half in halves]))  # noqa: B023 - called at once
-            two.append(_seconds(lambda: _at_once(act, halves)))  # noqa: B023
+            one.append(_seconds(lambda: [function(half) for half in halves]))  # noqa: B023 - called at once
+            two.append(_seconds(lambda: _in_parallel(function, halves)))  # noqa: B023
         best, median = min(one) / min(two), statistics.median(one) / statistics.median(two)
         print(f"two threads, {name:18} {best:.2f} x one (best rounds), {median:.2f} x (medians)")
 
 
-def _seconds(act: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    act()
-    return time.perf_counter() - begun
+def _seconds(function: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    function()
+    return time.perf_counter() - started
 
 
-def _at_once(act: Callable[[Floats], object], parts: list[Floats]) -> None:
-    threads = [threading.Thread(target=act, args=(part,)) for part in parts]
+def _in_parallel(function: Callable[[Floats], object], parts: list[Floats]) -> None:
+    threads = [threading.Thread(target=function, args=(part,)) for part in parts]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,7 +1,7 @@
-"""Page, list and metrics over many monitors with a year behind them: ``python benchmarks/listing.py [--monitors 100]``.
+"""Time of page, list and metrics with a year of windows: ``python benchmarks/listing.py [--monitors 100]``.
 
-The windows and revisions of a year are put in by SQL, as `finish` writes them; histograms and scores are left out: none
-of these requests looks at one. Beside them, what reading all windows takes, with which each request once began.
+Windows and revisions of a year are inserted by SQL as `finish` writes them, without histograms and scores, because
+these requests read none. For comparison, the time of reading all windows.
 """
 
 import argparse
@@ -35,39 +35,39 @@ TALLY = (
 
 
 def main() -> None:
-    """Fill, ask, print JSON."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--monitors", type=int, default=100)
-    asked.add_argument("--windows", type=int, default=8760)
-    given = asked.parse_args()
-    now = FIRST + given.windows * HOUR
-    told: dict[str, Any] = {"machine": machine.described(), **vars(given)}
+    """Fill the store, measure, and print JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--monitors", type=int, default=100)
+    parser.add_argument("--windows", type=int, default=8760)
+    options = parser.parse_args()
+    now = FIRST + options.windows * HOUR
+    results: dict[str, Any] = {"machine": machine.described(), **vars(options)}
     with tempfile.TemporaryDirectory() as folder, Store.open(f"sqlite:///{Path(folder) / 'year.db'}") as store:
         definitions = [
-            store.monitors.define(f"monitor-{n:04d}", {"window": "1h"}, FIRST) for n in range(given.monitors)
+            store.monitors.define(f"monitor-{n:04d}", {"window": "1h"}, FIRST) for n in range(options.monitors)
         ]
         engine = make_engine(parse_url(f"sqlite:///{Path(folder) / 'year.db'}"))
         with transaction(engine, writes=True) as connection:
             for number, definition in enumerate(definitions):
-                fill(connection, definition.monitor_id, definition.id, number * given.windows, given.windows)
+                fill(connection, definition.monitor_id, definition.id, number * options.windows, options.windows)
             connection.execute(text(TALLY))
         engine.dispose()
         service = Scheduler(store, [], {}, now=lambda: now, worker=Worker("benchmark"), rng=np.random.default_rng(1))
         site = Site(store, service, {}, lambda: now)
         metrics = metrics_registry(site.overviews, store, service, site.now, site.lines_dropped)
-        told["milliseconds"] = {
-            "how all monitors stand (page, list)": least(site.overviews, 5),
-            "metrics": least(lambda: generate_latest(metrics), 5),
-            "all windows": least(store.queries.windows, 1),
+        results["milliseconds"] = {
+            "status of all monitors (page, list)": fastest_ms(site.overviews, 5),
+            "metrics": fastest_ms(lambda: generate_latest(metrics), 5),
+            "all windows": fastest_ms(store.queries.windows, 1),
         }
-    print(json.dumps({**told, "load_at_end": round(os.getloadavg()[0], 2)}, indent=2))
+    print(json.dumps({**results, "load_at_end": round(os.getloadavg()[0], 2)}, indent=2))
 
 
 def fill(connection: Connection, monitor: int, definition: int, first: int, windows: int) -> None:
-    """A year of one monitor; one window in fifty drifted."""
+    """Insert a year of one monitor; one window in fifty drifted."""
     starts = [FIRST + hour * HOUR for hour in range(windows)]
     key = {"monitor_id": monitor, "definition_id": definition, "kind": "check", "status": "done"}
-    ended = {"attempts": 1, "token": 1, "revision": 1}
+    counters = {"attempts": 1, "token": 1, "revision": 1}
     connection.execute(
         insert(tables.window),
         [
@@ -78,12 +78,12 @@ def fill(connection: Connection, monitor: int, definition: int, first: int, wind
                 "due_at": at,
                 "next_attempt_at": at,
                 **key,
-                **ended,
+                **counters,
             }
             for n, at in enumerate(starts)
         ],
     )
-    found = {"number": 1, "definition_id": definition, "rows": 1000, "columns": 20, "source": {}, "token": 1}
+    revision = {"number": 1, "definition_id": definition, "rows": 1000, "columns": 20, "source": {}, "token": 1}
     connection.execute(
         insert(tables.revision),
         [
@@ -93,21 +93,21 @@ def fill(connection: Connection, monitor: int, definition: int, first: int, wind
                 "verdict": "drift" if n % 50 == 0 else "ok",
                 "message": f"{int(n % 50 == 0)} of 20 columns drifted",
                 "counted_at": at + HOUR,
-                **found,
+                **revision,
             }
             for n, at in enumerate(starts)
         ],
     )
 
 
-def least(question: Callable[[], object], times: int) -> float:
-    """Milliseconds."""
-    found = []
+def fastest_ms(function: Callable[[], object], times: int) -> float:
+    """Return the minimum of some calls in milliseconds."""
+    timings = []
     for _ in range(times):
-        begun = time.perf_counter()
-        question()
-        found.append(time.perf_counter() - begun)
-    return round(min(found) * 1e3, 1)
+        started = time.perf_counter()
+        function()
+        timings.append(time.perf_counter() - started)
+    return round(min(timings) * 1e3, 1)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where and when a benchmark ran, for its results file; and how long a piece of work takes there."""
+"""The machine and date of a benchmark, for its results file; and timing."""
 
 import os
 import platform
@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 
-def seconds(rounds: int, act: Callable[[], object]) -> float:
-    """The best of some rounds: the machine's slow moments are not the program's."""
-    taken = []
+def seconds(rounds: int, function: Callable[[], object]) -> float:
+    """Return the minimum of some rounds, which excludes slow periods of the machine."""
+    timings = []
     for _ in range(rounds):
-        begun = time.perf_counter()
-        act()
-        taken.append(time.perf_counter() - begun)
-    return min(taken)
+        started = time.perf_counter()
+        function()
+        timings.append(time.perf_counter() - started)
+    return min(timings)
 
 
 def described() -> dict[str, Any]:
-    """Processor, cores, memory in GiB, system, Python, date, and how busy the machine was as it began."""
+    """Return processor, cores, memory in GiB, system, Python, date, and the load average at the start."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -1,9 +1,9 @@
-"""drift against its peers, on the same files in one run: ``python benchmarks/peers.py``.
+"""drift and its peers on the same files within one run: ``python benchmarks/peers.py``.
 
-Every tool has an environment of its own (made on the first run, from PyPI) and runs in a process of its own, all in
-turn, round after round: a slow moment of the machine meets all of them, and ratios hold within a round. Pandas frames
-in, a score for every column out; loading and imports are not timed. Results go to benchmarks/results/peers.json,
-tables to docs/benchmarks.md. ``--quick`` (100,000 rows, two rounds) only prints.
+Every tool has an environment of its own (created on the first run, from PyPI) and runs in a process of its own, in
+turn, round after round: a slow period of the machine affects all of them, and ratios are taken within a round. The
+input is pandas frames, the output a score for every column; loading and imports are not timed. Results go to
+benchmarks/results/peers.json, tables to docs/benchmarks.md. ``--quick`` (100,000 rows, two rounds) only prints.
 """
 
 import argparse
@@ -35,7 +35,7 @@ QUIET: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A row of the table: its script ``tools/with_NAME.py``, what to call it, whose environment it runs in."""
+    """A row of the table: its script ``tools/with_NAME.py``, its label, and the distribution of its environment."""
 
     name: str
     label: str
@@ -59,11 +59,11 @@ TOOLS: Final = (
 
 
 def run(tool: Tool, files: tuple[Path, Path], limit: float) -> dict[str, Any]:
-    """One run of one tool: what the harness measured, or the error."""
+    """Run one tool once; return the measurements of the harness, or the error."""
     command = [str(environments.interpreter(tool.distribution)), str(HARNESS), tool.name, *map(str, files)]
-    with tempfile.TemporaryDirectory() as folder:  # whatever a tool leaves behind
+    with tempfile.TemporaryDirectory() as folder:  # for files that a tool leaves
         try:
-            done = subprocess.run(
+            process = subprocess.run(
                 command,
                 cwd=folder,
                 env={**os.environ, **QUIET},
@@ -73,24 +73,24 @@ def run(tool: Tool, files: tuple[Path, Path], limit: float) -> dict[str, Any]:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return {"error": f"not done within {limit:.0f} s"}
-    if done.returncode < 0:
-        return {"error": f"killed by {signal.Signals(-done.returncode).name} (out of memory?)"}
-    if done.returncode:
-        return {"error": (done.stderr.strip().splitlines() or ["failed without a word"])[-1]}
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+            return {"error": f"not finished within {limit:.0f} s"}
+    if process.returncode < 0:
+        return {"error": f"killed by {signal.Signals(-process.returncode).name} (out of memory?)"}
+    if process.returncode:
+        return {"error": (process.stderr.strip().splitlines() or ["failed without a message"])[-1]}
+    return dict(json.loads(process.stdout.splitlines()[-1]))
 
 
-def measured(tools: list[Tool], size: str, rounds: int, limit: float, broken: dict[str, str]) -> dict[str, Any]:
-    """All tools in turn, again and again, each round begun by another; a tool that failed is not tried again."""
+def measure_size(tools: list[Tool], size: str, rounds: int, limit: float, broken: dict[str, str]) -> dict[str, Any]:
+    """Run all tools in turn, each round starting with another one; a tool that failed is not run again."""
     rows, columns = page.size(size)
     files = data.files(rows, columns - columns // 4, columns // 4)
-    found: dict[str, Any] = {
+    records: dict[str, Any] = {
         tool.name: {"runs": [], "error": broken.get(tool.distribution, ""), "scored": 0} for tool in tools
     }
-    for number in range(rounds):
-        for tool in (*tools[number % len(tools) :], *tools[: number % len(tools)]):
-            record = found[tool.name]
+    for round_number in range(rounds):
+        for tool in (*tools[round_number % len(tools) :], *tools[: round_number % len(tools)]):
+            record = records[tool.name]
             if record["error"]:
                 continue
             result = run(tool, files, limit)
@@ -100,16 +100,16 @@ def measured(tools: list[Tool], size: str, rounds: int, limit: float, broken: di
                 continue
             scores = result.pop("scores")
             record["scored"] = sum(score is not None for score in scores.values())
-            record["runs"].append({"round": number, **result})
+            record["runs"].append({"round": round_number, **result})
             print(f"{rows:>11,} rows  {tool.label:24} {result['seconds']:8.3f} s", flush=True)
-    return found
+    return records
 
 
 def main() -> None:
-    """Make environments and data, measure, write the results and the page."""
+    """Create environments and data, measure, and write the results and the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", default="100k,1M", help="sizes of each side, as 100k,1M,10M; 1Mx200 has 200 columns")
-    parser.add_argument("--add", action="store_true", help="other sizes than those in the results: keep those")
+    parser.add_argument("--add", action="store_true", help="add sizes to those in the results")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="tools by name, as drift,frouros; default all")
     parser.add_argument("--limit", type=float, default=600, help="seconds that one run of one tool may take")
@@ -117,31 +117,32 @@ def main() -> None:
     options = parser.parse_args()
     if options.quick:
         options.rows, options.rounds = "100k", 2
-    chosen = [tool for tool in TOOLS if not options.only or tool.name in options.only.split(",")]
-    told = machine.described()
-    used = dict.fromkeys(tool.distribution for tool in chosen)
-    broken = {name: error for name in used if (error := environments.make(name))}
+    tools = [tool for tool in TOOLS if not options.only or tool.name in options.only.split(",")]
+    description = machine.described()
+    distributions = dict.fromkeys(tool.distribution for tool in tools)
+    broken = {name: error for name in distributions if (error := environments.create_environment(name))}
     results = {
         "command": " ".join(["python benchmarks/peers.py", *sys.argv[1:]]),
-        "machine": told,
+        "machine": description,
         "rounds": options.rounds,
-        "versions": {name: environments.versions(name, name) for name in used if name not in broken},
-        "tools": {tool.name: {"label": tool.label, "distribution": tool.distribution} for tool in chosen},
+        "versions": {name: environments.versions(name, name) for name in distributions if name not in broken},
+        "tools": {tool.name: {"label": tool.label, "distribution": tool.distribution} for tool in tools},
         "sizes": {
-            size: measured(chosen, size, options.rounds, options.limit, broken) for size in options.rows.split(",")
+            size: measure_size(tools, size, options.rounds, options.limit, broken) for size in options.rows.split(",")
         },
     }
     print(page.peers(results))
     if options.add:
-        before = json.loads(RESULTS.read_text())
-        told_how = f"`{results['command']}`, rounds: {options.rounds}, {told['date']}, load average {told['load']}."
-        before["sizes"].update(results["sizes"])
-        before.setdefault("notes", {}).update(dict.fromkeys(results["sizes"], told_how))
-        results = before
+        stored = json.loads(RESULTS.read_text())
+        when = f"{description['date']}, load average {description['load']}"
+        note = f"`{results['command']}`, rounds: {options.rounds}, {when}."
+        stored["sizes"].update(results["sizes"])
+        stored.setdefault("notes", {}).update(dict.fromkeys(results["sizes"], note))
+        results = stored
     if not options.quick and (options.add or not options.only):
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-        page.renew()
+        page.write_page()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""How far the false-alarm budget holds on simulated windows: ``python -m benchmarks.simulated [--write]``.
+"""False alarms on simulated windows, in multiples of the budget: ``python -m benchmarks.simulated [--write]``.
 
-Two tables of alarms in multiples of the budget (1 per 30 days, 10 columns by day, 100 monitors with 100 live windows
-each); `--write` puts them into docs/simulations.md, which says what they mean.
+Two tables (budget: 1 per 30 days; 10 columns by day; 100 monitors with 100 live windows each). `--write` puts them into
+docs/simulations.md, which explains them.
 """
 
 import argparse
@@ -38,27 +38,27 @@ ROWS: dict[str, tuple[Sequence[int], Sequence[int] | None]] = {
 
 
 def main() -> None:
-    """Print the tables, and write them where that is asked for."""
+    """Print the tables, and write them to the page on request."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="into docs/simulations.md")
-    given = parser.parse_args()
+    parser.add_argument("--write", action="store_true", help="write the tables to docs/simulations.md")
+    options = parser.parse_args()
     tables = {
         "clusters": clusters(),
         "autocorrelated": as_markdown({(windows, rho): times(windows, rho) for windows in REFERENCES for rho in RHOS}),
     }
     for name, table in tables.items():
         print(table)
-        if given.write:
+        if options.write:
             begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
             before, rest = PAGE.read_text(encoding="utf-8").split(begin)
             PAGE.write_text(f"{before}{begin}\n\n{table}\n{end}{rest.split(end)[1]}", encoding="utf-8")
 
 
 def clusters() -> str:
-    """One row for each size of windows, length of reference and number of bins, one column for each concentration."""
-    head = " | ".join("independent" if c is None else f"concentration {c:g}" for c in CONCENTRATIONS)
+    """Return a table by size of windows, length of the reference and number of bins; a column per concentration."""
+    header = " | ".join("independent" if c is None else f"concentration {c:g}" for c in CONCENTRATIONS)
     lines = [
-        f"| rows of a window | reference windows | bins | {head} |",
+        f"| rows of a window | reference windows | bins | {header} |",
         "|---|---|---|" + "---|" * len(CONCENTRATIONS),
     ]
     for name, (rows, live) in ROWS.items():
@@ -66,38 +66,38 @@ def clusters() -> str:
             for bins in (5, 10, 20, 50):
                 cells = []
                 for concentration in CONCENTRATIONS:
-                    found, chances = simulated_alarms(DAILY, bins, concentration, windows, rows, live)
-                    cells.append(f"{found / (DAILY.allowed_rate * chances):.2f}")
+                    n_alarms, chances = simulated_alarms(DAILY, bins, concentration, windows, rows, live)
+                    cells.append(f"{n_alarms / (DAILY.allowed_rate * chances):.2f}")
                 lines.append(f"| {name} | {windows} | {bins} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def times(windows: int, rho: float) -> list[float]:
-    """Alarms over what the budget allows, for each number of bad windows in a row.
+    """Return alarms divided by the budget, for each number of unusual windows in a row.
 
-    Log-odds of ten bins wander as a stationary Gaussian AR(1) of deviation 0.1, which moves shares by 10 %, in windows
-    of 10,000 rows; live windows go on where the reference ended.
+    Log-odds of ten bins follow a stationary Gaussian AR(1) of deviation 0.1, which changes shares by 10 %, in windows
+    of 10,000 rows; live windows continue the series of the reference.
     """
     rng = np.random.default_rng(1)
     shares = shares_of(rng, 10 * MONITORS, 10)
-    moving = wandering(rng, shares, windows + LIVE, rho, 0.1)
-    counts = counts_of(rng, moving, [10_000] * (windows + LIVE))
+    wandering_shares = wandering(rng, shares, windows + LIVE, rho, 0.1)
+    counts = counts_of(rng, wandering_shares, [10_000] * (windows + LIVE))
     reference = counts[:, :windows]
     p = p_values(group_of(reference), counts[:, windows:])
-    found = []
+    ratios = []
     for for_windows in IN_A_ROW:
         monitor = Monitor(10, budget=DAILY.budget, for_windows=for_windows)
-        found.append(alarms(p < monitor.levels(reference), for_windows) / (monitor.allowed_rate * p.size))
-    return found
+        ratios.append(alarms(p < monitor.levels(reference), for_windows) / (monitor.allowed_rate * p.size))
+    return ratios
 
 
-def as_markdown(found: dict[tuple[int, float], list[float]]) -> str:
-    """One row for each length of the reference and `for`, one column for each correlation."""
-    head = " | ".join(f"rho {rho:g}" for rho in RHOS)
-    lines = [f"| reference windows | `for` | {head} |", "|---|---|" + "---|" * len(RHOS)]
+def as_markdown(ratios: dict[tuple[int, float], list[float]]) -> str:
+    """Return a table by length of the reference and `for`; a column per correlation."""
+    header = " | ".join(f"rho {rho:g}" for rho in RHOS)
+    lines = [f"| reference windows | `for` | {header} |", "|---|---|" + "---|" * len(RHOS)]
     for windows in REFERENCES:
         for at, for_windows in enumerate(IN_A_ROW):
-            cells = " | ".join(f"{found[windows, rho][at]:.2f}" for rho in RHOS)
+            cells = " | ".join(f"{ratios[windows, rho][at]:.2f}" for rho in RHOS)
             lines.append(f"| {windows} | {for_windows} | {cells} |")
     return "\n".join(lines) + "\n"
 

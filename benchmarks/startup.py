@@ -1,7 +1,6 @@
-"""How long things take to start, as ratios in one run: ``python benchmarks/startup.py``.
+"""Start-up time, as ratios within one run: ``python benchmarks/startup.py``.
 
-`drift --help` should take well under 0.4 s, and importing drift (and comparing two small frames) not much
-more than importing pandas.
+Goals: `drift --help` takes well under 0.4 s; importing drift takes not much longer than importing pandas.
 """
 
 import statistics
@@ -20,20 +19,20 @@ ROUNDS = 9
 
 
 def seconds(code: str) -> float:
-    """One run in a fresh interpreter."""
-    begun = time.perf_counter()
+    """Return the seconds of one run in a new interpreter."""
+    started = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - begun
+    return time.perf_counter() - started
 
 
 def main() -> None:
-    """All cases in turn, again and again, so that a slow moment of the machine meets all of them."""
-    taken: dict[str, list[float]] = {name: [] for name in CASES}
+    """Run all cases in turn, round after round, so that a slow period of the machine affects all of them."""
+    timings: dict[str, list[float]] = {name: [] for name in CASES}
     for _ in range(ROUNDS):
         for name, code in CASES.items():
-            taken[name].append(seconds(code))
-    pandas = statistics.median(taken["import pandas"])
-    for name, runs in taken.items():
+            timings[name].append(seconds(code))
+    pandas = statistics.median(timings["import pandas"])
+    for name, runs in timings.items():
         median = statistics.median(runs)
         print(f"{name:30} {median:6.3f} s   {median / pandas:5.2f} x import pandas")
 

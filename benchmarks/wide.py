@@ -1,6 +1,6 @@
-"""The page of a wide monitor: ``python benchmarks/wide.py URL``, of what `benchmarks/store.py --keep FILE` filled.
+"""Time of the page of a wide monitor: ``python benchmarks/wide.py URL``, a store of `benchmarks/store.py --keep FILE`.
 
-Milliseconds and CPU milliseconds of reading and of writing the page, as `drift serve` does; the least of ten each.
+Milliseconds and CPU milliseconds of reading and rendering the page as `drift serve` does; the minimum of ten.
 """
 
 import argparse
@@ -20,38 +20,38 @@ from drift.store import Store
 
 
 def main() -> None:
-    """Ask, print JSON."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("url", help="of a store with one monitor")
-    given = asked.parse_args()
-    linked = Linked("style.css", "charts.js", "script.js")
-    told: dict[str, Any] = {"machine": machine.described()}
-    with Store.open(given.url) as store:
+    """Measure, and print JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url", help="of a store with one monitor")
+    options = parser.parse_args()
+    assets = Linked("style.css", "charts.js", "script.js")
+    results: dict[str, Any] = {"machine": machine.described()}
+    with Store.open(options.url) as store:
         (name,) = store.monitors.names()
         now = datetime.now(UTC)
         newest = page_from_store(store, name, now=now, max_cells=MAX_PAGE_CELLS)
-        told |= {"columns": len(newest.columns), "windows shown": len(newest.timeline)}
-        told |= {"kilobytes": len(render_html(newest, linked)) // 1000}
+        results |= {"columns": len(newest.columns), "windows shown": len(newest.timeline)}
+        results |= {"kilobytes": len(render_html(newest, assets)) // 1000}
         pages: dict[str, datetime | None] = {"newest": None}
         if newest.older is not None:
             pages["older"] = newest.older + timedelta(microseconds=1)
         for label, until in pages.items():
-            told[label] = least(
+            results[label] = fastest(
                 lambda until=until: render_html(
-                    page_from_store(store, name, now=now, until=until, max_cells=MAX_PAGE_CELLS), linked
+                    page_from_store(store, name, now=now, until=until, max_cells=MAX_PAGE_CELLS), assets
                 )
             )
-    print(json.dumps({**told, "load_at_end": round(os.getloadavg()[0], 2)}, indent=2))
+    print(json.dumps({**results, "load_at_end": round(os.getloadavg()[0], 2)}, indent=2))
 
 
-def least(question: Callable[[], object]) -> dict[str, float]:
-    """Of ten."""
+def fastest(function: Callable[[], object]) -> dict[str, float]:
+    """Return the minimum of ten calls."""
     seconds, cpu = [], []
     for _ in range(10):
-        begun, worked = time.perf_counter(), time.process_time()
-        question()
-        seconds.append(time.perf_counter() - begun)
-        cpu.append(time.process_time() - worked)
+        started, started_cpu = time.perf_counter(), time.process_time()
+        function()
+        seconds.append(time.perf_counter() - started)
+        cpu.append(time.process_time() - started_cpu)
     return {"milliseconds": round(min(seconds) * 1e3), "cpu_milliseconds": round(min(cpu) * 1e3)}
 
 

@@ -1,4 +1,4 @@
-"""Known changes, made to every row of a window or to rows drawn at random."""
+"""Known changes of a window: of every row, or of rows drawn at random."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ Drawn = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What changes are measured by, from the whole reference.
+class ChangeScale:
+    """Scale of the changes, from the whole reference.
 
     Parameters
     ----------
@@ -33,30 +33,34 @@ class Known:
     common: Mapping[str, tuple[str, str]]
 
 
-def learn(reference: pd.DataFrame) -> Known:
-    """The reference's deviations and most frequent names."""
+def learn(reference: pd.DataFrame) -> ChangeScale:
+    """Return the reference's standard deviations and most frequent names."""
     numbers = [name for name in reference if is_number(reference[name])]
     words = [name for name in reference if name not in numbers]
     tops = {name: reference[name].value_counts().index[:2].tolist() for name in words}
-    return Known(
+    return ChangeScale(
         {str(name): float(reference[name].astype(float).std()) for name in numbers},
         {str(name): (top[0], top[1]) for name, top in tops.items() if len(top) == 2},
     )
 
 
-def changed(window: pd.DataFrame, kind: str, known: Known, rng: np.random.Generator) -> pd.DataFrame:
-    """The columns that this kind of change concerns, changed.
+def changed(window: pd.DataFrame, kind: str, known: ChangeScale, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the changed columns of those that a kind of change applies to.
 
-    Shifts are of the reference's standard deviation; the scale grows around the window's own mean; the constant
-    is the window's own median; the most frequent name moves to the second.
+    Shifts are fractions of the reference's standard deviation; the scale grows around the window's mean; the constant
+    is the window's median; rows of the most frequent name move to the second.
     """
     return pd.DataFrame(
-        {str(name): _changed(window[name], kind, known, rng) for name in window if concerns(window[name], kind, known)}
+        {
+            str(name): _changed(window[name], kind, known, rng)
+            for name in window
+            if applies_to(window[name], kind, known)
+        }
     )
 
 
-def concerns(column: pd.Series, kind: str, known: Known) -> bool:
-    """Whether a column can be changed so."""
+def applies_to(column: pd.Series, kind: str, known: ChangeScale) -> bool:
+    """Return whether a kind of change applies to a column."""
     if kind in OF_ALL:
         return True
     if kind in OF_NUMBERS:
@@ -65,11 +69,11 @@ def concerns(column: pd.Series, kind: str, known: Known) -> bool:
 
 
 def is_number(column: pd.Series) -> bool:
-    """A column of numbers; the rest are names."""
+    """Return whether a column holds numbers; all others hold names."""
     return bool(pd.api.types.is_numeric_dtype(column))
 
 
-def _changed(column: pd.Series, kind: str, known: Known, rng: np.random.Generator) -> pd.Series:
+def _changed(column: pd.Series, kind: str, known: ChangeScale, rng: np.random.Generator) -> pd.Series:
     name = str(column.name)
     drawn = rng.random(len(column))
     if name not in known.spread:

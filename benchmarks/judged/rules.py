@@ -1,7 +1,7 @@
-"""Judges by histograms: which live windows have changed, told from the counts of the reference's windows.
+"""Judges by histograms, which find changed windows from the counts of the reference's windows.
 
-Each rule takes the reference's counts, shape (N, k), and those of the live windows, shape (L, k), of one column,
-and gives an alarm or none for each live window, shape (L,). A window without rows raises none.
+A rule takes the reference's counts, shape (N, k), and those of the live windows, shape (L, k), of one column, and
+returns whether each live window raises an alarm, shape (L,). A window without rows raises none.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,35 +21,37 @@ Alarms = npt.NDArray[np.bool_]
 Rule = Callable[[Counts, Counts], Alarms]
 
 LEVELS: Final = (1e-2, 1e-3, 3e-4, 1e-4)
-"""The first is as many false alarms as mean + 3 sd lets pass; the others are levels that a budget comes to."""
+"""The first gives about as many false alarms as mean + 3 sd; the others are levels that result from a budget."""
 
 
 def js_over(limit: float) -> Rule:
-    """JS distance (base 2) from the pooled reference above a number."""
+    """Return a rule: the JS distance (base 2) from the pooled reference exceeds a limit."""
     return lambda reference, live: _distance(live, reference.sum(axis=0)) > limit
 
 
 def js_three_deviations(reference: Counts, live: Counts) -> Alarms:
-    """JS distance above mean + 3 standard deviations of the reference windows', each held against all others."""
-    ordinary = _ordinary(reference)
-    return np.asarray(_distance(live, reference.sum(axis=0)) > ordinary.mean() + 3 * ordinary.std(ddof=1))
+    """Alarm if the JS distance exceeds mean + 3 sd of the reference windows, each compared with all others."""
+    reference_distances = _reference_distances(reference)
+    return np.asarray(
+        _distance(live, reference.sum(axis=0)) > reference_distances.mean() + 3 * reference_distances.std(ddof=1)
+    )
 
 
 def log_js_student(level: float) -> Rule:
-    """Student's prediction limit on the logarithm of the JS distance (Hahn and Meeker 1991, section 4.7)."""
+    """Return a rule: Student's prediction limit of the log JS distance (Hahn and Meeker 1991, section 4.7)."""
 
     def judge(reference: Counts, live: Counts) -> Alarms:
-        logs = np.log(_ordinary(reference) + 1e-9)
+        logs = np.log(_reference_distances(reference) + 1e-9)
         n = len(logs)
         spread = max(float(logs.std(ddof=1)), 1e-6) * np.sqrt(1 + 1 / n)
-        away = (np.log(_distance(live, reference.sum(axis=0)) + 1e-9) - logs.mean()) / spread
-        return np.asarray(stats.t.sf(away, n - 1) < level)
+        deviations = (np.log(_distance(live, reference.sum(axis=0)) + 1e-9) - logs.mean()) / spread
+        return np.asarray(stats.t.sf(deviations, n - 1) < level)
 
     return judge
 
 
 def psi_over(limit: float) -> Rule:
-    """Population stability index above a number; half a row is added to every bin."""
+    """Return a rule: the population stability index exceeds a limit; half a row is added to every bin."""
 
     def judge(reference: Counts, live: Counts) -> Alarms:
         pooled = np.broadcast_to(smooth(reference.sum(axis=0), "jeffreys"), live.shape)
@@ -59,7 +61,7 @@ def psi_over(limit: float) -> Rule:
 
 
 def chi_squared(level: float) -> Rule:
-    """Pearson's test of the window beside the pooled reference, as `scipy.stats.chi2_contingency` does it."""
+    """Return a rule: Pearson's test of the window and the pooled reference, by `scipy.stats.chi2_contingency`."""
 
     def judge(reference: Counts, live: Counts) -> Alarms:
         pooled = reference.sum(axis=0)
@@ -70,11 +72,11 @@ def chi_squared(level: float) -> Rule:
 
 def p_values(axes: Mapping[str, Axis], reference: Mapping[str, Counts], live: Sequence[Mapping[str, Counts]]
              ) -> dict[str, npt.NDArray[np.float64]]:  # fmt: skip
-    """What drift's calibration says: for each column, the p-value of each live window; 1 where it says none."""
-    known = Calibration({name: History(axis, reference[name]) for name, axis in axes.items()})
-    found = [known.evidence({name: Histogram(axes[name], window[name]) for name in window}) for window in live]
+    """Return the p-value of each live window by drift's calibration, for each column; 1 if it has none."""
+    calibration = Calibration({name: History(axis, reference[name]) for name, axis in axes.items()})
+    evidence = [calibration.evidence({name: Histogram(axes[name], window[name]) for name in window}) for window in live]
     return {
-        name: np.array([each[name].p_value if name in each else 1.0 for each in found])
+        name: np.array([of_window[name].p_value if name in of_window else 1.0 for of_window in evidence])
         for name in {name for window in live for name in window}
     }
 
@@ -88,17 +90,17 @@ RULES: Final[Mapping[str, Rule]] = {
 }
 
 
-def _distance(live: Counts, against: Counts) -> npt.NDArray[np.float64]:
-    """JS distance of each window; 0 where one of the two holds no rows."""
-    against = np.broadcast_to(against, live.shape)
-    both = live.any(axis=1) & against.any(axis=1)
-    found = np.zeros(len(live))
+def _distance(live: Counts, pooled: Counts) -> npt.NDArray[np.float64]:
+    """Return the JS distance of each window; 0 if either side has no rows."""
+    pooled = np.broadcast_to(pooled, live.shape)
+    both = live.any(axis=1) & pooled.any(axis=1)
+    distances = np.zeros(len(live))
     if both.any():
-        found[both] = js_distance(smooth(live[both]), smooth(against[both]))
-    return found
+        distances[both] = js_distance(smooth(live[both]), smooth(pooled[both]))
+    return distances
 
 
-def _ordinary(reference: Counts) -> npt.NDArray[np.float64]:
+def _reference_distances(reference: Counts) -> npt.NDArray[np.float64]:
     filled = reference[reference.any(axis=1)]
     return _distance(filled, filled.sum(axis=0) - filled)
 

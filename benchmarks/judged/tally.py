@@ -1,4 +1,4 @@
-"""Alarms of several trials added up, and the tables they make."""
+"""Sums of the alarms of several trials, and their tables."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,16 +11,16 @@ from .trial import Alarms
 
 @dataclass(slots=True)
 class Tally:
-    """What one judge said over the trials of one data set; all numbers are of column-windows.
+    """Alarms of one judge in the trials of one data set; all numbers count column-windows.
 
     Parameters
     ----------
     alarms, unchanged : int
-        False alarms, of so many.
+        False alarms, and the number of unchanged column-windows.
     columns : Counter
         False alarms by column.
     found, changed : Counter
-        By kind of change: found, of so many.
+        By kind of change: column-windows with an alarm, and their total number.
     """
 
     seeds: int = 0
@@ -30,19 +30,19 @@ class Tally:
     found: Counter[str] = field(default_factory=Counter)
     changed: Counter[str] = field(default_factory=Counter)
 
-    def add(self, told: Alarms) -> None:
-        """One trial more."""
+    def add(self, trial_alarms: Alarms) -> None:
+        """Add a trial."""
         self.seeds += 1
-        for name, each in told.unchanged.items():
+        for name, each in trial_alarms.unchanged.items():
             self.unchanged += len(each)
             self.alarms += int(each.sum())
             self.columns[name] += int(each.sum())
-        for kind, columns in told.changed.items():
+        for kind, columns in trial_alarms.changed.items():
             self.changed[kind] += sum(len(each) for each in columns.values())
             self.found[kind] += sum(int(each.sum()) for each in columns.values())
 
     def record(self, judge: str, reference: int) -> dict[str, Any]:
-        """For the results file."""
+        """Return the entry of the results file."""
         return {
             "judge": judge,
             "reference": reference,
@@ -56,10 +56,10 @@ class Tally:
 
 
 def written(results: Mapping[str, Any]) -> str:
-    """Everything between the marks of docs/calibration.md."""
-    told = results["machine"]
+    """Return the text between the markers of docs/calibration.md."""
+    machine = results["machine"]
     head = (
-        f"Written by `{results['command']}` on {told['date']} (Python {told['python']}; "
+        f"Written by `{results['command']}` on {machine['date']} (Python {machine['python']}; "
         + ", ".join(f"{name} {version}" for name, version in results["versions"].items())
         + ")."
     )
@@ -75,7 +75,7 @@ def written(results: Mapping[str, Any]) -> str:
 
 
 def described(sets: Mapping[str, Mapping[str, Any]]) -> str:
-    """What the data sets are."""
+    """Return a table of the data sets."""
     lines = [
         "| data, window | windows | rows a window, median (least, most) | columns | from |",
         "|---|---:|---:|---:|---|",
@@ -89,7 +89,7 @@ def described(sets: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def summary(sets: Mapping[str, Mapping[str, Any]]) -> str:
-    """One row a judge, one column a data set: false alarms and what was found, both in percent."""
+    """Return a table of false alarms and found changes in percent; a row per judge, a column per data set."""
     judges = list(dict.fromkeys((r["judge"], r["reference"]) for each in sets.values() for r in each["judges"]))
     lines = [
         "| judge, reference windows | " + " | ".join(each["label"] for each in sets.values()) + " |",
@@ -105,7 +105,7 @@ def summary(sets: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def detailed(each: Mapping[str, Any]) -> str:
-    """One row a judge with its numbers, and what it found by kind of change."""
+    """Return a table of one data set, with the changes found by kind; a row per judge."""
     kinds = [kind for kind in changes.KINDS if kind in each["visible"]]
     traces = " | ".join(f"{100 * each['visible'][kind]:.0f}" for kind in kinds)
     lines = [
@@ -123,7 +123,7 @@ def detailed(each: Mapping[str, Any]) -> str:
 
 
 def where(each: Mapping[str, Any]) -> str:
-    """Which columns drift's false alarms at 0.001 come from, by length of the reference."""
+    """Return the columns of drift's false alarms at 0.001, by length of the reference."""
     lines = []
     for record in each["judges"]:
         if record["judge"] == "drift, 0.001":
@@ -133,10 +133,10 @@ def where(each: Mapping[str, Any]) -> str:
 
 
 def _record(each: Mapping[str, Any], judge: str, reference: int) -> Mapping[str, Any] | None:
-    found: Sequence[Mapping[str, Any]] = [
+    matches: Sequence[Mapping[str, Any]] = [
         r for r in each["judges"] if (r["judge"], r["reference"]) == (judge, reference)
     ]
-    return found[0] if found else None
+    return matches[0] if matches else None
 
 
 def _alarms(record: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""One trial: shuffled windows, the first of them the reference, the rest live, some of these changed."""
+"""One trial: shuffled windows; the first ones are the reference, the rest are live, and some of these are changed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from . import changes, rules, windows
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Frames of the reference's windows and the live ones, and by kind of change the columns that it concerns."""
+    """Windows of the reference and live ones; by kind of change, windows of the changed columns."""
 
     reference: windows.Windows
     live: windows.Windows
@@ -23,25 +23,31 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Alarms:
-    """What a judge said: by column, an alarm or none for each unchanged window; by kind, for each changed one."""
+    """Alarms of a judge: by column for each unchanged window; by kind of change and column for each changed one."""
 
     unchanged: Mapping[str, rules.Alarms]
     changed: Mapping[str, Mapping[str, rules.Alarms]]
 
 
-def prepared(every: windows.Windows, seed: int, reference: int, unchanged: int, changed: int) -> Trial:
-    """A reference of so many shuffled windows; at most so many live ones, and of these the first few changed."""
-    order = windows.shuffled(every, seed)
-    then, now = order[:reference], order[reference : reference + unchanged]
-    known = changes.learn(pd.concat(then, ignore_index=True))
+def prepared(all_windows: windows.Windows, seed: int, reference: int, unchanged: int, changed: int) -> Trial:
+    """Return a trial of a number of reference windows and at most a number of live ones, the first of them changed."""
+    order = windows.shuffled(all_windows, seed)
+    reference_windows, live_windows = order[:reference], order[reference : reference + unchanged]
+    known = changes.learn(pd.concat(reference_windows, ignore_index=True))
     rng = np.random.default_rng([seed, 1])
-    made = {kind: [changes.changed(window, kind, known, rng) for window in now[:changed]] for kind in changes.KINDS}
-    return Trial(then, now, {kind: frames for kind, frames in made.items() if len(frames[0].columns)})
+    changed_windows = {
+        kind: [changes.changed(window, kind, known, rng) for window in live_windows[:changed]] for kind in changes.KINDS
+    }
+    return Trial(
+        reference_windows,
+        live_windows,
+        {kind: frames for kind, frames in changed_windows.items() if len(frames[0].columns)},
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The same trial in counts on axes that drift chose from the reference; windows by bins, by column."""
+    """The trial in counts on axes that drift chose from the reference: by column, an array of windows by bins."""
 
     axes: Mapping[str, Axis]
     reference: Mapping[str, rules.Counts]
@@ -49,29 +55,36 @@ class Counted:
     changed: Mapping[str, Mapping[str, rules.Counts]]
 
     def visible(self) -> dict[str, float]:
-        """By kind of change: in which share of the column-windows any bin holds other counts than before."""
+        """Return the share of column-windows in which a bin's count differs from before, by kind of change."""
         return {
-            kind: float(np.mean([(now != self.live[name][: len(now)]).any(axis=1) for name, now in columns.items()]))
+            kind: float(
+                np.mean(
+                    [
+                        (live_windows != self.live[name][: len(live_windows)]).any(axis=1)
+                        for name, live_windows in columns.items()
+                    ]
+                )
+            )
             for kind, columns in self.changed.items()
         }
 
 
 def counted(trial: Trial) -> Counted:
-    """Through drift's public path: axes from the whole reference, each window counted on them."""
+    """Count a trial by drift's public API: axes from the whole reference, and each window counted on them."""
     profile = drift.profile(pd.concat(trial.reference, ignore_index=True))
     axes = profile.axes
 
     def count(frames: windows.Windows) -> dict[str, rules.Counts]:
-        here = {name: axes[name] for name in frames[0].columns if name in axes}
-        found = [drift.profile(frame, axes=here) for frame in frames]
-        return {name: np.stack([each[name].counts for each in found]) for name in here}
+        present_axes = {name: axes[name] for name in frames[0].columns if name in axes}
+        profiles = [drift.profile(frame, axes=present_axes) for frame in frames]
+        return {name: np.stack([profile[name].counts for profile in profiles]) for name in present_axes}
 
-    made = {kind: count(frames) for kind, frames in trial.changed.items()}
-    return Counted(axes, count(trial.reference), count(trial.live), made)
+    changed_windows = {kind: count(frames) for kind, frames in trial.changed.items()}
+    return Counted(axes, count(trial.reference), count(trial.live), changed_windows)
 
 
 def by_rule(counts: Counted, rule: rules.Rule) -> Alarms:
-    """One rule, column by column."""
+    """Return the alarms of a rule, column by column."""
     return Alarms(
         {name: rule(counts.reference[name], live) for name, live in counts.live.items()},
         {
@@ -82,7 +95,7 @@ def by_rule(counts: Counted, rule: rules.Rule) -> Alarms:
 
 
 def by_calibration(counts: Counted, levels: tuple[float, ...] = rules.LEVELS) -> dict[float, Alarms]:
-    """drift's own judge, at each level."""
+    """Return the alarms of drift's calibration at each level."""
 
     def judged(live: Mapping[str, rules.Counts]) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
         number = len(next(iter(live.values())))
@@ -93,8 +106,8 @@ def by_calibration(counts: Counted, levels: tuple[float, ...] = rules.LEVELS) ->
     changed = {kind: judged(columns) for kind, columns in counts.changed.items()}
     return {
         level: Alarms(
-            {name: found < level for name, found in unchanged.items()},
-            {kind: {name: found < level for name, found in columns.items()} for kind, columns in changed.items()},
+            {name: p < level for name, p in unchanged.items()},
+            {kind: {name: p < level for name, p in columns.items()} for kind, columns in changed.items()},
         )
         for level in levels
     }

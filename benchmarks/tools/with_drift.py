@@ -6,6 +6,6 @@ MEASURE = "JS distance, with its noise, p-value and interval"
 
 
 def score(reference, live):
-    """As `drift.compare` does it by default."""
-    compared = drift.compare(reference, live)
-    return {name: compared[name].score for name in compared}
+    """Run `drift.compare` with its defaults."""
+    report = drift.compare(reference, live)
+    return {name: report[name].score for name in report}

@@ -1,4 +1,4 @@
-"""drift on strings as pandas 2 holds them: Python objects, as all peers get them."""
+"""drift on strings as Python objects, as in pandas 2 and for all peers."""
 
 import numpy as np
 import pandas as pd
@@ -9,8 +9,8 @@ __all__ = ["MEASURE", "prepare", "score"]
 
 
 def prepare(frame):
-    """String columns as arrays of Python objects, one object a category: what reading Parquet gives in pandas 2."""
+    """Return string columns as Python objects, one object per category, as pandas 2 reads Parquet."""
     words = frame.select_dtypes(exclude="number").astype("category")
     objects = {name: np.asarray(words[name].cat.categories, dtype=object)[words[name].cat.codes] for name in words}
-    # As a series of a dtype of its own: pandas 3 makes its own strings of plain arrays, and of those an object a cell.
-    return frame.assign(**{name: pd.Series(held, frame.index, object) for name, held in objects.items()})
+    # A series of explicit dtype: pandas 3 converts plain arrays to its strings, and these to one object per cell.
+    return frame.assign(**{name: pd.Series(values, frame.index, object) for name, values in objects.items()})

@@ -1,4 +1,4 @@
-"""Evidently, asked for nothing but the scores: one Jensen-Shannon value a column, without the preset."""
+"""Evidently without the preset: only one Jensen-Shannon value per column."""
 
 from evidently.metrics import ValueDrift
 from with_evidently import values
@@ -7,5 +7,5 @@ MEASURE = "JS distance (30 bins); one ValueDrift(method='jensenshannon') a colum
 
 
 def score(reference, live):
-    """The same values as the preset's, without its count of drifted columns."""
+    """Compute the values of the preset, without its count of drifted columns."""
     return values([ValueDrift(column=name, method="jensenshannon") for name in reference.columns], reference, live)

@@ -1,4 +1,4 @@
-"""Frouros: JS distance of numbers without nulls; it has none for strings, which get its chi-square test."""
+"""Frouros: JS distance of numbers without nulls; its chi-square test for strings, which have no JS distance."""
 
 from frouros.detectors.data_drift import JS, ChiSquareTest
 
@@ -6,15 +6,15 @@ MEASURE = "JS distance (numbers, 10 bins), chi-square (strings)"
 
 
 def score(reference, live):
-    """One detector a column, as the documentation has it."""
-    found = {}
+    """Run one detector per column, as in its documentation."""
+    scores = {}
     for name in reference.columns:
         if reference[name].dtype.kind == "f":
             detector = JS()
             detector.fit(X=reference[name].dropna().to_numpy())
-            found[name] = detector.compare(X=live[name].dropna().to_numpy())[0].distance
+            scores[name] = detector.compare(X=live[name].dropna().to_numpy())[0].distance
         else:
             detector = ChiSquareTest()
             detector.fit(X=reference[name].to_numpy())
-            found[name] = detector.compare(X=live[name].to_numpy())[0].statistic
-    return found
+            scores[name] = detector.compare(X=live[name].to_numpy())[0].statistic
+    return scores

@@ -1,4 +1,4 @@
-"""NannyML: the univariate drift calculator by Jensen-Shannon distance, each side as one chunk."""
+"""NannyML: the univariate drift calculator with the Jensen-Shannon distance, each side as one chunk."""
 
 import nannyml as nml
 

@@ -1,7 +1,7 @@
-"""popmon: stability metrics against an external reference, one time slice; no report is rendered.
+"""popmon: stability metrics against an external reference, one time slice, without rendering a report.
 
-Its own `df_stability_metrics` cannot take a frame as reference (in 1.4.12 it hands the frame on where the frame's
-histograms are meant), so the two steps it consists of are taken here.
+Its `df_stability_metrics` cannot take a frame as reference (1.4.12 passes on the frame instead of the frame's
+histograms), so its two steps are called here.
 """
 
 import logging
@@ -15,15 +15,17 @@ TIME = "popmon_time"
 
 
 def prepare(frame):
-    """It needs a time axis: one instant for every row."""
+    """Add the required time axis: one instant for every row."""
     logging.disable(logging.INFO)
     return frame.assign(**{TIME: pd.Timestamp("2024-01-01")})
 
 
 def score(reference, live):
-    """The live histograms on the reference's bins, then the metrics, without the report."""
-    then, features, bins, axis, types = make_histograms(reference, time_axis=TIME, time_width="1w", ret_specs=True)
-    now = make_histograms(live, features=features, bin_specs=bins, time_axis=axis, var_dtype=types)
+    """Make live histograms on the reference's bins, and compute the metrics."""
+    reference_histograms, features, bins, axis, types = make_histograms(
+        reference, time_axis=TIME, time_width="1w", ret_specs=True
+    )
+    live_histograms = make_histograms(live, features=features, bin_specs=bins, time_axis=axis, var_dtype=types)
     settings = Settings(time_axis=TIME, reference_type="external", features=features, bin_specs=bins)
-    found = stability_metrics(now, settings=settings, reference=then)
-    return {name.removeprefix(f"{TIME}:"): table["ref_jsd"].iloc[0] for name, table in found["comparisons"].items()}
+    metrics = stability_metrics(live_histograms, settings=settings, reference=reference_histograms)
+    return {name.removeprefix(f"{TIME}:"): table["ref_jsd"].iloc[0] for name, table in metrics["comparisons"].items()}

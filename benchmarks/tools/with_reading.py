@@ -1,4 +1,4 @@
-"""A limit: PyArrow merely reads the columns of both files."""
+"""A lower limit: PyArrow only reads the columns of both files."""
 
 import pyarrow.parquet as pq
 
@@ -7,5 +7,5 @@ PATHS = True
 
 
 def score(reference, live):
-    """The number of rows read."""
+    """Return the number of rows read."""
     return {path: pq.read_table(path).num_rows for path in (reference, live)}

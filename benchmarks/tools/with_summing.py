@@ -1,10 +1,10 @@
-"""A limit: NumPy merely sums the numeric columns of both sides; strings are not touched."""
+"""A lower limit: NumPy only sums the numeric columns of both sides."""
 
 MEASURE = "NumPy sums the numeric columns of both sides; strings untouched"
 
 
 def score(reference, live):
-    """The sums, NaN where a column has nulls: this is about the time."""
+    """Return the sums; NaN if a column has nulls, because only the time matters."""
     numbers = reference.select_dtypes("number").columns
     return {
         f"{side}": float(sum(frame[n].to_numpy().sum() for n in numbers))

@@ -1,4 +1,4 @@
-"""whylogs: sketches of both sides, then its drift scores from the sketches (it has no JS)."""
+"""whylogs: sketches of both sides, and its drift scores from the sketches (it has no JS)."""
 
 import whylogs as why
 from whylogs.viz.drift.column_drift_algorithms import calculate_drift_scores
@@ -7,6 +7,6 @@ MEASURE = "KS (numbers), chi-square (strings), both from approximate sketches"
 
 
 def score(reference, live):
-    """Log both, compare the profiles."""
+    """Log both sides, and compare the profiles."""
     scores = calculate_drift_scores(target_view=why.log(live).view(), reference_view=why.log(reference).view())
-    return {name: found["statistic"] for name, found in scores.items() if found is not None}
+    return {name: result["statistic"] for name, result in scores.items() if result is not None}

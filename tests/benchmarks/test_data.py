@@ -1,4 +1,4 @@
-"""The benchmark's data and its harness: the same rows from the same seed, and what drift itself would say of them."""
+"""The benchmarks' data and harness: the same rows from the same seed, and the scores of drift itself."""
 
 import json
 import subprocess
@@ -21,13 +21,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return data.files(ROWS, folder=tmp_path_factory.mktemp("data"))
 
 
-def test_the_same_rows_from_the_same_seed(files: tuple[Path, Path]) -> None:
+def test_a_seed_gives_the_same_rows(files: tuple[Path, Path]) -> None:
     for side, path in enumerate(files):
-        again = pa.Table.from_batches([b for t in data.blocks(ROWS, 15, 5, side) for b in t.to_batches()])
-        assert pq.read_table(path).equals(again)
+        repeated = pa.Table.from_batches([b for t in data.blocks(ROWS, 15, 5, side) for b in t.to_batches()])
+        assert pq.read_table(path).equals(repeated)
 
 
-def test_columns_are_what_their_names_say(files: tuple[Path, Path]) -> None:
+def test_columns_match_their_names(files: tuple[Path, Path]) -> None:
     table = pq.read_table(files[0])
     assert table.num_rows == ROWS
     assert [str(field.type) for field in table.schema] == ["double"] * 15 + ["string"] * 5
@@ -43,12 +43,12 @@ def test_columns_are_what_their_names_say(files: tuple[Path, Path]) -> None:
             assert not name.startswith("lognormal") or pc.min(column).as_py() > 0
 
 
-def test_the_harness_gives_the_tools_own_scores(files: tuple[Path, Path]) -> None:
+def test_harness_returns_the_tools_scores(files: tuple[Path, Path]) -> None:
     harness = Path(data.__file__).parent / "tools" / "harness.py"
     command = [sys.executable, str(harness), "drift", *map(str, files)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    told = json.loads(done.stdout)
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
+    output = json.loads(process.stdout)
     expected = drift.compare(*map(str, files))
-    assert told["scores"] == {name: expected[name].score for name in expected}
-    assert told["seconds"] > 0
-    assert told["peak_mb"] > 0
+    assert output["scores"] == {name: expected[name].score for name in expected}
+    assert output["seconds"] > 0
+    assert output["peak_mb"] > 0

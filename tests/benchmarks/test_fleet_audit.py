@@ -1,4 +1,4 @@
-"""The audit of a fleet notices what is lost, doubled or wrong: a store is spoilt on purpose."""
+"""The audit of a fleet detects lost, doubled and wrong windows in a store that is damaged on purpose."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -23,34 +23,34 @@ Audit = Callable[[], dict[str, Any]]
 
 @pytest.fixture
 def audit(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Audit:
-    """Of a small fleet, checked in peace; the first monitor's rows have moved."""
+    """Check a small fleet without faults, and return its audit; the first monitor has drifted."""
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    fleet, judge = import_module("fleet"), import_module("fleet_audit")
+    fleet, fleet_audit = import_module("fleet"), import_module("fleet_audit")
     monitors = fleet.fleet(tmp_path, MONITORS, COLUMNS, HOURS, 200)
     end = fleet.FIRST + (fleet.REFERENCE_HOURS + HOURS) * fleet.HOUR
     with Store.open(postgres_url) as store:
-        done = list(run_all(store, monitors, worker=Worker.current(), now=lambda: end))
-    assert [type(one) for one in done] == [WindowResult] * MONITORS * HOURS
-    files = {one.name: tmp_path / f"{one.name}.parquet" for one in monitors}
-    address = postgres_url.replace("+psycopg", "")
-    return lambda: judge.audit(
-        address, files, {monitors[0].name}, fleet.FIRST, fleet.REFERENCE_HOURS, HOURS, MONITORS * HOURS
+        outcomes = list(run_all(store, monitors, worker=Worker.current(), now=lambda: end))
+    assert [type(outcome) for outcome in outcomes] == [WindowResult] * MONITORS * HOURS
+    files = {monitor.name: tmp_path / f"{monitor.name}.parquet" for monitor in monitors}
+    url = postgres_url.replace("+psycopg", "")
+    return lambda: fleet_audit.audit(
+        url, files, {monitors[0].name}, fleet.FIRST, fleet.REFERENCE_HOURS, HOURS, MONITORS * HOURS
     )
 
 
-def counted(told: dict[str, Any]) -> dict[str, int]:
+def problems(report: dict[str, Any]) -> dict[str, int]:
     unmoved = "moved_monitors_of_which_a_window_did_not_drift"
-    return {name: told[name] for name in ("lost", "doubled", "wrong", unmoved, "scores_off") if told[name]}
+    return {name: report[name] for name in ("lost", "doubled", "wrong", unmoved, "scores_off") if report[name]}
 
 
-def test_of_a_fleet_checked_in_peace_nothing_is_amiss(audit: Audit) -> None:
-    told = audit()
-    assert counted(told) == {}
-    assert told["scores_computed_again"] == MONITORS * HOURS * COLUMNS
+def test_a_fleet_without_faults_has_no_problems(audit: Audit) -> None:
+    report = audit()
+    assert problems(report) == {}
+    assert report["scores_computed_again"] == MONITORS * HOURS * COLUMNS
 
 
 @pytest.mark.parametrize(
-    ("spoil", "seen"),
+    ("damage", "expected"),
     [
         ('UPDATE "window" SET status = \'due\' WHERE id = (SELECT min(id) FROM "window")', {"lost": 1}),
         (
@@ -82,7 +82,7 @@ def test_of_a_fleet_checked_in_peace_nothing_is_amiss(audit: Audit) -> None:
     ],
     ids=["not checked", "another hour", "twice", "no score", "another score", "not drifted"],
 )
-def test_what_is_spoilt_is_noticed(audit: Audit, postgres_url: str, spoil: str, seen: dict[str, int]) -> None:
+def test_damage_is_detected(audit: Audit, postgres_url: str, damage: str, expected: dict[str, int]) -> None:
     with psycopg.connect(postgres_url.replace("+psycopg", "")) as server:
-        assert server.execute(spoil).rowcount >= 1
-    assert counted(audit()) == seen
+        assert server.execute(damage).rowcount >= 1
+    assert problems(audit()) == expected

@@ -1,4 +1,4 @@
-"""The comparison of judges: changes are what their names say, the order is drawn from a seed, rules are known ones."""
+"""The comparison of judges: changes match their names, a seed gives the order, and rules equal published ones."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ ROWS = 20_000
 
 
 @pytest.fixture(scope="module")
-def known() -> changes.Known:
+def known() -> changes.ChangeScale:
     return changes.learn(window(0))
 
 
@@ -30,32 +30,34 @@ def window(seed: int, rows: int = ROWS) -> pd.DataFrame:
     )
 
 
-def changed(kind: str, known: changes.Known) -> tuple[pd.DataFrame, pd.DataFrame]:
+def changed(kind: str, known: changes.ChangeScale) -> tuple[pd.DataFrame, pd.DataFrame]:
     before = window(1)
     return before, changes.changed(before, kind, known, np.random.default_rng(2))
 
 
-def test_each_kind_of_change_concerns_its_kind_of_column(known: changes.Known) -> None:
+def test_each_change_applies_to_its_kind_of_column(known: changes.ChangeScale) -> None:
     for kind in changes.KINDS:
-        concerned = ["x", "n"] * (kind not in changes.OF_NAMES) + ["word"] * (kind not in changes.OF_NUMBERS)
-        assert list(changed(kind, known)[1]) == concerned
+        expected = ["x", "n"] * (kind not in changes.OF_NAMES) + ["word"] * (kind not in changes.OF_NUMBERS)
+        assert list(changed(kind, known)[1]) == expected
 
 
 @pytest.mark.parametrize(("kind", "part"), [("shift 1/4 sd", 0.25), ("shift 1/2 sd", 0.5)])
-def test_a_shift_is_of_the_references_standard_deviation(kind: str, part: float, known: changes.Known) -> None:
+def test_shifts_are_fractions_of_the_reference_standard_deviation(
+    kind: str, part: float, known: changes.ChangeScale
+) -> None:
     before, after = changed(kind, known)
     for name in after:
         np.testing.assert_allclose(after[name] - before[name], part * window(0)[name].std(), rtol=1e-9)
 
 
-def test_the_scale_grows_around_the_mean(known: changes.Known) -> None:
+def test_the_scale_grows_around_the_mean(known: changes.ChangeScale) -> None:
     before, after = changed("scale 1.25", known)
     for name in after:
         assert after[name].mean() == pytest.approx(before[name].mean())
         assert after[name].std() == pytest.approx(1.25 * before[name].std())
 
 
-def test_another_unit_multiplies(known: changes.Known) -> None:
+def test_another_unit_multiplies(known: changes.ChangeScale) -> None:
     before, after = changed("unit x 1.609", known)
     np.testing.assert_allclose(after, before[["x", "n"]] * 1.609)
 
@@ -64,22 +66,22 @@ def binomial(count: int, rows: int, share: float) -> float:
     return float(stats.binomtest(count, rows, share).pvalue)
 
 
-def test_ten_percent_become_the_windows_median_and_the_rest_stay(known: changes.Known) -> None:
+def test_ten_percent_become_the_median(known: changes.ChangeScale) -> None:
     before, after = changed("10 % constant", known)
     touched = after["x"] != before["x"]
     assert set(after["x"][touched]) == {before["x"].median()}
     assert binomial(int(touched.sum()), ROWS, 0.1) > 1e-3
 
 
-def test_five_percent_become_null_and_the_rest_stay(known: changes.Known) -> None:
+def test_five_percent_become_null(known: changes.ChangeScale) -> None:
     before, after = changed("5 % nulls", known)
     for name in after:
-        lost = after[name].isna()
-        assert (after[name][~lost] == before[name][~lost]).all()
-        assert binomial(int(lost.sum()), ROWS, 0.05) > 1e-3
+        missing = after[name].isna()
+        assert (after[name][~missing] == before[name][~missing]).all()
+        assert binomial(int(missing.sum()), ROWS, 0.05) > 1e-3
 
 
-def test_three_percent_get_a_name_unknown_to_the_reference(known: changes.Known) -> None:
+def test_three_percent_get_an_unknown_name(known: changes.ChangeScale) -> None:
     before, after = changed("3 % unseen", known)
     new = after["word"] != before["word"]
     assert set(after["word"][new]) == {changes.NEW}
@@ -87,7 +89,7 @@ def test_three_percent_get_a_name_unknown_to_the_reference(known: changes.Known)
     assert binomial(int(new.sum()), ROWS, 0.03) > 1e-3
 
 
-def test_thirty_percent_of_the_commonest_name_move_to_the_second(known: changes.Known) -> None:
+def test_thirty_percent_of_the_most_frequent_name_move(known: changes.ChangeScale) -> None:
     before, after = changed("30 % moved", known)
     moved = after["word"] != before["word"]
     assert set(before["word"][moved]) == {"a"}
@@ -95,34 +97,37 @@ def test_thirty_percent_of_the_commonest_name_move_to_the_second(known: changes.
     assert binomial(int(moved.sum()), int((before["word"] == "a").sum()), 0.3) > 1e-3
 
 
-def test_the_order_of_windows_is_drawn_from_the_seed() -> None:
-    every = [pd.DataFrame({"x": [at]}) for at in range(50)]
-    orders = [[int(w["x"].iloc[0]) for w in windows.shuffled(every, seed)] for seed in (3, 3, 4)]
+def test_a_seed_gives_the_order_of_windows() -> None:
+    all_windows = [pd.DataFrame({"x": [at]}) for at in range(50)]
+    orders = [[int(w["x"].iloc[0]) for w in windows.shuffled(all_windows, seed)] for seed in (3, 3, 4)]
     assert orders[0] == orders[1] != orders[2]
     assert sorted(orders[0]) == list(range(50)) != orders[0]
 
 
 def test_a_seed_repeats_a_trial_without_live_reference_windows() -> None:
-    every = [window(at, 30).assign(at=float(at)) for at in range(12)]
-    one, two = (trial.prepared(every, 5, reference=8, unchanged=3, changed=2) for _ in range(2))
-    for frames, again in [(one.live, two.live), *((one.changed[k], two.changed[k]) for k in changes.KINDS)]:
-        for frame, same in zip(frames, again, strict=True):
+    all_windows = [window(at, 30).assign(at=float(at)) for at in range(12)]
+    first, second = (trial.prepared(all_windows, 5, reference=8, unchanged=3, changed=2) for _ in range(2))
+    for frames, repeated in [
+        (first.live, second.live),
+        *((first.changed[k], second.changed[k]) for k in changes.KINDS),
+    ]:
+        for frame, same in zip(frames, repeated, strict=True):
             pd.testing.assert_frame_equal(frame, same)
-    ids = [{frame["at"].iloc[0] for frame in frames} for frames in (one.reference, one.live)]
+    ids = [{frame["at"].iloc[0] for frame in frames} for frames in (first.reference, first.live)]
     assert len(ids[0]) == 8
     assert len(ids[1]) == 3
     assert not ids[0] & ids[1]
-    assert {len(frames) for frames in one.changed.values()} == {2}
+    assert {len(frames) for frames in first.changed.values()} == {2}
 
 
 def test_counts_add_up_and_show_changes_without_trace() -> None:
-    every = [window(at, 200) for at in range(12)]
-    found = trial.counted(trial.prepared(every, 5, reference=8, unchanged=4, changed=4))
-    assert all((counts.sum(axis=1) == 200).all() for counts in found.live.values())
-    changed = found.changed["shift 1/4 sd"]
-    traces = [(changed[name] != found.live[name]).any(axis=1).mean() for name in ("x", "n")]
+    all_windows = [window(at, 200) for at in range(12)]
+    counted = trial.counted(trial.prepared(all_windows, 5, reference=8, unchanged=4, changed=4))
+    assert all((counts.sum(axis=1) == 200).all() for counts in counted.live.values())
+    changed = counted.changed["shift 1/4 sd"]
+    traces = [(changed[name] != counted.live[name]).any(axis=1).mean() for name in ("x", "n")]
     assert traces == [1.0, 0.0]  # half of 1 is less than the step of whole numbers
-    assert found.visible()["shift 1/4 sd"] == 0.5
+    assert counted.visible()["shift 1/4 sd"] == 0.5
 
 
 REFERENCE = np.random.default_rng(0).multinomial(300, [0.2, 0.3, 0.4, 0.1, 0.0], size=30)
@@ -140,11 +145,11 @@ def distances(live: np.ndarray, pooled: np.ndarray) -> np.ndarray:
 
 def test_js_rules_are_scipys_distance() -> None:
     pooled = REFERENCE.sum(axis=0)
-    seen = distances(LIVE, pooled)
-    limit = float(np.median(seen))
-    assert (rules.js_over(limit)(REFERENCE, LIVE) == (seen > limit)).all()
-    alone = np.array([distances(row[None], pooled - row)[0] for row in REFERENCE])
-    expected = seen > alone.mean() + 3 * alone.std(ddof=1)
+    live_distances = distances(LIVE, pooled)
+    limit = float(np.median(live_distances))
+    assert (rules.js_over(limit)(REFERENCE, LIVE) == (live_distances > limit)).all()
+    left_out = np.array([distances(row[None], pooled - row)[0] for row in REFERENCE])
+    expected = live_distances > left_out.mean() + 3 * left_out.std(ddof=1)
     assert 0 < expected.sum() < len(LIVE)
     assert (rules.js_three_deviations(REFERENCE, LIVE) == expected).all()
 
@@ -160,9 +165,9 @@ def test_the_chi_squared_rule_is_scipys_test() -> None:
 def test_psi_by_its_formula() -> None:
     pooled = REFERENCE.sum(axis=0) + 0.5
     q, p = pooled / pooled.sum(), (LIVE + 0.5) / (LIVE + 0.5).sum(axis=1, keepdims=True)
-    seen = ((p - q) * np.log(p / q)).sum(axis=1)
-    limit = float(np.median(seen))
-    assert (rules.psi_over(limit)(REFERENCE, LIVE) == (seen > limit)).all()
+    scores = ((p - q) * np.log(p / q)).sum(axis=1)
+    limit = float(np.median(scores))
+    assert (rules.psi_over(limit)(REFERENCE, LIVE) == (scores > limit)).all()
 
 
 def test_students_limit_keeps_its_level_on_lognormal_scores(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +175,7 @@ def test_students_limit_keeps_its_level_on_lognormal_scores(monkeypatch: pytest.
     alarms = 0
     for _ in range(100):
         logs = rng.normal(-3, 0.5, 120)
-        monkeypatch.setattr(rules, "_ordinary", lambda _, logs=logs: np.exp(logs[:20]))
+        monkeypatch.setattr(rules, "_reference_distances", lambda _, logs=logs: np.exp(logs[:20]))
         monkeypatch.setattr(rules, "_distance", lambda *_, logs=logs: np.exp(logs[20:]))
         alarms += int(rules.log_js_student(0.05)(REFERENCE, LIVE).sum())
     assert 0.04 < alarms / 10_000 < 0.06  # 100 references of 20: standard error about 0.004
@@ -182,13 +187,13 @@ def test_a_window_without_rows_raises_no_alarm(name: str) -> None:
 
 
 def test_tallies_add_up() -> None:
-    told = trial.Alarms(
+    alarms = trial.Alarms(
         {"x": np.array([True, False]), "y": np.array([False, False])}, {"5 % nulls": {"x": np.array([True, True])}}
     )
-    added = tally.Tally()
-    added.add(told)
-    added.add(told)
-    assert added.record("one", 60) == {
+    total = tally.Tally()
+    total.add(alarms)
+    total.add(alarms)
+    assert total.record("one", 60) == {
         "judge": "one",
         "reference": 60,
         "seeds": 2,
@@ -203,8 +208,8 @@ def test_tallies_add_up() -> None:
 def test_the_page_shows_the_results_file() -> None:
     root = Path(trial.__file__).resolve().parents[2]
     results = json.loads((root / "benchmarks" / "results" / "judges.json").read_text())
-    shown = (root / "docs" / "calibration.md").read_text()
-    assert f"<!-- judges: begin -->\n{tally.written(results)}\n<!-- judges: end -->" in shown
+    calibration_page = (root / "docs" / "calibration.md").read_text()
+    assert f"<!-- judges: begin -->\n{tally.written(results)}\n<!-- judges: end -->" in calibration_page
 
 
 def test_a_summary_gives_percent_of_column_windows() -> None:

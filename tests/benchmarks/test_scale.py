@@ -1,4 +1,4 @@
-"""The benchmarks of docs/scale.md, in small: they run, and what they count is right."""
+"""The benchmarks of docs/scale.md, at a small size: they run, and their counts are right."""
 
 import json
 import os
@@ -12,10 +12,10 @@ import pytest
 from tests.support.paths import ROOT
 
 
-def told(name: str, *words: object) -> dict[str, Any]:
-    """What a benchmark prints."""
+def run_benchmark(name: str, *arguments: object) -> dict[str, Any]:
+    """Run a benchmark, and return its printed JSON."""
     result = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), *map(str, words)],
+        [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -23,32 +23,32 @@ def told(name: str, *words: object) -> dict[str, Any]:
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
+    output: dict[str, Any] = json.loads(result.stdout)
+    return output
 
 
 @pytest.mark.slow
 @pytest.mark.postgres
 def test_a_small_fleet_loses_and_doubles_nothing(postgres_server: str, tmp_path: Path) -> None:
     sizes = ("--monitors", 16, "--columns", 3, "--hours", 3, "--replicas", 3)
-    found = told("fleet", *sizes, "--server", postgres_server, "--out", tmp_path / "fleet.json")
-    assert sum(found["windows_by_replica"]) == 16 * 3
-    audit = found["audit"]
-    assert (audit["lost"], audit["doubled"], audit["wrong"], found["failures"]) == (0, 0, 0, [])
+    results = run_benchmark("fleet", *sizes, "--server", postgres_server, "--out", tmp_path / "fleet.json")
+    assert sum(results["windows_by_replica"]) == 16 * 3
+    audit = results["audit"]
+    assert (audit["lost"], audit["doubled"], audit["wrong"], results["failures"]) == (0, 0, 0, [])
     assert (audit["moved_monitors"], audit["moved_monitors_of_which_a_window_did_not_drift"]) == (2, 0)
     assert audit["scores_computed_again"] == 16 * 3 * 3
     assert audit["scores_off"] == 0
 
 
 @pytest.mark.slow
-def test_what_a_store_is_asked_is_measured() -> None:
-    found = told("store", "--windows", 30, "--columns", 4)
-    assert found["filling"]["seconds"] > 0
-    assert 0 < found["bytes_per_column_window"] < found["bytes"]
-    assert all(one["seconds"] > 0 for one in found["asking"].values())
+def test_store_queries_are_measured() -> None:
+    results = run_benchmark("store", "--windows", 30, "--columns", 4)
+    assert results["filling"]["seconds"] > 0
+    assert 0 < results["bytes_per_column_window"] < results["bytes"]
+    assert all(query["seconds"] > 0 for query in results["querying"].values())
 
 
 @pytest.mark.slow
-def test_looking_at_all_monitors_takes_less_than_reading_their_windows() -> None:
-    found = told("listing", "--monitors", 3, "--windows", 2000)["milliseconds"]
-    assert 0 < found["how all monitors stand (page, list)"] < found["all windows"] / 2
+def test_monitor_status_is_faster_than_reading_windows() -> None:
+    results = run_benchmark("listing", "--monitors", 3, "--windows", 2000)["milliseconds"]
+    assert 0 < results["status of all monitors (page, list)"] < results["all windows"] / 2

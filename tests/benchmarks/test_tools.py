@@ -1,4 +1,4 @@
-"""What the harness hands to a tool is what it says it is."""
+"""The data that the harness passes to tools."""
 
 import sys
 from importlib import import_module
@@ -20,10 +20,10 @@ def with_objects(monkeypatch: pytest.MonkeyPatch) -> Any:
         sys.modules.pop(name, None)
 
 
-def test_strings_as_objects_are_one_object_a_category(with_objects: Any) -> None:
+def test_strings_are_one_object_per_category(with_objects: Any) -> None:
     """As pandas 2.3 reads a Parquet file."""
     words = [f"category {code}" for code in np.random.default_rng(0).integers(20, size=1_000)]
-    held = with_objects.prepare(pd.DataFrame({"words": words, "x": np.arange(1_000.0)}))
-    assert held.dtypes.tolist() == [np.dtype(object), np.dtype(float)]
-    assert held["words"].tolist() == words
-    assert len({id(word) for word in held["words"].to_numpy()}) == 20
+    frame = with_objects.prepare(pd.DataFrame({"words": words, "x": np.arange(1_000.0)}))
+    assert frame.dtypes.tolist() == [np.dtype(object), np.dtype(float)]
+    assert frame["words"].tolist() == words
+    assert len({id(word) for word in frame["words"].to_numpy()}) == 20
