@@ -75,7 +75,7 @@ def fill(store: Store, windows: int, columns: int, bins: int) -> dict[str, float
     for number in range(windows):
         window = Window(FIRST + number * HOUR, FIRST + (number + 1) * HOUR)
         segment = prepared[number % len(prepared)]
-        _, elapsed = timed(store.windows.plan, definition, [(window, window.end)], window.end)
+        _, elapsed = timed(store.windows.plan, definition, [(window, window.end)])
         seconds["plan"].append(elapsed)
         (due,) = store.windows.due(definition, window.end, 1)
         claim, elapsed = timed(store.windows.claim, due.id, definition, "benchmark", window.end, HOUR)
