@@ -156,10 +156,10 @@ def run_monitor(
     resolver = ReferenceResolver(monitor, reference, load_history(store, monitor, min(starts), max(starts)))
     rechecking = False
     for planned in due:
-        if planned.late and rechecking and _is_new_window_due(store, monitor, source, now()):
+        if planned.is_recheck and rechecking and _is_new_window_due(store, monitor, source, now()):
             return
-        rechecking = planned.late
-        with work_slot(exclusive=planned.lost >= ISOLATE_AFTER_CRASHES, stopping=stopping) as granted:
+        rechecking = planned.is_recheck
+        with work_slot(exclusive=planned.crashes >= ISOLATE_AFTER_CRASHES, stopping=stopping) as granted:
             if not granted and not stopping():  # an error, because this window and later ones wait
                 raise SourceError(_postponed_message(planned), code="isolation-postponed")
             claim = store.windows.claim(planned.id, definition, worker.name, now(), LEASE_TTL) if granted else None
@@ -175,8 +175,8 @@ def run_monitor(
 
 def _postponed_message(planned: PlannedWindow) -> str:
     return (
-        f"window {planned.window} and later ones are postponed: it crashed the worker {planned.lost} times, so it is "
-        "evaluated only while nothing else runs, and other monitors were busy for more than "
+        f"window {planned.window} and later ones are postponed: it crashed the worker {planned.crashes} times, so it "
+        "is evaluated only while nothing else runs, and other monitors were busy for more than "
         f"{MAX_EXCLUSIVE_SECONDS:g} s"
     )
 
@@ -200,7 +200,7 @@ def _plan(
 def _is_new_window_due(store: Store, monitor: Monitor, source: Source, now: datetime) -> bool:
     """Return whether a window that was never checked is due by now."""
     definition = plan_windows(store, monitor, source, now)
-    return any(not planned.late for planned in store.windows.due(definition, now, 1))
+    return any(not planned.is_recheck for planned in store.windows.due(definition, now, 1))
 
 
 def check_window(
@@ -209,7 +209,7 @@ def check_window(
     """Evaluate one claimed window, decide its outcome and store it."""
     with hold_lease(store, claim, now):
         reach("claimed")
-        if claim.late:
+        if claim.is_recheck:
             evaluation = _recheck(store, source, resolver, claim)
             if isinstance(evaluation, RecheckSkipped):
                 return evaluation
@@ -225,7 +225,7 @@ def check_window(
 def _recheck(store: Store, source: Source, resolver: ReferenceResolver, claim: Claim) -> Evaluation | RecheckSkipped:
     """Evaluate a window again; if its rows have not changed or cannot be read, the stored revision stays."""
     previous = store.history.results(claim.monitor, claim.window.start)
-    if not previous and claim.before is not Verdict.ERROR:  # pruned meanwhile: everything would seem to be new
+    if not previous and claim.previous_verdict is not Verdict.ERROR:  # pruned meanwhile: everything would seem new
         store.windows.close_recheck(claim)
         return RecheckSkipped(claim.monitor, claim.window)
     evaluation = abandoned_evaluation(claim) or evaluate_window(source, resolver, claim.window)

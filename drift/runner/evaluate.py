@@ -86,11 +86,11 @@ def abandoned_evaluation(claim: Claim) -> Evaluation | None:
     A worker that was killed for another reason looks the same, so many crashes are allowed. But later windows of the
     monitor wait for this one, and without an error no alert would say so.
     """
-    if claim.lost < MAX_ATTEMPTS:
+    if claim.crashes < MAX_ATTEMPTS:
         return None
     reason = (
-        f"the worker crashed {claim.lost} times while evaluating this window (killed, out of memory, or a defect? see "
-        "its log); not retried automatically; fix the cause, then run `drift backfill`"
+        f"the worker crashed {claim.crashes} times while evaluating this window (killed, out of memory, or a defect? "
+        "see its log); not retried automatically; fix the cause, then run `drift backfill`"
     )
     log.error(
         "window %s of %s is abandoned: %s",
@@ -99,7 +99,7 @@ def abandoned_evaluation(claim: Claim) -> Evaluation | None:
         reason,
         extra={"code": "evaluation-abandoned"},
     )
-    return Evaluation((), reason, {ABANDONED: claim.lost}, "evaluation-abandoned", final=True)
+    return Evaluation((), reason, {ABANDONED: claim.crashes}, "evaluation-abandoned", final=True)
 
 
 def evaluate_window(source: Source, resolver: ReferenceResolver, window: Window) -> Evaluation:

@@ -188,7 +188,7 @@ def _counts_as_attempt(error: Exception) -> bool:
 
 def _record_failed_attempt(store: Store, claim: Claim, now: Callable[[], datetime], cause: Exception) -> None:
     try:
-        if claim.lost < MAX_ATTEMPTS:
+        if claim.crashes < MAX_ATTEMPTS:
             store.windows.expire(claim, now())
             return
         reason = f"no outcome can be stored, not even that the window is abandoned: {type(cause).__name__}: {cause}"

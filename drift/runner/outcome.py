@@ -63,7 +63,7 @@ def decide_outcome(
         states,
         now,
         overdue=_is_unreported(claim, evaluation),
-        changed=evaluation.changed_columns if claim.late else (),
+        changed=evaluation.changed_columns if claim.is_recheck else (),
     )
     by_column = {(part.segment, c.column): c for part in evaluation.results for c in part.columns}
     events = make_events(changes, by_column, monitor.name, claim.window, claim.revision, evaluation.error)
@@ -96,9 +96,9 @@ def decide_outcome(
 
 def _is_unreported(claim: Claim, evaluation: Evaluation) -> bool:
     """Return whether this is the first scheduled evaluation: its alerts are new, however late it is."""
-    if claim.asked:
+    if claim.is_backfill:
         return False
-    return claim.before is None or (claim.before is Verdict.ERROR and not evaluation.error)
+    return claim.previous_verdict is None or (claim.previous_verdict is Verdict.ERROR and not evaluation.error)
 
 
 def _retry_delay(claim: Claim) -> timedelta:

@@ -96,7 +96,7 @@ def plan_rechecks(store: Store, monitor: Monitor, source: Source, definition: De
         current = [source.provenance()] * len(checked)
     changed: dict[int, str] = {}
     for one, before, after in zip(checked, counted, current, strict=True):
-        if (digest := source_digest(after)) != (one.seen or source_digest(before)):
+        if (digest := source_digest(after)) != (one.rechecked_digest or source_digest(before)):
             changed[one.id] = digest
     return store.windows.recheck(changed, now) if changed else 0
 

@@ -39,7 +39,7 @@ def write_outcome(connection: Connection, cache: AxisCache, claim: Claim, outcom
     connection.execute(select(monitor.c.id).where(monitor.c.id == claim.monitor_id).with_for_update(key_share=True))
     reach("revision")
     revision_id = _write_revision(connection, claim, outcome, now)
-    _update_tally(connection, claim.monitor_id, claim.before, outcome.verdict)
+    _update_tally(connection, claim.monitor_id, claim.previous_verdict, outcome.verdict)
     reach("profiles")
     profiles = {s.segment: s.live for s in outcome.segments}
     keys = write_profiles(connection, cache, claim.monitor_id, "revision_id", revision_id, profiles)
@@ -70,7 +70,7 @@ def _end_claim(connection: Connection, claim: Claim, outcome: Outcome) -> None:
     if outcome.retry_at is None:
         end_claim(connection, claim, "done", **values)
         return
-    if claim.asked:  # stays a backfill until its data is read: an old window raises no alert then either
+    if claim.is_backfill:  # stays a backfill until its data is read: an old window raises no alert then either
         values["cause"] = BACKFILL
     end_claim(connection, claim, "due", next_attempt_at=outcome.retry_at, **values)
 

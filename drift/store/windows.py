@@ -105,8 +105,8 @@ class WindowStore:
                     kind=row.kind,
                     due_at=row.due_at,
                     attempts=row.attempts,
-                    late=row.cause == LATE,
-                    lost=row.attempts - _failures(connection, row, row.attempts),
+                    is_recheck=row.cause == LATE,
+                    crashes=row.attempts - _failures(connection, row, row.attempts),
                 )
                 for row in connection.execute(query).all()
             ]
@@ -401,8 +401,8 @@ def _claim(connection: Connection, row: Row[tuple[object, ...]], definition: Def
         token=row.token,
         attempt=row.attempts,
         revision=row.revision + 1,
-        before=None if verdict is None else Verdict(verdict),
-        late=row.cause == LATE,
-        asked=row.cause == BACKFILL,
+        previous_verdict=None if verdict is None else Verdict(verdict),
+        is_recheck=row.cause == LATE,
+        is_backfill=row.cause == BACKFILL,
         failures=_failures(connection, row, row.attempts - 1),
     )

@@ -38,9 +38,9 @@ class PlannedWindow:
         When it became due.
     attempts : int
         Attempts begun.
-    late : bool
+    is_recheck : bool
         It was checked before; a re-check is due.
-    lost : int
+    crashes : int
         Attempts that ended without a result: the lease expired, or the worker was found dead.
     """
 
@@ -49,8 +49,8 @@ class PlannedWindow:
     kind: str
     due_at: datetime
     attempts: int
-    late: bool = False
-    lost: int = 0
+    is_recheck: bool = False
+    crashes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +96,11 @@ class Claim:
         1 for the first attempt since the window became due. Released attempts do not count.
     revision : int
         Number of the revision that this claim writes.
-    before : Verdict or None
+    previous_verdict : Verdict or None
         Verdict of the newest revision; None before the first.
-    late : bool
+    is_recheck : bool
         A re-check: write a revision only if the rows differ.
-    asked : bool
+    is_backfill : bool
         Requested by `drift backfill` before the first check.
     failures : int
         Earlier attempts that ended with the verdict `error`.
@@ -115,13 +115,13 @@ class Claim:
     token: int
     attempt: int
     revision: int
-    before: Verdict | None = None
-    late: bool = False
-    asked: bool = False
+    previous_verdict: Verdict | None = None
+    is_recheck: bool = False
+    is_backfill: bool = False
     failures: int = 0
 
     @property
-    def lost(self) -> int:
+    def crashes(self) -> int:
         """Earlier attempts that ended without a result: the lease expired, or the worker was found dead."""
         return self.attempt - 1 - self.failures
 
@@ -136,7 +136,7 @@ class CheckedWindow:
         Its key.
     window : Window
         The interval.
-    seen : str or None
+    rechecked_digest : str or None
         Digest of the source at the last re-check (`source_digest`); None without a re-check since the count.
     source : mapping
         Fingerprint of the source when the window was counted (`Source.provenance`).
@@ -146,7 +146,7 @@ class CheckedWindow:
 
     id: int
     window: Window
-    seen: str | None
+    rechecked_digest: str | None
     source: Mapping[str, Any]
     rows: int
 

@@ -327,7 +327,7 @@ def test_a_window_released_many_times_is_still_checked(store: Store, monitor: Mo
         planned = store.windows.due(definition, now := now + LEASE_TTL)[0]
         claim = store.windows.claim(planned.id, definition, f"elsewhere:{times}", now, LEASE_TTL)
         assert claim is not None
-        assert claim.lost == 1
+        assert claim.crashes == 1
         store.windows.release(claim)
     (result,) = check(store, monitor, now)
     assert result.verdicts == [Verdict.OK]

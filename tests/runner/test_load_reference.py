@@ -30,7 +30,7 @@ from drift.runner.worker import Worker
 from drift.sources import open_source
 from drift.sources.files import Files
 from drift.store import Attempt, Store
-from tests.support.store_builders import lost_answer
+from tests.support.store_builders import lose_commit_answer
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 START = datetime(2024, 3, 1, tzinfo=UTC)
@@ -262,10 +262,10 @@ def test_an_unconfirmed_start_is_found_in_the_store(
     store: Store, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key, digest = store.monitors.define("m", monitor.document, NOW).monitor_id, reference_digest(monitor)
-    with lost_answer(store, monkeypatch, written=False), pytest.raises(StoreError, match="in COMMIT"):
+    with lose_commit_answer(store, monkeypatch, written=False), pytest.raises(StoreError, match="in COMMIT"):
         store.references.begin_attempt(key, digest, "me", NOW, LEASE_TTL)
     assert store.references.attempts() == []
-    with lost_answer(store, monkeypatch):
+    with lose_commit_answer(store, monkeypatch):
         attempt = store.references.begin_attempt(key, digest, "me", NOW, LEASE_TTL)
     assert store.references.attempts() == [attempt]
 

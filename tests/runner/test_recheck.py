@@ -241,7 +241,7 @@ def test_a_killed_recheck_is_repeated(store: Store, monitor: Monitor, data: Path
     assert store.windows.recheck({ended.id: "else"}, now) == 1
     claim = store.windows.claim(ended.id, definition, "elsewhere:1", now, timedelta(minutes=1))
     assert claim is not None
-    assert claim.late
+    assert claim.is_recheck
     assert check(store, with_lookback, 12.1) == [], "its rows have not changed"
     assert starts(store, "done") == [10, 11]
 

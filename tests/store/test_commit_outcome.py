@@ -22,14 +22,14 @@ from tests.support.store_builders import (
     DAY,
     MINUTE,
     NOW,
-    checked,
-    claimed,
+    check_window,
+    claim_window,
     day,
-    defined,
-    outcome,
+    define_monitor,
+    make_outcome,
+    make_transitions,
     profile,
     segments,
-    turns,
 )
 
 REFERENCE = profile(5000, seed=1)
@@ -41,42 +41,42 @@ def rows(url: str) -> dict[str, int]:
     """Number of rows of each table."""
     engine = create_engine(parse_url(url))
     with engine.connect() as connection:
-        found = {
+        contents = {
             name: connection.execute(select(func.count()).select_from(table)).scalar_one()
             for name, table in metadata.tables.items()
         }
     engine.dispose()
-    return found
+    return contents
 
 
 def test_a_profile_comes_back_equal(store: Store) -> None:
-    definition = defined(store)
+    definition = define_monitor(store)
     live = profile(4000, seed=3, lost=True)
-    checked(store, definition, 0, live, REFERENCE)
-    found = store.history.profile("bikes", day(0).start)
-    assert found == live
-    assert found is not None
-    assert [repr(a) for a in found.axes.values()] == [repr(AXES[name]) for name in found]
+    check_window(store, definition, 0, live, REFERENCE)
+    stored = store.history.profile("bikes", day(0).start)
+    assert stored == live
+    assert stored is not None
+    assert [repr(a) for a in stored.axes.values()] == [repr(AXES[name]) for name in stored]
 
 
 def test_counts_of_64_bits_come_back_equal(store: Store) -> None:
-    definition = defined(store)
+    definition = define_monitor(store)
     huge = replace(REFERENCE, rows=2**62, histograms={}, uncounted={})
     huge = Profile({"temp": REFERENCE["temp"].__class__(AXES["temp"], [0, 2**62 - 3, 1, 1, 0, 1])}, 2**62)
-    claim = claimed(store, definition)
+    claim = claim_window(store, definition)
     nothing = Outcome(2**62, Verdict.OK, "", {}, None, (SegmentResult("", huge),))
     store.windows.commit(claim, nothing, NOW)
     assert store.history.profile("bikes", day(0).start) == huge
 
 
 def test_a_profile_without_columns_comes_back(store: Store) -> None:
-    claim = claimed(store, defined(store))
+    claim = claim_window(store, define_monitor(store))
     store.windows.commit(claim, Outcome(7, Verdict.OK, "", {}, None, (SegmentResult("", Profile({}, 7)),)), NOW)
     assert store.history.profile("bikes", day(0).start) == Profile({}, 7)
 
 
 def test_what_was_not_checked_has_no_profile(store: Store) -> None:
-    checked(store, defined(store), 0, SAME, REFERENCE)
+    check_window(store, define_monitor(store), 0, SAME, REFERENCE)
     assert store.history.profile("bikes", day(1).start) is None
     assert store.history.profile("taxis", day(0).start) is None
     assert store.history.profile("bikes", day(0).start, revision=2) is None
@@ -85,10 +85,10 @@ def test_what_was_not_checked_has_no_profile(store: Store) -> None:
 
 
 def test_segments_are_kept_apart(store: Store) -> None:
-    definition = defined(store)
-    claim = claimed(store, definition)
-    found = segments(SAME, REFERENCE, "summer") + segments(OTHER, REFERENCE, "winter")
-    store.windows.commit(claim, outcome(claim, found), NOW)
+    definition = define_monitor(store)
+    claim = claim_window(store, definition)
+    results = segments(SAME, REFERENCE, "summer") + segments(OTHER, REFERENCE, "winter")
+    store.windows.commit(claim, make_outcome(claim, results), NOW)
     assert store.history.profile("bikes", day(0).start, segment="summer") == SAME
     assert store.history.profile("bikes", day(0).start, segment="winter") == OTHER
     assert {s["segment"] for s in store.queries.scores(segment="winter")} == {"winter"}
@@ -96,17 +96,17 @@ def test_segments_are_kept_apart(store: Store) -> None:
 
 
 def test_results_come_back_as_they_were_found(store: Store) -> None:
-    definition = defined(store)
+    definition = define_monitor(store)
     live = profile(4000, seed=3, lost=True)
-    checked(store, definition, 0, live, REFERENCE)
+    check_window(store, definition, 0, live, REFERENCE)
     assert store.history.results("bikes", day(0).start) == segments(live, REFERENCE)
 
 
 def test_a_new_revision_keeps_the_old_one(store: Store) -> None:
-    definition = defined(store)
-    checked(store, definition, 0, SAME, REFERENCE)
+    definition = define_monitor(store)
+    check_window(store, definition, 0, SAME, REFERENCE)
     store.windows.plan_backfill(definition, [(day(0), NOW)])
-    second = checked(store, definition, 0, OTHER, REFERENCE)
+    second = check_window(store, definition, 0, OTHER, REFERENCE)
     assert second.revision == 2
     assert store.history.profile("bikes", day(0).start) == OTHER
     assert store.history.profile("bikes", day(0).start, revision=1) == SAME
@@ -121,21 +121,21 @@ def test_a_new_revision_keeps_the_old_one(store: Store) -> None:
 
 
 def test_while_a_window_is_checked_again_its_newest_revision_stays(store: Store) -> None:
-    definition = defined(store)
-    checked(store, definition, 0, SAME, REFERENCE)
+    definition = define_monitor(store)
+    check_window(store, definition, 0, SAME, REFERENCE)
     store.windows.plan_backfill(definition, [(day(0), NOW)])
-    claimed(store, definition)
+    claim_window(store, definition)
     (row,) = store.queries.windows()
     assert (row["status"], row["revision"], row["verdict"]) == ("claimed", 1, "ok")
 
 
 def test_an_axis_is_kept_once(store_url: str) -> None:
     with Store.open(store_url) as store:
-        definition = defined(store)
+        definition = define_monitor(store)
         for number in range(3):
-            checked(store, definition, number, profile(100, seed=number), REFERENCE, "", "summer")
+            check_window(store, definition, number, profile(100, seed=number), REFERENCE, "", "summer")
     with Store.open(store_url) as store:  # nothing depends on what one process remembers
-        checked(store, defined(store, "taxis"), 0, OTHER, REFERENCE)
+        check_window(store, define_monitor(store, "taxis"), 0, OTHER, REFERENCE)
     assert rows(store_url)["axis"] == len(AXES)
     assert rows(store_url)["histogram"] == (3 * 2 + 1 + 2) * (len(AXES) + 1)
 
@@ -169,7 +169,7 @@ def _not_a_number(whole: Outcome) -> Outcome:
 
 
 @pytest.mark.parametrize(
-    ("break_it", "said"),
+    ("break_it", "message"),
     [
         (_twice_a_channel, "(?i)unique"),
         (_twice_an_event, "(?i)unique"),
@@ -178,14 +178,14 @@ def _not_a_number(whole: Outcome) -> Outcome:
         (_not_a_number, "finite numbers; got nan"),
     ],
 )
-def test_an_outcome_is_written_whole_or_not_at_all(store_url: str, break_it: Break, said: str) -> None:
+def test_an_outcome_is_written_whole_or_not_at_all(store_url: str, break_it: Break, message: str) -> None:
     with Store.open(store_url) as store:
-        definition = defined(store)
-        claim = claimed(store, definition)
-        whole = outcome(claim, segments(OTHER, REFERENCE))
+        definition = define_monitor(store)
+        claim = claim_window(store, definition)
+        whole = make_outcome(claim, segments(OTHER, REFERENCE))
         assert whole.events
         before = rows(store_url)
-        with pytest.raises(StoreError, match=said):
+        with pytest.raises(StoreError, match=message):
             store.windows.commit(claim, break_it(whole), NOW)
         assert rows(store_url) == before
         assert store.queries.windows()[0]["status"] == "claimed"
@@ -201,9 +201,9 @@ def test_an_outcome_is_written_whole_or_not_at_all(store_url: str, break_it: Bre
 
 
 def test_values_of_numpy_become_plain_ones(store: Store) -> None:
-    claim = claimed(store, defined(store))
-    found = segments(OTHER, REFERENCE)
-    whole = outcome(claim, found)
+    claim = claim_window(store, define_monitor(store))
+    results = segments(OTHER, REFERENCE)
+    whole = make_outcome(claim, results)
     store.windows.commit(claim, replace(whole, rows=np.int64(4000)), NOW)  # type: ignore[arg-type]
     assert type(store.queries.windows()[0]["rows"]) is int
     assert {type(s["score"]) for s in store.queries.scores()} == {float, type(None)}
@@ -211,16 +211,16 @@ def test_values_of_numpy_become_plain_ones(store: Store) -> None:
 
 @pytest.mark.parametrize("source", [{"size": float("nan")}, {"rows": np.int64(3)}, {"when": NOW}])
 def test_a_source_fingerprint_is_strict_json(store: Store, source: dict[str, object]) -> None:
-    claim = claimed(store, defined(store))
+    claim = claim_window(store, define_monitor(store))
     with pytest.raises(StoreError, check=has_code("value-not-storable")):
         store.windows.commit(claim, Outcome(0, Verdict.OK, "", source, None), NOW)
 
 
 def test_names_and_messages_that_databases_refuse_come_back(store: Store) -> None:
-    definition = defined(store, "bi\0kes")
+    definition = define_monitor(store, "bi\0kes")
     odd = {"\0": OTHER["temp"], "\ud800": OTHER["count"], "": OTHER["code"], "\x1b": OTHER["holiday"]}
     live = Profile(odd, OTHER.rows, {"lost\0": Uncounted(Fault.ERROR, "\ud800")})
-    claim = claimed(store, definition)
+    claim = claim_window(store, definition)
     message = "bad \0 name \ud800, good ☔"
     store.windows.commit(
         claim, Outcome(0, Verdict.ERROR, message, {"\0": "\ud800"}, None, (SegmentResult("\0", live),)), NOW
@@ -231,22 +231,22 @@ def test_names_and_messages_that_databases_refuse_come_back(store: Store) -> Non
 
 
 def test_alerts_come_back_as_they_were_decided(store: Store) -> None:
-    definition = defined(store)
+    definition = define_monitor(store)
     assert store.monitors.alert_states(definition.monitor_id) == {}
-    claim = claimed(store, definition)
-    whole = outcome(claim, segments(OTHER, REFERENCE))
+    claim = claim_window(store, definition)
+    whole = make_outcome(claim, segments(OTHER, REFERENCE))
     store.windows.commit(claim, whole, NOW)
-    told = {t.fingerprint: t.after for t in whole.transitions if t.after != AlertState()}
-    assert store.monitors.alert_states(definition.monitor_id) == told
-    assert {a["state"] for a in store.queries.alerts()} == {s.state for s in told.values()}
+    changed_states = {t.fingerprint: t.after for t in whole.transitions if t.after != AlertState()}
+    assert store.monitors.alert_states(definition.monitor_id) == changed_states
+    assert {a["state"] for a in store.queries.alerts()} == {s.state for s in changed_states.values()}
 
 
 def test_an_unchanged_alert_is_counted_without_an_event(store_url: str) -> None:
     with Store.open(store_url) as store:
-        definition = defined(store)
-        checked(store, definition, 0, OTHER, REFERENCE)
+        definition = define_monitor(store)
+        check_window(store, definition, 0, OTHER, REFERENCE)
         first = rows(store_url)
-        checked(store, definition, 1, OTHER, REFERENCE)
+        check_window(store, definition, 1, OTHER, REFERENCE)
         assert {
             s.bad for s in store.monitors.alert_states(definition.monitor_id).values() if s.state is State.FIRING
         } == {2}
@@ -256,26 +256,29 @@ def test_an_unchanged_alert_is_counted_without_an_event(store_url: str) -> None:
 
 
 def test_alerts_decided_on_a_state_that_has_gone_are_refused(store: Store) -> None:
-    definition = defined(store)
-    # The later window is taken first: while the earlier is held, later ones are not due.
-    second, first = claimed(store, definition, 1), claimed(store, definition, 0)
+    definition = define_monitor(store)
+    # The later window is taken first: while the earlier is leased, later ones are not due.
+    second, first = claim_window(store, definition, 1), claim_window(store, definition, 0)
     states = store.monitors.alert_states(definition.monitor_id)
-    found = segments(OTHER, REFERENCE)
-    store.windows.commit(second, outcome(second, found, states), NOW)
+    results = segments(OTHER, REFERENCE)
+    store.windows.commit(second, make_outcome(second, results, states), NOW)
     with pytest.raises(AlertConflict, check=has_code("alert-conflict")):
-        store.windows.commit(first, outcome(first, found, states), NOW)
+        store.windows.commit(first, make_outcome(first, results, states), NOW)
     assert store.queries.windows()[0]["status"] == "claimed"
-    store.windows.commit(first, outcome(first, found, store.monitors.alert_states(definition.monitor_id)), NOW)
+    store.windows.commit(first, make_outcome(first, results, store.monitors.alert_states(definition.monitor_id)), NOW)
 
 
 def test_of_workers_at_once_no_alert_decision_is_lost(store_url: str) -> None:
-    """Four workers finish windows of one monitor, deciding again where they were too late: every count is there."""
+    """Four workers finish windows of one monitor, deciding again after a conflict: no count is lost."""
     stores = [Store.open(store_url) for _ in range(4)]
-    definition = defined(stores[0])
+    definition = define_monitor(stores[0])
     stores[0].windows.plan(definition, [(day(n), day(n).end) for n in range(16)])
     planned = stores[0].windows.due(definition, NOW)
-    found = segments(OTHER, REFERENCE)
-    expected = sum(t.after.state is State.FIRING for t in turns(found, {}, claimed(stores[0], defined(stores[0], "x"))))
+    results = segments(OTHER, REFERENCE)
+    expected = sum(
+        t.after.state is State.FIRING
+        for t in make_transitions(results, {}, claim_window(stores[0], define_monitor(stores[0], "x")))
+    )
     refused: list[AlertConflict] = []
 
     def work(number: int) -> None:
@@ -284,7 +287,7 @@ def test_of_workers_at_once_no_alert_decision_is_lost(store_url: str) -> None:
             claim = store.windows.claim(window.id, definition, "me", NOW, 10 * MINUTE)
             assert claim is not None
             while True:
-                whole = outcome(claim, found, store.monitors.alert_states(definition.monitor_id))
+                whole = make_outcome(claim, results, store.monitors.alert_states(definition.monitor_id))
                 try:
                     store.windows.commit(claim, whole, NOW)
                 except AlertConflict as error:
@@ -310,14 +313,14 @@ def test_of_workers_at_once_no_alert_decision_is_lost(store_url: str) -> None:
 
 
 def test_an_event_about_an_alert_of_no_transition_is_refused(store: Store) -> None:
-    claim = claimed(store, defined(store))
-    whole = outcome(claim, segments(OTHER, REFERENCE))
+    claim = claim_window(store, define_monitor(store))
+    whole = make_outcome(claim, segments(OTHER, REFERENCE))
     with pytest.raises(StoreError, check=has_code("internal-error")):
         store.windows.commit(claim, replace(whole, transitions=()), NOW)
 
 
 def test_a_baseline_is_frozen_once(store: Store) -> None:
-    definition = defined(store)
+    definition = define_monitor(store)
     assert store.references.find(definition.monitor_id, "d") is None
     profiles = {"": REFERENCE, "summer": profile(100, lost=True)}
     first = store.references.freeze(definition.monitor_id, "d", NewReference(profiles, {"why": "start"}), NOW)
@@ -332,7 +335,7 @@ def test_a_baseline_is_frozen_once(store: Store) -> None:
 
 def test_a_reference_returns_the_same_axis_objects_each_time(store: Store) -> None:
     """Windows are counted on them, and an axis known by identity need not be digested again."""
-    definition = defined(store)
+    definition = define_monitor(store)
     store.references.freeze(definition.monitor_id, "d", NewReference({"": REFERENCE}, {}), NOW)
     one, two = (store.references.find(definition.monitor_id, "d") for _ in range(2))
     assert one is not None
@@ -341,13 +344,13 @@ def test_a_reference_returns_the_same_axis_objects_each_time(store: Store) -> No
 
 
 def test_fingerprints_of_names_with_odd_signs_are_found_again(store: Store) -> None:
-    definition = defined(store, "b\x1fikes")
+    definition = define_monitor(store, "b\x1fikes")
     name = "a\x1f\0☔'\""
     odd, before = Profile({name: OTHER["temp"]}, OTHER.rows), Profile({name: REFERENCE["temp"]}, REFERENCE.rows)
     for number in range(2):
-        claim = claimed(store, definition, number)
+        claim = claim_window(store, definition, number)
         states = store.monitors.alert_states(definition.monitor_id)
-        store.windows.commit(claim, outcome(claim, segments(odd, before, "s,e\n"), states), NOW)
+        store.windows.commit(claim, make_outcome(claim, segments(odd, before, "s,e\n"), states), NOW)
     ((about, state),) = store.monitors.alert_states(definition.monitor_id).items()
     assert about == Fingerprint("b\x1fikes", name, "s,e\n", "drift")
     assert state.bad == 2

@@ -15,7 +15,7 @@ from drift.store.engine import parse_url
 from drift.store.schema import REVISIONS
 from drift.store.tables import metadata
 from tests.support.errors import has_code
-from tests.support.store_builders import checked, day, defined, profile
+from tests.support.store_builders import check_window, day, define_monitor, profile
 
 SCRIPTS = migrate._folder()  # of the checkout, or of the installed wheel (.ci/wheel)
 LIVE, REFERENCE = profile(400, seed=1), profile(500, seed=2)
@@ -58,9 +58,9 @@ def add(folder: Path, more: str) -> None:
 
 def fill(url: str) -> None:
     with Store.open(url) as store:
-        definition = defined(store)
-        checked(store, definition, 0, LIVE, REFERENCE)
-        checked(store, definition, 1, REFERENCE, REFERENCE)
+        definition = define_monitor(store)
+        check_window(store, definition, 0, LIVE, REFERENCE)
+        check_window(store, definition, 1, REFERENCE, REFERENCE)
 
 
 def contents(url: str) -> dict[str, list[tuple[object, ...]]]:
@@ -80,22 +80,22 @@ def described(url: str) -> dict[str, dict[str, list[str]]]:
     """Every table as the database describes it: columns with types and defaults, keys, checks, indexes."""
     engine = create_engine(parse_url(url))
     with engine.connect() as connection:
-        asked = inspect(connection)
-        found = {name: _table(asked, name) for name in asked.get_table_names() if name != "alembic_version"}
+        inspector = inspect(connection)
+        found = {name: _table(inspector, name) for name in inspector.get_table_names() if name != "alembic_version"}
     engine.dispose()
     return found
 
 
-def _table(asked: Inspector, name: str) -> dict[str, list[str]]:
+def _table(inspector: Inspector, name: str) -> dict[str, list[str]]:
     parts = {
-        "columns": asked.get_columns(name),
-        "primary key": [asked.get_pk_constraint(name)],
-        "foreign keys": asked.get_foreign_keys(name),
-        "unique": asked.get_unique_constraints(name),
+        "columns": inspector.get_columns(name),
+        "primary key": [inspector.get_pk_constraint(name)],
+        "foreign keys": inspector.get_foreign_keys(name),
+        "unique": inspector.get_unique_constraints(name),
         # Not by name: Alembic puts the model's convention before the names that 0001 gave (ck_window_ck_window_status).
-        "checks": [{"sqltext": one["sqltext"]} for one in asked.get_check_constraints(name)],
-        "indexes": asked.get_indexes(name),
-        "options": [asked.get_table_options(name)],
+        "checks": [{"sqltext": one["sqltext"]} for one in inspector.get_check_constraints(name)],
+        "indexes": inspector.get_indexes(name),
+        "options": [inspector.get_table_options(name)],
     }
     return {part: sorted(repr(sorted(one.items(), key=repr)) for one in found) for part, found in parts.items()}
 
@@ -139,17 +139,17 @@ def test_a_difference_between_schema_and_tables_is_told(own_store_url: str) -> N
     engine = create_engine(parse_url(own_store_url))
     with engine.begin() as connection:
         connection.execute(text("DROP INDEX ix_alert_monitor_id"))
-        connection.execute(text("CREATE TABLE somebody_elses (id INTEGER)"))
+        connection.execute(text("CREATE TABLE of_another_program (id INTEGER)"))
     engine.dispose()
-    (told,) = migrate.check(own_store_url)
-    assert "add_index" in told
-    assert "ix_alert_monitor_id" in told
+    (problem,) = migrate.check(own_store_url)
+    assert "add_index" in problem
+    assert "ix_alert_monitor_id" in problem
 
 
 def test_nothing_is_there_before_the_first_migration(empty_url: str) -> None:
     assert migrate.stored_revision(empty_url) is None
-    (told,) = migrate.check(empty_url)
-    assert "run `drift db upgrade`" in told
+    (problem,) = migrate.check(empty_url)
+    assert "run `drift db upgrade`" in problem
 
 
 def test_every_migration_is_reversible_with_data(empty_url: str) -> None:
@@ -166,12 +166,12 @@ def test_every_migration_is_reversible_with_data(empty_url: str) -> None:
             break
         assert migrate.stored_revision(empty_url) == previous
         assert described(empty_url) == ways_up[previous]
-        held = contents(empty_url)
-        assert held["score"], "no rows are left to be careful with"
+        before_upgrade = contents(empty_url)
+        assert before_upgrade["score"], "the stairway needs rows"
         migrate.upgrade_to(empty_url, revision)
         assert described(empty_url) == ways_up[revision]
         migrate.downgrade(empty_url, previous)
-        assert contents(empty_url) == held
+        assert contents(empty_url) == before_upgrade
     assert tables(empty_url) <= {"alembic_version"}
     migrate.upgrade_to(empty_url, "head")
     assert described(empty_url) == ways_up[REVISIONS[-1]]
@@ -289,7 +289,7 @@ def test_of_upgrades_at_once_one_does_the_work(empty_url: str) -> None:
 def test_an_upgrade_times_out_behind_an_open_transaction(
     own_store_url: str, next_scripts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It must not wait for ever: on PostgreSQL whoever comes later would wait behind it."""
+    """It must not wait forever: on PostgreSQL every later statement would wait behind it."""
     monkeypatch.setattr(migrate, "_LOCK_TIMEOUT", 1)
     monkeypatch.setattr("drift.store.engine.BUSY_TIMEOUT", 1.0)
     add(next_scripts, "pass")
@@ -310,8 +310,8 @@ def test_an_older_or_newer_schema_is_refused(own_store_url: str) -> None:
     migrate.downgrade(own_store_url, REVISIONS[0])
     with pytest.raises(StoreError, check=has_code("store-not-migrated")):
         Store.open(own_store_url)
-    (told,) = migrate.check(own_store_url)
-    assert "run `drift db upgrade`" in told
+    (problem,) = migrate.check(own_store_url)
+    assert "run `drift db upgrade`" in problem
     engine = create_engine(parse_url(own_store_url))
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -319,5 +319,5 @@ def test_an_older_or_newer_schema_is_refused(own_store_url: str) -> None:
     for refused in (Store.open, migrate.upgrade):
         with pytest.raises(StoreError, check=has_code("store-newer")):
             refused(own_store_url)
-    (told,) = migrate.check(own_store_url)
-    assert "install the newer drift" in told
+    (problem,) = migrate.check(own_store_url)
+    assert "install the newer drift" in problem

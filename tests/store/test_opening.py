@@ -18,7 +18,7 @@ from drift.store.schema import REVISIONS
 from drift.store.tables import metadata
 from tests.support.errors import has_code
 from tests.support.paths import ROOT
-from tests.support.store_builders import defined
+from tests.support.store_builders import define_monitor
 
 SECRET = "hunter2%21"
 
@@ -129,7 +129,7 @@ def test_a_server_is_migrated_only_when_asked(empty_postgres_url: str) -> None:
 def test_each_way_to_write_a_postgresql_address_works(postgres_url: str, scheme: str) -> None:
     url = make_url(postgres_url).set(drivername=scheme).render_as_string(hide_password=False)
     with Store.open(url) as store:
-        defined(store)
+        define_monitor(store)
 
 
 def test_a_store_that_is_ahead_is_refused_with_the_remedy(own_store_url: str) -> None:
@@ -206,8 +206,8 @@ def test_an_unreachable_server_is_an_error_without_the_password() -> None:
                 StoreError, match=rf"127\.0\.0\.1:{port}/db", check=has_code("store-unreachable")
             ) as caught:
                 Store.open(url)
-            told = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
-            assert "hunter2" not in told
+            printed = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
+            assert "hunter2" not in printed
 
 
 def test_the_repr_of_a_store_holds_no_password(sqlite_url: str) -> None:
@@ -218,7 +218,7 @@ def test_the_repr_of_a_store_holds_no_password(sqlite_url: str) -> None:
 @pytest.mark.postgres
 def test_after_a_lost_connection_the_next_use_reconnects(postgres_url: str) -> None:
     with Store.open(postgres_url) as store:
-        defined(store)
+        define_monitor(store)
         with pytest.raises(StoreError, match=r"(?i)terminat"), store.database.write() as connection:
             connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
         assert store.monitors.names() == ["bikes"]

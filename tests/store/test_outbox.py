@@ -1,4 +1,4 @@
-"""The outbox: one delivery for each channel, oldest first, retried or given up."""
+"""The outbox: one delivery for each channel, oldest first, retried or abandoned."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -12,11 +12,11 @@ from tests.support.store_builders import (
     DAY,
     MINUTE,
     NOW,
-    checked,
-    claimed,
-    defined,
-    lost_answer,
-    outcome,
+    check_window,
+    claim_window,
+    define_monitor,
+    lose_commit_answer,
+    make_outcome,
     profile,
     segments,
 )
@@ -28,9 +28,9 @@ OTHER = profile(4000, seed=2)
 @pytest.fixture
 def filled(store: Store) -> Store:
     """Two notifications: something fired, something resolved."""
-    definition = defined(store)
-    checked(store, definition, 0, OTHER, REFERENCE)
-    checked(store, definition, 1, REFERENCE, REFERENCE)
+    definition = define_monitor(store)
+    check_window(store, definition, 0, OTHER, REFERENCE)
+    check_window(store, definition, 1, REFERENCE, REFERENCE)
     return store
 
 
@@ -47,8 +47,8 @@ def test_each_channel_gets_the_notification_oldest_first(filled: Store) -> None:
 
 
 def test_the_payload_is_the_notification_as_it_was_made(store: Store) -> None:
-    claim = claimed(store, defined(store))
-    whole = outcome(claim, segments(OTHER, REFERENCE))
+    claim = claim_window(store, define_monitor(store))
+    whole = make_outcome(claim, segments(OTHER, REFERENCE))
     store.windows.commit(claim, whole, NOW)
     assert whole.notification is not None
     for delivery in store.outbox.due(NOW):
@@ -96,17 +96,23 @@ def test_a_delivery_is_taken_by_one_sender_at_a_time(filled: Store) -> None:
 
 def test_a_mark_whose_answer_was_lost_is_looked_up(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, third, fourth = filled.outbox.due(NOW)
-    with lost_answer(filled, monkeypatch):
+    with lose_commit_answer(filled, monkeypatch):
         assert filled.outbox.take(first.id, NOW, NOW + MINUTE)
-    with lost_answer(filled, monkeypatch, written=False), pytest.raises(StoreError, check=has_code("commit-unknown")):
+    with (
+        lose_commit_answer(filled, monkeypatch, written=False),
+        pytest.raises(StoreError, check=has_code("commit-unknown")),
+    ):
         filled.outbox.take(second.id, NOW, NOW + MINUTE)
-    with lost_answer(filled, monkeypatch):
+    with lose_commit_answer(filled, monkeypatch):
         filled.outbox.mark_sent(first.id, NOW)
-    with lost_answer(filled, monkeypatch):
+    with lose_commit_answer(filled, monkeypatch):
         filled.outbox.mark_failed(second.id, "HTTP 410", None)
-    with lost_answer(filled, monkeypatch):
+    with lose_commit_answer(filled, monkeypatch):
         filled.outbox.mark_failed(third.id, "HTTP 503", NOW + MINUTE)
-    with lost_answer(filled, monkeypatch, written=False), pytest.raises(StoreError, check=has_code("commit-unknown")):
+    with (
+        lose_commit_answer(filled, monkeypatch, written=False),
+        pytest.raises(StoreError, check=has_code("commit-unknown")),
+    ):
         filled.outbox.mark_sent(fourth.id, NOW)
     assert filled.queries.counts_by_status()["deliveries"] == {"sent": 1, "dead": 1, "pending": 2}
     assert filled.outbox.due(NOW) == [fourth]
@@ -117,7 +123,7 @@ def test_a_delivery_postponed_by_a_fast_clock_is_due(filled: Store) -> None:
     whole = [replace(first, attempts=1), *rest]
     filled.outbox.mark_failed(first.id, "HTTP 503", NOW + 3 * DAY)
     assert filled.outbox.due(NOW) == rest
-    assert filled.outbox.due(None) == whole, "whoever sends knows what the others are behind"
+    assert filled.outbox.due(None) == whole, "a sender sees what is ahead of a delivery"
     ahead = NOW + 1000 * DAY
     assert filled.outbox.take(first.id, ahead, ahead + MINUTE)
     assert filled.outbox.due(NOW) == whole
@@ -140,8 +146,8 @@ def test_an_unknown_delivery_is_an_error(store: Store) -> None:
 
 
 def test_a_notification_without_channels_makes_no_delivery(store: Store) -> None:
-    claim = claimed(store, defined(store))
-    store.windows.commit(claim, outcome(claim, segments(OTHER, REFERENCE), channels=()), NOW)
+    claim = claim_window(store, define_monitor(store))
+    store.windows.commit(claim, make_outcome(claim, segments(OTHER, REFERENCE), channels=()), NOW)
     assert store.outbox.due(NOW) == []
     assert store.queries.alerts(state="firing") != []
 

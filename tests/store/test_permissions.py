@@ -21,7 +21,7 @@ NOBODY = 65534
 
 @contextmanager
 def without_privileges() -> Iterator[None]:
-    """As a user who owns nothing here: root may write whatever the permissions say."""
+    """Run as a user without privileges: root may write whatever the permissions are."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(NOBODY)
@@ -33,7 +33,7 @@ def without_privileges() -> Iterator[None]:
 
 @pytest.fixture
 def store() -> Iterator[Path]:
-    """A store with one monitor, in a folder that everybody may look into and nobody write."""
+    """A store with one monitor, in a folder that is readable by all and writable by none."""
     folder = Path(tempfile.mkdtemp())
     with Store.open(f"sqlite:///{folder}/drift.db") as made:
         made.monitors.define("m", {"timestamp": "ts"}, NOW)

@@ -1,4 +1,4 @@
-"""Histories: the windows of a reference, references accepted in the place of others, and what is stored of the past."""
+"""References with windows, accepted references, and histories of checked windows."""
 
 import threading
 from dataclasses import replace
@@ -14,14 +14,14 @@ from drift.store import Outcome, Store, WindowHistories
 from tests.support.store_builders import (
     AXES,
     DAY,
-    LIMITED,
+    FIXED_LIMIT,
     NOW,
-    checked,
-    claimed,
+    check_window,
+    claim_window,
     day,
-    defined,
-    draft,
-    outcome,
+    define_monitor,
+    make_outcome,
+    new_reference,
     profile,
     segments,
 )
@@ -31,71 +31,75 @@ OTHER = profile(4000, seed=2)
 
 
 def test_the_windows_of_a_reference_come_back_equal(store: Store) -> None:
-    definition = defined(store)
-    made = draft(REFERENCE, 5)
+    definition = define_monitor(store)
+    new = new_reference(REFERENCE, 5)
     part = {"temp": History(AXES["temp"], np.zeros((5, AXES["temp"].n_bins), np.int64))}
-    made = replace(made, histories={**made.histories, "s=\0": part})
+    new = replace(new, histories={**new.histories, "s=\0": part})
     for found in (
-        store.references.freeze(definition.monitor_id, "d", made, NOW),
+        store.references.freeze(definition.monitor_id, "d", new, NOW),
         store.references.find(definition.monitor_id, "d"),
     ):
         assert found is not None
-        assert found.windows == made.windows
-        assert found.histories == made.histories
-        assert found.profiles == made.profiles
+        assert found.windows == new.windows
+        assert found.histories == new.histories
+        assert found.profiles == new.profiles
     assert found.histories[""]["count"].axis is found.profiles[""]["count"].axis
 
 
 def test_a_reference_without_windows_has_no_histories(store: Store) -> None:
-    found = store.references.freeze(defined(store).monitor_id, "d", draft(REFERENCE, 0), NOW)
+    found = store.references.freeze(define_monitor(store).monitor_id, "d", new_reference(REFERENCE, 0), NOW)
     assert (found.windows, found.histories) == ((), {})
 
 
 def test_an_accepted_reference_replaces_the_frozen_one_which_remains(store: Store) -> None:
-    monitor = defined(store).monitor_id
-    first = store.references.freeze(monitor, "d", draft(REFERENCE), NOW)
-    other = store.references.freeze(monitor, "e", draft(OTHER), NOW)
-    longer = store.references.freeze(monitor, "d_", draft(OTHER), NOW)  # names that begin alike are not the same
-    second = store.references.accept(monitor, "d", draft(OTHER, 2), NOW + DAY)
+    monitor = define_monitor(store).monitor_id
+    first = store.references.freeze(monitor, "d", new_reference(REFERENCE), NOW)
+    other = store.references.freeze(monitor, "e", new_reference(OTHER), NOW)
+    longer = store.references.freeze(
+        monitor, "d_", new_reference(OTHER), NOW
+    )  # names that begin alike are not the same
+    second = store.references.accept(monitor, "d", new_reference(OTHER, 2), NOW + DAY)
     assert (
         second
         == store.references.find(monitor, "d")
-        == store.references.freeze(monitor, "d", draft(REFERENCE), NOW + DAY)
+        == store.references.freeze(monitor, "d", new_reference(REFERENCE), NOW + DAY)
     )
-    third = store.references.accept(monitor, "d", draft(REFERENCE, 4), NOW + DAY)
+    third = store.references.accept(monitor, "d", new_reference(REFERENCE, 4), NOW + DAY)
     assert store.references.find(monitor, "d") == third
     assert [store.references.find(monitor, key) for key in ("e", "d_", "_")] == [other, longer, None]
     assert [found.id for found in store.references.all(monitor)] == [third.id, second.id, longer.id, other.id, first.id]
     assert store.references.all(monitor)[-1] == first
-    assert store.references.all(defined(store, "taxis").monitor_id) == []
+    assert store.references.all(define_monitor(store, "taxis").monitor_id) == []
 
 
 def test_of_two_accepted_at_once_both_are_kept(store: Store) -> None:
-    monitor = defined(store).monitor_id
-    store.references.freeze(monitor, "d", draft(REFERENCE), NOW)
-    made: list[int] = []
+    monitor = define_monitor(store).monitor_id
+    store.references.freeze(monitor, "d", new_reference(REFERENCE), NOW)
+    accepted: list[int] = []
     workers = [
-        threading.Thread(target=lambda: made.append(store.references.accept(monitor, "d", draft(OTHER), NOW).id))
+        threading.Thread(
+            target=lambda: accepted.append(store.references.accept(monitor, "d", new_reference(OTHER), NOW).id)
+        )
         for _ in range(4)
     ]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    assert len(set(made)) == 4
+    assert len(set(accepted)) == 4
     found = store.references.find(monitor, "d")
     assert found is not None
-    assert found.id == max(made)
+    assert found.id == max(accepted)
 
 
 def test_how_a_window_was_judged_comes_back(store: Store) -> None:
-    definition = defined(store)
-    claim = claimed(store, definition)
-    store.references.freeze(definition.monitor_id, "d", draft(REFERENCE), NOW)
+    definition = define_monitor(store)
+    claim = claim_window(store, definition)
+    store.references.freeze(definition.monitor_id, "d", new_reference(REFERENCE), NOW)
     (whole,) = segments(OTHER, REFERENCE)
     first, *others = whole.columns
     judged = (replace(first, windows=60, level=1e-5), *(replace(other, windows=None) for other in others))
-    found = outcome(claim, (replace(whole, columns=judged),))
+    found = make_outcome(claim, (replace(whole, columns=judged),))
     store.windows.commit(claim, found, NOW)
     assert store.history.judged("bikes", day(0).start) == found.judged
     assert store.history.judged("bikes", day(1).start) is None
@@ -104,21 +108,23 @@ def test_how_a_window_was_judged_comes_back(store: Store) -> None:
 
 
 def test_a_window_may_be_judged_by_nothing(store: Store) -> None:
-    claim = claimed(store, defined(store))
+    claim = claim_window(store, define_monitor(store))
     store.windows.commit(claim, Outcome(0, Verdict.NO_DATA, "", {}, None), NOW)
     assert store.history.judged("bikes", day(0).start) is None
 
 
 def live_days(store: Store, number: int = 6) -> list[Profile]:
     """Days checked in two segments; on day 2 a column is lost, day 3 cannot be read, on day 4 summer has no row."""
-    definition = defined(store)
+    definition = define_monitor(store)
     found = [profile(1000 + i, seed=i, lost=i == 2) for i in range(number)]
     for i, live in enumerate(found):
         if i == 3:
-            claim = claimed(store, definition, i)
+            claim = claim_window(store, definition, i)
             store.windows.commit(claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None), NOW)
         else:
-            checked(store, definition, i, live, REFERENCE, *(("",) if i == 4 else ("", "season=summer")), rules=LIMITED)
+            check_window(
+                store, definition, i, live, REFERENCE, *(("",) if i == 4 else ("", "season=summer")), rules=FIXED_LIMIT
+            )
     return found
 
 
@@ -182,23 +188,23 @@ def test_the_past_is_narrowed_by_every_condition(store: Store) -> None:
 
 def test_an_unknown_or_unchecked_monitor_has_no_history(store: Store) -> None:
     live_days(store, 1)
-    definition = defined(store, "taxis")
+    definition = define_monitor(store, "taxis")
     store.windows.plan(definition, [(day(0), NOW)])
     for name in ("taxis", "boats"):
         assert equal(store.history.windows(name), WindowHistories((), {}, {}))
 
 
 def test_the_newest_revision_and_the_newest_axis_count(store: Store) -> None:
-    definition = defined(store)
+    definition = define_monitor(store)
     old, new = NumericAxis((0, 10)), NumericAxis((0, 5, 10))
     reference = Profile({"x": Histogram(old, [0, 9, 0, 0])}, 9)
     for number in range(2):
-        checked(store, definition, number, Profile({"x": Histogram(old, [0, 7, 0, 1])}, 8), reference)
+        check_window(store, definition, number, Profile({"x": Histogram(old, [0, 7, 0, 1])}, 8), reference)
     assert store.history.windows("bikes").histories[""]["x"] == History(old, [[0, 7, 0, 1]] * 2)
     store.windows.plan_backfill(definition, [(day(1), NOW)])
-    checked(store, definition, 1, Profile({"x": Histogram(new, [0, 5, 2, 0, 1])}, 8), reference)
+    check_window(store, definition, 1, Profile({"x": Histogram(new, [0, 5, 2, 0, 1])}, 8), reference)
     assert store.history.windows("bikes").histories[""]["x"] == History(new, [[0, 0, 0, 0, 0], [0, 5, 2, 0, 1]])
-    claim = claimed(store, definition, 2)
+    claim = claim_window(store, definition, 2)
     lost = Profile({}, 8, {"x": Uncounted(Fault.SCHEMA_ERROR, "gone")})
     store.windows.commit(claim, Outcome(8, Verdict.SCHEMA_ERROR, "", {}, None, (SegmentResult("", lost),)), NOW)
     assert store.history.windows("bikes").histories[""]["x"] == History(new, [[0] * 5, [0, 5, 2, 0, 1], [0] * 5])

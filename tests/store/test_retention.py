@@ -1,4 +1,4 @@
-"""Old windows are thinned out: histograms and scores go, and nothing else does."""
+"""Retention deletes histograms and scores of old windows, and nothing else."""
 
 import logging
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ from tests.support.store_builders import (
     FIRST,
     MINUTE,
     NOW,
-    checked,
-    claimed,
+    check_window,
+    claim_window,
     day,
-    defined,
-    outcome,
+    define_monitor,
+    make_outcome,
     profile,
     segments,
 )
@@ -45,9 +45,9 @@ def watched(keep: timedelta | None, name: str = "bikes") -> Monitor:
 @pytest.fixture
 def bikes(store: Store) -> Definition:
     """Six days, every second of which drifted; on day 6 is noon, so to speak."""
-    definition = defined(store)
+    definition = define_monitor(store)
     for number in range(DAYS):
-        checked(store, definition, number, OTHER if number % 2 else REFERENCE, REFERENCE)
+        check_window(store, definition, number, OTHER if number % 2 else REFERENCE, REFERENCE)
     return definition
 
 
@@ -72,7 +72,7 @@ def days_with_scores(store: Store) -> list[int]:
 def test_old_windows_lose_histograms_and_scores_and_nothing_else(
     store: Store, store_url: str, bikes: Definition
 ) -> None:
-    before, told = rows(store_url), (store.queries.windows(), store.queries.alerts(), store.monitors.statuses(NOW))
+    before, kept = rows(store_url), (store.queries.windows(), store.queries.alerts(), store.monitors.statuses(NOW))
     assert prune_monitors(store, [watched(3 * DAY)], day(6).start) == 3  # those that began before day 3
     assert days_with_scores(store) == [3, 4, 5]
     for number in range(DAYS):
@@ -80,7 +80,7 @@ def test_old_windows_lose_histograms_and_scores_and_nothing_else(
         assert bool(store.history.results("bikes", day(number).start)) == (number >= 3)
     after = rows(store_url)
     assert {name: after[name] for name in KEPT} == {name: before[name] for name in KEPT}
-    assert (store.queries.windows(), store.queries.alerts(), store.monitors.statuses(NOW)) == told
+    assert (store.queries.windows(), store.queries.alerts(), store.monitors.statuses(NOW)) == kept
     for name in DROPPED:  # a baseline has histograms as well, of as many columns
         of_baseline = len(REFERENCE) + len(REFERENCE.uncounted) if name == "histogram" else 0
         assert after[name] - of_baseline == (before[name] - of_baseline) // 2
@@ -110,7 +110,7 @@ def test_a_window_that_began_just_as_long_ago_is_kept(store: Store, bikes: Defin
 
 
 def test_pruning_stops_at_the_limit_and_continues_later(store: Store, bikes: Definition) -> None:
-    checked(store, defined(store, "taxis"), 0, REFERENCE, REFERENCE)
+    check_window(store, define_monitor(store, "taxis"), 0, REFERENCE, REFERENCE)
     both = [watched(DAY), watched(DAY, "taxis")]
     assert prune_monitors(store, both, day(9).start, limit=4) == 4
     assert days_with_scores(store) == [4, 5]
@@ -165,7 +165,7 @@ def again(store: Store, definition: Definition, number: int) -> None:
     assert claim is not None
     found = segments(OTHER, REFERENCE)
     states = store.monitors.alert_states(definition.monitor_id)
-    store.windows.commit(claim, replace(outcome(claim, found, states, channels=()), baseline_id=None), NOW)
+    store.windows.commit(claim, replace(make_outcome(claim, found, states, channels=()), baseline_id=None), NOW)
 
 
 def test_a_pruned_window_checked_again_stays_until_the_next_pruning(store: Store, bikes: Definition) -> None:
@@ -180,10 +180,10 @@ def test_a_pruned_window_checked_again_stays_until_the_next_pruning(store: Store
 
 
 def test_a_claimed_window_is_pruned_after_its_outcome(store: Store, bikes: Definition) -> None:
-    claim = claimed(store, bikes, DAYS)  # day 6, still being counted when it is old already
+    claim = claim_window(store, bikes, DAYS)  # day 6, still being counted when it is old already
     prune_monitors(store, [watched(DAY)], day(9).start)
     store.windows.commit(
-        claim, outcome(claim, segments(OTHER, REFERENCE), store.monitors.alert_states(bikes.monitor_id)), NOW
+        claim, make_outcome(claim, segments(OTHER, REFERENCE), store.monitors.alert_states(bikes.monitor_id)), NOW
     )
     assert store.history.profile("bikes", day(DAYS).start) == OTHER
     assert prune_monitors(store, [watched(DAY)], day(9).start) == 1

@@ -1,4 +1,4 @@
-"""Windows: planned once, claimed by one, ended by who holds the newest token."""
+"""Windows: planned once, claimed by one worker, ended with the newest token."""
 
 import sys
 import threading
@@ -18,31 +18,31 @@ from drift.store.clock import MAX_READING_AGE, SharedClock
 from drift.store.commit_outcome import is_written
 from drift.store.types import ValueRefused
 from tests.support.errors import has_code
-from tests.support.store_builders import DAY, FIRST, MINUTE, NOW, claimed, day, defined, lost_answer
+from tests.support.store_builders import DAY, FIRST, MINUTE, NOW, claim_window, day, define_monitor, lose_commit_answer
 
 WEEK = [(day(n), day(n).end) for n in range(7)]
 NOTHING = Outcome(rows=0, verdict=Verdict.NO_DATA, message="no rows", source={}, baseline_id=None)
 
 
 def test_a_window_is_planned_once(store: Store) -> None:
-    definition = defined(store)
+    definition = define_monitor(store)
     assert store.windows.plan(definition, WEEK[:5]) == 5
     assert store.windows.plan(definition, WEEK) == 2
     assert [w.window for w in store.windows.due(definition, NOW)] == [day(n) for n in range(7)]
 
 
 def test_a_window_planned_twice_in_one_call_is_planned_once(store: Store) -> None:
-    assert store.windows.plan(defined(store), [WEEK[0], WEEK[0]]) == 1
+    assert store.windows.plan(define_monitor(store), [WEEK[0], WEEK[0]]) == 1
 
 
 def test_definitions_of_a_monitor_share_its_windows(store: Store) -> None:
-    old, new = defined(store), defined(store, metric="psi")
+    old, new = define_monitor(store), define_monitor(store, metric="psi")
     assert store.windows.plan(old, WEEK) == 7
     assert store.windows.plan(new, WEEK) == 0
 
 
 def test_windows_of_another_length_may_start_at_the_same_instant(store: Store) -> None:
-    old, new = defined(store), defined(store, window="1h")
+    old, new = define_monitor(store), define_monitor(store, window="1h")
     hour = Window(FIRST, FIRST + timedelta(hours=1))
     store.windows.plan(old, WEEK[:1])
     assert store.windows.plan(new, [(hour, hour.end)]) == 1
@@ -51,23 +51,23 @@ def test_windows_of_another_length_may_start_at_the_same_instant(store: Store) -
 
 
 def test_a_definition_has_one_window_per_start(store: Store) -> None:
-    definition = defined(store)
+    definition = define_monitor(store)
     store.windows.plan(definition, WEEK[:1])
     longer = Window(FIRST, FIRST + timedelta(hours=25))  # a new time zone database, say
     assert store.windows.plan(definition, [(longer, longer.end)]) == 0
 
 
 def test_planning_goes_on_where_any_definition_ended(store: Store) -> None:
-    old = defined(store)
+    old = define_monitor(store)
     assert store.windows.last_planned_end(old.monitor_id) is None
     store.windows.plan(old, WEEK)
-    new = defined(store, metric="psi")
+    new = define_monitor(store, metric="psi")
     assert new.monitor_id == old.monitor_id
     assert store.windows.last_planned_end(new.monitor_id) == day(6).end
 
 
 def test_monitors_do_not_see_each_others_windows(store: Store) -> None:
-    bikes, taxis = defined(store), defined(store, "taxis")
+    bikes, taxis = define_monitor(store), define_monitor(store, "taxis")
     store.windows.plan(bikes, WEEK)
     assert store.windows.due(taxis, NOW) == []
     assert store.windows.plan(taxis, WEEK[:1]) == 1
@@ -76,7 +76,7 @@ def test_monitors_do_not_see_each_others_windows(store: Store) -> None:
 
 
 def test_due_windows_come_oldest_first_up_to_the_limit(store: Store) -> None:
-    definition = defined(store)
+    definition = define_monitor(store)
     store.windows.plan(definition, WEEK[::-1])
     noon = day(3).end
     assert [w.window for w in store.windows.due(definition, noon)] == [day(n) for n in range(4)]
@@ -105,15 +105,15 @@ def test_the_newest_definition_is_the_one_used_last(store: Store) -> None:
 
 
 def test_an_unknown_monitor_lists_the_known_ones(store: Store) -> None:
-    defined(store)
+    define_monitor(store)
     with pytest.raises(StoreError, match=r"'taxis'.*bikes", check=has_code("unknown-monitor")):
         store.monitors.document("taxis")
 
 
 def test_a_claim_tells_what_to_check(store: Store) -> None:
-    old = defined(store)
+    old = define_monitor(store)
     store.windows.plan(old, WEEK[:1])
-    new = defined(store, metric="psi")
+    new = define_monitor(store, metric="psi")
     (planned,) = store.windows.due(new, NOW)
     claim = store.windows.claim(planned.id, new, "me", NOW, MINUTE)
     assert claim is not None
@@ -124,7 +124,7 @@ def test_a_claim_tells_what_to_check(store: Store) -> None:
 
 
 def test_a_window_that_is_not_due_yet_cannot_be_claimed(store: Store) -> None:
-    definition = defined(store)
+    definition = define_monitor(store)
     store.windows.plan(definition, WEEK[:1])
     (planned,) = store.windows.due(definition, NOW)
     assert store.windows.claim(planned.id, definition, "me", day(0).start, MINUTE) is None
@@ -132,7 +132,7 @@ def test_a_window_that_is_not_due_yet_cannot_be_claimed(store: Store) -> None:
 
 def test_of_claimers_at_once_one_wins(store_url: str) -> None:
     stores = [Store.open(store_url) for _ in range(4)]
-    definition = defined(stores[0])
+    definition = define_monitor(stores[0])
     stores[0].windows.plan(definition, WEEK)
     planned = stores[0].windows.due(definition, NOW)
     won: list[int] = []
@@ -154,7 +154,7 @@ def test_of_claimers_at_once_one_wins(store_url: str) -> None:
 
 def test_of_planners_at_once_each_window_comes_from_one(store_url: str) -> None:
     stores = [Store.open(store_url) for _ in range(4)]
-    definitions = [defined(store, metric=str(n)) for n, store in enumerate(stores)]
+    definitions = [define_monitor(store, metric=str(n)) for n, store in enumerate(stores)]
     windows = [(day(n), day(n).end) for n in range(100)]
     planned: list[int] = []
 
@@ -173,8 +173,8 @@ def test_of_planners_at_once_each_window_comes_from_one(store_url: str) -> None:
 
 
 def test_an_expired_lease_is_claimed_again_and_fenced(store: Store) -> None:
-    definition = defined(store)
-    slow = claimed(store, definition)
+    definition = define_monitor(store)
+    slow = claim_window(store, definition)
     assert store.windows.due(definition, NOW + MINUTE / 2) == []
     (left,) = store.windows.due(definition, NOW + MINUTE)
     quick = store.windows.claim(left.id, definition, "other", NOW + MINUTE, MINUTE)
@@ -195,7 +195,7 @@ def test_an_expired_lease_is_claimed_again_and_fenced(store: Store) -> None:
 
 @pytest.mark.parametrize("back", [DAY, timedelta(hours=1, minutes=1)])
 def test_a_lease_given_by_a_fast_clock_is_expired(store: Store, back: timedelta) -> None:
-    definition = defined(store)
+    definition = define_monitor(store)
     store.windows.plan(definition, WEEK[:2])
     first, second = store.windows.due(definition, NOW)
     late = store.windows.claim(first.id, definition, "dead, on another host", NOW + back, MINUTE)
@@ -210,32 +210,35 @@ def test_a_lease_given_by_a_fast_clock_is_expired(store: Store, back: timedelta)
 
 
 def test_a_clock_set_back_a_little_ends_no_lease(store: Store) -> None:
-    definition = defined(store)
+    definition = define_monitor(store)
     store.windows.plan(definition, WEEK[:2])
     first, _ = store.windows.due(definition, NOW)
-    held = store.windows.claim(first.id, definition, "me", NOW, 10 * MINUTE)
-    assert held is not None
+    leased = store.windows.claim(first.id, definition, "me", NOW, 10 * MINUTE)
+    assert leased is not None
     earlier = NOW - timedelta(minutes=30)
     assert store.windows.claim(first.id, definition, "other", earlier, MINUTE) is None
     assert [one.owner for one in store.windows.leased(definition.monitor_id, earlier)] == ["me"]
-    store.windows.commit(held, NOTHING, earlier)
+    store.windows.commit(leased, NOTHING, earlier)
 
 
 def test_an_end_whose_answer_was_lost_is_looked_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    definition = defined(store)
-    claim = claimed(store, definition)
-    with lost_answer(store, monkeypatch):
+    definition = define_monitor(store)
+    claim = claim_window(store, definition)
+    with lose_commit_answer(store, monkeypatch):
         store.windows.commit(claim, NOTHING, NOW)
     assert [(w["status"], w["revision"]) for w in store.queries.windows(revisions="all")] == [("done", 1)]
-    other = claimed(store, definition, 1)
-    with lost_answer(store, monkeypatch, written=False), pytest.raises(StoreError, check=has_code("commit-unknown")):
+    other = claim_window(store, definition, 1)
+    with (
+        lose_commit_answer(store, monkeypatch, written=False),
+        pytest.raises(StoreError, check=has_code("commit-unknown")),
+    ):
         store.windows.commit(other, NOTHING, NOW)
     store.windows.commit(other, NOTHING, NOW)
 
 
 def test_the_revision_of_another_claim_is_not_its_own(store: Store) -> None:
-    definition = defined(store)
-    slow = claimed(store, definition)
+    definition = define_monitor(store)
+    slow = claim_window(store, definition)
     quick = store.windows.claim(slow.window_id, definition, "other", NOW + MINUTE, MINUTE)
     assert quick is not None
     assert quick.revision == slow.revision
@@ -246,14 +249,17 @@ def test_the_revision_of_another_claim_is_not_its_own(store: Store) -> None:
 
 
 def test_a_claim_whose_answer_was_lost_is_looked_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    definition = defined(store)
+    definition = define_monitor(store)
     store.windows.plan(definition, WEEK)
     first, second, *_ = store.windows.due(definition, NOW)
-    with lost_answer(store, monkeypatch):
+    with lose_commit_answer(store, monkeypatch):
         claim = store.windows.claim(first.id, definition, "me", NOW, MINUTE)
     assert claim is not None
     store.windows.commit(claim, NOTHING, NOW)
-    with lost_answer(store, monkeypatch, written=False), pytest.raises(StoreError, check=has_code("commit-unknown")):
+    with (
+        lose_commit_answer(store, monkeypatch, written=False),
+        pytest.raises(StoreError, check=has_code("commit-unknown")),
+    ):
         store.windows.claim(second.id, definition, "me", NOW, MINUTE)
     assert store.windows.due(definition, NOW)[0] == second
 
@@ -270,7 +276,7 @@ def test_steps_of_the_hosts_clock_do_not_matter(postgres_url: str) -> None:
         assert after is not None
         assert before[0] <= first <= after[0]
         seconds[0] += MAX_READING_AGE - 1
-        assert clock() - first == timedelta(seconds=MAX_READING_AGE - 1), "told on, not asked"
+        assert clock() - first == timedelta(seconds=MAX_READING_AGE - 1), "counted by the host, not asked"
         seconds[0] += 1
         assert first < clock() < first + timedelta(seconds=MAX_READING_AGE - 1), "asked again"
 
@@ -279,30 +285,30 @@ def test_steps_of_the_hosts_clock_do_not_matter(postgres_url: str) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="CLOCK_BOOTTIME is Linux's")
 def test_a_host_that_was_suspended_asks_the_server_anew(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with Store.open(postgres_url) as store:
-        asked: list[bool] = []
+        server_reads: list[bool] = []
 
         def read() -> AbstractContextManager[Connection]:
-            asked.append(True)
+            server_reads.append(True)
             return store.database.read()
 
         clock, count = SharedClock(read), time.clock_gettime
         clock()
         clock()
-        assert len(asked) == 1
+        assert len(server_reads) == 1
         slept = {time.CLOCK_BOOTTIME: MAX_READING_AGE}
         monkeypatch.setattr(time, "clock_gettime", lambda which: count(which) + slept.get(which, 0.0))
         clock()
-        assert len(asked) == 2
+        assert len(server_reads) == 2
 
 
 @pytest.mark.postgres
 def test_hosts_whose_clocks_differ_share_the_stores_time(postgres_url: str) -> None:
     with Store.open(postgres_url) as one, Store.open(postgres_url) as other:
         other._clock = SharedClock(other.database.read, lambda: time.monotonic() - 86_400)  # a host of another age
-        definition = defined(one)
+        definition = define_monitor(one)
         one.windows.plan(definition, WEEK)
-        held = one.windows.claim(one.windows.due(definition, one.now())[0].id, definition, "one", one.now(), MINUTE)
-        assert held is not None
+        leased = one.windows.claim(one.windows.due(definition, one.now())[0].id, definition, "one", one.now(), MINUTE)
+        assert leased is not None
         assert abs(other.now() - one.now()) < timedelta(seconds=5)
         assert other.windows.due(definition, other.now()) == [], "not to be taken from it"
 
@@ -314,15 +320,15 @@ def test_the_time_of_a_file_is_the_hosts(sqlite_url: str) -> None:
 
 
 def test_a_claim_ends_once(store: Store) -> None:
-    claim = claimed(store, defined(store))
+    claim = claim_window(store, define_monitor(store))
     store.windows.commit(claim, NOTHING, NOW)
     with pytest.raises(LeaseLost):
         store.windows.commit(claim, NOTHING, NOW)
 
 
 def test_a_renewed_lease_lasts_longer_and_only_its_holder_renews(store: Store) -> None:
-    definition = defined(store)
-    claim = claimed(store, definition)
+    definition = define_monitor(store)
+    claim = claim_window(store, definition)
     assert store.windows.renew(claim, NOW + 3 * MINUTE)
     assert store.windows.due(definition, NOW + 2 * MINUTE) == []
     again = store.windows.claim(claim.window_id, definition, "other", NOW + 3 * MINUTE, MINUTE)
@@ -332,16 +338,16 @@ def test_a_renewed_lease_lasts_longer_and_only_its_holder_renews(store: Store) -
 
 
 def test_a_released_window_is_due_without_a_counted_attempt(store: Store) -> None:
-    definition = defined(store)
-    store.windows.release(claimed(store, definition))
+    definition = define_monitor(store)
+    store.windows.release(claim_window(store, definition))
     (again,) = store.windows.due(definition, NOW)
     assert again.attempts == 0
 
 
 def test_planning_again_makes_windows_due_and_inserts_missing_ones(store: Store) -> None:
-    old = defined(store)
-    store.windows.commit(claimed(store, old, 1), NOTHING, NOW)
-    new = defined(store, metric="psi")
+    old = define_monitor(store)
+    store.windows.commit(claim_window(store, old, 1), NOTHING, NOW)
+    new = define_monitor(store, metric="psi")
     assert store.windows.plan_backfill(new, WEEK[:3]) == 3
     assert [w.window for w in store.windows.due(new, NOW)] == [day(0), day(1), day(2)]
     later = [(window, NOW + MINUTE) for window, _ in WEEK[:3]]
@@ -355,15 +361,15 @@ def test_planning_again_makes_windows_due_and_inserts_missing_ones(store: Store)
 
 
 def test_planning_again_leaves_a_claimed_window_to_its_worker(store: Store) -> None:
-    definition = defined(store)
-    claim = claimed(store, definition)
+    definition = define_monitor(store)
+    claim = claim_window(store, definition)
     assert store.windows.plan_backfill(definition, WEEK[:1]) == 0
     store.windows.commit(claim, NOTHING, NOW)
 
 
 def test_an_outcome_may_ask_for_another_check(store: Store) -> None:
-    definition = defined(store)
-    claim = claimed(store, definition)
+    definition = define_monitor(store)
+    claim = claim_window(store, definition)
     broken = Outcome(0, Verdict.ERROR, "unreadable", {}, None, retry_at=NOW + MINUTE)
     store.windows.commit(claim, broken, NOW)
     (row,) = store.queries.windows()
@@ -376,8 +382,8 @@ def test_an_outcome_may_ask_for_another_check(store: Store) -> None:
 
 @pytest.mark.parametrize("naive", [datetime(2011, 6, 1), "2011-06-01"])  # noqa: DTZ001 - that is the point
 def test_a_time_without_zone_is_refused(store: Store, naive: datetime) -> None:
-    definition = defined(store)
-    claim = claimed(store, definition)
+    definition = define_monitor(store)
+    claim = claim_window(store, definition)
     for use in (
         lambda: store.monitors.define("other", {}, naive),
         lambda: store.windows.due(definition, naive),
@@ -391,50 +397,50 @@ def test_a_time_without_zone_is_refused(store: Store, naive: datetime) -> None:
 
 
 def test_windows_after_a_leased_one_are_not_due(store: Store) -> None:
-    definition = defined(store)
+    definition = define_monitor(store)
     store.windows.plan(definition, [(day(n), day(n).end) for n in range(3)])
     claim = store.windows.claim(store.windows.due(definition, NOW)[1].id, definition, "host:7", NOW, MINUTE)
     assert claim is not None
     assert [w.window for w in store.windows.due(definition, NOW)] == [day(0)]
-    (held,) = store.windows.leased(definition.monitor_id, NOW)
-    assert (held.window, held.owner, held.token, held.until) == (day(1), "host:7", claim.token, NOW + MINUTE)
+    (leased,) = store.windows.leased(definition.monitor_id, NOW)
+    assert (leased.window, leased.owner, leased.token, leased.until) == (day(1), "host:7", claim.token, NOW + MINUTE)
     assert store.windows.leased(definition.monitor_id, NOW + MINUTE) == []
     assert len(store.windows.due(definition, NOW + MINUTE)) == 3
 
 
 def test_an_expired_window_is_due_and_its_worker_fenced(store: Store) -> None:
-    definition = defined(store)
-    claim = claimed(store, definition)
-    (held,) = store.windows.leased(definition.monitor_id, NOW)
-    store.windows.expire(held, NOW)
+    definition = define_monitor(store)
+    claim = claim_window(store, definition)
+    (leased,) = store.windows.leased(definition.monitor_id, NOW)
+    store.windows.expire(leased, NOW)
     assert [w.window for w in store.windows.due(definition, NOW)] == [claim.window]
     again = store.windows.claim(claim.window_id, definition, "other", NOW, MINUTE)
     assert again is not None
-    store.windows.expire(held, NOW)  # of an older token: changes nothing
+    store.windows.expire(leased, NOW)  # of an older token: changes nothing
     assert store.windows.due(definition, NOW) == []
     with pytest.raises(LeaseLost):
         store.windows.release(claim)
 
 
 def test_crashed_attempts_are_counted_apart_from_failed_ones(store: Store) -> None:
-    definition = defined(store)
+    definition = define_monitor(store)
     store.windows.plan(definition, WEEK[:1])
     for number in range(9):
         (planned,) = store.windows.due(definition, NOW)
         assert planned.attempts == number
         assert store.windows.claim(planned.id, definition, "killed", NOW, MINUTE) is not None
-        (held,) = store.windows.leased(definition.monitor_id, NOW)
-        store.windows.expire(held, NOW)
-        store.windows.expire(held, NOW)  # another replica had the same thought
+        (leased,) = store.windows.leased(definition.monitor_id, NOW)
+        store.windows.expire(leased, NOW)
+        store.windows.expire(leased, NOW)  # another replica does the same
     (planned,) = store.windows.due(definition, NOW)
     claim = store.windows.claim(planned.id, definition, "me", NOW, MINUTE)
     assert claim is not None
-    assert (claim.attempt, claim.failures, claim.lost) == (10, 0, 9)
+    assert (claim.attempt, claim.failures, claim.crashes) == (10, 0, 9)
     store.windows.release(claim)
     for failures in range(3):
         claim = store.windows.claim(planned.id, definition, "me", NOW, MINUTE)
         assert claim is not None
-        assert (claim.failures, claim.lost) == (failures, 9)
+        assert (claim.failures, claim.crashes) == (failures, 9)
         store.windows.commit(claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None, retry_at=NOW), NOW)
     claim = store.windows.claim(planned.id, definition, "me", NOW, MINUTE)
     assert claim is not None
@@ -442,25 +448,25 @@ def test_crashed_attempts_are_counted_apart_from_failed_ones(store: Store) -> No
     assert store.windows.plan_backfill(definition, WEEK[:1]) == 1
     claim = store.windows.claim(planned.id, definition, "me", NOW, MINUTE)
     assert claim is not None
-    assert (claim.failures, claim.lost) == (0, 0), "planning again begins anew"
+    assert (claim.failures, claim.crashes) == (0, 0), "a backfill resets the counts"
 
 
-def test_errors_of_before_a_backfill_are_not_taken_for_attempts_since(store: Store) -> None:
-    definition = defined(store)
-    claim = claimed(store, definition)
+def test_errors_before_a_backfill_are_not_counted(store: Store) -> None:
+    definition = define_monitor(store)
+    claim = claim_window(store, definition)
     for _ in range(5):
         store.windows.commit(claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None), NOW)
         assert store.windows.plan_backfill(definition, WEEK[:1]) == 1
         (planned,) = store.windows.due(definition, NOW)
         again = store.windows.claim(planned.id, definition, "me", NOW, MINUTE)
         assert again is not None
-        assert (again.attempt, again.failures, again.lost) == (1, 0, 0)
+        assert (again.attempt, again.failures, again.crashes) == (1, 0, 0)
         claim = again
 
 
-def test_attempts_that_were_killed_since_a_backfill_are_not_taken_for_errors_of_before_it(store: Store) -> None:
-    definition = defined(store)
-    claim = claimed(store, definition)
+def test_crashes_after_a_backfill_are_not_counted_as_errors(store: Store) -> None:
+    definition = define_monitor(store)
+    claim = claim_window(store, definition)
     for number in range(3):
         store.windows.commit(
             claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None, retry_at=NOW), NOW + number * MINUTE
@@ -470,25 +476,25 @@ def test_attempts_that_were_killed_since_a_backfill_are_not_taken_for_errors_of_
         assert again is not None
         claim = again
     store.windows.commit(claim, Outcome(0, Verdict.ERROR, "unreadable", {}, None), NOW + 4 * MINUTE)
-    asked = NOW + DAY
-    assert store.windows.plan_backfill(definition, [(WEEK[0][0], asked)]) == 1
+    requested_at = NOW + DAY
+    assert store.windows.plan_backfill(definition, [(WEEK[0][0], requested_at)]) == 1
     for kills in range(4):
-        (planned,) = store.windows.due(definition, asked)
-        assert (planned.attempts, planned.lost) == (kills, kills)
-        again = store.windows.claim(planned.id, definition, "killed", asked, MINUTE)
+        (planned,) = store.windows.due(definition, requested_at)
+        assert (planned.attempts, planned.crashes) == (kills, kills)
+        again = store.windows.claim(planned.id, definition, "killed", requested_at, MINUTE)
         assert again is not None
-        assert (again.failures, again.lost) == (0, kills)
-        asked += MINUTE
-    store.windows.commit(again, Outcome(0, Verdict.ERROR, "unreadable", {}, None, retry_at=asked), asked)
-    (planned,) = store.windows.due(definition, asked)
-    assert (planned.attempts, planned.lost) == (4, 3)
-    again = store.windows.claim(planned.id, definition, "me", asked, MINUTE)
+        assert (again.failures, again.crashes) == (0, kills)
+        requested_at += MINUTE
+    store.windows.commit(again, Outcome(0, Verdict.ERROR, "unreadable", {}, None, retry_at=requested_at), requested_at)
+    (planned,) = store.windows.due(definition, requested_at)
+    assert (planned.attempts, planned.crashes) == (4, 3)
+    again = store.windows.claim(planned.id, definition, "me", requested_at, MINUTE)
     assert again is not None
-    assert (again.failures, again.lost) == (1, 3)
+    assert (again.failures, again.crashes) == (1, 3)
 
 
-def test_what_the_database_does_not_take_is_told_from_a_database_that_fails(store: Store) -> None:
-    claim = claimed(store, defined(store))
+def test_a_refused_value_is_not_a_failing_database(store: Store) -> None:
+    claim = claim_window(store, define_monitor(store))
     with pytest.raises(ValueRefused):  # no such reference: a constraint that no second try will satisfy
         store.windows.commit(claim, Outcome(0, Verdict.OK, "", {}, 4711), NOW)
     store.windows.commit(claim, NOTHING, NOW)

@@ -22,8 +22,8 @@ NOW = datetime(2011, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 FIRST = datetime(2011, 3, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-CUSTOMARY = Columns()
-LIMITED = Columns(ColumnRule(limit=Threshold(0.1)))
+DEFAULT_COLUMNS = Columns()
+FIXED_LIMIT = Columns(ColumnRule(limit=Threshold(0.1)))
 RULE = AlertRule("drift", frozenset({Verdict.DRIFT}), frozenset({Verdict.OK, Verdict.WARN}))
 
 AXES = {
@@ -39,12 +39,12 @@ AXES = {
 
 
 def day(number: int) -> Window:
-    """The n-th daily window."""
+    """Return the n-th daily window."""
     return Window(FIRST + number * DAY, FIRST + (number + 1) * DAY)
 
 
 def profile(rows: int, seed: int = 0, lost: bool = False) -> Profile:
-    """A profile of every kind of axis, its rows spread at random."""
+    """Return a profile with every kind of axis, its rows spread at random."""
     rng = np.random.default_rng(seed)
     counted = {name: Histogram(axis, _spread(rows, axis.n_bins, rng)) for name, axis in AXES.items()}
     uncounted = {"blob": Uncounted(Fault.NOT_COMPARABLE, "bytes cannot be binned")}
@@ -58,45 +58,47 @@ def _spread(rows: int, bins: int, rng: np.random.Generator) -> np.ndarray:
     return rng.multinomial(rows, rng.dirichlet(np.ones(bins)))
 
 
-def segments(live: Profile, reference: Profile, *names: str, rules: Columns = CUSTOMARY) -> tuple[SegmentResult, ...]:
-    """What a check of these profiles finds, the same in each segment."""
+def segments(
+    live: Profile, reference: Profile, *names: str, rules: Columns = DEFAULT_COLUMNS
+) -> tuple[SegmentResult, ...]:
+    """Return the results of comparing two profiles, the same in each segment."""
     rng = np.random.default_rng(1)
     return tuple(SegmentResult(name, live, compare_profiles(live, reference, rules, rng)) for name in (names or ("",)))
 
 
-def turns(
-    found: tuple[SegmentResult, ...], states: dict[Fingerprint, AlertState], claim: Claim, now: datetime = NOW
+def make_transitions(
+    results: tuple[SegmentResult, ...], states: dict[Fingerprint, AlertState], claim: Claim, now: datetime = NOW
 ) -> tuple[Transition, ...]:
-    """Every column's alert, decided on."""
-    made = []
-    for part in found:
+    """Return a transition of each column's alert."""
+    transitions = []
+    for part in results:
         for result in part.columns:
             about = Fingerprint(claim.monitor, result.column, part.segment, RULE.name)
             before = states.get(about, AlertState())
             decision = decide(before, result.verdict, RULE, now)
-            made.append(Transition(about, before, decision.state, result.verdict, decision.reason))
-    return tuple(made)
+            transitions.append(Transition(about, before, decision.state, result.verdict, decision.reason))
+    return tuple(transitions)
 
 
-def outcome(
+def make_outcome(
     claim: Claim,
-    found: tuple[SegmentResult, ...],
+    results: tuple[SegmentResult, ...],
     states: dict[Fingerprint, AlertState] | None = None,
     baseline_id: int | None = None,
     channels: tuple[str, ...] = ("team", "hook"),
 ) -> Outcome:
-    """The outcome of a check, with its alerts and its notification."""
-    made = turns(found, states or {}, claim)
-    by_column = {(part.segment, column.column): column for part in found for column in part.columns}
-    events = make_events(made, by_column, claim.monitor, claim.window, claim.revision)
+    """Return the outcome of a check, with alerts and notification."""
+    transitions = make_transitions(results, states or {}, claim)
+    by_column = {(part.segment, column.column): column for part in results for column in part.columns}
+    events = make_events(transitions, by_column, claim.monitor, claim.window, claim.revision)
     return Outcome(
-        rows=sum(part.live.rows for part in found),
-        verdict=Verdict.DRIFT if any(t.after.state is State.FIRING for t in made) else Verdict.OK,
-        message=f"{len(made)} columns",
+        rows=sum(part.live.rows for part in results),
+        verdict=Verdict.DRIFT if any(t.after.state is State.FIRING for t in transitions) else Verdict.OK,
+        message=f"{len(transitions)} columns",
         source={"files": ["a.parquet"]},
         baseline_id=baseline_id,
-        segments=found,
-        transitions=made,
+        segments=results,
+        transitions=transitions,
         events=events,
         notification=make_notification(claim.monitor, claim.window, claim.revision, events),
         channels=channels,
@@ -105,8 +107,8 @@ def outcome(
     )
 
 
-def draft(reference: Profile, windows: int = 3) -> NewReference:
-    """A reference of several windows; one column of it has no history."""
+def new_reference(reference: Profile, windows: int = 3) -> NewReference:
+    """Return a reference of several windows; one column has no history."""
     days = tuple(day(-number) for number in range(windows, 0, -1))
     rng = np.random.default_rng(windows)
     histories = {
@@ -117,13 +119,13 @@ def draft(reference: Profile, windows: int = 3) -> NewReference:
     return NewReference({"": reference}, {"by": "test"}, days, {"": histories} if windows else {})
 
 
-def defined(store: Store, name: str = "bikes", **document: object) -> Definition:
-    """A monitor with a definition."""
+def define_monitor(store: Store, name: str = "bikes", **document: object) -> Definition:
+    """Define a monitor."""
     return store.monitors.define(name, {"window": "1d", **document}, NOW)
 
 
-def claimed(store: Store, definition: Definition, number: int = 0, owner: str = "me") -> Claim:
-    """A planned and claimed daily window."""
+def claim_window(store: Store, definition: Definition, number: int = 0, owner: str = "me") -> Claim:
+    """Plan and claim a daily window."""
     store.windows.plan(definition, [(day(number), day(number).end)])
     window_id = next(w.id for w in store.windows.due(definition, NOW) if w.window == day(number))
     claim = store.windows.claim(window_id, definition, owner, NOW, MINUTE)
@@ -131,28 +133,28 @@ def claimed(store: Store, definition: Definition, number: int = 0, owner: str = 
     return claim
 
 
-def checked(
+def check_window(
     store: Store,
     definition: Definition,
     number: int,
     live: Profile,
     reference: Profile,
     *names: str,
-    rules: Columns = CUSTOMARY,
+    rules: Columns = DEFAULT_COLUMNS,
 ) -> Claim:
-    """A window checked from plan to finish, against a frozen baseline."""
-    baseline = store.references.freeze(definition.monitor_id, "reference", draft(reference), NOW)
-    claim = claimed(store, definition, number)
-    found = segments(live, reference, *names, rules=rules)
+    """Plan, claim and commit a window, compared with a frozen reference."""
+    baseline = store.references.freeze(definition.monitor_id, "reference", new_reference(reference), NOW)
+    claim = claim_window(store, definition, number)
+    results = segments(live, reference, *names, rules=rules)
     store.windows.commit(
-        claim, outcome(claim, found, store.monitors.alert_states(definition.monitor_id), baseline.id), NOW
+        claim, make_outcome(claim, results, store.monitors.alert_states(definition.monitor_id), baseline.id), NOW
     )
     return claim
 
 
 @contextmanager
-def lost_answer(store: Store, monkeypatch: pytest.MonkeyPatch, *, written: bool = True) -> Iterator[None]:
-    """The next COMMIT is done (or not) and its answer never comes: the connection is gone."""
+def lose_commit_answer(store: Store, monkeypatch: pytest.MonkeyPatch, *, written: bool = True) -> Iterator[None]:
+    """Lose the answer of the next COMMIT, written or not: the connection drops."""
     dialect = store.database.engine.dialect
     commit, lost = dialect.do_commit, []
 

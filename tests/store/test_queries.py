@@ -1,4 +1,4 @@
-"""What the store tells: rows of the JSON contract (docs: `drift scores --json` and its kin)."""
+"""Rows of the JSON contract (`drift scores --json`, `drift windows --json`, `drift alerts list --json`)."""
 
 import json
 from typing import Any
@@ -14,7 +14,18 @@ from drift.stats.calibration import Calibration
 from drift.store import NewReference, ResultLimitExceeded, Store
 from drift.store.engine import parse_url
 from tests.support.errors import has_code
-from tests.support.store_builders import AXES, MINUTE, NOW, checked, claimed, day, defined, outcome, profile, segments
+from tests.support.store_builders import (
+    AXES,
+    MINUTE,
+    NOW,
+    check_window,
+    claim_window,
+    day,
+    define_monitor,
+    make_outcome,
+    profile,
+    segments,
+)
 
 REFERENCE = profile(5000, seed=1)
 OTHER = profile(4000, seed=2)
@@ -60,11 +71,11 @@ ALERT_KEYS = ["monitor", "column", "segment", "rule", "state", "since", "last_wi
 @pytest.fixture
 def filled(store: Store) -> Store:
     """Three days of bikes, of which the second drifted, and one of taxis."""
-    bikes = defined(store)
-    checked(store, bikes, 0, REFERENCE, REFERENCE)
-    checked(store, bikes, 1, OTHER, REFERENCE)
-    checked(store, bikes, 2, REFERENCE, REFERENCE)
-    checked(store, defined(store, "taxis"), 0, REFERENCE, REFERENCE)
+    bikes = define_monitor(store)
+    check_window(store, bikes, 0, REFERENCE, REFERENCE)
+    check_window(store, bikes, 1, OTHER, REFERENCE)
+    check_window(store, bikes, 2, REFERENCE, REFERENCE)
+    check_window(store, define_monitor(store, "taxis"), 0, REFERENCE, REFERENCE)
     store.windows.plan(bikes, [(day(3), day(3).end)])
     return store
 
@@ -82,9 +93,9 @@ def test_more_rows_than_wanted_are_refused_before_they_are_sorted(filled: Store,
     again = filled.monitors.find("bikes")
     assert again is not None
     filled.windows.plan_backfill(again, [(day(1), day(1).end)])
-    checked(filled, again, 1, REFERENCE, REFERENCE)  # a second revision
-    said: list[str] = []
-    event.listen(filled.database.engine, "before_cursor_execute", lambda *told: said.append(told[2]))
+    check_window(filled, again, 1, REFERENCE, REFERENCE)  # a second revision
+    executed: list[str] = []
+    event.listen(filled.database.engine, "before_cursor_execute", lambda *arguments: executed.append(arguments[2]))
     reads = (
         {"scores": filled.queries.scores}
         if "column" in asked
@@ -94,17 +105,17 @@ def test_more_rows_than_wanted_are_refused_before_they_are_sorted(filled: Store,
         whole = read(**asked)
         assert len(whole) >= 2
         assert read(**asked, limit=len(whole)) == whole
-        said.clear()
+        executed.clear()
         with pytest.raises(ResultLimitExceeded, match=f" {len(whole) - 1} rows", check=has_code("result-limit")):
             read(**asked, limit=len(whole) - 1)
-        assert said
-        assert not any("ORDER BY" in statement for statement in said)
+        assert executed
+        assert not any("ORDER BY" in statement for statement in executed)
 
 
 def test_scores_are_rows_of_the_contract(filled: Store) -> None:
-    found = filled.queries.scores("bikes", since=day(1).start, until=day(2).start)
-    assert [list(row) for row in found] == [SCORE_KEYS] * (len(AXES) + 1)
-    by_column = {row["column"]: row for row in found}
+    rows = filled.queries.scores("bikes", since=day(1).start, until=day(2).start)
+    assert [list(row) for row in rows] == [SCORE_KEYS] * (len(AXES) + 1)
+    by_column = {row["column"]: row for row in rows}
     (part,) = segments(OTHER, REFERENCE)
     for result in part.columns:
         assert by_column[result.column] == {
@@ -126,7 +137,7 @@ def test_scores_are_rows_of_the_contract(filled: Store) -> None:
             "message": result.message,
             "code": getattr(result, "code", "") or None,
         }
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
 
 
 def test_scores_name_reference_windows_and_level(store: Store) -> None:
@@ -135,12 +146,12 @@ def test_scores_name_reference_windows_and_level(store: Store) -> None:
     live = Profile({"temp": Histogram(axis, rng.multinomial(300, shares))}, 300)
     learned = Calibration({"temp": History(axis, rng.multinomial(300, shares, size=30))})
     standard = SegmentReference(reference.histograms, calibration=learned, level=0.002)
-    found = (SegmentResult("", live, compare_profiles(live, standard, Columns(), rng)),)
-    claim = claimed(store, defined(store))
+    results = (SegmentResult("", live, compare_profiles(live, standard, Columns(), rng)),)
+    claim = claim_window(store, define_monitor(store))
     baseline = store.references.freeze(claim.monitor_id, "reference", NewReference({"": reference}, {}), NOW)
-    store.windows.commit(claim, outcome(claim, found, baseline_id=baseline.id), NOW)
+    store.windows.commit(claim, make_outcome(claim, results, baseline_id=baseline.id), NOW)
     (row,) = store.queries.scores("bikes")
-    (result,) = found[0].columns
+    (result,) = results[0].columns
     assert (row["threshold"], row["level"], row["reference_windows"]) == (None, 0.002, 30)
     assert (row["p_value"], row["detectable"]) == (result.p_value, result.scored.detectable)
 
@@ -175,10 +186,10 @@ def test_of_names_that_nobody_knows_there_are_no_scores(filled: Store) -> None:
 
 
 def test_windows_are_rows_of_the_contract_checked_or_not(filled: Store) -> None:
-    found = filled.queries.windows("bikes")
-    assert [list(row) for row in found] == [WINDOW_KEYS] * 4
+    rows = filled.queries.windows("bikes")
+    assert [list(row) for row in rows] == [WINDOW_KEYS] * 4
     (part,) = segments(OTHER, REFERENCE)
-    assert found[1] == {
+    assert rows[1] == {
         "monitor": "bikes",
         "window_start": "2011-03-02T00:00Z",
         "window_end": "2011-03-03T00:00Z",
@@ -194,8 +205,8 @@ def test_windows_are_rows_of_the_contract_checked_or_not(filled: Store) -> None:
         "drifted": sum(c.verdict == "drift" for c in part.columns),
         "code": "test-outcome",
     }
-    assert found[3] | {"message": ""} == found[3]
-    assert [found[3][key] for key in ("revision", "status", "verdict", "rows")] == [None, "due", None, None]
+    assert rows[3] | {"message": ""} == rows[3]
+    assert [rows[3][key] for key in ("revision", "status", "verdict", "rows")] == [None, "due", None, None]
     assert [row["window_start"] for row in filled.queries.windows(since=day(1).start, until=day(3).start)] == [
         "2011-03-02T00:00Z",
         "2011-03-03T00:00Z",
@@ -203,14 +214,14 @@ def test_windows_are_rows_of_the_contract_checked_or_not(filled: Store) -> None:
 
 
 def test_alerts_are_rows_of_the_contract_those_that_fire_first(filled: Store) -> None:
-    claim = claimed(filled, defined(filled, "zebras"))
+    claim = claim_window(filled, define_monitor(filled, "zebras"))
     filled.windows.release(claim)
-    checked(filled, defined(filled, "zebras"), 0, OTHER, REFERENCE)
-    found = filled.queries.alerts()
-    assert all(list(row) == ALERT_KEYS for row in found)
-    states = [row["state"] for row in found]
+    check_window(filled, define_monitor(filled, "zebras"), 0, OTHER, REFERENCE)
+    rows = filled.queries.alerts()
+    assert all(list(row) == ALERT_KEYS for row in rows)
+    states = [row["state"] for row in rows]
     assert states == sorted(states, key=["firing", "pending", "resolved", "ok"].index)
-    assert {row["monitor"] for row in found if row["state"] == "firing"} == {"zebras"}
+    assert {row["monitor"] for row in rows if row["state"] == "firing"} == {"zebras"}
     assert {row["monitor"] for row in filled.queries.alerts(state="resolved")} == {"bikes"}
     resolved = filled.queries.alerts("bikes", state="resolved")[0]
     assert resolved["since"] == "2011-06-01T12:00Z"
@@ -218,10 +229,10 @@ def test_alerts_are_rows_of_the_contract_those_that_fire_first(filled: Store) ->
 
 
 def test_counts_by_status_say_how_much_is_left(filled: Store) -> None:
-    told = filled.queries.counts_by_status()
-    assert told["windows"] == {"done": 4, "due": 1}
-    assert told["deliveries"] == {"pending": 4}  # fired and resolved, to two channels each
-    assert set(told["alerts"]) == {"ok", "resolved"}
+    counts = filled.queries.counts_by_status()
+    assert counts["windows"] == {"done": 4, "due": 1}
+    assert counts["deliveries"] == {"pending": 4}  # fired and resolved, to two channels each
+    assert set(counts["alerts"]) == {"ok", "resolved"}
 
 
 @pytest.mark.postgres
@@ -233,8 +244,8 @@ def test_times_are_utc_whatever_the_zone_of_the_server(own_postgres_url: str) ->
         connection.execute(text(f"ALTER DATABASE \"{url.database}\" SET timezone TO 'Asia/Kolkata'"))
     engine.dispose()
     with Store.open(own_postgres_url) as store:
-        definition = defined(store)
-        claim = claimed(store, definition)
+        definition = define_monitor(store)
+        claim = claim_window(store, definition)
         assert claim.window == day(0)
         assert claim.window.start.tzname() == "UTC"
         assert store.queries.windows()[0]["window_start"] == "2011-03-01T00:00Z"

@@ -14,7 +14,18 @@ from drift.monitors.verdict import Verdict
 from drift.store import ChannelQueue, MonitorStatus, Store, migrate
 from drift.store.engine import parse_url
 from drift.store.schema import REVISIONS
-from tests.support.store_builders import DAY, MINUTE, NOW, checked, claimed, day, defined, outcome, profile, segments
+from tests.support.store_builders import (
+    DAY,
+    MINUTE,
+    NOW,
+    check_window,
+    claim_window,
+    day,
+    define_monitor,
+    make_outcome,
+    profile,
+    segments,
+)
 
 REFERENCE, OTHER = profile(5000, seed=1), profile(4000, seed=2)
 LAST = ("window_start", "window_end", "revision", "verdict", "rows", "columns", "drifted", "message")
@@ -23,45 +34,47 @@ LAST = ("window_start", "window_end", "revision", "verdict", "rows", "columns", 
 @pytest.fixture
 def filled(store: Store) -> Store:
     """Four days of bikes, of which one drifted, one could not be read, and one waits; one day of taxis; no buses."""
-    bikes = defined(store)
-    checked(store, bikes, 0, REFERENCE, REFERENCE)
-    checked(store, bikes, 1, OTHER, REFERENCE)
+    bikes = define_monitor(store)
+    check_window(store, bikes, 0, REFERENCE, REFERENCE)
+    check_window(store, bikes, 1, OTHER, REFERENCE)
     fail(store, bikes, 2)
     store.windows.plan(bikes, [(day(3), day(3).end), (day(4), NOW + DAY)])
-    checked(store, defined(store, "taxis"), 0, REFERENCE, REFERENCE)
-    defined(store, "buses")
+    check_window(store, define_monitor(store, "taxis"), 0, REFERENCE, REFERENCE)
+    define_monitor(store, "buses")
     return store
 
 
 def fail(store: Store, definition: Any, number: int) -> None:
-    claim = claimed(store, definition, number)
+    claim = claim_window(store, definition, number)
     store.windows.commit(claim, failed(claim), NOW)
 
 
 def failed(claim: Any) -> Any:
-    return replace(outcome(claim, (), channels=()), verdict=Verdict.ERROR, message="no such file", retry_at=NOW + DAY)
+    return replace(
+        make_outcome(claim, (), channels=()), verdict=Verdict.ERROR, message="no such file", retry_at=NOW + DAY
+    )
 
 
 def counted(store: Store) -> dict[str, Counter[str]]:
     """Windows by verdict, one by one."""
-    found: dict[str, Counter[str]] = {name: Counter() for name in store.monitors.names()}
+    verdicts: dict[str, Counter[str]] = {name: Counter() for name in store.monitors.names()}
     for row in store.queries.windows():
         if row["verdict"] is not None:
-            found[row["monitor"]][row["verdict"]] += 1
-    return found
+            verdicts[row["monitor"]][row["verdict"]] += 1
+    return verdicts
 
 
 def test_every_monitor_stands_as_its_windows_say(filled: Store) -> None:
-    found = {one.monitor: one for one in filled.monitors.statuses(NOW)}
-    assert list(found) == ["bikes", "buses", "taxis"]
-    assert {name: one.verdicts for name, one in found.items()} == counted(filled)
-    assert found["bikes"].verdicts == {"ok": 1, "drift": 1, "error": 1}
+    statuses = {one.monitor: one for one in filled.monitors.statuses(NOW)}
+    assert list(statuses) == ["bikes", "buses", "taxis"]
+    assert {name: one.verdicts for name, one in statuses.items()} == counted(filled)
+    assert statuses["bikes"].verdicts == {"ok": 1, "drift": 1, "error": 1}
     for name in ("bikes", "taxis"):
         newest = [row for row in filled.queries.windows(name) if row["verdict"] is not None][-1]
-        assert found[name].last == {key: newest[key] for key in LAST}
-    assert found["buses"] == MonitorStatus("buses")
-    assert found["bikes"].checked_until == day(2).end
-    assert found["bikes"].checked_at == NOW
+        assert statuses[name].last == {key: newest[key] for key in LAST}
+    assert statuses["buses"] == MonitorStatus("buses")
+    assert statuses["bikes"].checked_until == day(2).end
+    assert statuses["bikes"].checked_at == NOW
 
 
 def test_waiting_and_due_windows_are_counted_apart(filled: Store) -> None:
@@ -75,21 +88,21 @@ def test_waiting_and_due_windows_are_counted_apart(filled: Store) -> None:
 
 
 def test_a_window_checked_again_counts_by_its_newest_verdict(filled: Store) -> None:
-    bikes = defined(filled)
+    bikes = define_monitor(filled)
     claim = filled.windows.claim(filled.windows.due(bikes, NOW + DAY)[0].id, bikes, "me", NOW + DAY, MINUTE)
     assert claim is not None
-    assert claim.before is Verdict.ERROR
+    assert claim.previous_verdict is Verdict.ERROR
     states = filled.monitors.alert_states(bikes.monitor_id)
-    filled.windows.commit(claim, outcome(claim, segments(REFERENCE, REFERENCE), states), NOW + DAY)
+    filled.windows.commit(claim, make_outcome(claim, segments(REFERENCE, REFERENCE), states), NOW + DAY)
     bikes_now = filled.monitors.statuses(NOW)[0]
     assert bikes_now.verdicts == counted(filled)["bikes"] == {"ok": 2, "drift": 1}
 
 
 def test_an_upgrade_counts_what_is_there(own_store_url: str) -> None:
     with Store.open(own_store_url) as store:
-        bikes = defined(store)
-        checked(store, bikes, 0, REFERENCE, REFERENCE)
-        checked(store, bikes, 1, OTHER, REFERENCE)
+        bikes = define_monitor(store)
+        check_window(store, bikes, 0, REFERENCE, REFERENCE)
+        check_window(store, bikes, 1, OTHER, REFERENCE)
         fail(store, bikes, 2)
         before = store.monitors.statuses(NOW)
     migrate.downgrade(own_store_url, "0003")
@@ -100,38 +113,38 @@ def test_an_upgrade_counts_what_is_there(own_store_url: str) -> None:
 
 
 def test_the_same_few_statements_whatever_the_number_of_monitors(filled: Store) -> None:
-    asked = statements(filled)
-    one = len(asked)
+    queries = statements(filled)
+    one = len(queries)
     for number in range(20):
-        defined(filled, f"more {number}")
+        define_monitor(filled, f"more {number}")
     assert len(statements(filled)) == one
 
 
 def statements(store: Store, question: Callable[[], object] | None = None) -> list[str]:
     """What is asked of the database; by default, how monitors stand."""
-    asked: list[str] = []
+    queries: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        asked.append(statement)
+        queries.append(statement)
 
     event.listen(store.database.engine, "before_cursor_execute", note)
     (question or (lambda: store.monitors.statuses(NOW)))()
     event.remove(store.database.engine, "before_cursor_execute", note)
-    return asked
+    return queries
 
 
-def steps(url: str, asked: Sequence[str]) -> list[str]:
+def steps(url: str, queries: Sequence[str]) -> list[str]:
     """SQLite's plan."""
     engine = create_engine(parse_url(url))
     with engine.connect() as connection:
-        found = [
+        details = [
             row[3]
-            for statement in asked
+            for statement in queries
             if statement.startswith("SELECT")
             for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, (None,) * statement.count("?"))
         ]
     engine.dispose()
-    return found
+    return details
 
 
 def test_sqlite_walks_through_no_table_of_windows(sqlite_url: str) -> None:
@@ -145,7 +158,7 @@ def test_sqlite_walks_through_no_table_of_windows(sqlite_url: str) -> None:
 @pytest.mark.parametrize("question", ["due", "leased", "last_planned_end"])
 def test_queries_of_a_tick_use_indexes_of_status_or_end(sqlite_url: str, question: str) -> None:
     with Store.open(sqlite_url) as store:
-        bikes = defined(store)
+        bikes = define_monitor(store)
         arguments = {"due": (bikes, NOW), "leased": (bikes.monitor_id, NOW), "last_planned_end": (bikes.monitor_id,)}
         plan = steps(sqlite_url, statements(store, lambda: getattr(store.windows, question)(*arguments[question])))
     about = [step for step in plan if "window" in step]
@@ -155,7 +168,7 @@ def test_queries_of_a_tick_use_indexes_of_status_or_end(sqlite_url: str, questio
 
 
 def test_deliveries_wait_in_lines_of_their_channels(filled: Store) -> None:
-    notified = 2  # of bikes and of nobody else: their day 1 drifted, and day 2 said nothing of an alert
+    notified = 2  # of bikes only: day 1 drifted, and day 2 changed no alert
     lines = filled.outbox.queues()
     pending = Counter(one.channel for one in filled.outbox.due(NOW))
     assert {line.channel: line.waiting for line in lines} == pending
