@@ -122,7 +122,7 @@ class Pair:
     rng: Seed
 
 
-def score(live: Histogram, reference: Histogram, method: Method, rng: Seed) -> Score:
+def score_pair(live: Histogram, reference: Histogram, method: Method, rng: Seed) -> Score:
     """Score a live histogram against a reference one.
 
     Parameters
@@ -158,7 +158,7 @@ def score_all(pairs: Sequence[Pair]) -> list[Score | InputError]:
     Returns
     -------
     list of Score or InputError
-        One for each pair, in order: what `score` returns or raises for it alone.
+        One for each pair, in order: what `score_pair` returns or raises for it alone.
     """
     results: list[Score | InputError | None] = [_invalid(pair) for pair in pairs]
     alike: dict[tuple[Method, int], list[int]] = {}

@@ -24,7 +24,7 @@ from drift.monitors.verdict import (
 )
 from drift.stats.calibration import FEW_WINDOWS, Evidence
 from drift.stats.divergence import DIVERGENCES
-from drift.stats.scoring import Method, Score, score
+from drift.stats.scoring import Method, Score, score_pair
 
 AXIS = NumericAxis((0, 10, 20))
 WITH_DEFAULT = sorted(name for name, row in DIVERGENCES.items() if row.threshold is not None)
@@ -37,7 +37,7 @@ def scored(value: float, p_value: float, metric: str = "js_distance") -> Score:
 
 
 def of_counts(live: list[int], reference: list[int], metric: str = "js_distance") -> Score:
-    return score(Histogram(AXIS, live), Histogram(AXIS, reference), Method(metric), np.random.default_rng(3))
+    return score_pair(Histogram(AXIS, live), Histogram(AXIS, reference), Method(metric), np.random.default_rng(3))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from drift.errors import AxisError, InputError
 from drift.histogram import CategoricalAxis, Histogram, NumericAxis
 from drift.stats.divergence import DIVERGENCES, divergence
-from drift.stats.scoring import Method, Pair, Score, score, score_all
+from drift.stats.scoring import Method, Pair, Score, score_all, score_pair
 from drift.stats.smoothing import smooth
 
 AXIS = NumericAxis((0, 10, 20))
@@ -26,7 +26,7 @@ def rng() -> np.random.Generator:
 @every
 def test_the_value_is_the_divergence_of_live_from_reference(metric: str) -> None:
     method = Method(metric)
-    scored = score(LIVE, REFERENCE, method, rng())
+    scored = score_pair(LIVE, REFERENCE, method, rng())
     p, q = (smooth(side.counts, DIVERGENCES[metric].smoothing) for side in (LIVE, REFERENCE))
     assert scored.value == float(divergence(metric, p, q))
     assert sum(scored.contributions) == pytest.approx(scored.value, rel=1e-12)
@@ -38,7 +38,7 @@ def test_the_value_is_the_divergence_of_live_from_reference(metric: str) -> None
 
 @every
 def test_the_same_seed_gives_the_same_score(metric: str) -> None:
-    assert score(LIVE, REFERENCE, Method(metric), rng()) == score(LIVE, REFERENCE, Method(metric), rng())
+    assert score_pair(LIVE, REFERENCE, Method(metric), rng()) == score_pair(LIVE, REFERENCE, Method(metric), rng())
 
 
 @every
@@ -47,7 +47,7 @@ def test_the_same_seed_gives_the_same_score(metric: str) -> None:
 def test_odd_counts_give_finite_numbers(metric: str, data: st.DataObject) -> None:
     counts = st.lists(st.sampled_from([0, 0, 1, 7, 500, 2**40]), min_size=5, max_size=5).filter(any)
     live, reference = Histogram(AXIS, data.draw(counts)), Histogram(AXIS, data.draw(counts))
-    scored = score(live, reference, Method(metric), rng())
+    scored = score_pair(live, reference, Method(metric), rng())
     low, high = scored.interval
     assert 0 <= scored.value < math.inf
     assert 0 <= scored.noise_floor < math.inf
@@ -78,7 +78,7 @@ def some_pairs() -> list[Pair]:
 
 def test_scores_of_a_batch_equal_single_scores() -> None:
     pairs = some_pairs()
-    assert score_all(pairs) == [score(p.live, p.reference, p.method, p.rng) for p in pairs]
+    assert score_all(pairs) == [score_pair(p.live, p.reference, p.method, p.rng) for p in pairs]
 
 
 def test_a_score_does_not_depend_on_its_neighbours() -> None:
@@ -91,7 +91,7 @@ def test_a_score_does_not_depend_on_its_neighbours() -> None:
 def test_a_seed_and_its_generator_give_the_same_score() -> None:
     for metric in ("js_distance", "ks"):
         method = Method(metric)
-        assert score(LIVE, REFERENCE, method, 17) == score(LIVE, REFERENCE, method, rng())
+        assert score_pair(LIVE, REFERENCE, method, 17) == score_pair(LIVE, REFERENCE, method, rng())
 
 
 @settings(max_examples=30, deadline=None)
@@ -101,10 +101,10 @@ def test_any_counts_are_scored_alike_in_a_batch(live: list[list[int]], metric: s
     pairs = [Pair(Histogram(AXIS, side), REFERENCE, method, i) for i, side in enumerate(live)]
     for pair, result in zip(pairs, score_all(pairs), strict=True):
         if isinstance(result, Score):
-            assert result == score(pair.live, pair.reference, method, pair.rng)
+            assert result == score_pair(pair.live, pair.reference, method, pair.rng)
         else:
             with pytest.raises(type(result), match=re.escape(str(result))):
-                score(pair.live, pair.reference, method, pair.rng)
+                score_pair(pair.live, pair.reference, method, pair.rng)
 
 
 def test_an_invalid_pair_does_not_affect_the_others() -> None:
@@ -128,7 +128,7 @@ def test_an_invalid_pair_does_not_affect_the_others() -> None:
 
 def test_counts_beyond_32_bits() -> None:
     big = Histogram(AXIS, (REFERENCE.counts * 10**12).tolist())
-    scored = score(big, REFERENCE, Method("js_distance"), rng())
+    scored = score_pair(big, REFERENCE, Method("js_distance"), rng())
     assert scored.value == pytest.approx(0, abs=1e-7)
     assert scored.reference_rows == 1000
     assert scored.live_rows == 10**15
@@ -137,7 +137,7 @@ def test_counts_beyond_32_bits() -> None:
 def test_different_axes_are_refused() -> None:
     other = Histogram(NumericAxis((0, 10, 21)), [1] * 5)
     with pytest.raises(AxisError, match=r"\[10, 21\).*\[10, 20\)") as error:
-        score(other, REFERENCE, Method(), rng())
+        score_pair(other, REFERENCE, Method(), rng())
     assert error.value.code == "axis-mismatch"
 
 
@@ -145,7 +145,7 @@ def test_different_axes_are_refused() -> None:
 def test_metrics_of_ordered_bins_refuse_categories(metric: str) -> None:
     names = Histogram(CategoricalAxis(("a", "b")), [1] * 5)
     with pytest.raises(AxisError, match=f"{metric}.*string") as error:
-        score(names, names, Method(metric), rng())
+        score_pair(names, names, Method(metric), rng())
     assert error.value.code == "not-comparable"
 
 
@@ -154,7 +154,7 @@ def test_a_side_without_rows_is_refused() -> None:
     for name, live, reference in (("live", nothing, REFERENCE), ("reference", LIVE, nothing)):
         for method in (Method(), Method("kl")):
             with pytest.raises(InputError, match=name) as error:
-                score(live, reference, method, rng())
+                score_pair(live, reference, method, rng())
             assert error.value.code == "no-rows"
 
 
@@ -162,7 +162,7 @@ def test_a_side_without_rows_is_refused() -> None:
 def test_an_infinite_score_is_refused(metric: str) -> None:
     lacking = Histogram(AXIS, [1000, 0, 0, 0, 0])
     with pytest.raises(InputError, match=f"{metric}.*smoothing: jeffreys") as error:
-        score(LIVE, lacking, Method(metric, smoothing="none"), rng())
+        score_pair(LIVE, lacking, Method(metric, smoothing="none"), rng())
     assert error.value.code == "not-comparable"
 
 

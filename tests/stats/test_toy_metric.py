@@ -12,7 +12,7 @@ from drift.monitors.verdict import Verdict, default_threshold, judge
 from drift.report import formatting
 from drift.stats.arrays import Floats
 from drift.stats.divergence import DIVERGENCES, Divergence
-from drift.stats.scoring import Method, score
+from drift.stats.scoring import Method, score_pair
 
 AXIS = NumericAxis((0, 10, 20))
 REFERENCE = Histogram(AXIS, [500, 3000, 4000, 2000, 500])
@@ -32,24 +32,28 @@ def _toy(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_scores_and_is_judged_by_its_default_threshold() -> None:
     moved = Histogram(AXIS, [100, 300, 300, 200, 100])
     gaps = moved.counts / 1000 - REFERENCE.counts / 10_000
-    scored = score(moved, REFERENCE, Method("toy"), 1)
+    scored = score_pair(moved, REFERENCE, Method("toy"), 1)
     assert scored.value == pytest.approx(float((gaps**2).sum()))
     assert scored.contributions == pytest.approx((gaps**2).tolist())
     assert default_threshold("toy").drift == 0.02
     assert judge(scored, default_threshold("toy")).verdict is Verdict.OK
-    far = score(Histogram(AXIS, [1000, 0, 0, 0, 0]), REFERENCE, Method("toy"), 1)
+    far = score_pair(Histogram(AXIS, [1000, 0, 0, 0, 0]), REFERENCE, Method("toy"), 1)
     assert judge(far, default_threshold("toy")).verdict is Verdict.DRIFT
 
 
 def test_reports_show_its_unit() -> None:
-    assert formatting.unit("toy") == formatting.unit_words("toy") == "squared shares"
+    assert formatting.unit_symbol("toy") == formatting.unit_name("toy") == "squared shares"
 
 
 @pytest.mark.parametrize("root", [False, True])
 def test_a_logarithmic_metric_is_in_bits_or_nats(monkeypatch: pytest.MonkeyPatch, *, root: bool) -> None:
     monkeypatch.setitem(DIVERGENCES, "toy", Divergence(squared_gaps, root=root))
     sign = "√" if root else ""
-    assert [formatting.unit("toy", base) for base in (None, 2, np.e)] == [f"{sign}bit", f"{sign}bit", f"{sign}nat"]
+    assert [formatting.unit_symbol("toy", base) for base in (None, 2, np.e)] == [
+        f"{sign}bit",
+        f"{sign}bit",
+        f"{sign}nat",
+    ]
 
 
 def test_configuration_accepts_and_explains_it() -> None:
