@@ -118,7 +118,7 @@ def test_unreadable_file_exits_3(drift: Run, tmp_path: Path, content: bytes | No
         (tmp_path / "bad.parquet").write_bytes(content)
     done = drift("compare", "good.parquet", "bad.parquet")
     assert done.returncode == 3
-    assert "[source-" in done.stderr
+    assert f"[source-{'not-found' if content is None else 'unreadable'}]" in done.stderr
     assert "bad.parquet" in done.stderr
     assert "Traceback" not in done.stderr
 

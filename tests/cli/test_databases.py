@@ -35,7 +35,7 @@ def scores(drift: Run, source: str, folder: Path, **environ: str) -> pl.DataFram
     (folder / "drift.yaml").write_text(CONFIG.format(source=source))
     (folder / "drift.db").unlink(missing_ok=True)
     ran = drift("run", "--fail-on", "never", **environ)
-    assert ran.returncode in {0, 3}, ran.stderr  # 3: small segments show too little to be told
+    assert ran.returncode in {0, 3}, ran.stderr  # 3: small segments are inconclusive
     stored = json.loads(drift("scores", "--json", **environ).stdout)["scores"]
     return pl.DataFrame(stored, infer_schema_length=None)
 
@@ -54,5 +54,5 @@ def test_databases_give_the_scores_of_a_file(drift: Run, tmp_path: Path, warehou
     to_sqlite(table, tmp_path / "rows.db", "bikes", types=types | wide)
     assert_frame_equal(scores(drift, "{url: 'sqlite:///rows.db', table: bikes}", tmp_path), expected)
     to_postgres(table, warehouse_url, "bikes", types=types | wide)
-    found = scores(drift, "{url: '${WAREHOUSE}', table: public.bikes, timeout: 1m}", tmp_path, WAREHOUSE=warehouse_url)
-    assert_frame_equal(found, expected)
+    actual = scores(drift, "{url: '${WAREHOUSE}', table: public.bikes, timeout: 1m}", tmp_path, WAREHOUSE=warehouse_url)
+    assert_frame_equal(actual, expected)

@@ -39,7 +39,7 @@ def assert_quiet(tab) -> None:
     assert len(tab.requests) == 1
 
 
-def test_charts_are_drawn_with_a_bar_for_each_bin_and_side(open_page, monitor_page):
+def test_charts_have_a_bar_for_each_bin_and_side(open_page, monitor_page):
     tab = open_page(monitor_page)
     scroll_through(tab)
     drifted = monitor_page.counts[Verdict.DRIFT]
