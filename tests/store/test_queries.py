@@ -213,7 +213,17 @@ def test_windows_are_rows_of_the_contract_checked_or_not(filled: Store) -> None:
     ]
 
 
-def test_alerts_are_rows_of_the_contract_those_that_fire_first(filled: Store) -> None:
+def test_a_code_is_that_of_the_message_shown(store: Store) -> None:
+    definition = define_monitor(store)
+    check_window(store, definition, 0, REFERENCE, REFERENCE)
+    assert [row["code"] for row in store.queries.windows()] == ["test-outcome"]
+    store.windows.plan_backfill(definition, [(day(0), NOW)])
+    store.windows.fail(claim_window(store, definition), "the value is not storable")
+    (row,) = store.queries.windows()
+    assert (row["revision"], row["message"], row["code"]) == (1, "the value is not storable", None)
+
+
+def test_alerts_are_rows_of_the_contract_firing_first(filled: Store) -> None:
     claim = claim_window(filled, define_monitor(filled, "zebras"))
     filled.windows.release(claim)
     check_window(filled, define_monitor(filled, "zebras"), 0, OTHER, REFERENCE)
