@@ -1,6 +1,6 @@
-"""drift: has a feature left the distribution the model was trained on?
+"""drift: a drift detector for models in production.
 
-The names below load when first used, so that ``drift --help`` and ``import drift`` are quick.
+The names below load on first use, so that ``drift --help`` and ``import drift`` are fast.
 """
 
 from importlib import import_module
@@ -39,7 +39,7 @@ _MODULES = {
     "profile": "drift.api",
 }
 
-__all__ = [*_MODULES, "divergence", "__version__"]  # noqa: PLE0604 - names, computed
+__all__ = [*_MODULES, "divergence", "__version__"]  # noqa: PLE0604 - computed names
 
 try:
     __version__ = version("driftgauge")

@@ -1,4 +1,4 @@
-"""``python -m drift`` is the command `drift`."""
+"""Run the command `drift` as ``python -m drift``."""
 
 from drift.cli import main
 

@@ -1,4 +1,4 @@
-"""Two data sets and a question: `drift.compare` and `drift.profile`. No configuration, no store."""
+"""`drift.compare` and `drift.profile`: ad-hoc comparisons without configuration or store."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ from drift.stats.scoring import Method
 from drift.stats.smoothing import Smoothing
 
 Data = Any
-"""A frame that Narwhals takes, a path or glob of files, or a Profile."""
+"""A data frame that Narwhals supports, a path or glob of files, or a Profile."""
 
 
 def compare(
@@ -39,42 +39,42 @@ def compare(
     overrides: Mapping[str, ColumnRule] | None = None,
     seed: int = 0,
 ) -> Comparison:
-    """Has `live` left the distribution of `reference`? Column by column.
+    """Compare live data with reference data, column by column.
 
     Parameters
     ----------
     reference, live : data frame, path or Profile
-        Frames of pandas, Polars, PyArrow, ...; a path or glob of Parquet or CSV files; or a profile (the
-        live one counted on the reference's axes).
+        Frames of pandas, Polars, PyArrow, ...; a path or glob of files; or a profile (the live one on the axes of
+        the reference).
     metric : str
-        A name in `drift.stats.divergence.DIVERGENCES`; live is held against reference, KL(live || reference).
+        A name in `drift.stats.divergence.DIVERGENCES`. Divergences are of live from reference: KL(live || reference).
     threshold : float, mapping, Threshold or None
-        At or above it is drift, or ``{"warn": 0.05, "drift": 0.1}``; None takes the metric's customary number.
-        Either is guarded by the noise.
+        A score at or above it is drift; or ``{"warn": 0.05, "drift": 0.1}``. None is the default threshold of the
+        metric. A score counts only if it is significant.
     smoothing, base : optional
-        See `drift.stats.scoring.Method`; None takes the metric's customary ones.
+        See `drift.stats.scoring.Method`; None is the default of the metric.
     bins : Bins, int, str, sequence of edges, or None
-        How axes are chosen from the reference: a number of quantile bins, a method, or the edges themselves;
-        None is ten quantile bins, fifty categories.
+        How axes are chosen from the reference: a number of quantile bins, a method, or the edges themselves; None is
+        ten quantile bins and fifty categories.
     include, exclude : str or iterable of str
-        Only these columns; all but these.
+        Only these columns; all columns but these.
     overrides : mapping of str to ColumnRule
         Rules of single columns.
     seed : int
-        Of what is drawn at random: the sample that edges of large data are chosen from, intervals, and the noise
-        where no formula is right.
+        Seed of random draws: the sample that edges of large data are chosen from, intervals, and noise without a
+        formula.
 
     Returns
     -------
     Comparison
-        A mapping from column to result, the most important first.
+        A mapping from column to result, the most severe first.
 
     Raises
     ------
     SourceError
-        Where a side cannot be read.
+        If a side cannot be read.
     InputError
-        For an unknown metric, smoothing or threshold.
+        If a metric, smoothing, threshold or column name is invalid.
 
     Examples
     --------
@@ -90,19 +90,21 @@ def compare(
     rule = ColumnRule(_bins(bins), Method(metric, smoothing, math.e if base == "e" else base), _threshold(threshold))
     for name, each in {"": rule, **(overrides or {})}.items():
         if not isinstance(each, ColumnRule):
-            raise InputError(f"overrides are drift.ColumnRule values; {name!r} has a {type(each).__name__}")
-        _ = each.threshold  # a metric without a customary number is refused here, not column by column
+            raise InputError(
+                f"overrides must be drift.ColumnRule values; {name!r} has a {type(each).__name__}", code="invalid-value"
+            )
+        _ = each.threshold  # refuses a metric without a default threshold once, not column by column
     columns = Columns(rule, overrides or {}, None if include is None else _names(include), _names(exclude or ()))
-    then = _profile(reference, None, columns, seed)
-    now = _profile(live, then, columns, seed)
-    _check_names(columns, then, now)
+    reference_profile = _profile(reference, None, columns, seed)
+    live_profile = _profile(live, reference_profile, columns, seed)
+    _check_names(columns, reference_profile, live_profile)
     return Comparison(
         metric=metric,
-        reference=then,
-        live=now,
-        columns=compare_profiles(now, then, columns, np.random.default_rng(seed)),
+        reference=reference_profile,
+        live=live_profile,
+        columns=compare_profiles(live_profile, reference_profile, columns, np.random.default_rng(seed)),
         labels=(_label(reference, "reference"), _label(live, "live")),
-        warnings=tuple(f"{name}: {w}" for name, axis in then.axes.items() for w in near_duplicates(axis)),
+        warnings=tuple(f"{name}: {w}" for name, axis in reference_profile.axes.items() for w in near_duplicates(axis)),
     )
 
 
@@ -112,27 +114,29 @@ def profile(
     axes: Profile | Mapping[str, Axis] | None = None,
     bins: Bins | int | str | Sequence[Edge] | None = None,
 ) -> Profile:
-    """Count a data set: on axes chosen from it, or on those of another profile.
+    """Count data on axes chosen from it, or on those of another profile.
 
     Parameters
     ----------
     data : data frame or path
-        What to count.
+        The data.
     axes : Profile, mapping of str to axis, or None
-        The axes to count on; None chooses them from the data.
+        The axes; None chooses them from the data.
     bins : Bins or None
-        How to choose them.
+        How to choose the axes.
 
     Raises
     ------
     SourceError
-        Where the data cannot be read.
+        If the data cannot be read.
+    InputError
+        If both `axes` and `bins` are given.
     """
     table = _table(data)
     if axes is None:
         return table.learn(list(table.columns), Columns(ColumnRule(_bins(bins))))
     if bins is not None:
-        raise InputError("bins choose axes, and axes are given: pass one of the two")
+        raise InputError("`bins` choose axes but `axes` are given; pass only one of them", code="invalid-value")
     return table.count(axes.axes if isinstance(axes, Profile) else axes)
 
 
@@ -151,17 +155,19 @@ def _threshold(given: float | Mapping[str, float] | Threshold | None) -> Thresho
         return Threshold(given["drift"], given.get("warn"))
     if isinstance(given, int | float) and not isinstance(given, bool):
         return Threshold(float(given))
-    raise InputError(f"a threshold is a number, or {{'warn': 0.05, 'drift': 0.1}}; got {given!r}")
+    message = f"a threshold must be a number, or {{'warn': 0.05, 'drift': 0.1}}; got {given!r}"
+    raise InputError(message, code="invalid-value")
 
 
 def _check_names(columns: Columns, reference: Profile, live: Profile) -> None:
-    """A name that neither side has is a slip of the pen."""
-    there = {n for side in (reference, live) for n in side} | {
+    """Refuse a column name that neither side has."""
+    present = {n for side in (reference, live) for n in side} | {
         n for side in (reference, live) for n, lost in side.uncounted.items() if lost.fault is not Fault.ABSENT
     }
     named = {*(columns.include or ()), *columns.overrides} - set(columns.exclude)
-    if unknown := sorted(n for n in named if n not in there or (_absent(n, reference) and n not in live)):
-        raise InputError(f"no column is called {', '.join(map(repr, unknown))} on either side; mind the spelling")
+    if unknown := sorted(n for n in named if n not in present or (_absent(n, reference) and n not in live)):
+        message = f"neither side has a column {', '.join(map(repr, unknown))}; check the spelling"
+        raise InputError(message, code="column-missing")
 
 
 def _absent(name: str, side: Profile) -> bool:
@@ -185,8 +191,9 @@ def _profile(data: Data, reference: Profile | None, columns: Columns, seed: int)
         return table.learn(columns.watched(list(table.columns)), columns, seed=seed)
     counted = table.count(reference.axes)
     new = [n for n in columns.watched(list(table.columns)) if n not in reference and n not in reference.uncounted]
-    told = {n: Uncounted(Fault.NOT_COMPARABLE, f"column {n!r} is new: the reference does not have it") for n in new}
-    return replace(counted, uncounted={**counted.uncounted, **told})
+    fault = Fault.NOT_COMPARABLE
+    uncounted = {n: Uncounted(fault, f"column {n!r} is new: the reference does not have it") for n in new}
+    return replace(counted, uncounted={**counted.uncounted, **uncounted})
 
 
 def _table(data: Data) -> CountableRows:

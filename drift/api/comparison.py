@@ -1,4 +1,4 @@
-"""What `drift.compare` found: to be asked, shown and saved."""
+"""Result of `drift.compare`: its columns, as tables, documents and reports."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Comparison(Mapping[str, ColumnResult]):
-    """What `compare` found: one result for each column of either side, what matters most first.
+    """Result of `compare`: one result for each column of either side, the most severe first.
 
     Parameters
     ----------
     metric : str
-        The metric of columns without a rule of their own.
+        The metric of columns without their own rule.
     reference, live : Profile
-        Both sides.
+        The profiles of both sides.
     columns : tuple of ColumnResult
-        By importance.
+        The results in order of importance.
     labels : tuple of str
-        What to call the reference and the live side.
+        Names of the reference and the live side.
     warnings : tuple of str
-        What a careful reader should know.
+        Warnings about the data, such as near-duplicate categories.
     """
 
     metric: str
@@ -53,8 +53,8 @@ class Comparison(Mapping[str, ColumnResult]):
 
     @property
     def verdict(self) -> Verdict:
-        """The worst column's."""
-        return worst([result.verdict for result in self.columns])
+        """The most severe verdict of the columns."""
+        return worst(result.verdict for result in self.columns)
 
     @property
     def drifted(self) -> tuple[str, ...]:
@@ -62,19 +62,19 @@ class Comparison(Mapping[str, ColumnResult]):
         return tuple(result.column for result in self.columns if result.verdict is Verdict.DRIFT)
 
     def to_dict(self) -> dict[str, Any]:
-        """The document that ``drift compare --json -`` prints: strict JSON, stable keys."""
+        """Return the document that ``drift compare --json -`` prints: strict JSON, stable keys."""
         from drift.report import comparison_document  # noqa: PLC0415 - quick `import drift`
 
         return comparison_document(self.metric, self.reference.rows, self.live.rows, self.columns, self.labels)
 
     def to_frame(self) -> Any:
-        """One row for each column, as a pandas data frame (or Polars, or PyArrow, as installed)."""
+        """Return one row for each column, as a data frame of pandas, Polars or PyArrow: the first that is installed."""
         rows = [_row(result) for result in self.columns]
         table = {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
         return _frame(table)
 
     def page(self, now: datetime | None = None) -> "Page":
-        """The report's view of this comparison, made now unless told otherwise."""
+        """Return the report page of this comparison, generated at `now` (default: the current time)."""
         from drift.report import Page  # noqa: PLC0415 - charts load when first used
 
         return Page.from_results(
@@ -87,7 +87,7 @@ class Comparison(Mapping[str, ColumnResult]):
         )
 
     def save(self, path: str | Path) -> Path:
-        """Write a report: .html (self-contained), .json, .md or .csv by the path's suffix."""
+        """Write a report; the suffix of the path is its format: .html (self-contained), .json, .md or .csv."""
         from drift.report import save  # noqa: PLC0415 - charts load when first used
 
         return save(self.page(), Path(path))

@@ -2,7 +2,7 @@
 
 from drift.backtest.replay import replay_windows
 from drift.backtest.results import Alert, AlertTally, Backtest, Cell
-from drift.backtest.rules import ReplayRules, describe_rules, parse_reference, rules_from_monitor, variants
+from drift.backtest.rules import ReplayRules, describe_rules, parse_reference, rule_variants, rules_from_monitor
 from drift.backtest.stored_windows import StoredWindows, load_stored_windows
 
 __all__ = [
@@ -16,6 +16,6 @@ __all__ = [
     "load_stored_windows",
     "parse_reference",
     "replay_windows",
+    "rule_variants",
     "rules_from_monitor",
-    "variants",
 ]

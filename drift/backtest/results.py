@@ -1,4 +1,4 @@
-"""What a backtest found: windows, alerts, and how often."""
+"""Results of a backtest: windows, alerts and their rates."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from drift.monitors.window import Window, format_instant
 
 QUARTER: Final = timedelta(days=90)
 
-Place = tuple[str, str]
+ColumnKey = tuple[str, str]
 """A segment and a column."""
 
 
@@ -22,15 +22,15 @@ class Alert:
     Parameters
     ----------
     column, segment, rule : str
-        What it is about; see `drift.monitors.alert_state.Fingerprint`.
+        Identity of the alert; see `drift.monitors.alert_state.Fingerprint`.
     fired : Window
-        The window whose check fires it.
+        The window that fires it.
     resolved : Window or None
-        The one that resolves it; None where it still fires at the end.
+        The window that resolves it; None if it still fires at the end.
     windows : int
-        Windows at whose end it was firing.
+        Windows at the end of which it fires.
     message : str
-        What the window that fired it says.
+        Message of the window that fires it.
     """
 
     column: str
@@ -44,7 +44,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One column of one window that is not plainly `ok`."""
+    """One column of one window that is not `ok`, or has a firing alert."""
 
     segment: str
     column: str
@@ -55,7 +55,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class AlertTally:
-    """How often a column was bad: windows with verdict `drift`, and alerts."""
+    """Counts of one column: alerts, and windows with verdict `drift`."""
 
     column: str
     segment: str
@@ -65,27 +65,26 @@ class AlertTally:
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """What a monitor would have told under some rules.
+    """What a monitor would have reported under some rules.
 
     Parameters
     ----------
     monitor : str
-        Its name.
+        Name of the monitor.
     rules : mapping
-        As `drift.backtest.rules_from_monitor` gives them.
+        The rules, from `drift.backtest.rules_from_monitor`.
     windows : mapping of Window to Verdict
-        Oldest first, with the verdict that each would have had.
+        The windows, oldest first, with their verdicts under these rules.
     alerts : tuple of Alert
-        In the order in which they fire.
+        The alerts, in the order in which they fire.
     cells : tuple of Cell
-        Columns that were not `ok`, or fired.
+        Columns of windows that are not `ok`, or have a firing alert.
     columns : tuple of (str, str)
-        Every segment and column that was judged.
+        Every segment and column with a result.
     kept : int
-        Columns of windows that were counted, but not on the bins that the reference has now: as stored.
+        Columns of windows that keep their stored verdict, because they were counted on other bins than the reference's.
     level : float or None
-        The p-value that the budget asks of the last window's columns; None where what reference windows taught judges
-        none of them.
+        The limit on the p-value in the last window; None if learned limits decide no column of it.
     """
 
     monitor: str
@@ -93,7 +92,7 @@ class Backtest:
     windows: Mapping[Window, Verdict]
     alerts: tuple[Alert, ...]
     cells: tuple[Cell, ...]
-    columns: tuple[Place, ...]
+    columns: tuple[ColumnKey, ...]
     kept: int = 0
     level: float | None = None
 
@@ -105,7 +104,7 @@ class Backtest:
 
     @property
     def messages(self) -> int:
-        """Windows in which at least one alert begins to fire: each is one message."""
+        """Windows in which at least one alert begins to fire: each gives one notification."""
         return len({alert.fired for alert in self.alerts})
 
     @property
@@ -115,7 +114,7 @@ class Backtest:
 
     @property
     def insufficient(self) -> int:
-        """Columns of windows that reach a number, and yet lie within the noise: no alarm, and no `ok`."""
+        """Columns of windows at or above a threshold but within noise: neither drift nor `ok`."""
         return sum(cell.verdict is Verdict.INSUFFICIENT for cell in self.cells)
 
     @property
@@ -123,14 +122,14 @@ class Backtest:
         """Each column, those with the most alerts first."""
         fired = Counter((alert.segment, alert.column) for alert in self.alerts)
         bad = Counter((c.segment, c.column) for c in self.cells if c.verdict is Verdict.DRIFT)
-        places = dict.fromkeys([*self.columns, *fired])
-        found = [
-            AlertTally(column, segment, fired[segment, column], bad[segment, column]) for segment, column in places
+        keys = dict.fromkeys([*self.columns, *fired])
+        tallies = [
+            AlertTally(column, segment, fired[segment, column], bad[segment, column]) for segment, column in keys
         ]
-        return tuple(sorted(found, key=lambda t: (-t.alerts, -t.windows_bad, t.column, t.segment)))
+        return tuple(sorted(tallies, key=lambda t: (-t.alerts, -t.windows_bad, t.column, t.segment)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Strict JSON with stable keys: see docs/backtest.md."""
+        """Return strict JSON with stable keys: see docs/backtest.md."""
         first, last = next(iter(self.windows)), next(reversed(list(self.windows)))
         return {
             "version": 1,

@@ -1,4 +1,4 @@
-"""The rules that a backtest puts in the place of a monitor's own."""
+"""Rules that a backtest applies in place of a monitor's own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,22 +21,22 @@ _KINDS: Final = "fixed, rolling:28d, seasonal:1w or seasonal:1w:3"
 
 @dataclass(frozen=True, slots=True)
 class ReplayRules:
-    """What is changed about a monitor; None leaves it as it is.
+    """Changes to the rules of a monitor; None changes nothing.
 
     Parameters
     ----------
     auto : bool
-        No limit is named for any column: what reference windows taught judges.
+        Columns have no threshold: limits learned from reference windows decide.
     limit : Threshold or None
-        One limit for every column that is scored by the monitor's own metric.
+        Threshold of every column that is scored by the default metric of the monitor.
     budget : Budget or None
-        How rarely an alarm may come where nothing changed.
+        False-alarm budget.
     metric : str or None
-        Of every column. A column that had another loses its limit, smoothing and base: they were of that metric.
+        Metric of every column. A column with another metric loses its threshold, smoothing and base.
     smoothing : str, float or None
-        Of every column.
+        Smoothing of every column.
     reference : Reference or None
-        One that moves; `Reference()` is the frozen one.
+        A reference that moves; `Reference()` is the frozen one.
     for_windows, keep_firing_for : int or None
         See `drift.monitors.alert_state.AlertRule`.
     """
@@ -50,18 +50,18 @@ class ReplayRules:
     for_windows: int | None = None
     keep_firing_for: int | None = None
 
-    def applied(self, monitor: Monitor) -> Monitor:
-        """The monitor under these rules.
+    def apply_to(self, monitor: Monitor) -> Monitor:
+        """Return the monitor with these rules.
 
         Raises
         ------
         InputError
-            Where a column is left without a limit and no number is customary for its metric.
+            If a column has no threshold and its metric no default one.
         """
-        usual = self._method(monitor.columns.default.method).metric
+        metric = self._method(monitor.columns.default.method).metric
         columns = Columns(
-            default=self._rule(monitor.columns.default, usual),
-            overrides={name: self._rule(rule, usual) for name, rule in monitor.columns.overrides.items()},
+            default=self._rule(monitor.columns.default, metric),
+            overrides={name: self._rule(rule, metric) for name, rule in monitor.columns.overrides.items()},
             include=monitor.columns.include,
             exclude=monitor.columns.exclude,
         )
@@ -78,9 +78,9 @@ class ReplayRules:
             reference=self.reference or monitor.reference,
         )
 
-    def heeds_budget(self, monitor: Monitor) -> bool:
-        """Whether any column of the monitor has no limit under these rules, so that its budget may judge."""
-        columns = self.applied(monitor).columns
+    def uses_budget(self, monitor: Monitor) -> bool:
+        """Return whether any column has no threshold under these rules, so that the budget may decide."""
+        columns = self.apply_to(monitor).columns
         return any(rule.limit is None for rule in (columns.default, *columns.overrides.values()))
 
     def _method(self, own: Method) -> Method:
@@ -88,20 +88,20 @@ class ReplayRules:
             return Method(self.metric, self.smoothing)
         return own if self.smoothing is None else replace(own, smoothing=self.smoothing)
 
-    def _rule(self, own: ColumnRule, usual: str) -> ColumnRule:
+    def _rule(self, own: ColumnRule, default_metric: str) -> ColumnRule:
         method = self._method(own.method)
         limit = own.limit if method.metric == own.method.metric else None
         if self.auto:
             limit = None
-        elif self.limit is not None and method.metric == usual:
+        elif self.limit is not None and method.metric == default_metric:
             limit = self.limit
         rule = ColumnRule(own.bins, method, limit)
-        _ = rule.threshold  # refuses a metric that no number is customary for
+        _ = rule.threshold  # refuses a metric without a default threshold
         return rule
 
 
 def rules_from_monitor(monitor: Monitor) -> dict[str, Any]:
-    """The rules of a monitor in strict JSON; those of its columns without a rule of their own.
+    """Return the rules of a monitor, and of its columns without their own rule, in strict JSON.
 
     Returns
     -------
@@ -116,13 +116,13 @@ def rules_from_monitor(monitor: Monitor) -> dict[str, Any]:
         "false_alarms": str(monitor.budget),
         "metric": rule.method.metric,
         "smoothing": rule.method.pseudo,
-        "reference": _told(monitor.reference),
+        "reference": _reference_text(monitor.reference),
         "for": monitor.alerting.for_windows,
         "keep_firing_for": monitor.alerting.keep_firing_for,
     }
 
 
-def _told(reference: Reference) -> str:
+def _reference_text(reference: Reference) -> str:
     if reference.rolling is not None:
         return f"rolling:{format_duration(reference.rolling)}"
     if reference.seasonal is not None:
@@ -131,93 +131,96 @@ def _told(reference: Reference) -> str:
 
 
 def describe_rules(rules: Mapping[str, Any]) -> str:
-    """Rules in one line, as `rules_from_monitor` gives them: ``js_distance 0.1``."""
+    """Return rules from `rules_from_monitor` in one line: ``js_distance 0.1``."""
     limit = f"auto, {rules['false_alarms']}" if rules["threshold"] == "auto" else f"{rules['threshold']:g}"
-    told = [f"{rules['metric']} {limit}"]
-    told += [f"warn {rules['warn']:g}"] if rules["warn"] is not None else []
-    told += [f"{rules['reference']} reference"] if rules["reference"] != "fixed" else []
-    told += [f"for {rules['for']}"] if rules["for"] > 1 else []
-    return ", ".join(told)
+    parts = [f"{rules['metric']} {limit}"]
+    parts += [f"warn {rules['warn']:g}"] if rules["warn"] is not None else []
+    parts += [f"{rules['reference']} reference"] if rules["reference"] != "fixed" else []
+    parts += [f"for {rules['for']}"] if rules["for"] > 1 else []
+    return ", ".join(parts)
 
 
-def variants(
+def rule_variants(
     shared: ReplayRules, thresholds: Sequence[str], budgets: Sequence[str], warn: float | None
 ) -> list[ReplayRules]:
-    """The sets of rules that a command line asks for: one for each threshold; of `auto` one for each budget.
+    """Return the sets of rules for the options of the command: one for each threshold, with `auto` one a budget.
 
     Parameters
     ----------
-    shared : Rules
-        What is the same in all of them.
+    shared : ReplayRules
+        The rules common to all.
     thresholds : sequence of str
-        ``auto`` or numbers; none leaves the monitor's own.
+        ``auto`` or numbers; empty for the monitor's own.
     budgets : sequence of str
-        Such as ``1 per 90d``; a number as a threshold does not heed them.
+        Such as ``1 per 90d``; not used with a number as threshold.
     warn : float or None
-        Where warnings begin, beside numbers.
+        The warning threshold, with numbers only.
 
     Raises
     ------
     InputError
-        Where a text is none of these.
+        If an option is invalid.
     """
     allowed: list[Budget | None] = [values.false_alarms(text) for text in budgets]
     allowed = allowed or [None]
     if warn is not None and "auto" in (thresholds or ["auto"]):
-        raise InputError("--warn is a number beside a number: it goes with --threshold 0.1, and not with auto")
-    found: list[ReplayRules] = []
+        message = "--warn needs --threshold with a number, such as --threshold 0.1; it cannot be used with auto"
+        raise InputError(message, code="invalid-value")
+    rules: list[ReplayRules] = []
     for text in dict.fromkeys(thresholds):
         if text == "auto":
-            found += [replace(shared, auto=True, budget=budget) for budget in allowed]
+            rules += [replace(shared, auto=True, budget=budget) for budget in allowed]
         else:
-            found.append(replace(shared, limit=_limit(text, warn), budget=allowed[0]))
-    return found or [replace(shared, budget=budget) for budget in allowed]
+            rules.append(replace(shared, limit=_limit(text, warn), budget=allowed[0]))
+    return rules or [replace(shared, budget=budget) for budget in allowed]
 
 
 def _limit(text: str, warn: float | None) -> Threshold:
     try:
         return Threshold(values.finite_number(text), warn)
     except InputError as error:
-        raise InputError(f"--threshold {text!r}: {error}; expected auto, or a number such as 0.1") from error
+        message = f"--threshold {text!r}: {error}; expected auto, or a number such as 0.1"
+        raise InputError(message, code="invalid-value") from error
 
 
 def parse_reference(text: str, monitor: Monitor) -> tuple[Reference, Sequence[str]]:
-    """A reference as the command line names it, and what is worth knowing about it.
+    """Return the reference that an option of the command names, and warnings about it.
 
     Parameters
     ----------
     text : str
         ``fixed``, ``rolling:28d``, ``seasonal:1w`` or ``seasonal:1w:3``.
     monitor : Monitor
-        Whose windows are to be held against it.
+        The monitor whose windows are compared with it.
 
     Raises
     ------
     InputError
-        Where the text is none of these, or the reference does not go with the monitor's windows.
+        If the text is invalid, or the reference does not fit the windows of the monitor.
     """
     if text.strip() == "fixed":
         return Reference(), ()
     try:
         reference = _moving(*text.strip().split(":"))
     except InputError as error:
-        raise InputError(f"--reference {text!r}: {error}") from error
-    unread: list[Problem] = []
-    tree = parse("reference:", "--reference", unread)
-    assert tree is not None  # noqa: S101 - for the type checker; that text is YAML
-    told = DiagnosticCollector(tree, ())
-    check_moving(reference, monitor.period, monitor.columns, told)
-    if told.problems:
-        raise InputError(f"--reference {text!r}: {told.problems[0].message}")
-    return reference, [f"--reference {text!r}: {warning.message}" for warning in told.warnings]
+        raise InputError(f"--reference {text!r}: {error}", code="invalid-value") from error
+    syntax_problems: list[Problem] = []
+    tree = parse("reference:", "--reference", syntax_problems)
+    assert tree is not None  # noqa: S101 - for the type checker; the text is valid YAML
+    diagnostics = DiagnosticCollector(tree, ())
+    check_moving(reference, monitor.period, monitor.columns, diagnostics)
+    if diagnostics.problems:
+        problem = diagnostics.problems[0]
+        raise InputError(f"--reference {text!r}: {problem.message}", code=problem.code)
+    return reference, [f"--reference {text!r}: {warning.message}" for warning in diagnostics.warnings]
 
 
 def _moving(kind: str, length: str = "", windows: str = "", *more: str) -> Reference:
     if kind == "rolling" and length and not windows and not more:
         return Reference(rolling=values.duration(length))
     if kind != "seasonal" or not length or more:
-        raise InputError(f"expected {_KINDS}")
+        raise InputError(f"expected {_KINDS}", code="invalid-value")
     count = values.whole_number(windows) if windows else Reference().windows
     if count < 1:
-        raise InputError(f"a season is held against 1 window or more; got {count}")
+        raise InputError(f"a seasonal reference needs 1 window or more; got {count}", code="invalid-value")
     return Reference(seasonal=values.season(length), windows=count)

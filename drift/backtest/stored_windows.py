@@ -1,4 +1,4 @@
-"""What is stored of a stretch of windows, as a backtest needs it: counts, and verdicts where there are none."""
+"""Stored windows for a backtest: counts, and the verdicts of columns without counts."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,50 +12,49 @@ from drift.monitors.verdict import Verdict
 from drift.monitors.window import Window
 from drift.store import Store, WindowHistories
 
-Kept = Mapping[str, Mapping[str, tuple[Verdict, str, str]]]
+StoredVerdicts = Mapping[str, Mapping[str, tuple[Verdict, str, str]]]
 """By segment, then column: the stored verdict, its code (empty if none was stored) and its message."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredWindows:
-    """Checked windows of one monitor, each by its newest revision.
+    """Evaluated windows of one monitor, each in its newest revision.
 
     Parameters
     ----------
-    past : Past
-        Their counts; windows before the stretch itself as well, where a reference that moves needs them.
+    histories : WindowHistories
+        Counts of these windows, and of earlier ones for references that move.
     rows : mapping of Window to int
-        Of the windows to replay; 0 of one that could not be read.
-    verdicts : mapping of Window to Kept
-        As stored; a window that could not be read has none.
+        Rows of the windows to replay; 0 if one could not be read.
+    verdicts : mapping of Window to StoredVerdicts
+        Stored verdicts; empty for a window that could not be read.
     """
 
-    past: WindowHistories
+    histories: WindowHistories
     rows: Mapping[Window, int]
-    verdicts: Mapping[Window, Kept]
+    verdicts: Mapping[Window, StoredVerdicts]
 
     def windows(self) -> Iterator[tuple[int, Window]]:
-        """Windows to replay with their numbers in the past, oldest first."""
-        return ((i, window) for i, window in enumerate(self.past.windows) if window in self.rows)
+        """Yield the windows to replay with their indices in the histories, oldest first."""
+        return ((i, window) for i, window in enumerate(self.histories.windows) if window in self.rows)
 
     def live(self, number: int, window: Window, segment: str, wanted: Mapping[str, Histogram]) -> Profile:
-        """The columns of a window that were counted on the axes wanted."""
-        histories = self.past.histories.get(segment, {})
-        found = {
+        """Return the columns of a window that were counted on the axes of the wanted histograms."""
+        histories = self.histories.histories.get(segment, {})
+        counted = {
             name: Histogram(history.axis, counts)
             for name, histogram in wanted.items()
             if (history := histories.get(name)) is not None
             and (history.axis is histogram.axis or history.axis == histogram.axis)
             and (counts := history.counts[number]).any()
         }
-        if found:
-            return Profile(found, next(iter(found.values())).rows)
-        told = self.verdicts[window][segment].values()
-        empty = all(verdict is Verdict.NO_DATA for verdict, *_ in told)
+        if counted:
+            return Profile(counted, next(iter(counted.values())).rows)
+        empty = all(verdict is Verdict.NO_DATA for verdict, *_ in self.verdicts[window][segment].values())
         return Profile({}, 0 if empty else self.rows[window])
 
     def kept(self, window: Window, segment: str, live: Collection[str], known: Collection[str]) -> list[ColumnResult]:
-        """Columns that cannot be judged again, by their stored verdicts."""
+        """Return the stored results of columns that cannot be judged again."""
         return [
             ColumnResult(name, verdict, code, message)
             for name, (verdict, code, message) in self.verdicts[window][segment].items()
@@ -66,16 +65,16 @@ class StoredWindows:
 def load_stored_windows(
     store: Store, monitor: Monitor, since: datetime | None = None, until: datetime | None = None
 ) -> StoredWindows:
-    """The checked windows of a monitor that start in [since, until), of the length that it has now.
+    """Return the evaluated windows of a monitor that start in [since, until) and have its present window length.
 
-    Everything before `since` is read as well: a reference that moves may be made of it.
+    Windows before `since` are read as well: a reference that moves may need them.
 
     Raises
     ------
     StoreError
-        Where no window of that stretch was checked, or none has its histograms any longer.
+        If no window in that range was evaluated, or their histograms were dropped.
     """
-    past = store.history.windows(monitor.name, until=until)
+    histories = store.history.windows(monitor.name, until=until)
     rows = {}
     for row in store.queries.windows(monitor.name, since, until):
         if row["revision"] is not None:
@@ -85,24 +84,26 @@ def load_stored_windows(
     if not rows:
         when = f" from {since or 'the first'} to {until or 'the last'}" if since or until else ""
         raise StoreError(
-            f"monitor {monitor.name!r} has no checked window of {monitor.period}{when}; `drift run` checks"
+            f"monitor {monitor.name!r} has no evaluated window of {monitor.period}{when}; run `drift run` first",
+            code="no-evaluated-windows",
         )
-    counted = frozenset(past.windows)
+    counted = frozenset(histories.windows)
     rows = {window: number for window, number in rows.items() if window in counted}
     if not rows:
         raise StoreError(
-            f"the histograms of these windows of monitor {monitor.name!r} are dropped (`keep` is {monitor.keep}): "
-            "their verdicts are all that is left; try a later stretch, or backfill this one while its data is there"
+            f"the histograms of these windows of monitor {monitor.name!r} were dropped (`keep` is {monitor.keep}); "
+            "choose a later range, or run `drift backfill` for this one if its data still exists",
+            code="histograms-dropped",
         )
     verdicts: dict[Window, dict[str, dict[str, tuple[Verdict, str, str]]]] = {window: {} for window in rows}
-    at: dict[tuple[str, str], Window] = {}  # one window has hundreds of rows: its times are read once
+    at: dict[tuple[str, str], Window] = {}  # a window has hundreds of rows: its times are parsed once
     for row in store.queries.scores(monitor.name, since=since, until=until):
         key = row["window_start"], row["window_end"]
         window = at.get(key) or at.setdefault(key, _window(row))
         if window in verdicts:
             part = verdicts[window].setdefault(row["segment"], {})
             part[row["column"]] = (Verdict(row["verdict"]), row["code"] or "", row["message"])
-    return StoredWindows(past, rows, verdicts)
+    return StoredWindows(histories, rows, verdicts)
 
 
 def _window(row: Mapping[str, str]) -> Window:

@@ -58,13 +58,13 @@ def backtest_command(
     Reads stored histograms only, no raw data, and writes nothing to the store. Without options the monitor's own
     rules are replayed. The exit status is 0 whatever the result.
     """
-    from drift.backtest import variants
+    from drift.backtest import rule_variants
 
     loaded = load_config(config)
     selected = single_monitor(loaded, monitor)
     shared = _shared_rules(selected, metric, smoothing, reference, for_windows, keep_firing_for)
-    rule_sets = variants(shared, threshold or [], false_alarms or [], warn)
-    if false_alarms and not any(rules.heeds_budget(selected) for rules in rule_sets):
+    rule_sets = rule_variants(shared, threshold or [], false_alarms or [], warn)
+    if false_alarms and not any(rules.uses_budget(selected) for rules in rule_sets):
         print_note("every column has a fixed threshold, so --false-alarms has no effect; add --threshold auto")
     with open_store(loaded) as store:
         start, end = (moment and localize(moment, selected) for moment in (since, until))
@@ -106,7 +106,7 @@ def _replay(
     from drift.backtest import load_stored_windows, replay_windows
     from drift.runner.evaluate import window_rng
 
-    monitors = [rules.applied(monitor) for rules in rule_sets]  # refuses impossible rules before anything is read
+    monitors = [rules.apply_to(monitor) for rules in rule_sets]  # refuses impossible rules before anything is read
     if (reference := stored_reference(store, monitor)) is None:
         raise StoreError(f"{monitor.name}: {NO_REFERENCE}", code="no-reference")
     windows = load_stored_windows(store, monitor, since, until)

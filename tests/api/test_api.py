@@ -1,4 +1,4 @@
-"""Two data sets and a question, in Python."""
+"""The Python API: `drift.compare`, `drift.profile` and their results."""
 
 import itertools
 import json
@@ -35,7 +35,7 @@ LIVE = pl.DataFrame(frame(1, 1500, shift=1.0))
 
 
 def rows_add_up(report: drift.Comparison) -> None:
-    """Every column's bins hold the rows of either side."""
+    """Assert that the bins of every column add up to the rows of each side."""
     for result in report.columns:
         if result.bins:
             assert sum(b.reference for b in result.bins) == report.reference.rows
@@ -46,19 +46,19 @@ def test_frames_of_two_libraries() -> None:
     report = drift.compare(REFERENCE, LIVE)
     assert set(report) == {"x", "n", "plan", "paid"}
     assert set(report.drifted) == {"x", "paid"}
-    assert list(report)[: len(report.drifted)] == list(report.drifted)  # what matters most comes first
+    assert list(report)[: len(report.drifted)] == list(report.drifted)  # the most severe first
     assert report.verdict is report["x"].verdict is Verdict.DRIFT
     assert report["plan"].verdict is report["n"].verdict is Verdict.OK
     assert len(report) == 4
     rows_add_up(report)
 
 
-def test_an_unknown_column_is_refused_with_those_there_are() -> None:
-    with pytest.raises(KeyError, match="no column 'zz'; there are"):
+def test_unknown_column_is_refused() -> None:
+    with pytest.raises(KeyError, match="zz"):
         drift.compare(REFERENCE, LIVE)["zz"]
 
 
-def test_paths_frames_and_profiles_give_the_same(tmp_path: Path) -> None:
+def test_paths_frames_and_profiles_give_equal_results(tmp_path: Path) -> None:
     REFERENCE.to_csv(tmp_path / "reference.csv", index=False)
     LIVE.write_parquet(tmp_path / "live.parquet")
     wanted = drift.compare(REFERENCE, LIVE)
@@ -73,8 +73,8 @@ def test_paths_frames_and_profiles_give_the_same(tmp_path: Path) -> None:
     assert drift.compare(tmp_path / "reference.csv", LIVE).labels == (str(tmp_path / "reference.csv"), "live")
 
 
-def test_the_same_seed_gives_the_same_and_scores_need_none() -> None:
-    # By a metric whose noise has no formula, so that something is drawn.
+def test_results_follow_the_seed_and_scores_do_not() -> None:
+    # The noise of this metric has no formula, so it is simulated.
     first, again, other = (
         drift.compare(REFERENCE, LIVE, metric="total_variation", threshold=0.1, seed=seed) for seed in (7, 7, 8)
     )
@@ -83,7 +83,7 @@ def test_the_same_seed_gives_the_same_and_scores_need_none() -> None:
     assert [c.interval for c in first.columns] != [c.interval for c in other.columns]
 
 
-def test_each_column_of_either_side_has_a_result_and_a_bad_one_stops_none() -> None:
+def test_every_column_of_either_side_has_a_result() -> None:
     reference = pd.DataFrame(
         {"x": [1, 2, 3], "gone": [1, 2, 3], "typed": [1, 2, 3], "lists": [[1], [2], [3]], "odd": [1, "a", None]}
     )
@@ -104,7 +104,7 @@ def test_each_column_of_either_side_has_a_result_and_a_bad_one_stops_none() -> N
     json.dumps(report.to_dict(), allow_nan=False)
 
 
-def test_of_two_profiles_as_well() -> None:
+def test_columns_missing_from_profiles_have_a_result() -> None:
     reference = drift.profile(pd.DataFrame({"x": [1, 2, 3], "gone": [1, 2, 3]}))
     live = drift.profile(pd.DataFrame({"x": [1, 2, 3], "new": [1, 2, 3]}))
     report = drift.compare(reference, live, include=["x", "gone", "new", "nowhere"])
@@ -119,11 +119,11 @@ def test_of_two_profiles_as_well() -> None:
 def test_profiles_on_other_axes_are_not_comparable() -> None:
     report = drift.compare(drift.profile(REFERENCE), drift.profile(LIVE))
     assert report["x"].verdict is Verdict.NOT_COMPARABLE
-    assert "different axes" in report["x"].message
+    assert report["x"].code == "axis-mismatch"
 
 
 @pytest.mark.parametrize("empty", ["reference", "live"])
-def test_a_side_without_rows_is_no_data(empty: str) -> None:
+def test_side_without_rows_is_no_data(empty: str) -> None:
     sides = {"reference": REFERENCE, "live": REFERENCE, empty: REFERENCE[:0]}
     report = drift.compare(sides["reference"], sides["live"])
     assert {result.verdict for result in report.columns} == {Verdict.NO_DATA}
@@ -131,21 +131,21 @@ def test_a_side_without_rows_is_no_data(empty: str) -> None:
     rows_add_up(report)
 
 
-def test_without_columns_there_is_nothing_to_tell() -> None:
+def test_comparison_without_columns_is_empty() -> None:
     report = drift.compare(pd.DataFrame(), pl.DataFrame())
     assert len(report) == 0
     assert report.verdict is Verdict.OK
     assert len(report.to_frame()) == 0
 
 
-def test_a_column_that_loses_its_values_drifts_in_whatever_type_it_comes() -> None:
+def test_column_without_values_drifts_in_any_type() -> None:
     for lost in ([None] * 1500, [float("nan")] * 1500):
         report = drift.compare(REFERENCE[["plan"]], pd.DataFrame({"plan": lost}))
         assert report["plan"].verdict is Verdict.DRIFT
         assert report["plan"].bins[-1].live == 1500
 
 
-def test_the_document_is_strict_json_and_its_rows_add_up() -> None:
+def test_document_is_strict_json_and_rows_add_up() -> None:
     reference = REFERENCE.assign(empty=None, constant=1, infinite=float("inf"))
     document = drift.compare(reference, LIVE.with_columns(constant=pl.lit(2), odd=pl.lit(None))).to_dict()
     parsed = json.loads(json.dumps(document, allow_nan=False))
@@ -170,7 +170,7 @@ def test_the_document_is_strict_json_and_its_rows_add_up() -> None:
             assert sum(b["contribution"] for b in column["bins"]) == pytest.approx(column["score"])
 
 
-def test_a_frame_has_a_row_for_each_column() -> None:
+def test_frame_has_a_row_for_each_column() -> None:
     report = drift.compare(REFERENCE, LIVE)
     found = report.to_frame()
     assert isinstance(found, pd.DataFrame)
@@ -179,7 +179,7 @@ def test_a_frame_has_a_row_for_each_column() -> None:
     assert found["verdict"].tolist() == [report[name].verdict.value for name in report]
 
 
-def test_the_repr_says_it_all_and_tells_the_bins_that_moved() -> None:
+def test_repr_names_all_columns_and_the_bins_that_moved() -> None:
     text = repr(drift.compare(REFERENCE, LIVE))
     assert text.splitlines()[0] == "Comparison by js_distance: 2 of 4 columns drifted"
     assert all(name in text for name in REFERENCE)
@@ -204,7 +204,7 @@ def test_metrics_with_a_default_threshold(metric: str) -> None:
     assert report["x"].code == "threshold-reached"
 
 
-def test_a_metric_without_a_customary_threshold_asks_for_one() -> None:
+def test_metric_without_a_default_threshold_needs_one() -> None:
     with pytest.raises(InputError, match="metric hellinger has no default threshold"):
         drift.compare(REFERENCE, LIVE, metric="hellinger")
     with pytest.raises(InputError, match="metric linf has no default threshold"):
@@ -212,23 +212,24 @@ def test_a_metric_without_a_customary_threshold_asks_for_one() -> None:
     assert drift.compare(REFERENCE, LIVE, metric="hellinger", threshold=0.1)["x"].verdict is Verdict.DRIFT
 
 
-def test_an_unknown_metric_is_refused_with_the_known_ones() -> None:
+def test_unknown_metric_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InputError, match=r"js_distnce.*js_distance"):
         drift.compare(REFERENCE, LIVE, metric="js_distnce")
 
 
-def test_a_threshold_is_a_number_or_both() -> None:
+def test_threshold_is_a_number_or_both_limits() -> None:
     score = drift.compare(REFERENCE, LIVE)["x"].score
     assert score is not None
     assert drift.compare(REFERENCE, LIVE, threshold=score)["x"].verdict is Verdict.DRIFT
     assert drift.compare(REFERENCE, LIVE, threshold=score * 1.01)["x"].verdict is Verdict.OK
     both = drift.Threshold(drift=score * 1.01, warn=score * 0.5)
     assert drift.compare(REFERENCE, LIVE, threshold=both)["x"].verdict is Verdict.WARN
-    with pytest.raises(InputError, match="above 0"):
+    with pytest.raises(InputError) as error:
         drift.compare(REFERENCE, LIVE, threshold=0)
+    assert error.value.code == "invalid-value"
 
 
-def test_columns_are_chosen_and_have_rules_of_their_own() -> None:
+def test_columns_are_selected_and_have_their_own_rules() -> None:
     rule = drift.ColumnRule(drift.Bins("edges", edges=(-1, 0, 1)), drift.Method("kl", "laplace"), drift.Threshold(9.0))
     report = drift.compare(REFERENCE, LIVE, exclude=["n"], overrides={"x": rule})
     assert set(report) == {"x", "plan", "paid"}
@@ -242,11 +243,12 @@ def test_columns_are_chosen_and_have_rules_of_their_own() -> None:
 @pytest.mark.parametrize(
     "named", [{"include": "absent"}, {"include": ["x", "absent"]}, {"overrides": {"absent": None}}]
 )
-def test_a_name_that_neither_side_has_is_refused(named: dict[str, Any]) -> None:
+def test_name_that_neither_side_has_is_refused(named: dict[str, Any]) -> None:
     if "overrides" in named:
         named = {"overrides": {"absent": drift.ColumnRule()}}
-    with pytest.raises(drift.DriftError, match="'absent' on either side"):
+    with pytest.raises(drift.DriftError, match="'absent'") as error:
         drift.compare(REFERENCE, LIVE, **named)
+    assert error.value.code == "column-missing"
 
 
 @pytest.mark.parametrize(
@@ -260,19 +262,20 @@ def test_a_name_that_neither_side_has_is_refused(named: dict[str, Any]) -> None:
         ({"metric": "kl", "base": "e"}, {"metric": "kl", "base": math.e}),
     ],
 )
-def test_short_forms_mean_what_they_say(short: dict[str, Any], long: dict[str, Any]) -> None:
+def test_short_and_long_forms_are_equal(short: dict[str, Any], long: dict[str, Any]) -> None:
     assert drift.compare(REFERENCE, LIVE, **short).columns == drift.compare(REFERENCE, LIVE, **long).columns
 
 
 @pytest.mark.parametrize(
     "wrong", [{"threshold": "x"}, {"threshold": {"low": 1}}, {"overrides": {"x": {"metric": "kl"}}}]
 )
-def test_wrong_arguments_are_errors_of_drift(wrong: dict[str, Any]) -> None:
-    with pytest.raises(drift.DriftError):
+def test_invalid_arguments_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(drift.DriftError) as error:
         drift.compare(REFERENCE, LIVE, **wrong)
+    assert error.value.code == "invalid-value"
 
 
-def test_bins_are_chosen_from_the_reference_alone() -> None:
+def test_bins_are_chosen_from_the_reference_only() -> None:
     report = drift.compare(REFERENCE, LIVE, bins=drift.Bins("uniform", 4))
     assert report.reference.axes == drift.profile(REFERENCE, bins=drift.Bins("uniform", 4)).axes
     edges = drift.compare(REFERENCE, LIVE, bins=drift.Bins("edges", edges=(0, 50)))
@@ -282,21 +285,21 @@ def test_bins_are_chosen_from_the_reference_alone() -> None:
     assert edges["x"].verdict is Verdict.DRIFT
 
 
-def test_a_metric_of_ordered_bins_judges_the_columns_that_have_them() -> None:
+def test_metric_of_ordered_bins_skips_categories() -> None:
     report = drift.compare(REFERENCE, LIVE, metric="wasserstein", threshold=0.1)
     assert report["x"].verdict is Verdict.DRIFT
     assert report["plan"].verdict is Verdict.NOT_COMPARABLE
-    assert "ordered" in report["plan"].message
+    assert report["plan"].code == "not-comparable"
 
 
-def test_names_that_look_alike_are_warned_of() -> None:
+def test_near_duplicate_categories_give_a_warning() -> None:
     report = drift.compare(pd.DataFrame({"plan": ["pro", "Pro", "free"]}), pd.DataFrame({"plan": ["pro"]}))
     assert len(report.warnings) == 1
     assert report.warnings[0].startswith("plan: 'Pro' and 'pro'")
 
 
 @pytest.mark.parametrize("data", [5, None, {"x": [1]}, np.zeros(3)], ids=type)
-def test_what_is_no_data_is_refused(data: Any) -> None:
+def test_unsupported_data_is_refused(data: Any) -> None:
     with pytest.raises(SourceError, match="expected a pandas, Polars or PyArrow data frame"):
         drift.compare(data, REFERENCE)
     with pytest.raises(SourceError, match="expected a pandas, Polars or PyArrow data frame"):
@@ -304,11 +307,12 @@ def test_what_is_no_data_is_refused(data: Any) -> None:
 
 
 def test_bins_and_axes_exclude_each_other() -> None:
-    with pytest.raises(InputError, match="pass one of the two"):
+    with pytest.raises(InputError) as error:
         drift.profile(REFERENCE, axes=drift.profile(REFERENCE), bins=drift.Bins())
+    assert error.value.code == "invalid-value"
 
 
-def test_a_profile_of_the_same_rows_on_its_own_axes_is_itself() -> None:
+def test_profile_on_its_own_axes_is_equal() -> None:
     reference = drift.profile(REFERENCE)
     assert drift.profile(REFERENCE, axes=reference) == drift.profile(REFERENCE, axes=reference.axes) == reference
     assert Profile.from_dict(json.loads(json.dumps(reference.to_dict(), allow_nan=False))) == reference
@@ -327,12 +331,12 @@ TYPES = {"x": pa.float64(), "n": pa.int64(), "s": pa.string()}
 
 @settings(max_examples=60, deadline=None)
 @given(rows, st.lists(st.integers(0, 40), max_size=4))
-def test_profiles_of_parts_add_up_to_the_profile_of_the_whole(held: list[tuple[Any, ...]], cuts: list[int]) -> None:
-    columns = zip(TYPES, zip(*held, strict=True), strict=True)
+def test_profiles_of_parts_add_up_to_the_whole(rows_drawn: list[tuple[Any, ...]], cuts: list[int]) -> None:
+    columns = zip(TYPES, zip(*rows_drawn, strict=True), strict=True)
     table = pa.table({name: pa.array(column, TYPES[name]) for name, column in columns})
     whole = drift.profile(table)
-    ends = [0, *sorted(min(cut, len(held)) for cut in cuts), len(held)]
+    ends = [0, *sorted(min(cut, len(rows_drawn)) for cut in cuts), len(rows_drawn)]
     parts = [drift.profile(table.slice(a, b - a), axes=whole) for a, b in itertools.pairwise(ends)]
     assert sum(parts[1:], parts[0]) == whole
     for histogram in whole.values():
-        assert histogram.rows == len(held)
+        assert histogram.rows == len(rows_drawn)
