@@ -57,7 +57,7 @@ def find_segments(table: PlainFrame, name: str, known: Collection[str] | None) -
     if column is None:
         raise SourceError(f"segment column {name!r} is not in the data", code="column-missing")
     if isinstance(column, Uncounted):
-        raise SourceError(f"segment column {name!r}: {column.message}", code="type-conflict")
+        raise SourceError(f"segment column {name!r}: {column.message}", code="not-comparable")
     arrow_type = _arrow_type(name, column)
     prefix = f"{name}="
     if known is None:
@@ -79,7 +79,7 @@ def _arrow_type(name: str, column: PlainColumn) -> pa.DataType:
     raise SourceError(
         f"segment column {name!r} holds {column.type} values; segments are named by text, integers or booleans: "
         "convert it in a query",
-        code="type-conflict",
+        code="not-comparable",
     )
 
 

@@ -71,7 +71,7 @@ def _parser(column: str, type_: SqlType) -> Any:
         return str
     if type_.parse_segment is None:
         reason = type_.message or "times, which cannot name segments"
-        raise SourceError(f"segment column {column!r} holds {reason}", code="type-conflict")
+        raise SourceError(f"segment column {column!r} holds {reason}", code="not-comparable")
     return type_.parse_segment
 
 

@@ -136,7 +136,7 @@ def test_segments_equal_those_in_memory(convert: Callable[[pa.Table], Any], by: 
 
 @every_lazy_engine
 @pytest.mark.parametrize(
-    ("name", "code", "text"), [("x", "type-conflict", "'x' holds Float64"), ("nope", "column-missing", "'nope'")]
+    ("name", "code", "text"), [("x", "not-comparable", "'x' holds Float64"), ("nope", "column-missing", "'nope'")]
 )
 def test_columns_that_cannot_name_segments_are_errors(
     convert: Callable[[pa.Table], Any], name: str, code: str, text: str
