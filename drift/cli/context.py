@@ -33,9 +33,10 @@ def utc_now() -> datetime:
 def load_config(path: Path, *, strict: bool = False) -> "Config":
     """Load the configuration; report warnings and invalid monitors on standard error."""
     from drift.config import load
-    from drift.notify.channels import option_classes
+    from drift.notify.channels import channel_option_classes
+    from drift.sources import engine_option_classes
 
-    config = load(path, SecretFiles(os.environ), option_classes(), strict=strict)
+    config = load(path, SecretFiles(os.environ), channel_option_classes(), engine_option_classes(), strict=strict)
     for warning in config.warnings:
         print_note(warning)
     for name, problem in config.broken.items():

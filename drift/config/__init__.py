@@ -5,6 +5,7 @@ from drift.config.channels import ChannelSpec
 from drift.config.diagnostics import InvalidConfigError
 from drift.config.loading import Config, load
 from drift.config.reference_checks import explain_reference
+from drift.config.source_options import SourceOptions
 from drift.config.starter_template import starter
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "ConfigPath",
     "InvalidConfigError",
     "Secret",
+    "SourceOptions",
     "explain_reference",
     "load",
     "starter",

@@ -4,6 +4,7 @@ import glob
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -19,7 +20,7 @@ from drift.config.sections import AlertSection, MonitorSection, SourceSection, s
 from drift.config.validation_errors import code_of, explain
 from drift.config.yaml_loader import DiagnosticCollector, YamlTree
 from drift.errors import InputError
-from drift.monitors.spec import Alerting, FileSource, Monitor, Reference, SourceSpec, SparkSource, SqlSource
+from drift.monitors.spec import Alerting, FileSource, Monitor, Reference, SourceSpec, SqlSource
 from drift.monitors.window import Window
 from drift.stats.false_alarm_budget import Budget
 
@@ -31,6 +32,7 @@ def build_monitor(
     name: str,
     environ: Mapping[str, str],
     folder: Path,
+    section_type: type[MonitorSection],
     channels: Collection[str],
     page: str | None = None,
 ) -> tuple[Monitor | None, list[Problem], list[Problem]]:
@@ -43,10 +45,10 @@ def build_monitor(
         problems.append(tree.problem(prefix, str(error), code=code_of(error)))
     filled = fill(tree, prefix, environ, problems)
     try:
-        section = MonitorSection.model_validate(filled, context={"channels": channels})
+        section = section_type.model_validate(filled, context={"channels": channels, "folder": folder})
     except ValidationError as error:
         section = None
-        problems += explain(error, tree, prefix, section_at, problems)
+        problems += explain(error, tree, prefix, partial(section_at, section_type), problems)
     if isinstance(filled, dict):
         problems += metrics_without_default(filled, tree, prefix)
     if section is None or problems:
@@ -127,8 +129,9 @@ def _days(length: timedelta) -> int:
 
 
 def _source(section: SourceSection, folder: Path) -> SourceSpec:
-    if section.spark is not None:
-        return SparkSource(section.spark.table, section.spark.query, section.spark.remote)
+    if options := section.engine_options():
+        spec: SourceSpec = options[0].spec(folder)
+        return spec
     if section.url is not None:
         return SqlSource(absolute_url(section.url, folder), section.table, section.query, section.timeout)
     return FileSource(_absolute(section.path or "", folder))

@@ -1,6 +1,6 @@
 """Channels as configured: their options validated, their secrets read."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,9 +14,6 @@ from drift.config.environment import fill
 from drift.config.validation_errors import code_of, explain
 from drift.config.yaml_loader import YamlTree
 from drift.errors import InputError
-
-OptionClasses = Mapping[str, type[ChannelOptions]]
-"""The options class of each channel type."""
 
 _PLANNED: Final = ("slack", "email", "pagerduty", "teams", "alertmanager", "apprise")
 
@@ -41,7 +38,11 @@ class ChannelSpec:
 
 
 def build_channel(
-    tree: YamlTree, name: str, environ: Mapping[str, str], folder: Path, option_classes: OptionClasses
+    tree: YamlTree,
+    name: str,
+    environ: Mapping[str, str],
+    folder: Path,
+    option_classes: Mapping[str, type[ChannelOptions]],
 ) -> tuple[ChannelSpec | None, list[Problem]]:
     """Validate one channel; None if it has problems.
 
@@ -88,7 +89,7 @@ def build_channel(
     return ChannelSpec(name, kind, options), []
 
 
-def _channel_type(filled: object, written: object, known: OptionClasses) -> str:
+def _channel_type(filled: object, written: object, known: Collection[str]) -> str:
     """Return a channel type; messages repeat what is written, not what a variable holds."""
     kind = values.text(filled)
     if kind in known:

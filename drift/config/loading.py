@@ -8,10 +8,12 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from drift.config.build_monitor import absolute_url, build_monitor
-from drift.config.channels import ChannelSpec, OptionClasses, build_channel
+from drift.config.channel_options import ChannelOptions
+from drift.config.channels import ChannelSpec, build_channel
 from drift.config.diagnostics import Problem, format_problems, ordered, raise_problems
 from drift.config.environment import fill
-from drift.config.sections import TopSection
+from drift.config.sections import TopSection, monitor_section
+from drift.config.source_options import SourceOptions
 from drift.config.validation_errors import explain
 from drift.config.yaml_loader import YamlTree, read
 from drift.monitors.spec import Monitor
@@ -61,7 +63,14 @@ class _Merged:
     channels: dict[str, YamlTree] = field(default_factory=dict)
 
 
-def load(path: Path, environ: Mapping[str, str], option_classes: OptionClasses, *, strict: bool = True) -> Config:
+def load(
+    path: Path,
+    environ: Mapping[str, str],
+    channel_options: Mapping[str, type[ChannelOptions]],
+    engine_options: Mapping[str, type[SourceOptions]],
+    *,
+    strict: bool = True,
+) -> Config:
     """Read a configuration.
 
     Parameters
@@ -71,8 +80,10 @@ def load(path: Path, environ: Mapping[str, str], option_classes: OptionClasses, 
         are ignored).
     environ : mapping of str to str
         Fills in ``${NAME}``.
-    option_classes : mapping of str to type
-        The options class of each channel type, such as `drift.notify.channels.option_classes` returns.
+    channel_options : mapping of str to type
+        The options class of each channel type, such as `drift.notify.channels.channel_option_classes` returns.
+    engine_options : mapping of str to type
+        The options class of each engine that has one, such as `drift.sources.engine_option_classes` returns.
     strict : bool
         If False, an invalid monitor does not raise: `Config.broken` names it and its problems. Problems outside of
         monitors raise in any case.
@@ -91,13 +102,14 @@ def load(path: Path, environ: Mapping[str, str], option_classes: OptionClasses, 
     merged = _merge(trees, environ, problems)
     channels, monitors = {}, {}
     for name, tree in merged.channels.items():
-        spec, errors = build_channel(tree, name, environ, folder, option_classes)
+        spec, errors = build_channel(tree, name, environ, folder, channel_options)
         problems += errors
         if spec is not None:
             channels[name] = spec
     page = merged.texts["page"][0].rstrip("/") if "page" in merged.texts else None
+    section_type = monitor_section(tuple(engine_options.items()))
     for name, tree in merged.monitors.items():
-        monitor, errors, notes = build_monitor(tree, name, environ, folder, merged.channels, page)
+        monitor, errors, notes = build_monitor(tree, name, environ, folder, section_type, merged.channels, page)
         problems += errors
         warnings += notes
         if monitor is not None:

@@ -1,11 +1,22 @@
 """The shape of a configuration, section by section. Field names are the keys a user writes."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    create_model,
+)
 from pydantic import model_validator as check
 
 from drift.config import values
@@ -88,43 +99,35 @@ class TopSection(Section):
     channels: Annotated[dict[str, Any], PlainValidator(values.mapping)] = Field(default_factory=dict)
 
 
-class SparkSection(Section):
-    """A table or query in Spark."""
-
-    remote: Text | None = None
-    table: Text | None = None
-    query: Text | None = None
-
-    @check(mode="after")
-    def _check_one_kind(self) -> Self:
-        if (self.table is None) == (self.query is None):
-            raise InputError("give either table (such as db.features) or query (a SELECT)", code="conflicting-keys")
-        return self
-
-
 class SourceSection(Section):
-    """The data: files, a table or query of a database, or Spark."""
+    """The data: files, a table or query of a database, or the rows of an engine with options of its own."""
 
     later = ("storage",)
+    engines: ClassVar[Mapping[str, type[Section]]] = {}  # the engines with options of their own, by key
 
     path: Text | None = None
     url: Annotated[str, PlainValidator(_database)] | None = None
     table: Text | None = None
     query: Text | None = None
     timeout: Annotated[timedelta, PlainValidator(values.duration)] | None = None
-    spark: SparkSection | None = None
+
+    def engine_options(self) -> list[Any]:
+        """Return the options of the engine, a `SourceOptions`; empty for files and databases."""
+        return [options for name in self.engines if (options := getattr(self, name)) is not None]
 
     @check(mode="after")
     def _check_one_kind(self) -> Self:
-        if sum(place is not None for place in (self.path, self.url, self.spark)) != 1:
-            raise InputError(
-                "give exactly one of path (files), url with table or query (a database), and spark",
-                code="conflicting-keys",
-            )
+        if (self.path is not None) + (self.url is not None) + len(self.engine_options()) != 1:
+            *kinds, last = ("path (files)", "url with table or query (a database)", *self.engines)
+            raise InputError(f"give exactly one of {', '.join(kinds)}, and {last}", code="conflicting-keys")
         if self.url is None and (self.table, self.query, self.timeout) != (None, None, None):
-            raise InputError(
-                "table, query and timeout require url (for Spark, give them inside spark)", code="conflicting-keys"
-            )
+            hints = [
+                f"for {name.capitalize()}, give them inside {name}"
+                for name, options in self.engines.items()
+                if {"table", "query"} & options.model_fields.keys()
+            ]
+            hint = f" ({'; '.join(hints)})" if hints else ""
+            raise InputError(f"table, query and timeout require url{hint}", code="conflicting-keys")
         if self.url is not None and (self.table is None) == (self.query is None):
             raise InputError(
                 "with url, give either table (name or schema.name) or query (a SELECT)", code="conflicting-keys"
@@ -310,15 +313,26 @@ class MonitorSection(RuleSection):
     end: Moment | None = None
 
 
-def section_at(path: tuple[str | int, ...]) -> type[Section]:
+@cache
+def monitor_section(engines: tuple[tuple[str, type[Section]], ...]) -> type[MonitorSection]:
+    """Return the section of a monitor whose source may also be one of these engines, named with their options."""
+    fields: dict[str, Any] = {name: (options | None, None) for name, options in engines}
+    source = create_model("SourceSection", __base__=SourceSection, **fields)
+    source.engines = dict(engines)
+    return create_model("MonitorSection", __base__=MonitorSection, source=(source, ...))
+
+
+def section_at(monitor: type[MonitorSection], path: tuple[str | int, ...]) -> type[Section]:
     """Return the section that a path below a monitor leads to."""
     if not path:
-        return MonitorSection
+        return monitor
+    source: Any = monitor.model_fields["source"].annotation
+    if path[0] == "source":
+        section: type[Section] = source if len(path) == 1 else source.engines[path[1]]
+        return section
     if len(path) == 3 and path[:2] == ("columns", "overrides"):
         return RuleSection
     sections: dict[str | int, type[Section]] = {
-        "source": SourceSection,
-        "spark": SparkSection,
         "reference": ReferenceSection,
         "bins": BinsSection,
         "threshold": ThresholdSection,

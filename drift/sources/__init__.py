@@ -3,7 +3,8 @@
 To add an engine:
 
 1. Write its file or folder here: a subclass of `drift.monitors.spec.SourceSpec` that says which rows are meant, a class
-   with the methods of `Source`, and a function (or that class) called with ``(spec, timestamp, timezone)``.
+   with the methods of `Source`, a function (or that class) called with ``(spec, timestamp, timezone)``, and a subclass
+   of `drift.config.SourceOptions` with the keys a user writes.
 2. Add its row to `ENGINES`.
 
 `tests/support/toy_engine.py` is a complete example. An engine whose rows fit in memory can leave the counting to
@@ -13,20 +14,45 @@ To add an engine:
 import pkgutil
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from drift.histogram import Axis, Profile
-from drift.monitors.spec import Columns, FileSource, Monitor, SourceSpec, SparkSource, SqlSource
+from drift.monitors.spec import Columns, FileSource, Monitor, SourceSpec
 from drift.monitors.window import Window
 
-ENGINES: Final[dict[type[SourceSpec], str]] = {
-    FileSource: "drift.sources.files.open_file_source",
-    SqlSource: "drift.sources.sql.Sql",
-    SparkSource: "drift.sources.lazy.spark.Spark",
+if TYPE_CHECKING:
+    from drift.config import SourceOptions
+
+
+class EngineType(NamedTuple):
+    """One engine. Its parts are named, and imported when first used: engines need optional packages, and slow ones.
+
+    Parameters
+    ----------
+    spec : str
+        Its subclass of `SourceSpec`.
+    opener : str
+        Called with (spec, timestamp, timezone); returns a `Source`.
+    options : str or None
+        Its subclass of `drift.config.SourceOptions`: the keys a user writes below the engine's name. None if the keys
+        are those of `drift.config.sections.SourceSection` itself.
+    """
+
+    spec: str
+    opener: str
+    options: str | None = None
+
+
+ENGINES: Final[dict[str, EngineType]] = {
+    "files": EngineType("drift.monitors.spec.FileSource", "drift.sources.files.open_file_source"),
+    "sql": EngineType("drift.monitors.spec.SqlSource", "drift.sources.sql.Sql"),
+    "spark": EngineType(
+        "drift.monitors.spec.SparkSource",
+        "drift.sources.lazy.spark.Spark",
+        "drift.sources.lazy.spark_options.SparkOptions",
+    ),
 }
-"""The opener of each kind of source, called with (spec, timestamp, timezone). It is imported when first used: engines
-need optional packages, and slow ones."""
 
 
 class Source(Protocol):
@@ -98,6 +124,11 @@ class Source(Protocol):
         ...
 
 
+def engine_option_classes() -> "dict[str, type[SourceOptions]]":
+    """Return the options class of each engine that has one, for `drift.config.load`."""
+    return {name: pkgutil.resolve_name(row.options) for name, row in ENGINES.items() if row.options is not None}
+
+
 def open_source(monitor: Monitor) -> Source:
     """Open the source of a monitor's live windows."""
     return _open(monitor.source, monitor.timestamp, monitor.timezone)
@@ -111,8 +142,10 @@ def open_reference(monitor: Monitor) -> Source:
 
 
 def _open(spec: SourceSpec, timestamp: str | None, timezone: ZoneInfo) -> Source:
-    source: Source = pkgutil.resolve_name(ENGINES[type(spec)])(spec, timestamp, timezone)
+    name = f"{type(spec).__module__}.{type(spec).__qualname__}"
+    opener = next(row.opener for row in ENGINES.values() if row.spec == name)
+    source: Source = pkgutil.resolve_name(opener)(spec, timestamp, timezone)
     return source
 
 
-__all__ = ["ENGINES", "Source", "open_reference", "open_source"]
+__all__ = ["ENGINES", "EngineType", "Source", "engine_option_classes", "open_reference", "open_source"]

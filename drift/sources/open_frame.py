@@ -8,8 +8,8 @@ import narwhals as nw
 from drift.histogram import Axis, Profile
 from drift.monitors.spec import Columns
 from drift.sources.frames.read_frame import read_frame
-from drift.sources.lazy import LazyTable
 from drift.sources.lazy.dask import DaskTable
+from drift.sources.lazy.lazy_table import LazyTable
 from drift.sources.lazy.plain_columns import is_lazy
 
 

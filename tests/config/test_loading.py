@@ -13,8 +13,9 @@ from drift.histogram.binning import Bins
 from drift.monitors.spec import Alerting, ColumnRule, Columns, FileSource, Reference
 from drift.monitors.verdict import Threshold, Verdict
 from drift.monitors.window import Period, Window
-from drift.notify.channels import option_classes
+from drift.notify.channels import channel_option_classes
 from drift.notify.channels.console import ConsoleOptions
+from drift.sources import engine_option_classes
 from drift.stats.false_alarm_budget import Budget
 from drift.stats.scoring import Method
 from tests.support.configurations import read_config
@@ -133,13 +134,16 @@ def test_shipped_examples_load_without_a_warning(name):
 def test_the_annotated_example_names_every_key():
     text = (CONFIG / "drift.example.yaml").read_text()
     types = [value for value in vars(sections).values() if isinstance(value, type)]
-    classes = [cls for cls in types if issubclass(cls, sections.Section)] + list(option_classes().values())
+    options = [*channel_option_classes().values(), *engine_option_classes().values()]
+    classes = [*(cls for cls in types if issubclass(cls, sections.Section)), *options]
     assert len(classes) > 10
     for cls in classes:
         for key in cls.allowed():
             assert f"{key}:" in text or f"or {key}" in text, key
-    for name in option_classes():
+    for name in channel_option_classes():
         assert f"type: {name}" in text
+    for name in engine_option_classes():
+        assert f"{name}:" in text
 
 
 @pytest.mark.parametrize(

@@ -126,9 +126,9 @@ channels:
         """
         from pathlib import Path
         from drift.config import load
-        from drift.notify.channels import open_channel, option_classes
+        from drift.notify.channels import channel_option_classes, open_channel
 
-        spec = load(Path("drift.yaml"), {"TOKEN": "t0k3n"}, option_classes()).channels["phone"]
+        spec = load(Path("drift.yaml"), {"TOKEN": "t0k3n"}, channel_option_classes(), {}).channels["phone"]
         channel = open_channel(spec)
         channel.send({"id": "n-1", "title": "m: 1 column drifted"}, deadline=5)
         print(spec)
@@ -143,26 +143,29 @@ def test_an_engine_is_one_file_and_one_row(package: Path) -> None:
     (package / "sources" / "fixed_width.py").write_text(module, "utf-8")
     table = package / "sources" / "__init__.py"
     insert_row(table, "ENGINES", row)
-    insert_above(table, "from drift.sources.fixed_width import FixedWidthSource", "ENGINES: Final")
     assert changed_files(package) == {"sources/fixed_width.py", "sources/__init__.py"}
     lines = [f"2024-01-0{1 + i // 24}T{i % 24:02}:00:00Z{i % 5:8.1f}" for i in range(48)]
     (package.parent / "rows.txt").write_text("\n".join(lines), "ascii")
+    (package.parent / "drift.yaml").write_text(
+        """\
+version: 1
+monitors:
+  m: {source: {fixed_width: {path: rows.txt}}, timestamp: ts, reference: {from: 2024-01-01, to: 2024-01-02}}
+""",
+        "utf-8",
+    )
     counts = run(
         package.parent,
         """
-        from datetime import UTC, datetime
-        from zoneinfo import ZoneInfo
-        from drift.monitors.spec import Columns, Monitor, Reference
-        from drift.monitors.window import Period, Window
-        from drift.sources import open_source
-        from drift.sources.fixed_width import FixedWidthSource
+        from pathlib import Path
+        from drift.config import load
+        from drift.sources import engine_option_classes, open_source
 
-        first, second = (Window(datetime(2024, 1, d, tzinfo=UTC), datetime(2024, 1, d + 1, tzinfo=UTC)) for d in (1, 2))
-        zone = ZoneInfo("UTC")
-        source = open_source(
-            Monitor("m", FixedWidthSource("rows.txt"), "ts", Reference(first), zone, Period.parse("1d"))
-        )
-        axes = source.learn(["x"], Columns(), first)[""].axes
+        monitor = load(Path("drift.yaml"), {}, {}, engine_option_classes()).monitors["m"]
+        source = open_source(monitor)
+        first = monitor.reference.window
+        second = monitor.period.window_at(first.end, monitor.timezone)
+        axes = source.learn(["x"], monitor.columns, first)[""].axes
         print(source.count(axes, second, (), ())[""]["x"].counts.tolist())
         """,
     )

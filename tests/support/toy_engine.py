@@ -1,13 +1,15 @@
-"""A complete engine in one file: rows that a formula gives, one an hour."""
+"""A complete engine in one file, its configuration included: rows that a formula gives, one an hour."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from drift.config import SourceOptions
 from drift.histogram import Axis, Profile
 from drift.monitors.spec import Columns, SourceSpec
 from drift.monitors.window import Window
@@ -24,6 +26,15 @@ class HourlyRows(SourceSpec):
 
     def __str__(self) -> str:
         return f"{self.rows} rows"
+
+
+class HourlyOptions(SourceOptions):
+    """Keys below `source: {hourly: ...}`."""
+
+    rows: int
+
+    def spec(self, folder: Path) -> HourlyRows:  # noqa: ARG002 - no key is a path
+        return HourlyRows(self.rows)
 
 
 class ToyEngine:

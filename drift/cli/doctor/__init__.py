@@ -60,10 +60,11 @@ def examine(path: Path, environ: Mapping[str, str], now: Callable[[], datetime])
         Returns this host's time.
     """
     from drift.config import load
-    from drift.notify.channels import option_classes
+    from drift.notify.channels import channel_option_classes
+    from drift.sources import engine_option_classes
 
     try:
-        config = load(path, environ, option_classes(), strict=False)
+        config = load(path, environ, channel_option_classes(), engine_option_classes(), strict=False)
     except ConfigError as error:
         return [CheckResult("configuration", str(path), works=False, message=str(error), code=error.code)]
     size = f"{format_count(len(config.monitors), 'monitor')}, {format_count(len(config.channels), 'channel')}"

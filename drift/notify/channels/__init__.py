@@ -16,7 +16,7 @@ from drift.notify.channels.console import ConsoleChannel, ConsoleOptions
 from drift.notify.channels.file import FileChannel, FileOptions
 from drift.notify.channels.webhook import WebhookChannel, WebhookOptions
 
-__all__ = ["CHANNELS", "Channel", "ChannelType", "open_channel", "option_classes"]
+__all__ = ["CHANNELS", "Channel", "ChannelType", "channel_option_classes", "open_channel"]
 
 
 class ChannelType(NamedTuple):
@@ -41,7 +41,7 @@ CHANNELS: Final[Mapping[str, ChannelType]] = {
 }
 
 
-def option_classes() -> dict[str, type[ChannelOptions]]:
+def channel_option_classes() -> dict[str, type[ChannelOptions]]:
     """Return the options class of each channel type, for `drift.config.load`."""
     return {name: row.options for name, row in CHANNELS.items()}
 

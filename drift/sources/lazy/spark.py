@@ -13,9 +13,9 @@ from drift.errors import SourceError
 from drift.histogram import Axis, Kind, Profile, Uncounted
 from drift.monitors.spec import Columns, SparkSource
 from drift.monitors.window import Window
-from drift.sources.lazy import LazyTable
 from drift.sources.lazy.backends import backend_errors
 from drift.sources.lazy.backends.spark import spark_column, spark_functions
+from drift.sources.lazy.lazy_table import LazyTable
 from drift.sources.lazy.plain_columns import PlainColumn, plain_frame, schema_of
 from drift.sources.local_time import first_local_time, instant_of
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from drift.config import ChannelSpec
-from drift.notify.channels import CHANNELS, open_channel, option_classes
+from drift.notify.channels import CHANNELS, channel_option_classes, open_channel
 from drift.notify.channels.console import ConsoleChannel
 from drift.notify.channels.file import FileChannel
 from drift.notify.channels.webhook import WebhookChannel
@@ -31,8 +31,8 @@ def test_each_type_opens_from_its_configuration(tmp_path: Path) -> None:
     path = tmp_path / "drift.yaml"
     path.write_text(TEXT + "".join(f"  {name}: {options}\n" for name, options in WRITTEN.items()))
     specs = read_config(path).channels
-    assert specs.keys() == CHANNELS.keys() == option_classes().keys()
-    assert {name: type(spec.options) for name, spec in specs.items()} == option_classes()
+    assert specs.keys() == CHANNELS.keys() == channel_option_classes().keys()
+    assert {name: type(spec.options) for name, spec in specs.items()} == channel_option_classes()
     channels = {name: open_channel(spec) for name, spec in specs.items()}
     assert {name: type(channel) for name, channel in channels.items()} == {
         "webhook": WebhookChannel, "console": ConsoleChannel, "file": FileChannel,
@@ -65,12 +65,14 @@ def test_invalid_options_are_refused_without_their_values(kind: str, options: di
 def test_channels_without_sending_do_not_import_the_http_library() -> None:
     code = (
         "import sys, drift.notify.channels as c; from drift.config import ChannelSpec;"
-        "c.open_channel(ChannelSpec('h', 'webhook', c.option_classes()['webhook'](url='https://h/')));"
+        "c.open_channel(ChannelSpec('h', 'webhook', c.channel_option_classes()['webhook'](url='https://h/')));"
         "sys.exit('httpx' in sys.modules or 'asyncio' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0
 
 
 def test_a_spec_does_not_show_its_secrets() -> None:
-    options = option_classes()["webhook"].model_validate({"url": "https://h/S3CRET", "headers": {"A": "S3CRET"}})
+    options = channel_option_classes()["webhook"].model_validate(
+        {"url": "https://h/S3CRET", "headers": {"A": "S3CRET"}}
+    )
     assert "S3CRET" not in repr(ChannelSpec("hook", "webhook", options))

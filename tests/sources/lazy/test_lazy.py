@@ -16,10 +16,10 @@ from drift.errors import SourceError
 from drift.histogram import CategoricalAxis, Fault, Kind, NumericAxis
 from drift.histogram.binning import Bins
 from drift.monitors.spec import ColumnRule, Columns
-from drift.sources import lazy
 from drift.sources.frames.table import Table
-from drift.sources.lazy import LazyTable, sums
 from drift.sources.lazy import dask as dask_source
+from drift.sources.lazy import lazy_table, sums
+from drift.sources.lazy.lazy_table import LazyTable
 from tests.support import optional
 from tests.support.engines import to_dask, to_duckdb
 
@@ -56,7 +56,7 @@ def test_axes_of_few_rows_equal_those_in_memory(convert: Callable[[pa.Table], An
 def test_large_frames_get_edges_from_a_sample_and_exact_counts(
     convert: Callable[[pa.Table], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (lazy, dask_source):
+    for module in (lazy_table, dask_source):
         monkeypatch.setattr(module, "SAMPLE", 500)
     frame, whole = convert(rows()), drift.profile(rows())
     profile = drift.profile(frame)
@@ -78,7 +78,7 @@ def test_large_frames_get_edges_from_a_sample_and_exact_counts(
 def test_a_seed_draws_the_same_sample_twice(
     convert: Callable[[pa.Table], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (lazy, dask_source):
+    for module in (lazy_table, dask_source):
         monkeypatch.setattr(module, "SAMPLE", 500)
     frame = convert(rows())
     assert drift.profile(frame) == drift.profile(frame)

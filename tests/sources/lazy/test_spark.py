@@ -17,8 +17,8 @@ from drift.errors import SourceError
 from drift.histogram import CategoricalAxis, NumericAxis
 from drift.monitors.spec import Columns, SparkSource
 from drift.monitors.window import Window
-from drift.sources import lazy
 from drift.sources.files import Files
+from drift.sources.lazy import lazy_table
 from drift.sources.lazy.spark import Spark
 from tests.support import spark
 
@@ -138,7 +138,7 @@ def test_one_job_counts_all_columns_without_moving_rows() -> None:
 @pytest.mark.filterwarnings(spark.QUIET)
 @pytest.mark.parametrize("session", [spark.classic, spark.connect], ids=["classic", "connect"])
 def test_large_frames_get_edges_from_a_sample(session: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lazy, "SAMPLE", 500)
+    monkeypatch.setattr(lazy_table, "SAMPLE", 500)
     frame = spark.frame(session(), rows())
     whole, profile = drift.profile(rows()), drift.profile(frame)
     assert profile == drift.profile(rows(), axes=profile)
