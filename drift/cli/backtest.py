@@ -218,5 +218,5 @@ def _draw(path: Path, backtests: "list[Backtest]") -> None:
         path.write_bytes(content)
     except OSError as error:
         raise InputError(
-            f"cannot write {path}: {error.strerror or error}; choose another path", code="file-not-writable"
+            f"cannot write {path}: {error.strerror or error}; choose another path", code="file-unwritable"
         ) from error

@@ -51,8 +51,9 @@ def serve_command(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")] = 8756,
     tick: Annotated[float, typer.Option(help="Seconds between checks for due windows.")] = 30.0,
-    give_up_after: Annotated[
-        float, typer.Option(min=1, help="Seconds without a sign of life after which the process exits.")
+    max_silence: Annotated[
+        float,
+        typer.Option("--give-up-after", min=1, help="Seconds without a sign of life after which the process exits."),
     ] = 300.0,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Serve every client that reaches the address, without DRIFT_TOKEN.")
@@ -84,7 +85,7 @@ def serve_command(
         raise ConfigError(message, code="no-valid-monitor")
     channels = open_channels(loaded)
     # A frozen database would block the start for ever: until the service watches itself, this watchdog does.
-    starting = Watchdog("its start", give_up_after, exit_now)
+    starting = Watchdog("its start", max_silence, exit_now)
     with listen(host, port) as listening, starting, open_store(loaded) as store:
         service = Scheduler(
             store,
@@ -96,7 +97,7 @@ def serve_command(
             interval=tick,
             clock=steady_clock(),
             on_silence=exit_now,
-            max_silence=give_up_after,
+            max_silence=max_silence,
         )
         app = create_app(Site(store, service, loaded.monitors, store.now, loaded.broken, lines_dropped), access)
         _announce(access, listening, len(loaded.monitors))

@@ -65,7 +65,7 @@ def start_configuration(
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"cannot write {target}: {error.strerror or error}", code="file-not-writable") from error
+        raise ConfigError(f"cannot write {target}: {error.strerror or error}", code="file-unwritable") from error
     return target
 
 

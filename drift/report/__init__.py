@@ -93,4 +93,4 @@ def _replace(target: Path, content: bytes) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         message = f"cannot write the report to {str(target)!r}: {error.strerror or error}"
-        raise InputError(message, code="file-not-writable") from error
+        raise InputError(message, code="file-unwritable") from error

@@ -80,7 +80,7 @@ def history(column: Column, page: Page) -> dict[str, Any] | None:
 def _detectable(point: Point) -> float | None:
     """Return the smallest score that would have stood out from the reference windows.
 
-    None if it is within the noise: a change of one steady bin can stand out at a score below that of unchanged
+    None if it is within the noise: a change of one steady bin can be significant at a score below that of unchanged
     windows, and a line there would mislead.
     """
     if point.level is None or point.detectable is None or point.noise_floor is None:

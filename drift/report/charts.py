@@ -110,7 +110,7 @@ def _bins() -> alt.LayerChart:
 def _history() -> alt.LayerChart:
     """Draw scores over time, the typical score as a band, the threshold as a dashed line, verdicts as marks.
 
-    If the limits were learned there is no threshold: a dotted line is the smallest score that would stand out.
+    If the limits were learned there is no threshold: a dotted line is the smallest significant score.
     Rows: ``start, end`` (ms), ``middle``, ``score``, ``noise``, ``threshold``, ``detectable``, ``ratio``,
     ``verdict``, ``verdict_name``, ``window`` (text).
     """

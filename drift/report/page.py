@@ -73,7 +73,7 @@ class Column:
     reference_windows : int or None
         Windows behind p-value and typical score; None if they come from the two samples alone.
     detectable : float or None
-        The smallest score that would stand out from the noise.
+        The smallest score that would exceed the noise.
     ratio : float or None
         Score relative to its limit (1.0 = drift).
     window : timedelta or None

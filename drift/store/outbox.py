@@ -260,7 +260,7 @@ def _mark(
             f"another sender took delivery {delivery_id} after this one's lease expired", code="delivery-conflict"
         )
     raise StoreError(
-        f"delivery {delivery_id} is not pending: it was sent or abandoned already", code="delivery-not-pending"
+        f"delivery {delivery_id} is not pending: it was sent or abandoned already", code="delivery-conflict"
     )
 
 

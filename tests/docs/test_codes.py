@@ -8,7 +8,9 @@ from tests.support.paths import ROOT
 from tests.support.snapshots import matches_snapshot
 
 PAGE = (ROOT / "docs" / "codes.md").read_text("utf-8")
-LISTED = {code for row in re.findall(r"^\| (`[^|]*`) \|", PAGE, re.MULTILINE) for code in re.findall(r"`([a-z-]+)`", row)}
+LISTED = {
+    code for row in re.findall(r"^\| (`[^|]*`) \|", PAGE, re.MULTILINE) for code in re.findall(r"`([a-z-]+)`", row)
+}
 
 
 def constants() -> set[str]:
@@ -28,7 +30,9 @@ def test_every_listed_code_is_used() -> None:
 
 
 def test_codes_are_listed_once_in_kebab_case() -> None:
-    rows = [code for row in re.findall(r"^\| (`[^|]*`) \|", PAGE, re.MULTILINE) for code in re.findall(r"`([^`]+)`", row)]
+    rows = [
+        code for row in re.findall(r"^\| (`[^|]*`) \|", PAGE, re.MULTILINE) for code in re.findall(r"`([^`]+)`", row)
+    ]
     assert len(rows) == len(set(rows))
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", code) for code in rows)
 

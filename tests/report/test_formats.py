@@ -174,7 +174,7 @@ def test_failed_write_leaves_no_file(plain_page, tmp_path):
     for target in (tmp_path / "absent" / "report.csv", folder):
         with pytest.raises(InputError) as error:
             save(plain_page, target)
-        assert error.value.code == "file-not-writable"
+        assert error.value.code == "file-unwritable"
     assert [p.name for p in tmp_path.iterdir()] == ["report.csv"]
 
 

@@ -61,7 +61,7 @@ def test_a_delivery_that_was_taken_is_over(filled: Store) -> None:
     filled.outbox.mark_sent(first.id, NOW)
     assert filled.outbox.due(NOW) == rest
     assert filled.queries.counts_by_status()["deliveries"] == {"sent": 1, "pending": 3}
-    with pytest.raises(StoreError, match=f"delivery {first.id} ", check=has_code("delivery-not-pending")):
+    with pytest.raises(StoreError, match=f"delivery {first.id} ", check=has_code("delivery-conflict")):
         filled.outbox.mark_sent(first.id, NOW)
 
 
@@ -78,7 +78,7 @@ def test_an_abandoned_delivery_is_dead(filled: Store) -> None:
     filled.outbox.mark_failed(first.id, "HTTP 410", None)
     assert filled.outbox.due(NOW + DAY) == rest
     assert filled.queries.counts_by_status()["deliveries"] == {"dead": 1, "pending": 3}
-    with pytest.raises(StoreError, match=f"delivery {first.id} ", check=has_code("delivery-not-pending")):
+    with pytest.raises(StoreError, match=f"delivery {first.id} ", check=has_code("delivery-conflict")):
         filled.outbox.mark_failed(first.id, "again", NOW)
 
 
@@ -141,7 +141,7 @@ def test_what_was_given_up_lately_is_told_apart(filled: Store) -> None:
 
 
 def test_an_unknown_delivery_is_an_error(store: Store) -> None:
-    with pytest.raises(StoreError, match="delivery 77", check=has_code("delivery-not-pending")):
+    with pytest.raises(StoreError, match="delivery 77", check=has_code("delivery-conflict")):
         store.outbox.mark_sent(77, NOW)
 
 

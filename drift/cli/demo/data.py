@@ -54,7 +54,7 @@ def create_project(folder: Path) -> Path:
                 target.write_bytes((package / name).read_bytes())
     except OSError as error:
         message = f"cannot write to {folder}: {error.strerror or error}; choose another --folder"
-        raise ConfigError(message, code="file-not-writable") from error
+        raise ConfigError(message, code="file-unwritable") from error
     return folder / "drift.yaml"
 
 
