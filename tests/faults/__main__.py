@@ -8,7 +8,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import astuple
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -29,7 +28,7 @@ from tests.faults import (
 )
 from tests.faults.bench import Bench, Result
 from tests.faults.ledger import Counts
-from tests.faults.servers import KINDS, Databases, own_server
+from tests.faults.servers import KINDS, Databases, temporary_server
 from tests.support.nursery import Nursery
 
 Scenario = Callable[[Bench, str], Result]
@@ -62,47 +61,64 @@ SCENARIOS: Final[dict[str, tuple[Scenario, tuple[str, ...]]]] = {
 }
 
 _HEAD: Final = (
-    "| scenario | store | runs | windows lost | windows doubled | alerts lost | alerts doubled | wrong scores "
-    "| came again, same id | notes | s |\n|---|---|---|---|---|---|---|---|---|---|---|"
+    "| scenario | store | how often | windows lost / doubled | alerts lost / doubled | wrong scores "
+    "| repeated, same id | details | seconds |\n|---|---|---|---|---|---|---|---|---|"
 )
 
 
 def main() -> int:
-    """Run what is asked for; 1 where any of the five counters is not zero, or a scenario came to no end."""
+    """Run the scenarios; return 1 if any of the five counters is not zero or a scenario failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="the long form, of which docs/reliability.md has the table")
-    parser.add_argument("--only", action="append", choices=SCENARIOS, help="one scenario; may be given again")
-    parser.add_argument("--seed", type=int, default=1, help="of all that is drawn (default 1)")
-    parser.add_argument("--minutes", type=float, default=2.0, help="of the soak, on each database (default 2)")
-    asked = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers and processes are ended all the same
-    _say(f"seed {asked.seed}, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    _say(_HEAD)
+    parser.add_argument("--full", action="store_true", help="run the long form, as in the table of docs/reliability.md")
+    parser.add_argument("--only", action="append", choices=SCENARIOS, help="run this scenario only; may be repeated")
+    parser.add_argument("--seed", type=int, default=1, help="random seed (default 1)")
+    parser.add_argument("--minutes", type=float, default=2.0, help="duration of the soak on each database (default 2)")
+    args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and processes are ended too
+    _print(
+        f"seed {args.seed}, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    )
+    _print(_HEAD)
     total, failed = Counts(), 0
-    with tempfile.TemporaryDirectory(prefix="drift-faults-") as folder, own_server() as server, Nursery() as nursery:
-        bench = Bench(Path(folder), Databases(server), nursery, asked.seed, asked.full, asked.minutes)
-        for name in asked.only or SCENARIOS:
+    with (
+        tempfile.TemporaryDirectory(prefix="drift-faults-") as folder,
+        temporary_server() as server,
+        Nursery() as nursery,
+    ):
+        bench = Bench(Path(folder), Databases(server), nursery, args.seed, args.full, args.minutes)
+        for name in args.only or SCENARIOS:
             scenario, kinds = SCENARIOS[name]
             for kind in kinds:
-                began = time.monotonic()
+                start = time.monotonic()
                 try:
                     result = scenario(bench, kind)
-                except AssertionError as error:  # one that came to no end, or saw what must not be: the next are run
+                except AssertionError as error:  # a timeout or an unexpected result; the other scenarios still run
                     failed += 1
-                    _say(f"| {name} | {kind} | **failed** after {time.monotonic() - began:.0f} s |")
+                    _print(f"| {name} | {kind} | **failed** after {time.monotonic() - start:.0f} s |")
                     print(f"{name}, {kind}: {error}", file=sys.stderr, flush=True)  # noqa: T201 - a command
                     continue
                 total += result.counts
-                _say(_row(result, time.monotonic() - began))
+                _print(_row(result, time.monotonic() - start))
     return int(failed > 0 or any(total.faults))
 
 
 def _row(result: Result, seconds: float) -> str:
-    counts = " | ".join(map(str, astuple(result.counts)))
-    return f"| {result.name} | {result.store} | {result.runs} | {counts} | {result.note} | {seconds:.0f} |"
+    counts = result.counts
+    columns = (
+        result.name,
+        result.store,
+        result.how_often,
+        f"{counts.windows_lost} / {counts.windows_doubled}",
+        f"{counts.alerts_lost} / {counts.alerts_doubled}",
+        counts.wrong_scores,
+        counts.repeats,
+        result.details,
+        f"{seconds:.0f}",
+    )
+    return f"| {' | '.join(map(str, columns))} |"
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(text, flush=True)  # noqa: T201 - a command
 
 

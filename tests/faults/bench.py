@@ -1,4 +1,4 @@
-"""What every scenario is given, and what it gives back."""
+"""Resources of a scenario, and its result."""
 
 import tempfile
 from collections.abc import Iterator
@@ -10,54 +10,54 @@ import numpy as np
 
 from tests.faults.ledger import Counts
 from tests.faults.servers import Databases
-from tests.faults.site import Site, site
+from tests.faults.site import Site, open_site
 from tests.faults.world import World
 from tests.support.nursery import Nursery
 
 
 @dataclass(frozen=True)
 class Result:
-    """One line of the table.
+    """One row of the table.
 
     Parameters
     ----------
     name : str
-        What was done.
+        The scenario.
     store : str
-        To which database.
-    runs : str
-        How often.
+        Kind of the database.
+    how_often : str
+        Number of repetitions, in words.
     counts : Counts
-        What the ledger says, over all of it.
-    note : str
-        What else was seen.
+        Sum over all repetitions.
+    details : str
+        Further observations.
     """
 
     name: str
     store: str
-    runs: str
+    how_often: str
     counts: Counts
-    note: str = ""
+    details: str = ""
 
 
 @dataclass
 class Bench:
-    """Where scenarios are run.
+    """Resources that all scenarios share.
 
     Parameters
     ----------
     folder : Path
-        For files.
+        Folder for files.
     databases : Databases
-        Makes stores.
+        Creates stores.
     nursery : Nursery
-        Runs many short processes.
+        Runs short processes.
     seed : int
-        Of everything that is drawn.
+        Random seed.
     full : bool
-        The long form.
+        Whether to run the long form.
     minutes : float
-        Of the soak, on each database.
+        Duration of the soak on each database.
     """
 
     folder: Path
@@ -67,16 +67,16 @@ class Bench:
     full: bool = False
     minutes: float = 2.0
 
-    def rng(self, *what: int) -> np.random.Generator:
-        """Draws for one part, the same whatever ran before."""
-        return np.random.default_rng([self.seed, *what])
+    def rng(self, *part: int) -> np.random.Generator:
+        """Return a generator for one part, independent of what ran before."""
+        return np.random.default_rng([self.seed, *part])
 
     @contextmanager
     def site(
         self, kind: str, windows: int, seed: int = 0, certificate: Path | None = None, **world: int | float
     ) -> Iterator[Site]:
-        """A world, its store and its receiver."""
+        """Create data, a store and a receiver."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
-        made = World(folder, windows, self.seed * 1000 + seed, **world)  # type: ignore[arg-type]
-        with site(self.databases.fresh(kind, folder), made, self.nursery, certificate) as place:
-            yield place
+        data = World(folder, windows, self.seed * 1000 + seed, **world)  # type: ignore[arg-type]
+        with open_site(self.databases.create(kind, folder), data, self.nursery, certificate) as site:
+            yield site

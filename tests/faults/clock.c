@@ -1,7 +1,7 @@
-/* LD_PRELOAD: the time of day as `clock.py` sets it, by way of the file that the environment variable TIME_OF_DAY names.
+/* LD_PRELOAD: the time of day set by `clock.py`, read from the file named by the environment variable TIME_OF_DAY.
  *
- * Set are all that read CLOCK_REALTIME through the C library. What counts seconds (CLOCK_MONOTONIC, CLOCK_BOOTTIME),
- * sleeps, timeouts and the times of files stay as they are, as they do when somebody sets a system's clock.
+ * Affects everything that reads CLOCK_REALTIME through the C library. CLOCK_MONOTONIC, CLOCK_BOOTTIME, sleeps, timeouts
+ * and file times are unchanged, as when a system's clock is set.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -17,11 +17,11 @@
 
 _Static_assert(sizeof(time_t) == 8, "clock_gettime is called with times of 64 bits");
 
-/* Settings are added, never changed: nobody reads half of one. */
+/* Settings are appended, never changed, so that a reader never sees half of one. */
 struct setting {
     int64_t ahead;  /* nanoseconds ahead of the system's clock ... */
-    int64_t since;  /* ... when CLOCK_MONOTONIC showed so many nanoseconds */
-    int64_t ppm;    /* nanoseconds gained in each millisecond since */
+    int64_t since;  /* ... at this value of CLOCK_MONOTONIC in nanoseconds */
+    int64_t ppm;    /* nanoseconds gained in each millisecond from then on */
 };
 
 static const struct {
@@ -33,15 +33,15 @@ static int64_t nanoseconds(const struct timespec *at) { return at->tv_sec * 1000
 
 __attribute__((constructor)) static void map(void) {
     const char *path = getenv("TIME_OF_DAY");
-    struct stat found;
+    struct stat status;
     int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd >= 0 && !fstat(fd, &found)) {
-        void *mapped = mmap(NULL, (size_t)found.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (fd >= 0 && !fstat(fd, &status)) {
+        void *mapped = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, fd, 0);
         if (mapped != MAP_FAILED) page = mapped;
         close(fd);
     }
-    if (!page) { /* a process whose clock is right would pass every test */
-        perror("TIME_OF_DAY names no file that can be read");
+    if (!page) { /* with a correct clock every test would pass */
+        perror("cannot read the file named by TIME_OF_DAY");
         abort();
     }
 }
@@ -49,10 +49,11 @@ __attribute__((constructor)) static void map(void) {
 int clock_gettime(clockid_t clock, struct timespec *at) {
     int result = (int)syscall(SYS_clock_gettime, clock, at);
     if (result || !page || (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_COARSE)) return result;
-    struct timespec steady;
-    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &steady);
-    const struct setting *held = &page->settings[__atomic_load_n(&page->newest, __ATOMIC_ACQUIRE)];
-    int64_t moment = nanoseconds(at) + held->ahead + (nanoseconds(&steady) - held->since) / 1000000 * held->ppm;
+    struct timespec monotonic;
+    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &monotonic);
+    const struct setting *current = &page->settings[__atomic_load_n(&page->newest, __ATOMIC_ACQUIRE)];
+    int64_t elapsed = nanoseconds(&monotonic) - current->since;
+    int64_t moment = nanoseconds(at) + current->ahead + elapsed / 1000000 * current->ppm;
     at->tv_sec = moment / 1000000000;
     at->tv_nsec = moment % 1000000000;
     return 0;

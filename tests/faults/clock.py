@@ -1,4 +1,4 @@
-"""A clock that can be set: the time of day of whichever processes are started with it, while they run."""
+"""A settable clock: the time of day of processes that are started with its environment, while they run."""
 
 import mmap
 import shutil
@@ -19,11 +19,11 @@ _SECOND: Final = 1_000_000_000  # nanoseconds
 
 
 class Clock:
-    """A time of day; right at first. Close it when whoever runs by it has ended."""
+    """A time of day, correct at first. Close it after the processes that use it have ended."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="drift-clock-"))
-        self._folder.chmod(0o755)  # a database server runs as a user of its own
+        self._folder.chmod(0o755)  # a database server runs as another user
         path = self._folder / "time-of-day"
         path.write_bytes(bytes(_SIZE))
         path.chmod(0o644)
@@ -32,31 +32,31 @@ class Clock:
         self._number, self._lock = 0, threading.Lock()
         self._ahead, self._since, self._ppm = 0, time.monotonic_ns(), 0
         self.env: Final = {"LD_PRELOAD": str(library("clock", self._folder)), "TIME_OF_DAY": str(path)}
-        """What a process needs in its environment to have this time."""
+        """Environment variables of a process that uses this clock."""
 
     @property
     def seconds(self) -> float:
-        """How far it is ahead by now."""
+        """How far the clock is ahead now, in seconds."""
         return self._at(time.monotonic_ns()) / _SECOND
 
     def now(self) -> datetime:
-        """The time that it shows, in UTC."""
+        """The time shown by the clock, in UTC."""
         return datetime.fromtimestamp(time.time() + self.seconds, UTC)
 
     def step(self, seconds: float) -> None:
-        """Set it ahead, or back where negative."""
+        """Set the clock ahead, or back if negative."""
         self._set(round(seconds * _SECOND))
 
-    def turn_to(self, moment: datetime) -> None:
-        """Set it to a moment."""
+    def set_to(self, moment: datetime) -> None:
+        """Set the clock to an instant."""
         self.step((moment - self.now()).total_seconds())
 
     def slew(self, ppm: int) -> None:
-        """From now on let it gain so many microseconds in each second, or lose them where negative."""
+        """Let the clock gain `ppm` microseconds a second from now on, or lose them if negative."""
         self._set(0, ppm)
 
     def close(self) -> None:
-        """Remove its files."""
+        """Remove the clock's files."""
         self._page.close()
         shutil.rmtree(self._folder)
 
@@ -66,17 +66,17 @@ class Clock:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _at(self, steady: int) -> int:
-        return self._ahead + (steady - self._since) // 1_000_000 * self._ppm
+    def _at(self, monotonic: int) -> int:
+        return self._ahead + (monotonic - self._since) // 1_000_000 * self._ppm
 
     def _set(self, by: int, ppm: int | None = None) -> None:
         with self._lock:
             self._write(by, self._ppm if ppm is None else ppm)
 
     def _write(self, by: int, ppm: int) -> None:
-        here = time.monotonic_ns()
-        self._ahead, self._since, self._ppm = self._at(here) + by, here, ppm
+        now = time.monotonic_ns()
+        self._ahead, self._since, self._ppm = self._at(now) + by, now, ppm
         self._number += 1
-        where = _NEWEST.size + self._number * _SETTING.size
-        self._page[where : where + _SETTING.size] = _SETTING.pack(self._ahead, self._since, ppm)
-        self._page[: _NEWEST.size] = _NEWEST.pack(self._number)  # after its setting: eight bytes, written as one
+        offset = _NEWEST.size + self._number * _SETTING.size
+        self._page[offset : offset + _SETTING.size] = _SETTING.pack(self._ahead, self._since, ppm)
+        self._page[: _NEWEST.size] = _NEWEST.pack(self._number)  # after its setting; one write of eight bytes

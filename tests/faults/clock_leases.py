@@ -1,4 +1,4 @@
-"""A clock that is set under what somebody has in hand: windows, messages, and messages that wait for another try."""
+"""A clock is set while windows are leased, notifications are being sent, or notifications wait for a retry."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -6,9 +6,9 @@ from typing import Final
 
 from tests.faults.bench import Bench, Result
 from tests.faults.clock import Clock
-from tests.faults.clocks import DAY, believed, clocks, closing
+from tests.faults.clocks import DAY, after_start, check_dates, clocks
 from tests.faults.ledger import Counts, query
-from tests.faults.racing import go_on, halt_at
+from tests.faults.racing import halt_at, resume
 from tests.faults.receiver import answer
 from tests.faults.site import Site
 
@@ -17,93 +17,98 @@ _REFUSED: Final = "is no longer leased with token"
 
 
 def leases(bench: Bench, kind: str) -> Result:
-    """A replica halts with something in hand, the clock is set, another replica comes, then the halted one goes on."""
-    cases = [*_CASES, *(_MORE if bench.full else ())]
+    """Halt a replica during work, set the clock, run another replica, then resume the halted one."""
+    cases = [*_SHORT_CASES, *(_FULL_CASES if bench.full else ())]
     total = Counts()
-    with clocks(bench, kind) as (own, host, store):
-        for number, (what, case, seconds) in enumerate(cases):
-            with own.site(kind, _WINDOWS, seed=820 + number) as place:
-                place.env = host.env
+    with clocks(bench, kind) as (clocked, host, store):
+        for number, (step, case, seconds) in enumerate(cases):
+            with clocked.site(kind, _WINDOWS, seed=820 + number) as site:
+                site.env = host.env
                 for clock in {host, store}:
-                    clock.turn_to(closing(_WINDOWS) + timedelta(days=3))
-                case(place, store, seconds, what)
-                store.turn_to(closing(_WINDOWS) + timedelta(days=6))  # time passes
-                place.settle()
-                believed(place)
-                total += place.counts()
-    note = "fencing held, no message was sent while another sender had it or before its time"
-    return Result("clock set under what is in hand", kind, f"{len(cases)} times", total, note)
+                    clock.set_to(after_start(_WINDOWS) + timedelta(days=3))
+                case(site, store, seconds, step)
+                store.set_to(after_start(_WINDOWS) + timedelta(days=6))
+                site.settle()
+                check_dates(site)
+                total += site.counts()
+    details = "fencing worked; no notification was sent by two senders at once or before its time"
+    return Result("clock set during work in progress", kind, f"{len(cases)} times", total, details)
 
 
-def _kept(place: Site, clock: Clock, seconds: float, step: str) -> None:
-    """A step that ends no lease: nobody takes the window, and who has it writes it."""
-    late = halt_at(place, step)
-    before = _revisions(place)
+def _lease_kept(site: Site, clock: Clock, seconds: float, step: str) -> None:
+    """Check a step that ends no lease: the window stays with its worker, which writes it."""
+    halted = halt_at(site, step)
+    before = _revisions(site)
     clock.step(seconds)
-    place.run()
-    assert _revisions(place) == before, f"a window in hand was checked ({step}, {seconds:+g} s); {place.tail()}"
-    go_on(late)
-    assert _REFUSED not in place.log(), place.tail()
-    assert len(_revisions(place)) > len(before), f"the window in hand was not written; {place.tail()}"
+    site.run()
+    assert _revisions(site) == before, (
+        f"another replica checked a leased window ({step}, {seconds:+g} s); {site.tail()}"
+    )
+    resume(halted)
+    assert _REFUSED not in site.log(), site.tail()
+    assert len(_revisions(site)) > len(before), f"the leased window was not written; {site.tail()}"
 
 
-def _lost(place: Site, clock: Clock, seconds: float, step: str) -> None:
-    """A step that ends the lease: another replica checks the window, and who had it cannot write."""
-    late = halt_at(place, step)
+def _lease_lost(site: Site, clock: Clock, seconds: float, step: str) -> None:
+    """Check a step that ends the lease: another replica evaluates the window; the late write is refused."""
+    halted = halt_at(site, step)
     clock.step(seconds)
-    place.run()
-    before = _revisions(place)
-    assert len(before) == _WINDOWS, f"nobody took the window over ({step}, {seconds:+g} s); {place.tail()}"
-    go_on(late)
-    assert _revisions(place) == before, f"a write that came too late was taken ({step}); {place.tail()}"
-    assert _REFUSED in place.log(), place.tail()
+    site.run()
+    before = _revisions(site)
+    assert len(before) == _WINDOWS, f"no replica took over the window ({step}, {seconds:+g} s); {site.tail()}"
+    resume(halted)
+    assert _revisions(site) == before, f"a late write was accepted ({step}); {site.tail()}"
+    assert _REFUSED in site.log(), site.tail()
 
 
-def _in_mail(place: Site, clock: Clock, seconds: float, step: str) -> None:
-    """A message is sent, its sender cannot say so yet: others send it once more where its time is over, else not."""
-    late = halt_at(place, step)
-    heard = len(place.receiver.taken())
+def _while_sending(site: Site, clock: Clock, seconds: float, step: str) -> None:
+    """Check a step between sending and marking: the notification is repeated only if the lease ended."""
+    halted = halt_at(site, step)
+    before = len(site.receiver.accepted())
     clock.step(seconds)
-    place.run()
-    again = len({one.id for one in place.receiver.taken()[:heard]} & {one.id for one in place.receiver.taken()[heard:]})
-    assert again == (seconds > 0), f"{again} messages came again after a step of {seconds:+g} s; {place.tail()}"
-    go_on(late)
+    site.run()
+    ids = [notification.id for notification in site.receiver.accepted()]
+    repeats = len(set(ids[:before]) & set(ids[before:]))
+    assert repeats == (seconds > 0), (
+        f"{repeats} notifications were repeated after a step of {seconds:+g} s; {site.tail()}"
+    )
+    resume(halted)
 
 
-def _put_off(place: Site, clock: Clock, seconds: float, _step: str) -> None:
-    """A message waits for its next try: a clock set back lets it wait until its time comes again, and no longer."""
-    place.receiver.behave = answer(500)
-    place.run()
-    tried = len(place.receiver.messages)
-    assert tried, f"nothing was tried; {place.tail()}"
+def _while_waiting(site: Site, clock: Clock, seconds: float, _step: str) -> None:
+    """Check a step while a notification waits for a retry: it is sent when its time comes, not before."""
+    site.receiver.behaviour = answer(500)
+    site.run()
+    attempts = len(site.receiver.notifications)
+    assert attempts, f"no delivery was attempted; {site.tail()}"
     clock.step(seconds)
-    place.receiver.behave = answer(204)
-    place.run()
-    early = len(place.receiver.messages) - tried
-    assert (early > 0) == (seconds > 0), f"{early} messages after a step of {seconds:+g} s; {place.tail()}"
-    clock.step(max(0.0, -seconds) + 60)  # the first wait is 30 s at most
-    place.run()
-    assert place.left() == (0, 0), f"left when the time had come: {place.left()}; {place.tail()}"
+    site.receiver.behaviour = answer(204)
+    site.run()
+    early = len(site.receiver.notifications) - attempts
+    assert (early > 0) == (seconds > 0), f"{early} notifications after a step of {seconds:+g} s; {site.tail()}"
+    clock.step(max(0.0, -seconds) + 60)  # the first retry comes within 30 s
+    site.run()
+    assert site.remaining() == (0, 0), f"left after the wait: {site.remaining()}; {site.tail()}"
 
 
 _Case = tuple[str, Callable[[Site, Clock, float, str], None], float]
-_CASES: Final[list[_Case]] = [
-    ("compared:2", _kept, -30.0),
-    ("compared:2", _lost, DAY),
-    ("compared:2", _lost, -DAY),
-    ("sent", _in_mail, 3600.0),
-    ("", _put_off, -DAY),
+_SHORT_CASES: Final[list[_Case]] = [
+    ("compared:2", _lease_kept, -30.0),
+    ("compared:2", _lease_lost, DAY),
+    ("compared:2", _lease_lost, -DAY),
+    ("sent", _while_sending, 3600.0),
+    ("", _while_waiting, -DAY),
 ]
-_KEPT: Final = (0.5, -0.5, 2.0, -2.0, 30.0, -30.0, -1800.0)
-_LOST: Final = (1800.0, DAY, -DAY)
-_HELD: Final = ("claimed:1", "counted:3", "compared:2")
-_MORE: Final[list[_Case]] = [
-    *((step, _kept, seconds) for step in _HELD for seconds in _KEPT),
-    *((step, _lost, seconds) for step in _HELD for seconds in _LOST),
-    *(("sent", _in_mail, seconds) for seconds in (DAY, -300.0, -DAY)),
-    *(("", _put_off, seconds) for seconds in (-600.0, 60.0, DAY)),
+_KEEPING: Final = (0.5, -0.5, 2.0, -2.0, 30.0, -30.0, -1800.0)
+_ENDING: Final = (1800.0, DAY, -DAY)
+_LEASED_AT: Final = ("claimed:1", "counted:3", "compared:2")
+_FULL_CASES: Final[list[_Case]] = [
+    *((step, _lease_kept, seconds) for step in _LEASED_AT for seconds in _KEEPING),
+    *((step, _lease_lost, seconds) for step in _LEASED_AT for seconds in _ENDING),
+    *(("sent", _while_sending, seconds) for seconds in (DAY, -300.0, -DAY)),
+    *(("", _while_waiting, seconds) for seconds in (-600.0, 60.0, DAY)),
 ]
 
 
-def _revisions(place: Site) -> list[tuple[object, ...]]:
-    return query(place.store, "SELECT id, token FROM revision ORDER BY id")
+def _revisions(site: Site) -> list[tuple[object, ...]]:
+    return query(site.store, "SELECT id, token FROM revision ORDER BY id")

@@ -1,4 +1,4 @@
-"""The bench of the short form."""
+"""Resources of the short form."""
 
 import pytest
 

@@ -11,90 +11,91 @@ import numpy as np
 from drift.failpoints import FAILPOINTS
 from tests.faults.bench import Bench, Result
 from tests.faults.ledger import Counts, pass_time
-from tests.faults.site import LATER, Site
+from tests.faults.site import AFTER_LEASES, Site
 
 _ONCE = FAILPOINTS[: FAILPOINTS.index("claimed")]
 _CHECKING = FAILPOINTS[FAILPOINTS.index("claimed") : FAILPOINTS.index("taken")]
 _SENDING = FAILPOINTS[FAILPOINTS.index("taken") :]
 
 
-def stops(rng: np.random.Generator) -> list[str]:
-    """Every step once: first those that a store passes once, then those of windows, then those of messages."""
-    found = [*_ONCE]
+def stop_points(rng: np.random.Generator) -> list[str]:
+    """Draw every step once: first those that a store passes once, then those of windows, then those of deliveries."""
+    points = [*_ONCE]
     for names in (_CHECKING, _SENDING):
         for name in rng.permutation(names):
-            passing = rng.integers(1, 7 if name.startswith("commit") else 3)
-            found.append(f"{name}:{passing}")
-    return found
+            times = rng.integers(1, 7 if name.startswith("commit") else 3)
+            points.append(f"{name}:{times}")
+    return points
 
 
 def at_every_step(bench: Bench, kind: str, number: int) -> tuple[Counts, "Counter[str]"]:
-    """One world in which a run is killed at each step in turn; what the ledger says, and where it was killed."""
+    """Kill a run at each step in turn, on one store; return the counts and the kills by step."""
     killed: Counter[str] = Counter()
-    with bench.site(kind, windows=16, seed=number) as place:
-        for stop in stops(bench.rng(number)):
-            status = place.run(DRIFT_STOP_AT=stop)
-            assert status in {-signal.SIGKILL, 0, 1, 3}, f"{stop}: exit status {status}; {place.tail()}"
+    with bench.site(kind, windows=16, seed=number) as site:
+        for stop in stop_points(bench.rng(number)):
+            status = site.run(DRIFT_STOP_AT=stop)
+            assert status in {-signal.SIGKILL, 0, 1, 3}, f"{stop}: exit status {status}; {site.tail()}"
             killed[stop.partition(":")[0]] += status == -signal.SIGKILL
-            pass_time(place.store, LATER, leases=False)  # what a dead process of this host held is free without that
-        place.settle()
-        return place.counts(), killed
+            pass_time(site.store, AFTER_LEASES, leases=False)  # leases of a dead process of this host end at once
+        site.settle()
+        return site.counts(), killed
 
 
 def named_steps(bench: Bench, kind: str) -> Result:
-    """Each step 50 times (full), or once in each of two worlds."""
+    """Kill at each step 50 times (full), or once on each of two stores."""
     times = 50 if bench.full else 2
     total, killed = Counts(), Counter(dict.fromkeys(FAILPOINTS, 0))
     for number in range(times):
-        counts, here = at_every_step(bench, kind, number)
+        counts, kills = at_every_step(bench, kind, number)
         total += counts
-        killed += here
+        killed += kills
     fewest = min(killed, key=lambda name: killed[name]) if set(FAILPOINTS) <= killed.keys() else "none at all"
-    note = f"{killed[fewest]} to {max(killed.values())} kills at each of {len(FAILPOINTS)} steps"
+    details = f"{killed[fewest]} to {max(killed.values())} kills at each of {len(FAILPOINTS)} steps"
     between = killed["sent"] + killed["committing"]
-    assert total.repeats <= between, f"{total.repeats} messages came again, {between} kills lay between send and mark"
-    return Result("kill -9 at every named step", kind, f"{killed.total()} kills in {times} worlds", total, note)
+    assert total.repeats <= between, f"{total.repeats} repeats, but {between} kills between sending and marking"
+    return Result("kill -9 at every named step", kind, f"{killed.total()} kills in {times} worlds", total, details)
 
 
 def at_random(bench: Bench, kind: str) -> Result:
-    """Three replicas, one of them killed and started again, then again; two in three with work in hand.
+    """Kill and restart one of three replicas, again and again; two in three while it works on a window.
 
-    Some windows are done between one kill and the next: the one that is killed in hand 15 times is given up, loudly.
+    Some windows are completed between kills, because a window that crashes its worker 15 times is abandoned.
     """
     windows, kills, rng = (500, 150, bench.rng(7)) if bench.full else (25, 6, bench.rng(7))
-    left, holding = 2 * windows, 0
-    with bench.site(kind, windows=windows, seed=77, monitors=2, restless=0.2) as place:
-        replicas = [place.serve() for _ in range(3)]
+    left, working = 2 * windows, 0
+    with bench.site(kind, windows=windows, seed=77, monitors=2, change_rate=0.2) as site:
+        replicas = [site.serve() for _ in range(3)]
         for number in range(kills):
-            some = int(rng.integers(1, max(2, 2 * left // (kills - number + 1))))  # the last kill comes before the end
-            left = max(0, left - some)
-            place.until(lambda enough=left: 0 <= place.left()[0] <= enough, "a window", 600)  # type: ignore[misc]
-            one = int(rng.integers(3))
+            upper = max(2, 2 * left // (kills - number + 1))  # the last kill must precede the end
+            progress = int(rng.integers(1, upper))
+            left = max(0, left - progress)
+            site.wait_until(lambda enough=left: 0 <= site.remaining()[0] <= enough, "a window", 600)  # type: ignore[misc]
+            victim = int(rng.integers(3))
             if rng.random() < 2 / 3:
-                one = _holder(place, replicas, one)
-                place.sleep(float(rng.uniform(0.0, 0.03)))
-            replicas[one].kill()
-            os.waitid(os.P_PID, replicas[one].pid, os.WEXITED | os.WNOWAIT)  # dead, and nobody may know it yet
-            holding += place.held_by(replicas[one].pid) > 0
-            replicas[one].wait()
-            left = max(0, place.left()[0])
-            pass_time(place.store, LATER, leases=False)
-            replicas[one] = place.serve()
-        place.until(lambda: place.left()[0] == 0, "the last window", 900)
-        place.end()
-        place.settle()
-        assert holding >= kills / 3 or not bench.full, f"{holding} of {kills} that were killed held a window"
-        note = f"{holding} of those killed held a window"
-        runs = f"{kills} kills, {2 * windows} windows"
-        return Result("kill -9 at random, 3 replicas", kind, runs, place.counts(), note)
+                victim = _busy_replica(site, replicas, victim)
+                site.sleep(float(rng.uniform(0.0, 0.03)))
+            replicas[victim].kill()
+            os.waitid(os.P_PID, replicas[victim].pid, os.WEXITED | os.WNOWAIT)  # dead, but not reaped
+            working += site.windows_leased_by(replicas[victim].pid) > 0
+            replicas[victim].wait()
+            left = max(0, site.remaining()[0])
+            pass_time(site.store, AFTER_LEASES, leases=False)
+            replicas[victim] = site.serve()
+        site.wait_until(lambda: site.remaining()[0] == 0, "the last window", 900)
+        site.kill_all()
+        site.settle()
+        assert working >= kills / 3 or not bench.full, f"{working} of {kills} killed processes were checking a window"
+        details = f"{working} of the killed processes were checking a window"
+        how_often = f"{kills} kills, {2 * windows} windows"
+        return Result("kill -9 at random, 3 replicas", kind, how_often, site.counts(), details)
 
 
-def _holder(place: Site, replicas: "list[subprocess.Popen[bytes]]", other: int) -> int:
-    """The next replica that has a window in hand; the other one where none has within three seconds."""
+def _busy_replica(site: Site, replicas: "list[subprocess.Popen[bytes]]", other: int) -> int:
+    """Return the next replica that has a window leased, or `other` if none has one within three seconds."""
     end = time.monotonic() + 3
     while time.monotonic() < end:
         for number, replica in enumerate(replicas):
-            if place.held_by(replica.pid):
+            if site.windows_leased_by(replica.pid):
                 return number
         time.sleep(0.002)
     return other

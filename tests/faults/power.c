@@ -1,6 +1,6 @@
-/* LD_PRELOAD: whenever a file of a SQLite store is synced, what it then holds is copied to FILE.durable.
+/* LD_PRELOAD: copies a file of a SQLite store to FILE.durable whenever it is synced.
  *
- * A machine that loses its power may lose every write that no sync followed: `power.py` then puts back what is here.
+ * A machine that loses its power may lose every write after the last sync: `power.py` then restores these copies.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -16,15 +16,15 @@ static int ends(const char *text, const char *end) {
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-static void keep(int fd) {
-    char link[64], path[PATH_MAX], part[PATH_MAX + 32], kept[PATH_MAX + 32], block[65536];
+static void copy_durable(int fd) {
+    char link[64], path[PATH_MAX], part[PATH_MAX + 32], durable[PATH_MAX + 32], block[65536];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, path, sizeof path - 1);
     if (length < 0) return;
     path[length] = 0;
     if (!ends(path, ".db") && !ends(path, ".db-wal") && !ends(path, ".db-journal")) return;
     snprintf(part, sizeof part, "%s.%d.part", path, (int)getpid());
-    snprintf(kept, sizeof kept, "%s.durable", path);
+    snprintf(durable, sizeof durable, "%s.durable", path);
     /* pread by the same descriptor: closing another one would drop SQLite's locks on the file */
     int to = open(part, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (to < 0) abort();
@@ -34,13 +34,13 @@ static void keep(int fd) {
         if (write(to, block, (size_t)got) != got) abort();
         at += got;
     }
-    if (got < 0 || close(to) || rename(part, kept)) abort();
+    if (got < 0 || close(to) || rename(part, durable)) abort();
 }
 
 static int synced(const char *name, int fd) {
     int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
     int result = real(fd);
-    if (result == 0) keep(fd);
+    if (result == 0) copy_durable(fd);
     return result;
 }
 

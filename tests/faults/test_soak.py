@@ -1,4 +1,4 @@
-"""The short form, part three: everything at random, for two minutes on each database. Five zeros each."""
+"""The short form, part four: random faults, two minutes on each database."""
 
 import pytest
 
@@ -10,5 +10,5 @@ from tests.faults.servers import KINDS
 @pytest.mark.slow(seconds=150)
 @pytest.mark.postgres
 @pytest.mark.parametrize("kind", KINDS)
-def test_everything_at_random_costs_nothing(bench: Bench, kind: str) -> None:
+def test_random_faults_cost_nothing(bench: Bench, kind: str) -> None:
     assert soak.soak(bench, kind).counts.faults == (0, 0, 0, 0, 0)

@@ -1,7 +1,7 @@
-"""A world whose truth is known: rows, and the windows, scores and alerts that must come of them, in plain NumPy.
+"""Generated data with known results: rows, and the expected windows, scores and alerts, in plain NumPy.
 
-Nothing here calls drift. The generator draws rows hour by hour, calm or moved; counts, divergences and the turns of
-alerts follow from the definitions in docs/statistics.md, written down a second time.
+Nothing here calls drift. The generator draws rows hour by hour, unchanged or shifted; counts, divergences and alert
+transitions are a second implementation of the definitions in docs/statistics.md.
 """
 
 from dataclasses import dataclass, field
@@ -18,61 +18,61 @@ import yaml
 
 FROM: Final = datetime(2024, 3, 4, tzinfo=UTC)
 HOUR: Final = timedelta(hours=1)
-REFERENCE: Final = 6  # hours: fewer windows than drift learns from, so that the limit alone judges
+REFERENCE: Final = 6  # hours: too few windows for a calibration, so that the threshold alone decides
 EDGES: Final = (-2.0, -1.0, 0.0, 1.0, 2.0)
 LIMIT: Final = 0.3
 CHANNEL: Final = "pager"
 
-Turn = tuple[str, datetime, str, str]
+Transition = tuple[str, datetime, str, str]
 """Monitor, start of the window, column, state."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What must be found.
+    """The expected results.
 
     Parameters
     ----------
     windows : set of (monitor, start, end)
-        Each to be checked once.
+        Each must be checked once.
     scores : mapping of (monitor, start, column) to (score, drifted)
         JS distances.
-    turns : tuple of Turn
-        Alerts that begin to fire and that are resolved, each to be told once.
+    transitions : tuple of Transition
+        Transitions of alerts to firing and to resolved, each to be sent once.
     """
 
     windows: frozenset[tuple[str, datetime, datetime]]
     scores: dict[tuple[str, datetime, str], tuple[float, bool]]
-    turns: tuple[Turn, ...]
+    transitions: tuple[Transition, ...]
 
     @property
-    def messages(self) -> set[tuple[str, datetime]]:
-        """Windows that have something to tell: one message each."""
-        return {(monitor, start) for monitor, start, _, _ in self.turns}
+    def notifications(self) -> set[tuple[str, datetime]]:
+        """Windows with transitions: one notification each."""
+        return {(monitor, start) for monitor, start, _, _ in self.transitions}
 
 
-class Doubtful(ValueError):  # noqa: N818 - reads as what it is
-    """A score so near the limit that rounding could decide."""
+class AmbiguousScoreError(ValueError):
+    """A score so near the limit that rounding could decide its verdict."""
 
 
 @dataclass
 class World:
-    """Rows in a Parquet file and what must come of them.
+    """Rows in a Parquet file, and the expected results.
 
     Parameters
     ----------
     folder : Path
-        Where the file is written.
+        Folder of the file.
     windows : int
         Hours to check.
     seed : int
-        Of rows and of which hours are moved.
+        Seed of the rows and of the shifted hours.
     columns, monitors : int
-        How many; all monitors watch the same rows.
+        Their numbers; all monitors watch the same rows.
     rows : int
-        In an hour.
-    restless : float
-        How often a column turns from calm to moved or back.
+        Rows in an hour.
+    change_rate : float
+        Probability that a column changes between unchanged and shifted from one hour to the next.
     """
 
     folder: Path
@@ -81,7 +81,7 @@ class World:
     columns: int = 2
     monitors: int = 1
     rows: int = 200
-    restless: float = 0.5
+    change_rate: float = 0.5
     truth: Truth = field(init=False)
 
     def __post_init__(self) -> None:
@@ -90,23 +90,23 @@ class World:
             values = self._draw(rng)
             try:
                 self.truth = self._truth(values)
-            except Doubtful:  # one in some ten thousand scores: other rows are drawn
+            except AmbiguousScoreError:  # one in about ten thousand scores: draw other rows
                 continue
             self._write(values)
             return
 
     def _draw(self, rng: np.random.Generator) -> npt.NDArray[np.float64]:
         hours = REFERENCE + self.windows
-        moved = np.cumsum(rng.random((hours, self.columns)) < self.restless, axis=0) % 2 == 1
-        moved[:REFERENCE] = False
-        moved[REFERENCE] |= ~moved.any(axis=0)  # whoever would stay calm all the time is moved once
-        values = rng.normal(0, 1, (hours, self.rows, self.columns)) + 3.0 * moved[:, None, :]
+        shifted = np.cumsum(rng.random((hours, self.columns)) < self.change_rate, axis=0) % 2 == 1
+        shifted[:REFERENCE] = False
+        shifted[REFERENCE] |= ~shifted.any(axis=0)  # every column shifts at least once
+        values = rng.normal(0, 1, (hours, self.rows, self.columns)) + 3.0 * shifted[:, None, :]
         values[rng.random(values.shape) < 0.02] = np.nan
         return values
 
     @property
     def names(self) -> list[str]:
-        """Of the monitors."""
+        """Names of the monitors."""
         return [f"m{number}" for number in range(self.monitors)]
 
     @property
@@ -125,25 +125,25 @@ class World:
 
     def _truth(self, values: npt.NDArray[np.float64]) -> Truth:
         starts = [FROM + (REFERENCE + n) * HOUR for n in range(self.windows)]
-        scores, turns = {}, []
+        scores, transitions = {}, []
         for column in range(self.columns):
             reference = histogram(values[:REFERENCE, :, column])
             firing = False
             for number, start in enumerate(starts):
                 score = js_distance(histogram(values[REFERENCE + number, :, column]), reference)
                 if abs(score - LIMIT) <= 0.05:
-                    raise Doubtful(f"a score of {score:.3f} at a limit of {LIMIT}")
+                    raise AmbiguousScoreError(f"a score of {score:.3f} at a limit of {LIMIT}")
                 drifted = score >= LIMIT
                 for name in self.names:
                     scores[name, start, f"c{column}"] = (score, drifted)
                     if drifted != firing:
-                        turns.append((name, start, f"c{column}", "firing" if drifted else "resolved"))
+                        transitions.append((name, start, f"c{column}", "firing" if drifted else "resolved"))
                 firing = drifted
         windows = frozenset((name, start, start + HOUR) for name in self.names for start in starts)
-        return Truth(windows, scores, tuple(turns))
+        return Truth(windows, scores, tuple(transitions))
 
     def configure(self, store: str, receiver: str) -> Path:
-        """Write drift.yaml; gives its path."""
+        """Write drift.yaml; return its path."""
         monitor = {
             "source": {"path": str(self.path)},
             "timestamp": "ts",
@@ -171,20 +171,20 @@ def _text(moment: datetime) -> str:
 
 
 def histogram(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Rows below, in each right-open bin of EDGES, above, and missing."""
+    """Count rows below, in each right-open bin of EDGES, above, and missing."""
     flat = values.ravel()
-    whole = [-np.inf, *EDGES, np.inf]
-    known = flat[~np.isnan(flat)]
-    counts = [np.count_nonzero((low <= known) & (known < high)) for low, high in pairwise(whole)]
-    return np.array([*counts, flat.size - known.size], dtype=np.int64)
+    edges = [-np.inf, *EDGES, np.inf]
+    present = flat[~np.isnan(flat)]
+    counts = [np.count_nonzero((low <= present) & (present < high)) for low, high in pairwise(edges)]
+    return np.array([*counts, flat.size - present.size], dtype=np.int64)
 
 
 def js_distance(live: npt.NDArray[np.int64], reference: npt.NDArray[np.int64]) -> float:
-    """Square root of (KL(p || m) + KL(q || m)) / 2 in bits, m = (p + q) / 2 (Lin 1991), without smoothing."""
+    """Return sqrt((KL(p || m) + KL(q || m)) / 2) in bits, m = (p + q) / 2 (Lin 1991), without smoothing."""
     p, q = live / live.sum(), reference / reference.sum()
-    middle = (p + q) / 2
+    mean = (p + q) / 2
     total = 0.0
     for side in (p, q):
-        held = side > 0
-        total += float(np.sum(side[held] * np.log2(side[held] / middle[held]))) / 2
+        positive = side > 0
+        total += float(np.sum(side[positive] * np.log2(side[positive] / mean[positive]))) / 2
     return float(np.sqrt(total))
