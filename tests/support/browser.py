@@ -1,4 +1,4 @@
-"""A real browser for the tests of pages: one a process, since Playwright allows no second."""
+"""A real browser for the tests of pages: one per process, because Playwright allows no second one."""
 
 import os
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ CHROMIUM = Path("/usr/bin/chromium")
 def browser() -> Iterator[Any]:
     if not CHROMIUM.exists():
         if os.environ.get("CI"):
-            pytest.fail(f"CI runs the browser tests, and there is no {CHROMIUM}")
-        pytest.skip(f"no {CHROMIUM}: what a browser makes of the page is not tested")
+            pytest.fail(f"CI must run the browser tests, but {CHROMIUM} is missing")
+        pytest.skip(f"{CHROMIUM} is missing: pages are not tested in a browser")
     from playwright.sync_api import sync_playwright
 
     quiet = "--disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync"

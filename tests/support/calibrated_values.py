@@ -45,8 +45,8 @@ def of_names(
         missing = np.zeros((sum(windows), 1), np.int64)
         others = [column[:, members].sum(axis=1, keepdims=True) for members in (rare, unseen)]
         columns_counts.append(np.concatenate([column[:, order[:10]], *others, missing], axis=1))
-    every = np.stack(columns_counts)
-    return fit_group(axes, every[:, : windows[0]]), every[:, windows[0] :]
+    all_counts = np.stack(columns_counts)
+    return fit_group(axes, all_counts[:, : windows[0]]), all_counts[:, windows[0] :]
 
 
 def group_and_live(counts: Counts, windows: int) -> tuple[Group, Counts]:

@@ -1,4 +1,4 @@
-"""Hundreds of drift processes, without a second of imports for each."""
+"""A fixture that runs hundreds of drift processes without the second of imports that each would need."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,6 @@ from tests.support.nursery import Nursery
 
 @pytest.fixture(scope="session")
 def nursery() -> Iterator[Nursery]:
-    """One nursery for each test process."""
+    """One nursery per test process."""
     with Nursery() as nursery:
         yield nursery

@@ -1,4 +1,4 @@
-"""Every message with a code in drift's own source: what the exceptions and log lines say, read from the syntax tree."""
+"""Messages with a code in drift's source: texts of exceptions and log lines, read from the syntax tree."""
 
 import ast
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from tests.support.paths import ROOT
 
 @dataclass(frozen=True, slots=True, order=True)
 class Message:
-    """One place that writes a message: its code and its text, with `{}` for what is filled in."""
+    """One message in the source: its code and its text, with `{}` for inserted values."""
 
     module: str
     code: str
@@ -17,7 +17,7 @@ class Message:
 
 
 def template(node: ast.expr) -> str | None:
-    """The text of a string expression, `{}` for each value; None if it is not one."""
+    """Return the text of a string expression, with `{}` for inserted values; None for other expressions."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
@@ -28,7 +28,7 @@ def template(node: ast.expr) -> str | None:
 
 
 def literal_codes(call: ast.Call) -> Iterator[str]:
-    """The codes that a call names: `code="..."`, or a dict with the key `code`."""
+    """Yield the codes that a call names: `code="..."`, or a dict with the key `code`."""
     for keyword in call.keywords:
         if keyword.arg == "code":
             yield from (node.value for node in ast.walk(keyword.value) if is_code(node))
@@ -40,12 +40,12 @@ def literal_codes(call: ast.Call) -> Iterator[str]:
 
 
 def is_code(node: ast.AST) -> bool:
-    """Whether a node is a text that may be a code."""
+    """Return whether a node is a string literal."""
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def messages() -> list[Message]:
-    """All messages, by module and code."""
+    """Return all messages, by module and code."""
     gathered = set()
     for path in (ROOT / "drift").rglob("*.py"):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

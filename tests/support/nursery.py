@@ -1,4 +1,4 @@
-"""A process that has drift's modules loaded and forks for each command: hundreds of processes, each killed for real.
+"""A process with drift's modules loaded that forks for each command: hundreds of real, killable processes.
 
 `python -m drift` spends most of its second on imports. A child of this process is like any other process (its own
 PID, memory, connections, signals) and runs the same `main`; only its parent differs.
@@ -120,8 +120,8 @@ def _child(order: dict[str, Any]) -> int:
     sys.argv = ["drift", *order["args"]]
     try:
         main()
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
     except BaseException:  # noqa: BLE001 - as the interpreter does
         traceback.print_exc()
         return 1
@@ -135,7 +135,7 @@ def _serve() -> None:
         import_module(name)
     for line in sys.stdin:
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
-            pid = os.fork()  # NumPy's threads are idle, and know of forks
+            pid = os.fork()  # NumPy's threads are idle and fork-safe
         if not pid:
             status = 70
             try:
@@ -146,8 +146,8 @@ def _serve() -> None:
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(status)
-        _, ended = os.waitpid(pid, 0)
-        print(os.waitstatus_to_exitcode(ended), flush=True)  # noqa: T201 - the answer
+        _, wait_status = os.waitpid(pid, 0)
+        print(os.waitstatus_to_exitcode(wait_status), flush=True)  # noqa: T201 - the answer
 
 
 if __name__ == "__main__":

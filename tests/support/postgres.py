@@ -53,7 +53,7 @@ def postgres_server(testrun_uid: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: str) -> Iterator[str]:
-    """Name of this process's database at the newest schema, to be copied."""
+    """Name of this process's template database at the newest schema."""
     name = f"drift_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgres_server, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -64,7 +64,7 @@ def postgres_template(postgres_server: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def shared_postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
-    """URL of a database at the newest schema that the tests of this process use one after the other."""
+    """URL of a database at the newest schema that the tests of this process share in turn."""
     yield from _database(postgres_server, postgres_template)
 
 
@@ -119,7 +119,7 @@ def database_url(server: str, name: str) -> str:
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This process's SQLite file at the newest schema, to be copied."""
+    """This process's template SQLite file at the newest schema."""
     path = tmp_path_factory.mktemp("template") / "drift.db"
     Store.open(f"sqlite:///{path}").close()
     return path

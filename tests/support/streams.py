@@ -35,12 +35,14 @@ def counts_of(rng: Rng, shares: Floats, rows: Sequence[int] | Counts, concentrat
     Rows are independent or, with a concentration c, clustered: Dirichlet-multinomial, whose variance is
     1 + (rows - 1) / (c + 1) times that of independent rows.
     """
-    each = np.broadcast_to(shares[:, None] if shares.ndim == 2 else shares, (len(shares), len(rows), shares.shape[-1]))
+    by_window = np.broadcast_to(
+        shares[:, None] if shares.ndim == 2 else shares, (len(shares), len(rows), shares.shape[-1])
+    )
     if concentration is not None:
         # The gamma variable of a tiny share underflows to 0: no rows, as expected.
-        drawn = rng.standard_gamma(np.maximum(each * concentration, 1e-300))
-        each = drawn / drawn.sum(axis=-1, keepdims=True)
-    return rng.multinomial(np.asarray(rows)[None, :], each)
+        drawn = rng.standard_gamma(np.maximum(by_window * concentration, 1e-300))
+        by_window = drawn / drawn.sum(axis=-1, keepdims=True)
+    return rng.multinomial(np.asarray(rows)[None, :], by_window)
 
 
 def wandering(rng: Rng, shares: Floats, windows: int, rho: float, deviation: float) -> Floats:
