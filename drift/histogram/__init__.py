@@ -1,13 +1,6 @@
 """Axes, histograms, histories and profiles: the values that the other packages exchange."""
 
-from drift.histogram.axis import (
-    MAX_KNOWN,
-    Axis,
-    CategoricalAxis,
-    NumericAxis,
-    axis_from_dict,
-    category_order,
-)
+from drift.histogram.axis import MAX_KNOWN, Axis, CategoricalAxis, NumericAxis, axis_from_dict, category_order
 from drift.histogram.counts import Counts, Histogram
 from drift.histogram.history import History
 from drift.histogram.kinds import Category, Edge, Kind

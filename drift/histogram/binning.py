@@ -156,8 +156,7 @@ def _given_edges(edges: tuple[Edge, ...], values: Values) -> NumericAxis:
 
 def _choose_categories(values: CategoryCounts, top: int) -> CategoricalAxis:
     by_count = sorted(
-        zip(values.keys, values.counts.tolist(), strict=True),
-        key=lambda pair: (-pair[1], category_order(pair[0])),
+        zip(values.keys, values.counts.tolist(), strict=True), key=lambda pair: (-pair[1], category_order(pair[0]))
     )
     names = [name for name, _ in by_count]
     rare = frozenset(names[top:]) if len(names) <= MAX_KNOWN else None

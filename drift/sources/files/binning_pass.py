@@ -40,11 +40,7 @@ def count_stream(
 
 
 def count_stream_windows(
-    stream: Stream,
-    windows: Sequence[Window],
-    axes: Mapping[str, Axis],
-    segments: Sequence[str],
-    known: Collection[str],
+    stream: Stream, windows: Sequence[Window], axes: Mapping[str, Axis], segments: Sequence[str], known: Collection[str]
 ) -> list[dict[str, Profile]]:
     """Return what `count_stream` returns for each of several windows within the stream's, in one pass over its rows.
 
@@ -97,12 +93,7 @@ def _chain(kept: list[Table], others: Iterator[Table]) -> Iterator[Table]:
 
 
 def _learn_in_two_passes(
-    stream: Stream,
-    tables: Iterator[Table],
-    names: Sequence[str],
-    columns: Columns,
-    segments: Sequence[str],
-    seed: int,
+    stream: Stream, tables: Iterator[Table], names: Sequence[str], columns: Columns, segments: Sequence[str], seed: int
 ) -> dict[str, Profile]:
     stream.empty_table().split(segments)  # raises if a segment column is unusable
     uncounted = dict(stream.empty_table().learn(names, columns).uncounted)

@@ -176,11 +176,7 @@ class Table:
         )
 
     def _profile(
-        self,
-        names: Sequence[str],
-        histogram: Callable[[str, Values], Histogram],
-        absent: Fault,
-        threads: int | None,
+        self, names: Sequence[str], histogram: Callable[[str, Values], Histogram], absent: Fault, threads: int | None
     ) -> Profile:
         def count_column(name: str) -> Histogram | Uncounted:
             column = self.columns.get(name)

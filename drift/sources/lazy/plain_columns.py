@@ -198,10 +198,7 @@ def _integer_limits(dtype: Any) -> tuple[int, int]:
 
 
 _RULES: Final[tuple[tuple[Callable[[Any], bool], Callable[[str, Any], PlainColumn]], ...]] = (
-    (
-        lambda dtype: isinstance(dtype, nw.Boolean),
-        lambda alias, dtype: PlainColumn(alias, Kind.BOOLEAN, None, dtype),
-    ),
+    (lambda dtype: isinstance(dtype, nw.Boolean), lambda alias, dtype: PlainColumn(alias, Kind.BOOLEAN, None, dtype)),
     (
         lambda dtype: isinstance(dtype, nw.String | nw.Categorical | nw.Enum),
         lambda alias, _: PlainColumn(alias, Kind.STRING, None, nw.String()),

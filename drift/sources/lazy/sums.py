@@ -229,9 +229,7 @@ def _count_names(
         pairs["" if by is None else by.labels[row["label"]]].append((row[column.alias], int(row["n"])))
     return {
         label: histogram_of_keys(
-            axis,
-            [(key, n) for key, n in of_label if key is not None],
-            sum(n for key, n in of_label if key is None),
+            axis, [(key, n) for key, n in of_label if key is not None], sum(n for key, n in of_label if key is None)
         )
         for label, of_label in pairs.items()
     }

@@ -130,11 +130,7 @@ def _column_types(
 
 
 def _count_window(
-    query: TableQuery,
-    window: Window | None,
-    axes: Mapping[str, Axis],
-    segments: Sequence[str],
-    known: Collection[str],
+    query: TableQuery, window: Window | None, axes: Mapping[str, Axis], segments: Sequence[str], known: Collection[str]
 ) -> dict[str, Profile]:
     rows = query.rows_in(window)
     types = _column_types(query, rows, list(axes), segments)
