@@ -23,16 +23,7 @@ MAX_LISTED_FILES: Final = 100
 
 
 def read_files(pattern: str, columns: Sequence[str] | None = None) -> Table:
-    """Read all rows of files into memory: all columns, or those of some columns that exist.
-
-    A column that some files lack, or that has incompatible types, is not counted; the reason names the files. The
-    other columns are read. Files without rows are ignored in this.
-
-    Raises
-    ------
-    SourceError
-        If a file cannot be read; the message names it.
-    """
+    """Read all rows of files into memory: all columns, or those of some columns that exist; see `Stream`."""
     files = open_handles(find_files(pattern, FILE_FORMATS))
     stream = Stream(files, columns if columns is not None else _names(files), None)
     return stream.concatenate(list(stream.tables()))
@@ -73,7 +64,7 @@ class Files:
     def learn(
         self, names: Sequence[str], columns: Columns, window: Window | None, segments: Sequence[str] = ()
     ) -> dict[str, Profile]:
-        """Choose axes from the rows of a window, and count these rows on them; see `binning_pass.learn_profiles`."""
+        """Choose axes from the rows of a window and count them; see `binning_pass.learn_profiles`."""
         return learn_profiles(self._stream([*names, *segments], window), names, columns, segments, self.seed)
 
     def count(
@@ -129,15 +120,7 @@ def open_file_source(spec: FileSource, timestamp: str | None, timezone: ZoneInfo
 class FileTable:
     """All rows of files for `drift.compare` and `drift.profile`: opened once, counted batch by batch.
 
-    Parameters
-    ----------
-    pattern : str
-        See `Files`.
-
-    Raises
-    ------
-    SourceError
-        If a file cannot be read; the message names it.
+    `pattern` is that of `Files`. Raises SourceError if a file cannot be read; the message names it.
     """
 
     def __init__(self, pattern: str) -> None:
@@ -149,7 +132,7 @@ class FileTable:
         return _names(self._files)
 
     def learn(self, names: Sequence[str], columns: Columns, *, seed: int = 0) -> Profile:
-        """Choose axes from the rows, and count the rows on them; see `binning_pass.learn_profiles`."""
+        """Choose axes from the rows and count them; see `binning_pass.learn_profiles`."""
         return learn_profiles(Stream(self._files, names, None), names, columns, (), seed)[""]
 
     def count(self, axes: Mapping[str, Axis]) -> Profile:

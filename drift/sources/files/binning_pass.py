@@ -28,10 +28,7 @@ def count_stream(
 ) -> dict[str, Profile]:
     """Count all rows (""), each known segment, and the rows of other segments.
 
-    Raises
-    ------
-    SourceError
-        If a file cannot be read, or a segment column is unusable.
+    Raises SourceError if a file cannot be read, or a segment column is unusable.
     """
     total = _count(stream.empty_table(), axes, segments, known)  # missing columns are reported even without rows
     for profiles in map_in_threads(lambda table: _count(table, axes, segments, known), stream.tables()):
@@ -42,13 +39,7 @@ def count_stream(
 def count_stream_windows(
     stream: Stream, windows: Sequence[Window], axes: Mapping[str, Axis], segments: Sequence[str], known: Collection[str]
 ) -> list[dict[str, Profile]]:
-    """Return what `count_stream` returns for each of several windows within the stream's, in one pass over its rows.
-
-    Raises
-    ------
-    SourceError
-        See `count_stream`.
-    """
+    """Return what `count_stream` returns for each of several windows within the stream's, in one pass over its rows."""
 
     def count_part(part: tuple[int, Table]) -> tuple[int, dict[str, Profile]]:
         return part[0], _count(part[1], axes, segments, known)
@@ -67,12 +58,7 @@ def learn_profiles(
 
     Up to `SAMPLE` rows are kept in memory, and the axes are chosen from all of them. If there are more, axes are chosen
     from a seeded sample of each column, the smallest and the largest value of all rows, and the counts of all names;
-    the rows are then read again to be counted.
-
-    Raises
-    ------
-    SourceError
-        If a file cannot be read, or a segment column is unusable.
+    the rows are then read again to be counted. Raises as `count_stream`.
     """
     tables, kept, rows = stream.tables(), list[Table](), 0
     for table in tables:

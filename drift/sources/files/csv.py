@@ -33,10 +33,7 @@ _TYPES: Final = (
     pa.bool_(),
     pa.date32(),
     pa.time32("s"),
-    pa.timestamp("s"),
-    pa.timestamp("s", "UTC"),
-    pa.timestamp("ns"),
-    pa.timestamp("ns", "UTC"),
+    *(pa.timestamp(unit, zone) for unit in ("s", "ns") for zone in (None, "UTC")),
     pa.float64(),
     pa.string(),
     pa.binary(),
@@ -62,12 +59,9 @@ class Csv:
         self.schema = pa.schema(list(types.items()))
 
     def batches(
-        self,
-        columns: Sequence[str],
-        timestamp: str | None,
-        range_filter: RangeFilter | None,  # noqa: ARG002 - there are no statistics
+        self, columns: Sequence[str], timestamp: str | None, _range_filter: RangeFilter | None
     ) -> Iterator[RowBatch]:
-        """Read all rows."""
+        """Read all rows: there are no statistics to filter by."""
         names = requested_columns(columns, timestamp)
         types = {name: self.schema.field(name).type for name in names or self.schema.names[:1]}
         texts = {name: type_ for name, type_ in types.items() if names and pa.types.is_string(type_)}
@@ -87,15 +81,7 @@ class Csv:
 
 
 def determine_types(file: File, types: dict[str, pa.DataType]) -> dict[str, pa.DataType]:
-    """Return the type of each column in the whole file.
-
-    Parameters
-    ----------
-    file : File
-        All of it is read, one block in memory at a time.
-    types : dict of str to pyarrow.DataType
-        The types in the first block.
-    """
+    """Return the type of each column in the whole file, of which all is read; `types` are those in the first block."""
     while True:
         try:
             with file.open() as opened, _stream(opened, types) as reader:
@@ -165,9 +151,8 @@ def _raw_fields(
     opened: Any, types: dict[str, pa.DataType], *, missing: Iterable[str], quoted: bool = False
 ) -> pyarrow.csv.CSVStreamingReader:
     """Read fields as text. Those in `missing` are null, in quotes only if `quoted`."""
-    return _stream(
-        opened, types, null_values=list(missing), strings_can_be_null=True, quoted_strings_can_be_null=quoted
-    )
+    nulls = {"null_values": list(missing), "strings_can_be_null": True, "quoted_strings_can_be_null": quoted}
+    return _stream(opened, types, **nulls)
 
 
 def _stream(opened: Any, types: dict[str, pa.DataType] | None = None, **options: Any) -> pyarrow.csv.CSVStreamingReader:

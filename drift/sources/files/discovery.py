@@ -25,28 +25,15 @@ _QUERY: Final = re.compile(r"\?[A-Za-z_]+=.*$")
 class File:
     """One file, as it was when it was discovered.
 
-    Parameters
-    ----------
-    name : str
-        The path, or the URL without secrets.
-    suffix : str
-        Lower case, with the dot; it determines the format.
-    system, path : pyarrow.fs.FileSystem, str
-        The location.
-    size : int
-        Bytes.
-    modified : int
-        Nanoseconds since 1970; 0 if the store does not report it.
-    partitions : mapping of str to str or None
-        Columns given by the names of its folders (``country=DE``), the same for every row.
+    `partitions` are columns given by the names of its folders (``country=DE``), the same for every row.
     """
 
-    name: str
-    suffix: str
-    system: Any = field(repr=False, compare=False)
+    name: str  # the path, or the URL without secrets
+    suffix: str  # lower case, with the dot; it determines the format
+    system: Any = field(repr=False, compare=False)  # a pyarrow.fs.FileSystem
     path: str = field(repr=False)
-    size: int
-    modified: int
+    size: int  # bytes
+    modified: int  # nanoseconds since 1970; 0 if the store does not report it
     partitions: Mapping[str, str | None] = field(default_factory=dict)
 
     def open(self) -> Any:
@@ -73,10 +60,8 @@ def find_files(pattern: str, known_suffixes: Collection[str]) -> list[File]:
     files = _find_at_url(pattern) if _SCHEME.match(pattern) else _find_on_disk(pattern)
     for file in files:
         if file.suffix not in known_suffixes:
-            raise SourceError(
-                f"{file.name}: unknown format {file.suffix!r}; known formats: {', '.join(known_suffixes)}",
-                code="unknown-format",
-            )
+            known = ", ".join(known_suffixes)
+            raise SourceError(f"{file.name}: unknown format {file.suffix!r}; use one of {known}", code="unknown-format")
     return sorted(files, key=lambda file: PurePosixPath(file.name).parts)
 
 
@@ -101,10 +86,8 @@ def _find_on_disk(pattern: str) -> list[File]:
             raise _empty_folder(path)
         files += below
     if not files:
-        raise SourceError(
-            f"no file matches {pattern!r}; check the path (relative paths start from {Path.cwd()})",
-            code="source-not-found",
-        )
+        path = f"{pattern!r}; check the path (relative paths start from {Path.cwd()})"
+        raise SourceError(f"no file matches {path}", code="source-not-found")
     return _unique(files)
 
 
@@ -122,14 +105,11 @@ def _find_at_url(url: str) -> list[File]:
         else:
             files = _find_at_path(system, path, scheme, shown)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise SourceError(
-            f"cannot open {shown}: {without_secrets(str(error).strip())}", code="source-unreadable"
-        ) from error
+        reason = without_secrets(str(error).strip())
+        raise SourceError(f"cannot open {shown}: {reason}", code="source-unreadable") from error
     if not files:
-        raise SourceError(
-            f"no file matches {shown!r}; check the bucket, the path and the permission to list it",
-            code="source-not-found",
-        )
+        message = f"no file matches {shown!r}; check the bucket, the path and the permission to list it"
+        raise SourceError(message, code="source-not-found")
     return files
 
 
@@ -183,24 +163,19 @@ def _find_in_folder(system: Any, folder: str, root: str, scheme: str) -> list[Fi
 
 
 def _unique(files: Iterable[File]) -> list[File]:
-    by_name: dict[str, File] = {}
-    for file in files:
-        by_name.setdefault(file.name, file)
-    return list(by_name.values())
+    return list({file.name: file for file in files}.values())
 
 
 def _empty_folder(name: str) -> SourceError:
-    return SourceError(
-        f"{name} is a folder without readable files; name the files, such as {name}/*.parquet", code="source-not-found"
-    )
+    message = f"{name} is a folder without readable files; name the files, such as {name}/*.parquet"
+    return SourceError(message, code="source-not-found")
 
 
 def _existing_info(system: Any, path: str) -> Any:
     info = system.get_file_info(path)
     if info.type == pafs.FileType.NotFound:
-        raise SourceError(
-            f"{path} was removed while files were listed, or is a broken link; check it", code="source-not-found"
-        )
+        message = f"{path} was removed while files were listed, or is a broken link; check it"
+        raise SourceError(message, code="source-not-found")
     return info
 
 

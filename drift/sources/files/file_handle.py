@@ -48,16 +48,8 @@ class WindowPlacement:
 class FileHandle:
     """A file, with the columns that the file or the names of its folders hold.
 
-    Parameters
-    ----------
-    file : File
-        The file.
-    reader : FormatReader
-        Its reader.
-    columns : mapping of str to pyarrow.DataType or Uncounted
-        Types (of a dictionary, the type of its values), or the reason why a column cannot be cut into bins.
-    folder_values : mapping of str to pyarrow.Scalar
-        Columns that have one value in all rows.
+    `columns` holds types (of a dictionary, the type of its values), or why a column cannot be cut into bins;
+    `folder_values` the Arrow scalars of columns that have one value in all rows.
     """
 
     file: File
@@ -148,13 +140,7 @@ class FileHandle:
 
 
 def open_handles(files: Sequence[File]) -> list[FileHandle]:
-    """Open files and determine their columns.
-
-    Raises
-    ------
-    SourceError
-        If a file cannot be read.
-    """
+    """Open files and determine their columns; raises SourceError if a file cannot be read."""
     keys = {key for file in files for key in file.partitions}
     integer_keys = {key for key in keys if _are_integers([f.partitions[key] for f in files if key in f.partitions])}
     return [_open(file, integer_keys) for file in files]

@@ -24,13 +24,7 @@ FILE_FORMATS: Final[Mapping[str, Callable[[File], FormatReader]]] = {
 
 
 def open_reader(file: File) -> FormatReader:
-    """Return the reader of a file.
-
-    Raises
-    ------
-    SourceError
-        If the file cannot be read, or has two columns of one name. The message names the file.
-    """
+    """Return the reader of a file; an error names the file if it cannot be read, or has two columns of one name."""
     reader = run_on_file(file, lambda: FILE_FORMATS[file.suffix](file))
     run_on_file(file, lambda: require_unique(list(reader.schema.names)))
     return reader

@@ -22,12 +22,9 @@ class Ipc:
             self.schema = _reader(opened, None).schema
 
     def batches(
-        self,
-        columns: Sequence[str],
-        timestamp: str | None,
-        range_filter: RangeFilter | None,  # noqa: ARG002 - there are no statistics
+        self, columns: Sequence[str], timestamp: str | None, _range_filter: RangeFilter | None
     ) -> Iterator[RowBatch]:
-        """Read all rows."""
+        """Read all rows: there are no statistics to filter by."""
         names = requested_columns(columns, timestamp)
         fields = [self.schema.names.index(name) for name in names]
         with self._file.open() as opened:
@@ -48,9 +45,8 @@ def _reader(opened: Any, options: pa.ipc.IpcReadOptions | None) -> Any:
         return pa.ipc.open_file(opened, options=options)
     reader = pa.ipc.open_stream(opened, options=options)
     if tail != _STREAM_END:  # Arrow accepts a stream that was cut off between two batches
-        raise SourceError(
-            "the end of the stream is missing; it was cut off, or is still being written", code="source-unreadable"
-        )
+        message = "the end of the stream is missing; it was cut off, or is still being written"
+        raise SourceError(message, code="source-unreadable")
     return reader
 
 

@@ -32,12 +32,9 @@ class JsonLines:
         self.schema = pa.schema(list(types.items()))
 
     def batches(
-        self,
-        columns: Sequence[str],
-        timestamp: str | None,
-        range_filter: RangeFilter | None,  # noqa: ARG002 - there are no statistics
+        self, columns: Sequence[str], timestamp: str | None, _range_filter: RangeFilter | None
     ) -> Iterator[RowBatch]:
-        """Read all rows."""
+        """Read all rows: there are no statistics to filter by."""
         names = requested_columns(columns, timestamp)
         # At least one key, because without keys the number of rows is unknown.
         schema = pa.schema([self.schema.field(name) for name in names or self.schema.names[:1]])
@@ -55,9 +52,8 @@ def _types(block: bytes) -> dict[str, pa.DataType]:
 
 
 def _parse(block: bytes, options: pyarrow.json.ParseOptions | None) -> pa.Table:
-    return pyarrow.json.read_json(
-        io.BytesIO(block), read_options=pyarrow.json.ReadOptions(block_size=len(block) + 1), parse_options=options
-    )
+    one_block = pyarrow.json.ReadOptions(block_size=len(block) + 1)
+    return pyarrow.json.read_json(io.BytesIO(block), one_block, options)
 
 
 def _common_type(name: str, left: pa.DataType, right: pa.DataType) -> pa.DataType:
@@ -67,10 +63,8 @@ def _common_type(name: str, left: pa.DataType, right: pa.DataType) -> pa.DataTyp
         schemas = [pa.schema([pa.field(name, type_)]) for type_ in (left, right)]
         return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise SourceError(
-            f"column {name!r} holds {left} in some lines and {right} in others; write it in one type",
-            code="type-conflict",
-        ) from error
+        message = f"column {name!r} holds {left} in some lines and {right} in others; write it in one type"
+        raise SourceError(message, code="type-conflict") from error
 
 
 def _blocks(file: File) -> Iterator[bytes]:

@@ -55,8 +55,7 @@ class Parquet:
 def _read(parquet: Any, groups: list[int], names: list[str], *, in_window: bool) -> Iterator[RowBatch]:
     if not names:
         for group in groups:
-            rows = parquet.metadata.row_group(group).num_rows
-            yield RowBatch(pa.table({}), rows, in_window)
+            yield RowBatch(pa.table({}), parquet.metadata.row_group(group).num_rows, in_window)
         return
     for batch in parquet.iter_batches(rows_per_batch(len(names)), row_groups=groups, columns=names):
         yield RowBatch(pa.Table.from_batches([batch]), batch.num_rows, in_window)
@@ -98,8 +97,8 @@ def _bounds(statistics: list[Any], type_: pa.DataType) -> tuple[pa.ChunkedArray,
         raw, bound_type = pa.int64(), pa.timestamp(_UNITS[logical["timeUnit"]], type_.tz)
     else:
         return None
-    minima, maxima = ([getattr(group, end) for group in statistics] for end in ("min_raw", "max_raw"))
-    return (
-        pa.chunked_array([pa.array(minima, raw).cast(bound_type)]),
-        pa.chunked_array([pa.array(maxima, raw).cast(bound_type)]),
+    minima, maxima = (
+        pa.chunked_array([pa.array([getattr(group, end) for group in statistics], raw).cast(bound_type)])
+        for end in ("min_raw", "max_raw")
     )
+    return minima, maxima

@@ -22,21 +22,11 @@ def rows_per_batch(columns: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RowBatch:
-    """Some rows of a file.
+    """Some rows of a file."""
 
-    Parameters
-    ----------
-    table : pyarrow.Table
-        The requested columns.
-    rows : int
-        Number of rows, also if no column was requested.
-    in_window : bool
-        The file's statistics prove that all rows are in the window. The timestamp column may then be absent.
-    """
-
-    table: pa.Table
-    rows: int
-    in_window: bool = False
+    table: pa.Table  # the requested columns
+    rows: int  # also if no column was requested
+    in_window: bool = False  # the statistics prove that all rows are; the timestamp column may then be absent
 
 
 RangeFilter: TypeAlias = Callable[[pa.ChunkedArray, pa.ChunkedArray], list[bool | None]]
@@ -53,7 +43,7 @@ class FormatReader(Protocol):
     schema: pa.Schema
 
     def batches(
-        self, columns: Sequence[str], timestamp: str | None, range_filter: RangeFilter | None
+        self, columns: Sequence[str], timestamp: str | None, range_filter: RangeFilter | None, /
     ) -> Iterator[RowBatch]:
         """Read the rows of existing columns, and of the timestamp column if one is given.
 
@@ -68,13 +58,7 @@ def requested_columns(columns: Sequence[str], timestamp: str | None) -> list[str
 
 
 def run_on_file(file: File, action: Callable[[], ReadResult]) -> ReadResult:
-    """Run an action on a file; errors name the file.
-
-    Raises
-    ------
-    SourceError
-        If the file cannot be read, or is not what was expected.
-    """
+    """Run an action on a file; any error of it is raised as a SourceError that names the file."""
     try:
         return action()
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:

@@ -16,17 +16,7 @@ MAX_SKETCH_CATEGORIES: Final = 100_000
 
 
 class Sketch:
-    """A column's values, added batch by batch.
-
-    Parameters
-    ----------
-    bins : Bins
-        The rule by which the axis will be chosen.
-    rng : numpy.random.Generator
-        Draws the sample.
-    max_rows : int
-        Maximum rows of the sample; never more than `SAMPLE`.
-    """
+    """A column's values, added batch by batch; `rng` draws a sample of `max_rows`, and at most `SAMPLE`, rows."""
 
     def __init__(self, bins: Bins, rng: np.random.Generator, max_rows: int = SAMPLE) -> None:
         self._bins, self._rng, self._max_rows = bins, rng, min(max_rows, SAMPLE)

@@ -24,21 +24,12 @@ class Stream:
     """The rows of files in a window, in columns that are the same in all files.
 
     A column that some files lack, or that has incompatible types, is not counted; the reason names the files. Files
-    without rows in the window are ignored in this.
-
-    Parameters
-    ----------
-    files : sequence of FileHandle
-        At least one file.
-    names : sequence of str
-        The requested columns.
-    placement : WindowPlacement or None
-        None means all rows.
+    without rows in the window are ignored in this. Without a placement, all rows are streamed.
 
     Raises
     ------
     SourceError
-        If a file cannot be read.
+        If a file cannot be read, or has changed; its methods raise it too. The message names the file.
     """
 
     def __init__(self, files: Sequence[FileHandle], names: Sequence[str], placement: WindowPlacement | None) -> None:
@@ -60,25 +51,13 @@ class Stream:
         return Table({n: t if isinstance(t, Uncounted) else null_column(t, 0) for n, t in self.columns.items()}, 0)
 
     def tables(self) -> Iterator[Table]:
-        """Yield all rows, batch by batch; may be called more than once.
-
-        Raises
-        ------
-        SourceError
-            If a file cannot be read, or has changed.
-        """
+        """Yield all rows, batch by batch; may be called more than once."""
         for file in self._files:
             for table in file.tables(self._counted_names(), self._placement):
                 yield self._convert(table)
 
     def window_tables(self, windows: Sequence[Window]) -> Iterator[tuple[int, Table]]:
-        """Yield the rows of several windows, batch by batch, with the index of their window.
-
-        Raises
-        ------
-        SourceError
-            See `tables`.
-        """
+        """Yield the rows of several windows, batch by batch, with the index of their window."""
         assert self._placement is not None  # noqa: S101 - for the type checker; only placed rows are in windows
         for file in self._files:
             for index, table in file.window_tables(self._counted_names(), self._placement, windows):
@@ -86,10 +65,8 @@ class Stream:
 
     def concatenate(self, tables: Sequence[Table]) -> Table:
         """Return tables of this stream as one table."""
-        columns = {
-            name: _concatenate_column([table.columns[name] for table in [self.empty_table(), *tables]])
-            for name in self.columns
-        }
+        parts = [self.empty_table(), *tables]
+        columns = {name: _concatenate_column([part.columns[name] for part in parts]) for name in self.columns}
         return Table(columns, sum(table.rows for table in tables))
 
     def _counted_names(self) -> list[str]:

@@ -30,12 +30,7 @@ class UnbinnableError(DriftError):
 
 
 def values_of(column: ArrowColumn) -> Values:
-    """Return the values of a column.
-
-    Parameters
-    ----------
-    column : pyarrow.ChunkedArray
-        A column of any type. NaN, null, None and NaT are missing. Timestamps without a time zone are UTC.
+    """Return the values of a column. NaN, null, None and NaT are missing. Timestamps without a time zone are UTC.
 
     Raises
     ------
@@ -87,10 +82,8 @@ def _converter(type_: pa.DataType) -> Callable[[ArrowColumn], Values]:
     for matches, convert in _CONVERTERS:
         if matches(type_):
             return convert
-    raise UnbinnableError(
-        f"{type_} values cannot be cut into bins; watch a column derived from them (a length, a count), "
-        "or exclude the column"
-    )
+    remedy = "watch a column derived from them (a length, a count), or exclude the column"
+    raise UnbinnableError(f"{type_} values cannot be cut into bins; {remedy}")
 
 
 def _empty(column: ArrowColumn) -> Values:
@@ -155,9 +148,8 @@ def _texts(names: Any) -> list[Any]:
     try:
         return list(names.to_pylist())
     except UnicodeDecodeError as error:
-        raise UnbinnableError(
-            f"the text is not UTF-8 ({error}); write it again as UTF-8, or exclude the column"
-        ) from error
+        message = f"the text is not UTF-8 ({error}); write it again as UTF-8, or exclude the column"
+        raise UnbinnableError(message) from error
 
 
 def _categories(kind: Kind, counts: Mapping[Any, int], rows: int) -> Values:
@@ -201,17 +193,10 @@ def _dates(column: ArrowColumn) -> Values:
     return _ordered(column, Kind.DATETIME, np.dtype(np.int64), _NANOSECONDS["ms"])
 
 
-def _timestamps(column: ArrowColumn) -> Values:
-    return _ordered(column, Kind.DATETIME, np.dtype(np.int64), _NANOSECONDS[column.type.unit])
-
-
-def _durations(column: ArrowColumn) -> Values:
-    return _ordered(column, Kind.DURATION, np.dtype(np.int64), _NANOSECONDS[column.type.unit])
-
-
-def _clock_times(column: ArrowColumn) -> Values:
+def _times(column: ArrowColumn) -> Values:
+    kind = Kind.DATETIME if pa.types.is_timestamp(column.type) else Kind.DURATION
     dtype = np.dtype(np.int32 if pa.types.is_time32(column.type) else np.int64)
-    return _ordered(column, Kind.DURATION, dtype, _NANOSECONDS[column.type.unit])
+    return _ordered(column, kind, dtype, _NANOSECONDS[column.type.unit])
 
 
 def _numpy_type(type_: pa.DataType) -> "np.dtype[Any]":
@@ -244,7 +229,5 @@ _CONVERTERS: Final[tuple[tuple[Callable[[pa.DataType], bool], Callable[[ArrowCol
     (pa.types.is_decimal, _decimals),
     *((matches, _strings) for matches in _TEXT_TYPES),
     (pa.types.is_date, _dates),
-    (pa.types.is_timestamp, _timestamps),
-    (pa.types.is_duration, _durations),
-    (pa.types.is_time, _clock_times),
+    *((matches, _times) for matches in (pa.types.is_timestamp, pa.types.is_duration, pa.types.is_time)),
 )

@@ -28,19 +28,16 @@ def as_instants(column: pa.ChunkedArray, name: str, timezone: ZoneInfo) -> pa.Ch
     if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("s" if pa.types.is_date32(column.type) else "ms"))
     if not pa.types.is_timestamp(column.type):
-        raise SourceError(
-            f"timestamp column {name!r} holds {column.type} values; expected dates, times, or text in ISO 8601",
-            code="timestamp-invalid",
-        )
+        problem = f"holds {column.type} values; expected dates, times, or text in ISO 8601"
+        raise SourceError(f"timestamp column {name!r} {problem}", code="timestamp-invalid")
     unit = "ns" if column.type.unit == "ns" else "us"
     try:
         if column.type.tz is None:
             column = pc.assume_timezone(column, str(timezone), ambiguous="earliest", nonexistent="latest")
         return column.cast(pa.timestamp(unit, "UTC"))
     except pa.ArrowInvalid as error:  # more than 290,000 years from now
-        raise SourceError(
-            f"timestamp column {name!r} holds instants outside the supported range: {error}", code="timestamp-invalid"
-        ) from error
+        message = f"timestamp column {name!r} holds instants outside the supported range: {error}"
+        raise SourceError(message, code="timestamp-invalid") from error
 
 
 def _parse_text(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:

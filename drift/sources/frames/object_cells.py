@@ -18,20 +18,8 @@ Addresses = npt.NDArray[np.int64]
 def array_from_objects(cells: npt.NDArray[np.object_]) -> Any:
     """Return the values of ``pa.array(cells, from_pandas=True)``; shared texts are returned as a dictionary.
 
-    Parameters
-    ----------
-    cells : ndarray of object, shape (n,)
-        None, NaN, NaT and pandas.NA are missing.
-
-    Returns
-    -------
-    pyarrow.Array or pyarrow.ChunkedArray
-        A dictionary may contain a text more than once, and a null.
-
-    Raises
-    ------
-    pyarrow.ArrowException, TypeError, ValueError, OverflowError
-        As `pyarrow.array`, if the cells have no common type.
+    None, NaN, NaT and pandas.NA are missing. The dictionary may contain a text more than once, and a null. Raises what
+    `pyarrow.array` raises if the cells have no common type.
 
     Notes
     -----
@@ -43,10 +31,8 @@ def array_from_objects(cells: npt.NDArray[np.object_]) -> Any:
     if len(cells) < _MIN_CELLS or _mostly_distinct(addresses := np.frombuffer(cells, np.int64)):
         return pa.array(cells, from_pandas=True)
     encoded = pa.Array.from_buffers(pa.int64(), len(cells), [None, pa.py_buffer(addresses)]).dictionary_encode()
-    if (
-        len(encoded.dictionary) > min(_MAX_OBJECTS, len(cells) // 4)
-        or (first := _first_rows(encoded, addresses)) is None
-    ):
+    many = len(encoded.dictionary) > min(_MAX_OBJECTS, len(cells) // 4)
+    if many or (first := _first_rows(encoded, addresses)) is None:
         return pa.array(cells, from_pandas=True)
     # In order of appearance, because the common type and the error may depend on it.
     values = pa.array(cells[first], from_pandas=True)

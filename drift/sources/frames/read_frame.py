@@ -15,10 +15,7 @@ from drift.sources.frames.table import Table, map_columns
 def read_frame(frame: Any) -> Table:
     """Return a data frame's columns as Arrow columns, without a copy if the memory layout permits.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame, polars.DataFrame, pyarrow.Table, ...
-        An eager data frame. Nulls are missing; so is NaN in pandas.
+    Nulls are missing; so is NaN in pandas.
 
     Raises
     ------
@@ -28,29 +25,19 @@ def read_frame(frame: Any) -> Table:
     try:
         wrapped = nw.from_native(frame, eager_only=True)
     except TypeError as error:
-        raise SourceError(
-            f"expected a pandas, Polars or PyArrow data frame, a path, or a drift.Profile; got {type(frame).__name__}",
-            code="invalid-input",
-        ) from error
+        expected = "a pandas, Polars or PyArrow data frame, a path, or a drift.Profile"
+        raise SourceError(f"expected {expected}; got {type(frame).__name__}", code="invalid-input") from error
     except nw.exceptions.DuplicateError as error:
-        reason = " ".join(str(error).split())
-        raise SourceError(
-            f"duplicate column names: {reason}; rename or drop one of each", code="duplicate-column"
-        ) from error
+        message = f"duplicate column names: {' '.join(str(error).split())}; rename or drop one of each"
+        raise SourceError(message, code="duplicate-column") from error
     if invalid := [name for name in wrapped.columns if not isinstance(name, str)]:
-        raise SourceError(
-            f"column names must be text; rename {invalid[:5]} (frame.columns = frame.columns.astype(str))",
-            code="invalid-input",
-        )
+        message = f"column names must be text; rename {invalid[:5]} (frame.columns = frame.columns.astype(str))"
+        raise SourceError(message, code="invalid-input")
     columns = {name: wrapped[name] for name in wrapped.columns}
     objects = [name for name, column in columns.items() if _holds_objects(column)]  # only these take time to convert
-    converted = dict(
-        zip(objects, map_columns(lambda name: _convert(columns[name]), objects, len(wrapped)), strict=True)
-    )
-    return Table(
-        {name: converted[name] if name in converted else _convert(column) for name, column in columns.items()},
-        len(wrapped),
-    )
+    arrays = map_columns(lambda name: _convert(columns[name]), objects, len(wrapped))
+    converted = dict(zip(objects, arrays, strict=True))
+    return Table({n: converted[n] if n in converted else _convert(c) for n, c in columns.items()}, len(wrapped))
 
 
 def _convert(series: Any) -> pa.ChunkedArray | Uncounted:
@@ -58,10 +45,8 @@ def _convert(series: Any) -> pa.ChunkedArray | Uncounted:
         array = _to_arrow(series)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        return Uncounted(
-            Fault.NOT_COMPARABLE,
-            f"values of mixed or unknown types ({reason}); convert them to one type, or exclude the column",
-        )
+        message = f"values of mixed or unknown types ({reason}); convert them to one type, or exclude the column"
+        return Uncounted(Fault.NOT_COMPARABLE, message)
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 
 

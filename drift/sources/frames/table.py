@@ -31,17 +31,9 @@ SINGLE_THREAD_VALUES: Final = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns by name, in order. A column that cannot be converted or cut into bins is replaced by the reason.
+    """Columns by name, in order. A column that cannot be converted or cut into bins is replaced by the reason."""
 
-    Parameters
-    ----------
-    columns : mapping of str to pyarrow.ChunkedArray or Uncounted
-        Columns of `rows` values each; texts may be dictionaries.
-    rows : int
-        Number of rows.
-    """
-
-    columns: Mapping[str, pa.ChunkedArray | Uncounted]
+    columns: Mapping[str, pa.ChunkedArray | Uncounted]  # of `rows` values each; texts may be dictionaries
     rows: int
 
     def __post_init__(self) -> None:
@@ -67,19 +59,16 @@ class Table:
         """
         column = self.columns.get(timestamp)
         if column is None:
-            raise SourceError(
-                f"no timestamp column {timestamp!r}; there are {', '.join(self.columns) or 'none'}",
-                code="timestamp-missing",
-            )
+            columns = ", ".join(self.columns) or "none"
+            raise SourceError(f"no timestamp column {timestamp!r}; there are {columns}", code="timestamp-missing")
         if isinstance(column, Uncounted):
             raise SourceError(f"timestamp column {timestamp!r}: {column.message}", code="timestamp-invalid")
         try:
             return as_instants(decode_dictionary(column), timestamp, timezone)
         except SourceError as error:
             times = [n for n, c in self.columns.items() if not isinstance(c, Uncounted) and _holds_times(c.type)]
-            raise SourceError(
-                f"{error}; columns of dates or times: {', '.join(times) or 'none'}", code=error.code
-            ) from error
+            message = f"{error}; columns of dates or times: {', '.join(times) or 'none'}"
+            raise SourceError(message, code=error.code) from error
 
     def within(self, window: Window, timestamp: str, timezone: ZoneInfo) -> "Table":
         """Return the rows of a window. Rows without a timestamp belong to no window."""
@@ -95,9 +84,8 @@ class Table:
         try:
             first, last = (ends[end].cast(pa.timestamp("us", "UTC"), safe=False).as_py() for end in ("min", "max"))
         except (ValueError, OverflowError) as error:
-            raise SourceError(
-                f"timestamp column {timestamp!r} holds instants beyond the year 9999: {error}", code="timestamp-invalid"
-            ) from error
+            message = f"timestamp column {timestamp!r} holds instants beyond the year 9999: {error}"
+            raise SourceError(message, code="timestamp-invalid") from error
         return None if first is None else (first, last)
 
     def split(self, by: Sequence[str], known: Collection[str] | None = None) -> dict[str, "Table"]:
@@ -141,18 +129,8 @@ class Table:
     def learn(self, names: Sequence[str], columns: Columns, seed: int = 0, threads: int | None = None) -> Profile:
         """Choose an axis for each column, by its rule, and count the rows on these axes.
 
-        A column that is missing is not comparable, because there is nothing to compare live values with.
-
-        Parameters
-        ----------
-        names : sequence of str
-            The columns.
-        columns : Columns
-            The rule of each column.
-        seed : int
-            Seed of the sample from which the edges of very long columns are chosen; the same rows for all columns.
-        threads : int or None
-            See `count`.
+        A column that is missing is not comparable, because there is nothing to compare live values with. The edges of
+        very long columns are chosen from a sample by `seed`: the same rows for all columns. `threads`: see `count`.
         """
         sampler = RowSampler(seed)
 
@@ -164,12 +142,7 @@ class Table:
     def count(self, axes: Mapping[str, Axis], threads: int | None = None) -> Profile:
         """Count the rows on given axes. A column that is missing is a schema error.
 
-        Parameters
-        ----------
-        axes : mapping of str to Axis
-            The axis of each column.
-        threads : int or None
-            Columns counted at the same time. None means one for a small table, else the number of cores.
+        `threads` columns are counted at the same time; None means one for a small table, else the number of cores.
         """
         return self._profile(
             list(axes), lambda name, values: histogram_of_values(values, axes[name]), Fault.SCHEMA_ERROR, threads
@@ -210,18 +183,9 @@ class Table:
 def map_columns(
     action: Callable[[str], Result], names: Sequence[str], rows: int, threads: int | None = None
 ) -> list[Result]:
-    """Call a function for each column, several at the same time: NumPy and Arrow release the interpreter's lock.
+    """Call a function for each column's name, several at the same time: NumPy and Arrow release the interpreter's lock.
 
-    Parameters
-    ----------
-    action : callable
-        Takes the name of a column.
-    names : sequence of str
-        The columns.
-    rows : int
-        Rows of each column.
-    threads : int or None
-        Columns at the same time. None means one for a small table, else the number of cores.
+    `rows` is the number of rows of each column; `threads` as in `Table.count`.
     """
     if threads is None:
         threads = 1 if rows * len(names) < SINGLE_THREAD_VALUES else os.cpu_count() or 1
@@ -241,10 +205,7 @@ def require_unique(names: list[str]) -> list[str]:
 def segment_keys(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return the segment of each row, ``name=value``; missing if the value is missing or NaN.
 
-    Raises
-    ------
-    SourceError
-        If the column's values cannot be written as text.
+    Raises SourceError if the column's values cannot be written as text.
     """
     column = decode_dictionary(column)
     if pa.types.is_floating(column.type):

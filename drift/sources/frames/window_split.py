@@ -19,19 +19,8 @@ def split_by_window(
 ) -> Iterator[tuple[int, Table]]:
     """Yield the index of each window that holds rows, and these rows. Rows outside all windows are left out.
 
-    Parameters
-    ----------
-    table : Table
-        The rows. They are copied only if they are not in order of time.
-    windows : sequence of Window
-        Windows in order, which do not overlap.
-    timestamp, timezone
-        See `Table.within`.
-
-    Raises
-    ------
-    SourceError
-        See `Table.within`.
+    The windows are in order and do not overlap. Rows are copied only if they are not in order of time. Raises as
+    `Table.within`.
     """
     instants = table.instants(timestamp, timezone)
     if not windows or not table.rows:

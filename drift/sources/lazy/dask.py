@@ -27,12 +27,9 @@ ColumnSummary: TypeAlias = CategoryCounts | Any
 
 @dataclass(frozen=True, slots=True)
 class DaskTable:
-    """A Dask data frame, with the methods of `drift.sources.frames.table.Table` for a frame in memory.
+    """A Dask data frame, with the methods of `drift.sources.frames.table.Table`.
 
-    Parameters
-    ----------
-    frame : dask.dataframe.DataFrame
-        A method may run several computations: the rows must not change between them.
+    A method may run several computations, between which the rows must not change.
     """
 
     frame: Any

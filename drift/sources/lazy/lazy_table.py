@@ -24,13 +24,9 @@ from drift.sources.lazy.sums import count_plain_frame
 
 @dataclass(frozen=True, slots=True)
 class LazyTable:
-    """A lazy frame, with the methods of `drift.sources.frames.table.Table` for a frame in memory.
+    """A lazy frame of Polars, DuckDB (a relation) or Spark, with the methods of `drift.sources.frames.table.Table`.
 
-    Parameters
-    ----------
-    frame : lazy frame
-        Of Polars, DuckDB (a relation) or Spark. A method may run several queries, between which the rows
-        must not change.
+    A method may run several queries, between which the rows must not change.
     """
 
     frame: Any
@@ -54,12 +50,8 @@ class LazyTable:
         """Choose an axis for each column by its own rule, and count all rows by segment.
 
         Up to `SAMPLE` rows, axes equal those of the same rows in memory. Of more rows, edges are chosen from a seeded
-        sample together with the smallest and the largest finite value of all rows; categories from all rows.
-
-        Raises
-        ------
-        SourceError
-            If the frame cannot be read, or a segment column cannot name segments.
+        sample together with the smallest and the largest finite value of all rows; categories from all rows. Raises
+        SourceError if the frame cannot be read, or a segment column cannot name segments.
         """
         table = plain_frame(self.frame, names)
         axes: dict[str, Axis] = {}
@@ -84,10 +76,7 @@ class LazyTable:
     ) -> dict[str, Profile]:
         """Count on given axes by segment; see `drift.sources.frames.table.Table.split` for the keys.
 
-        Raises
-        ------
-        SourceError
-            As `learn_by`, and if the rows changed between two queries.
+        Raises SourceError as `learn_by`, and if the rows changed between two queries.
         """
         table = plain_frame(self.frame, [*axes, *segments])
         if not segments:

@@ -25,69 +25,31 @@ _DAY: Final = 86_400 * 10**9
 
 @dataclass(frozen=True, slots=True)
 class PlainColumn:
-    """How a plain column represents its values.
+    """How a plain column represents its values."""
 
-    Parameters
-    ----------
-    alias : str
-        Its name in the plain frame.
-    kind : Kind
-        Kind of the values.
-    step : Fraction or None
-        As `drift.histogram.column_values.OrderedValues`; None for doubles, booleans and text.
-    type : narwhals data type
-        Type of the plain column, and of what it is compared with.
-    limits : tuple of int, or None
-        The smallest and largest value of the type, in steps.
-    arrow_type : pyarrow.DataType or None
-        Arrow type of the original values, if it is not that of the plain column.
-    """
-
-    alias: str
+    alias: str  # its name in the plain frame
     kind: Kind
-    step: Fraction | None
-    type: Any
-    limits: tuple[int, int] | None = None
-    arrow_type: pa.DataType | None = None
+    step: Fraction | None  # as in `OrderedValues`; None for doubles, booleans and text
+    type: Any  # Narwhals type of the plain column, and of what it is compared with
+    limits: tuple[int, int] | None = None  # the smallest and largest value of the type, in steps
+    arrow_type: pa.DataType | None = None  # of the original values, if it is not that of the plain column
 
 
 @dataclass(frozen=True, slots=True)
 class PlainFrame:
-    """A lazy frame of plain columns.
-
-    Parameters
-    ----------
-    frame : narwhals.LazyFrame
-        The plain columns.
-    columns : mapping of str to PlainColumn or Uncounted
-        By original name: the plain column, or why there is none.
-    implementation : narwhals.Implementation
-        The backend.
-    """
+    """A Narwhals lazy frame of plain columns."""
 
     frame: Any
-    columns: Mapping[str, PlainColumn | Uncounted]
-    implementation: nw.Implementation
+    columns: Mapping[str, PlainColumn | Uncounted]  # by original name: the plain column, or why there is none
+    implementation: nw.Implementation  # the backend
 
     def fetch(self, query: Any) -> Any:
-        """Return the (few) rows of a query on `frame` as an Arrow table.
-
-        Raises
-        ------
-        SourceError
-            If the backend fails.
-        """
+        """Return the (few) rows of a query on `frame` as an Arrow table; raises SourceError if the backend fails."""
         with backend_errors(self.implementation), compiled_wide_rows(self.implementation, query):
             return query.collect("pyarrow").to_native()
 
     def count(self, frame: Any, keys: Sequence[str], conditions: Mapping[str, Condition]) -> Any:
-        """Count rows of `frame`, or of one derived from it, by `Backend.count`; return the (few) groups as Arrow table.
-
-        Raises
-        ------
-        SourceError
-            If the backend fails.
-        """
+        """Count rows of `frame`, or of one derived from it, by `Backend.count`; return the (few) groups by `fetch`."""
         with backend_errors(self.implementation):
             query = BACKENDS[self.implementation].count(frame, keys, conditions)
         return self.fetch(query)
@@ -105,12 +67,8 @@ class PlainFrame:
 def is_lazy(frame: Any) -> bool:
     """Return whether an object is a lazy frame that its own engine counts."""
     known = nw.dependencies
-    return bool(
-        known.is_polars_lazyframe(frame)
-        or known.is_duckdb_relation(frame)
-        or known.is_pyspark_dataframe(frame)
-        or known.is_pyspark_connect_dataframe(frame)
-    )
+    is_spark = known.is_pyspark_dataframe(frame) or known.is_pyspark_connect_dataframe(frame)
+    return bool(is_spark or known.is_polars_lazyframe(frame) or known.is_duckdb_relation(frame))
 
 
 def schema_of(frame: Any) -> dict[str, Any]:
@@ -128,26 +86,17 @@ def schema_of(frame: Any) -> dict[str, Any]:
 
 def _wrapped(frame: Any) -> Any:
     if not is_lazy(frame):
-        raise SourceError(
-            f"expected a lazy frame of Polars, DuckDB or Spark; got {type(frame).__name__}", code="invalid-input"
-        )
+        message = f"expected a lazy frame of Polars, DuckDB or Spark; got {type(frame).__name__}"
+        raise SourceError(message, code="invalid-input")
     try:
         return nw.from_native(frame)
     except nw.exceptions.DuplicateError as error:
-        message = " ".join(str(error).split())
-        raise SourceError(
-            f"two columns have the same name: {message}; rename or drop one of them", code="duplicate-column"
-        ) from error
+        message = f"two columns have the same name: {' '.join(str(error).split())}; rename or drop one of them"
+        raise SourceError(message, code="duplicate-column") from error
 
 
 def plain_frame(frame: Any, names: Sequence[str]) -> PlainFrame:
-    """Convert those columns of a lazy frame that are in `names` to plain ones.
-
-    Raises
-    ------
-    SourceError
-        As `schema_of`.
-    """
+    """Convert those columns of a lazy frame that are in `names` to plain ones; raises as `schema_of`."""
     wrapped = _wrapped(frame)
     schema = schema_of(frame)
     native, backend = wrapped.to_native(), BACKENDS[wrapped.implementation]
@@ -178,11 +127,8 @@ def _plain_column(alias: str, dtype: Any, backend: Backend) -> PlainColumn | Unc
     for matches, make in _RULES:
         if matches(dtype):
             return make(alias, dtype)
-    return Uncounted(
-        Fault.NOT_COMPARABLE,
-        f"{dtype} values cannot be cut into bins; watch something derived from them "
-        "(a length, a count), or exclude the column",
-    )
+    remedy = "watch a column derived from them (a length, a count), or exclude the column"
+    return Uncounted(Fault.NOT_COMPARABLE, f"{dtype} values cannot be cut into bins; {remedy}")
 
 
 def _decimals(alias: str, dtype: Any) -> PlainColumn:
@@ -191,7 +137,6 @@ def _decimals(alias: str, dtype: Any) -> PlainColumn:
 
 
 def _integer_limits(dtype: Any) -> tuple[int, int]:
-    """Return the smallest and the largest integer of a type."""
     name = str(dtype)
     bits = int(name.lstrip("UInt"))
     return (0, 2**bits - 1) if name.startswith("U") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)

@@ -18,24 +18,12 @@ _MAX_CANDIDATES: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Segmentation:
-    """The segments of rows by the values of one column.
+    """The segments of rows by the values of one column."""
 
-    Parameters
-    ----------
-    column : str
-        Name in the plain frame.
-    type : narwhals data type
-        Type of the column.
-    values : sequence
-        One for each segment but the last.
-    labels : sequence of str
-        Keys of the segments; the last is that of all other rows.
-    """
-
-    column: str
-    type: Any
-    values: Sequence[Any]
-    labels: Sequence[str]
+    column: str  # in the plain frame
+    type: Any  # of the column
+    values: Sequence[Any]  # one for each segment but the last
+    labels: Sequence[str]  # keys of the segments; the last is that of all other rows
 
     def add_label(self, frame: Any) -> Any:
         """Return the frame with a column `label`: the number of each row's segment."""
@@ -48,10 +36,7 @@ class Segmentation:
 def find_segments(table: PlainFrame, name: str, known: Collection[str] | None) -> Segmentation:
     """Return the segments of a column: the known ones, or (None) its most frequent values.
 
-    Raises
-    ------
-    SourceError
-        If the column does not exist or cannot name segments.
+    Raises SourceError if the column does not exist or cannot name segments.
     """
     column = table.columns.get(name)
     if column is None:

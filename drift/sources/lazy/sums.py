@@ -42,10 +42,7 @@ class _ColumnCount:
 def count_plain_frame(table: PlainFrame, axes: Mapping[str, Axis], by: Segmentation | None) -> dict[str, Profile]:
     """Return a profile for each segment, and one of all rows with the key "".
 
-    Raises
-    ------
-    SourceError
-        If the backend fails, or the rows changed between two queries.
+    Raises SourceError if the backend fails, or the rows changed between two queries.
     """
     uncounted: dict[str, Uncounted] = {}
     counts = []
@@ -69,14 +66,10 @@ def count_plain_frame(table: PlainFrame, axes: Mapping[str, Axis], by: Segmentat
             for label, histogram in _count_names(table, column, axis, by).items():
                 _unchanged(rows[label], histogram.rows)
                 histograms[label][name] = histogram
-    profiles = {
-        label: Profile(
-            {name: of_label[name] for name in axes if name in of_label and name not in uncounted},
-            rows[label],
-            uncounted,
-        )
-        for label, of_label in histograms.items()
-    }
+    profiles = {}
+    for label, of_label in histograms.items():
+        counted = {name: of_label[name] for name in axes if name in of_label and name not in uncounted}
+        profiles[label] = Profile(counted, rows[label], uncounted)
     if "" not in profiles:
         profiles = {"": _whole(list(profiles.values()), rows, uncounted), **profiles}
     return profiles
@@ -89,11 +82,8 @@ def _whole(parts: list[Profile], rows: Mapping[str, int], uncounted: Mapping[str
 
 def _unchanged(before: int, now: int) -> int:
     if before != now:
-        raise SourceError(
-            f"the rows changed while they were counted ({before} at first, then {now}); "
-            "count a table that does not change",
-            code="source-changed",
-        )
+        change = f"({before} at first, then {now}); count a table that does not change"
+        raise SourceError(f"the rows changed while they were counted {change}", code="source-changed")
     return now
 
 
@@ -206,9 +196,9 @@ def _known_names(axis: CategoricalAxis) -> list[Any]:
 
 
 def _is_grouped(column: PlainColumn, axis: Axis) -> bool:
-    return (
-        isinstance(axis, CategoricalAxis) and axis.kind is column.kind and len(_known_names(axis)) > MAX_EQUALITY_NAMES
-    )
+    if not isinstance(axis, CategoricalAxis) or axis.kind is not column.kind:
+        return False
+    return len(_known_names(axis)) > MAX_EQUALITY_NAMES
 
 
 def _count_names(

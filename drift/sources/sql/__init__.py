@@ -38,14 +38,8 @@ from drift.sources.sql.types import SqlType
 class Sql:
     """Rows of a database as a source; see `drift.sources.Source`.
 
-    Parameters
-    ----------
-    spec : SqlSource
-        Database, and table or query.
-    timestamp : str or None
-        Column that assigns rows to windows; None if all rows are one window.
-    timezone : ZoneInfo
-        Zone of times without one.
+    `timestamp` is the column that assigns rows to windows, None if all rows are one window; times without a zone are in
+    `timezone`.
     """
 
     spec: SqlSource
@@ -102,8 +96,7 @@ class Sql:
     def provenance(self) -> dict[str, Any]:
         """Return the table or query, and the last instant at present."""
         with self._open() as query:
-            span = query.span()
-            database = describe_url(query.connection.engine.url)
+            span, database = query.span(), describe_url(query.connection.engine.url)
         text = self.spec.query or self.spec.table or ""
         return {
             "database": database,

@@ -21,17 +21,7 @@ _STEPS: Final = 100_000  # instructions of SQLite's virtual machine between two 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The database of a source.
-
-    Parameters
-    ----------
-    engine : Engine
-        Keeps no connection.
-    subject : str
-        The table or query, for messages.
-    timeout : timedelta or None
-        Limit of each statement.
-    """
+    """The database of a source; `subject` is the table or query, for messages; `timeout` limits each statement."""
 
     engine: Engine
     subject: str
@@ -50,17 +40,14 @@ class Database:
         file = parsed.database or ":memory:"
         named = parsed.get_backend_name() == "sqlite" and not file.startswith((":memory:", "file:"))
         if named and not Path(file).is_file():  # connecting would create an empty database
-            raise SourceError(
-                f"no database {describe_url(parsed)}; check the path (relative to {Path.cwd()})",
-                code="source-not-found",
-            )
+            path = f"{describe_url(parsed)}; check the path (relative to {Path.cwd()})"
+            raise SourceError(f"no database {path}", code="source-not-found")
         try:
             return cls(_engine(parsed), subject, timeout)
         except (ModuleNotFoundError, NoSuchModuleError) as error:
             hint = " (pip install 'driftgauge[postgres]')" if parsed.get_backend_name() == "postgresql" else ""
-            raise SourceError(
-                f"no driver for {parsed.drivername}: {error}; install one{hint}", code="dependency-missing"
-            ) from error
+            message = f"no driver for {parsed.drivername}: {error}; install one{hint}"
+            raise SourceError(message, code="dependency-missing") from error
 
     @property
     def name(self) -> str:
@@ -76,8 +63,7 @@ class Database:
         SourceError
             For every error of the database and of the block; the message names the table or query.
         """
-        started = time.monotonic()
-        connected = False
+        started, connected = time.monotonic(), False
         try:
             with self.engine.connect() as connection:
                 connected = True
@@ -100,10 +86,8 @@ class Database:
         if dialect == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         elif dialect != "sqlite":
-            driver_connection = connection.connection.dbapi_connection
-            supported = (
-                () if driver_connection is None else connection.dialect.get_isolation_level_values(driver_connection)
-            )
+            driver = connection.connection.dbapi_connection
+            supported = () if driver is None else connection.dialect.get_isolation_level_values(driver)
             if level := next((level for level in _SNAPSHOT_LEVELS if level in supported), None):
                 connection.execution_options(isolation_level=level)
         with connection.begin():
@@ -120,9 +104,8 @@ def _parse(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         # Not chained: the text of the cause could contain the password.
-        raise SourceError(
-            "source.url is no database URL; expected postgresql://user:password@host/database", code="invalid-value"
-        ) from None
+        message = "source.url is no database URL; expected postgresql://user:password@host/database"
+        raise SourceError(message, code="invalid-value") from None
     postgres = parsed.drivername in {"postgres", "postgresql"}
     return parsed.set(drivername="postgresql+psycopg") if postgres else parsed
 

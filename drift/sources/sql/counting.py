@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Connection, FromClause, Select, case, func, literal_column, select
+from sqlalchemy import Connection, FromClause, case, func, literal_column, select
 
 from drift.errors import AxisError, SourceError
 from drift.histogram import Axis, CategoricalAxis, Fault, Histogram, Kind, NumericAxis, Profile, Uncounted
@@ -37,16 +37,7 @@ MAX_JOINT_GROUPS: Final = 10_000
 class ColumnSums:
     """The sums that one column adds to a statement.
 
-    Parameters
-    ----------
-    column : str
-        Its name.
-    expressions : list of SqlExpression
-        Columns of the result.
-    n_bound : int
-        Number of values the expressions bind.
-    read : callable
-        Builds the histogram from the results of `expressions`.
+    `expressions` are columns of the result and bind `n_bound` values; `read` makes the histogram of their results.
     """
 
     column: str
@@ -64,13 +55,7 @@ class GroupCounts:
     uncounted: dict[str, Uncounted] = field(default_factory=dict)
 
     def check_rows(self, rows: dict[GroupKey, int]) -> None:
-        """Compare the rows that a statement saw with those of the first statement.
-
-        Raises
-        ------
-        SourceError
-            If they differ.
-        """
+        """Raise SourceError if a statement saw other rows than the first one."""
         if self.rows is None:
             self.rows = rows
             self.histograms = {group: {} for group in rows}
@@ -93,16 +78,12 @@ def count_groups(
 
     Parameters
     ----------
-    connection : Connection
-        In a snapshot.
     rows : FromClause
         The window's rows, with the columns of `axes` and `segments`.
     segments : sequence of str
         Names of columns of `rows` with few values.
     types : mapping of str to SqlType
         Types of the columns that exist.
-    axes : mapping of str to Axis
-        Axes to count on.
 
     Returns
     -------
@@ -168,7 +149,8 @@ def _count_sums(
 ) -> None:
     by = [rows.c[name] for name in segments]
     expressions = [expression for column in columns for expression in column.expressions]
-    results = connection.execute(_grouped(select(*by, func.count(), *expressions).select_from(rows), by)).all()
+    statement = select(*by, func.count(), *expressions).select_from(rows)
+    results = connection.execute(statement.group_by(*by) if by else statement).all()
     width = len(by)
     counts.check_rows({tuple(row[:width]): row[width] for row in results if row[width]})
     for row in results:
@@ -182,10 +164,6 @@ def _count_sums(
                 counts.histograms[tuple(row[:width])][column.column] = column.read(part)
             except AxisError as error:
                 counts.uncounted[column.column] = Uncounted(Fault.SCHEMA_ERROR, str(error))
-
-
-def _grouped(statement: Select[Any], by: Sequence[SqlExpression]) -> Select[Any]:
-    return statement.group_by(*by) if by else statement
 
 
 def _column_sums(connection: Connection, name: str, x: SqlExpression, type_: SqlType, axis: Axis) -> ColumnSums:
@@ -244,16 +222,9 @@ def _packed(name: str, present: SqlExpression, tests: Sequence[Bound], axis: Num
 
 
 def count_window_rows(query: TableQuery, windows: Sequence[Window]) -> list[int]:
-    """Count the rows of each window by one statement.
+    """Count the rows of each window by one statement; windows may be in any order, and overlap.
 
     The edges of all windows cut time into intervals; rows are grouped by interval, and the intervals added up.
-
-    Parameters
-    ----------
-    query : TableQuery
-        The table or query.
-    windows : sequence of Window
-        In any order; they may overlap.
     """
     edges = sorted({edge for window in windows for edge in (window.start, window.end)})
     comparable = query.comparable_edges(edges) if edges else None

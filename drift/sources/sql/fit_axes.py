@@ -16,7 +16,7 @@ from drift.monitors.spec import Columns
 from drift.monitors.window import Window
 from drift.sources.frames.arrow import UnbinnableError, values_of
 from drift.sources.sql.table_query import TableQuery
-from drift.sources.sql.types import SqlExpression, SqlType
+from drift.sources.sql.types import SqlType
 
 _SEED: Final = 20_110_101
 _PRIME: Final = 2_147_483_647
@@ -33,31 +33,9 @@ def choose_axes(
     types: dict[str, SqlType],
     n_rows: int,
 ) -> tuple[dict[str, Axis], dict[str, Uncounted]]:
-    """Choose an axis for each column.
+    """Choose an axis for each column from the `n_rows` rows of a window; `types` are those of the columns that exist.
 
-    Parameters
-    ----------
-    query : TableQuery
-        The table or query.
-    rows : Select
-        Its rows in the window.
-    window : Window or None
-        The window itself.
-    names : sequence of str
-        The columns.
-    columns : Columns
-        Rule of each column.
-    types : dict of str to SqlType
-        Types of the columns that exist.
-    n_rows : int
-        Number of rows in the window.
-
-    Returns
-    -------
-    axes : dict of str to Axis
-        By column.
-    uncounted : dict of str to Uncounted
-        Reasons of the columns without an axis.
+    The second result holds the reasons of the columns without an axis.
     """
     values: dict[str, Values] = {}
     uncounted: dict[str, Uncounted] = {}
@@ -112,21 +90,13 @@ def _ordered_values(
     for i, (name, type_) in enumerate(types.items()):
         values[name] = [row[i] for row in (*drawn, *extremes)]
         if extremes and len(set(values[name])) <= MAX_BINS:  # each may get a bin of its own: none may be absent
-            values[name] += _distinct_values(query, rows, name, type_)
+            distinct = _select_values(query, rows, {name: type_}).distinct().limit(2 * MAX_BINS)
+            values[name] += query.connection.execute(distinct).scalars()
     return values
 
 
-def _distinct_values(query: TableQuery, rows: Select[Any], name: str, type_: SqlType) -> list[Any]:
-    x = _sampled(query.rows.c[name], type_)
-    return list(query.connection.execute(rows.with_only_columns(x).distinct().limit(2 * MAX_BINS)).scalars())
-
-
 def _select_values(query: TableQuery, rows: Select[Any], types: dict[str, SqlType]) -> Select[Any]:
-    return rows.with_only_columns(*(_sampled(query.rows.c[name], type_) for name, type_ in types.items()))
-
-
-def _sampled(x: SqlExpression, type_: SqlType) -> SqlExpression:
-    return type_.sampled(type_.value(x))
+    return rows.with_only_columns(*(type_.sampled(type_.value(query.rows.c[n])) for n, type_ in types.items()))
 
 
 def _sample(

@@ -9,22 +9,8 @@ from typing import Final
 
 from sqlalchemy import Connection, Double, FromClause, literal, or_, select
 
-from drift.sources.sql.types import (
-    SqlExpression,
-    SqlType,
-    booleans,
-    clock_times,
-    dates,
-    decimals,
-    durations,
-    empty,
-    floats,
-    integers,
-    not_null,
-    texts,
-    timestamps,
-    unbinnable,
-)
+from drift.sources.sql import types as sql_types
+from drift.sources.sql.types import SqlExpression, SqlType
 
 _MAX_VALUES: Final = 1000
 _WITHOUT_NAN: Final = {"mysql", "mariadb", "mssql", "oracle"}
@@ -42,26 +28,26 @@ def _first_values(connection: Connection, x: SqlExpression) -> list[object]:
 
 def _type(values: list[object], *, infinite: bool) -> SqlType:
     if not values:
-        return empty()
+        return sql_types.empty()
     classes = {type(value) for value in values}
     if len(classes) > 1:
-        return unbinnable("mixed (" + ", ".join(sorted(class_.__name__ for class_ in classes)) + ")")
+        return sql_types.unbinnable("mixed (" + ", ".join(sorted(class_.__name__ for class_ in classes)) + ")")
     if datetime in classes:
-        return timestamps(zoned=isinstance(values[0], datetime) and values[0].tzinfo is not None)
+        return sql_types.timestamps(zoned=isinstance(values[0], datetime) and values[0].tzinfo is not None)
     if float in classes:
-        return floats(_is_number if infinite else not_null, infinite=infinite)
+        return sql_types.floats(_is_number if infinite else sql_types.not_null, infinite=infinite)
     class_ = classes.pop()
-    return _PYTHON[class_]() if class_ in _PYTHON else unbinnable(class_.__name__)
+    return _PYTHON[class_]() if class_ in _PYTHON else sql_types.unbinnable(class_.__name__)
 
 
 _PYTHON: Final[dict[type, Callable[[], SqlType]]] = {
-    bool: booleans,
-    int: integers,
-    Decimal: lambda: decimals(None),
-    str: texts,
-    date: dates,
-    time: clock_times,
-    timedelta: durations,
+    bool: sql_types.booleans,
+    int: sql_types.integers,
+    Decimal: lambda: sql_types.decimals(None),
+    str: sql_types.texts,
+    date: sql_types.dates,
+    time: sql_types.clock_times,
+    timedelta: sql_types.durations,
 }
 
 

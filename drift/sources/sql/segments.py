@@ -20,21 +20,11 @@ _MAX_CANDIDATES: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class SegmentColumn:
-    """A column that splits rows into segments.
-
-    Parameters
-    ----------
-    column : str
-        Its name.
-    keys : mapping of value to str
-        The segments: a value, and its key ``column=value`` as text.
-    absent : tuple of str
-        Keys whose text is no value of the column's present type: they have no rows.
-    """
+    """A column that splits rows into segments."""
 
     column: str
-    keys: Mapping[Any, str]
-    absent: tuple[str, ...] = ()
+    keys: Mapping[Any, str]  # of each segment: a value, and its key ``column=value`` as text
+    absent: tuple[str, ...] = ()  # keys whose text is no value of the column's present type: they have no rows
 
     @property
     def other(self) -> str:
@@ -61,7 +51,8 @@ def frequent_segments(query: TableQuery, rows: Select[Any], column: str, type_: 
     x, number = type_.value(query.rows.c[column]), func.count()
     statement = rows.with_only_columns(x.label("value"), number).where(type_.present(query.rows.c[column]))
     results = query.connection.execute(statement.group_by(x).order_by(number.desc()).limit(_MAX_CANDIDATES)).all()
-    keys = _keys(column, type_, [value for value, _ in results])
+    texts = type_.to_arrow([value for value, _ in results]).cast(pa.string()).to_pylist()  # as of rows in memory
+    keys = [f"{column}={text}" for text in texts]
     frequent = sorted(zip(results, keys, strict=True), key=lambda pair: (-pair[0][1], pair[1]))
     return SegmentColumn(column, {value: key for (value, _), key in frequent[:MAX_SEGMENTS]})
 
@@ -75,11 +66,6 @@ def _parser(column: str, type_: SqlType) -> Any:
     return type_.parse_segment
 
 
-def _keys(column: str, type_: SqlType, values: list[Any]) -> list[str]:
-    """Return segment keys, as those of rows in memory."""
-    return [f"{column}={text}" for text in type_.to_arrow(values).cast(pa.string()).to_pylist()]
-
-
 def fold_segments(
     query: TableQuery,
     rows: Select[Any],
@@ -87,14 +73,9 @@ def fold_segments(
     segments: Sequence[SegmentColumn],
     types: Mapping[str, SqlType],
 ) -> tuple[FromClause, list[str]]:
-    """Reduce the segments' columns to known values and null.
+    """Select the columns `names`, and each segment column with all but known values replaced by null.
 
-    Returns
-    -------
-    rows : FromClause
-        The columns `names`, and one for each of `segments`.
-    labels : list of str
-        Names of the segments' columns.
+    The second result holds the labels of these segment columns.
     """
     labels = [f"segment {i}: {segment.column}" for i, segment in enumerate(segments)]
     columns = [query.rows.c[name] for name in names]

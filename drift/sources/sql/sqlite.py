@@ -21,18 +21,8 @@ from sqlalchemy import Text as SqlText
 
 from drift.histogram import Edge, Kind
 from drift.histogram.counting import ceiling
-from drift.sources.sql.types import (
-    Bound,
-    SqlExpression,
-    SqlType,
-    booleans,
-    count_of,
-    empty,
-    integers,
-    not_null,
-    texts,
-    unbinnable,
-)
+from drift.sources.sql import types as sql_types
+from drift.sources.sql.types import Bound, SqlExpression, SqlType, count_of, not_null
 
 _CLASSES: Final = ("integer", "real", "text", "blob")
 _CHUNK: Final = 100
@@ -45,18 +35,10 @@ _ISO: Final = re.compile(r"\d{4}-\d\d-\d\d([ T])\d\d:\d\d(?::\d\d(?:\.\d+)?)?(Z|
 
 @dataclass(frozen=True, slots=True)
 class TimeFormat:
-    """How instants are written.
+    """How instants are written."""
 
-    Parameters
-    ----------
-    separator : str
-        Between day and time.
-    zone : str
-        Suffix that says that the time is in UTC; empty for local times.
-    """
-
-    separator: str = " "
-    zone: str = ""
+    separator: str = " "  # between day and time
+    zone: str = ""  # suffix that says that the time is in UTC; empty for local times
 
     @classmethod
     def of(cls, text: str | None) -> "TimeFormat":
@@ -112,21 +94,7 @@ def _short_clock(hour: int, minute: int, second: int, nanoseconds: int) -> str:
 def sqlite_types(
     connection: Connection, rows: Select[Any], relation: FromClause, names: Sequence[str], declared: Mapping[str, str]
 ) -> dict[str, SqlType]:
-    """Determine the types of some columns from all the rows that are to be counted.
-
-    Parameters
-    ----------
-    connection : Connection
-        In a snapshot.
-    rows : Select
-        The rows to be counted.
-    relation : FromClause
-        The table or view of the rows.
-    names : sequence of str
-        The columns.
-    declared : mapping of str to str
-        Declared type of each column.
-    """
+    """Determine the types of some columns of a table or view from all `rows` that are to be counted."""
     types: dict[str, SqlType] = {}
     width = len(_CLASSES) + 1
     for i in range(0, len(names), _CHUNK):
@@ -156,30 +124,31 @@ def _type(
     """Return the type of a column by its storage classes, with their counts, and by its largest text."""
     classes = set(counts)
     if not classes:
-        return empty()
+        return sql_types.empty()
     if "blob" in classes or ("text" in classes and len(classes) > 1):
         mixture = ", ".join(f"{count} {class_}" for class_, count in counts.items())
-        return unbinnable("blob" if classes == {"blob"} else f"mixed ({mixture})")
+        return sql_types.unbinnable("blob" if classes == {"blob"} else f"mixed ({mixture})")
     if classes == {"text"}:
         return _type_of_texts(connection, rows, x, declared, largest)
     if "BOOL" in declared:
         odd = connection.execute(rows.with_only_columns(count_of(x.not_in([0, 1])))).scalar_one()
-        return unbinnable(f"BOOLEAN (of which {odd} are neither 0 nor 1)") if odd else booleans()
-    return integers() if classes == {"integer"} else _numbers()
+        return sql_types.unbinnable(f"BOOLEAN (of which {odd} are neither 0 nor 1)") if odd else sql_types.booleans()
+    return sql_types.integers() if classes == {"integer"} else _numbers()
 
 
 def _type_of_texts(
     connection: Connection, rows: Select[Any], x: SqlExpression, declared: str, largest: str | None
 ) -> SqlType:
     if "DATE" not in declared and "TIME" not in declared:
-        return texts()
+        return sql_types.texts()
     if declared.startswith("TIME") and not declared.startswith("TIMESTAMP"):
         type_, matches = _clock_times(), _clock(x, _CLOCK, 6)
     else:
         time_format = TimeFormat.of(largest)
         type_, matches = _instants(time_format), time_format.matches(x)
     odd = connection.execute(rows.with_only_columns(count_of(not_(matches)))).scalar_one()
-    return unbinnable(f"{declared} (of which {odd} are not ISO 8601 of one format, as {largest!r})") if odd else type_
+    mixture = f"{declared} (of which {odd} are not ISO 8601 of one format, as {largest!r})"
+    return sql_types.unbinnable(mixture) if odd else type_
 
 
 def _numbers() -> SqlType:

@@ -1,7 +1,4 @@
-"""The rows of a table or query, and those of a window.
-
-Windows compare the bare timestamp column, so that the database can use an index on it.
-"""
+"""The rows of a table or query, and those of a window: the bare timestamp column is compared, to use its index."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,25 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import (
-    ColumnClause,
-    Connection,
-    Date,
-    DateTime,
-    FromClause,
-    Select,
-    TextClause,
-    column,
-    false,
-    func,
-    literal,
-    literal_column,
-    not_,
-    quoted_name,
-    select,
-    table,
-    text,
-)
+import sqlalchemy as sa
 
 from drift.errors import SourceError
 from drift.histogram import Kind
@@ -46,29 +25,15 @@ _VIEW: Final = "drift rows"
 
 @dataclass(frozen=True, slots=True)
 class TableQuery:
-    """A table or query, on one connection.
+    """A table or query, on one connection in a snapshot."""
 
-    Parameters
-    ----------
-    connection : Connection
-        In a snapshot.
-    rows : FromClause
-        The table, or the query as a subquery.
-    names : list of str
-        Its columns, in order.
-    timestamp : str or None
-        The column that assigns rows to windows.
-    timezone : ZoneInfo
-        Zone of times without one.
-    """
+    connection: sa.Connection
+    rows: sa.FromClause  # the table, or the query as a subquery
+    names: list[str]  # of its columns, in order
+    timestamp: str | None  # the column that assigns rows to windows
+    timezone: ZoneInfo  # of times without one
 
-    connection: Connection
-    rows: FromClause
-    names: list[str]
-    timestamp: str | None
-    timezone: ZoneInfo
-
-    def rows_in(self, window: Window | None) -> Select[Any]:
+    def rows_in(self, window: Window | None) -> sa.Select[Any]:
         """Select the rows of a window; those without a timestamp belong to none.
 
         Raises
@@ -87,10 +52,7 @@ class TableQuery:
     def comparable_edges(self, instants: Sequence[datetime]) -> tuple[SqlExpression, list[SqlExpression]] | None:
         """Return the timestamp and some instants in a comparable form; None if no row has a timestamp.
 
-        Raises
-        ------
-        SourceError
-            As `rows_in`; the format of single rows is not checked.
+        Raises as `rows_in`, but the format of single rows is not checked.
         """
         x = self.rows.c[self._timestamp_name()]
         if self.connection.dialect.name != "sqlite":
@@ -98,7 +60,7 @@ class TableQuery:
         if (time_format := self._time_format(x)) is None:
             return None
         texts = [time_format.write(self._nanoseconds(instant, time_format)) for instant in instants]
-        return _comparable(time_format, x, texts), [literal(text) for text in texts]
+        return _comparable(time_format, x, texts), [sa.literal(text) for text in texts]
 
     def span(self) -> tuple[datetime, datetime] | None:
         """Return the first and last instant; None if no row has one."""
@@ -107,10 +69,10 @@ class TableQuery:
         x = self.rows.c[self._timestamp_name()]
         if self.connection.dialect.name == "sqlite":
             self._time_format(x)
-        first, last = self.connection.execute(select(func.min(x), func.max(x))).one()
+        first, last = self.connection.execute(sa.select(sa.func.min(x), sa.func.max(x))).one()
         return None if first is None else (self._instant(first), self._instant(last))
 
-    def column_types(self, rows: Select[Any], names: Sequence[str]) -> dict[str, SqlType]:
+    def column_types(self, rows: sa.Select[Any], names: Sequence[str]) -> dict[str, SqlType]:
         """Return the types of some existing columns."""
         match self.connection.dialect.name:
             case "postgresql":
@@ -120,16 +82,14 @@ class TableQuery:
             case _:
                 return generic_types(self.connection, self.rows, names)
 
-    def _select_all(self) -> Select[Any]:
+    def _select_all(self) -> sa.Select[Any]:
         # FROM is explicit, whatever columns are selected later: count(*) has none.
-        return select(self.rows).select_from(self.rows)
+        return sa.select(self.rows).select_from(self.rows)
 
     def _timestamp_name(self) -> str:
         if self.timestamp not in self.names:
-            raise SourceError(
-                f"no timestamp column {self.timestamp!r}; there are {', '.join(self.names) or 'none'}",
-                code="timestamp-missing",
-            )
+            columns = ", ".join(self.names) or "none"
+            raise SourceError(f"no timestamp column {self.timestamp!r}; there are {columns}", code="timestamp-missing")
         return self.timestamp
 
     def _literals(self, instants: Sequence[datetime]) -> list[SqlExpression]:
@@ -137,34 +97,33 @@ class TableQuery:
         name = self._timestamp_name()
         type_ = self.column_types(self._select_all(), [name])[name]
         if type_.kind is Kind.EMPTY:
-            return [literal(instant, DateTime(timezone=True)) for instant in instants]
+            return [sa.literal(instant, sa.DateTime(timezone=True)) for instant in instants]
         if type_.kind is not Kind.DATETIME:
             reason = type_.message or f"it holds {type_.kind.value if type_.kind else 'other'} values"
             raise self._invalid(f": expected dates or times; {reason}")
         example = type_.bound(0) if type_.bound is not None else False
-        sql_type = example.type if not isinstance(example, bool) else DateTime()
+        sql_type = example.type if not isinstance(example, bool) else sa.DateTime()
         return [self._literal(instant, sql_type) for instant in instants]
 
     def _literal(self, instant: datetime, sql_type: Any) -> SqlExpression:
         local = first_local_time(instant, self.timezone)
-        if isinstance(sql_type, Date):
+        if isinstance(sql_type, sa.Date):
             day = local.date() + timedelta(days=local.time() != local.time().min)
-            return literal(day, Date())
-        zoned = isinstance(sql_type, DateTime) and sql_type.timezone
-        return literal(instant if zoned else local, DateTime(timezone=zoned))
+            return sa.literal(day, sa.Date())
+        zoned = isinstance(sql_type, sa.DateTime) and sql_type.timezone
+        return sa.literal(instant if zoned else local, sa.DateTime(timezone=zoned))
 
-    def _sqlite_rows_in(self, x: SqlExpression, window: Window) -> Select[Any]:
+    def _sqlite_rows_in(self, x: SqlExpression, window: Window) -> sa.Select[Any]:
         time_format = self._time_format(x)
         if time_format is None:
-            return self._select_all().where(x.is_not(None), literal(1) == literal(0))
-        start, end = (
-            time_format.write(self._nanoseconds(instant, time_format)) for instant in (window.start, window.end)
-        )
+            return self._select_all().where(x.is_not(None), sa.literal(1) == sa.literal(0))
+        start, end = (time_format.write(self._nanoseconds(edge, time_format)) for edge in (window.start, window.end))
         comparable = _comparable(time_format, x, (start, end))
         conditions = [comparable >= start] if start else []
         conditions += [comparable < end] if end else []
         rows = self._select_all().where(*conditions)
-        if odd := self.connection.execute(rows.with_only_columns(count_of(not_(time_format.matches(x))))).scalar_one():
+        is_odd = sa.not_(time_format.matches(x))
+        if odd := self.connection.execute(rows.with_only_columns(count_of(is_odd))).scalar_one():
             raise self._invalid(f": {odd} rows of {window} are not ISO 8601 of one format")
         return rows
 
@@ -175,7 +134,8 @@ class TableQuery:
 
     def _time_format(self, x: SqlExpression) -> TimeFormat | None:
         """Return the format of the timestamps in a SQLite database; None if there are none."""
-        extremes = select(func.typeof(func.min(x)), func.typeof(func.max(x)), func.min(x), func.max(x))
+        low, high = sa.func.min(x), sa.func.max(x)
+        extremes = sa.select(sa.func.typeof(low), sa.func.typeof(high), low, high)
         lowest_type, highest_type, first, last = self.connection.execute(extremes).one()
         if first is None:
             return None
@@ -186,7 +146,7 @@ class TableQuery:
             )
         time_format = TimeFormat.of(last)
         for value in (first, last):
-            if not self.connection.execute(select(time_format.matches(literal(value)))).scalar_one():
+            if not self.connection.execute(sa.select(time_format.matches(sa.literal(value)))).scalar_one():
                 raise self._invalid(
                     f" holds {value!r}; expected text in ISO 8601, all of one format: 2024-03-01, 2024-03-01 06:00:00, "
                     "2024-03-01T06:00:00.5Z (a blank or T, UTC or local)"
@@ -209,7 +169,7 @@ class TableQuery:
         return SourceError(f"timestamp column {self.timestamp!r}{problem}", code="timestamp-invalid")
 
     def _declared_types(self) -> dict[str, str]:
-        rows = select(func.pragma_table_xinfo(_VIEW).table_valued("name", "type"))
+        rows = sa.select(sa.func.pragma_table_xinfo(_VIEW).table_valued("name", "type"))
         return {str(name): str(type_) for name, type_ in self.connection.execute(rows)}
 
 
@@ -222,7 +182,9 @@ def _comparable(time_format: TimeFormat, x: SqlExpression, edges: Sequence[str |
     return x if exact else time_format.without_zone(x)
 
 
-def open_table_query(connection: Connection, spec: SqlSource, timestamp: str | None, timezone: ZoneInfo) -> TableQuery:
+def open_table_query(
+    connection: sa.Connection, spec: SqlSource, timestamp: str | None, timezone: ZoneInfo
+) -> TableQuery:
     """Return the table or query of a source.
 
     Raises
@@ -232,34 +194,34 @@ def open_table_query(connection: Connection, spec: SqlSource, timestamp: str | N
     """
     if connection.dialect.name == "sqlite":
         _create_view(connection, spec)
-        names = _column_names(connection, table(_VIEW))
-        return TableQuery(connection, table(_VIEW, *_columns(names)), names, timestamp, timezone)
+        names = _column_names(connection, sa.table(_VIEW))
+        return TableQuery(connection, sa.table(_VIEW, *_columns(names)), names, timestamp, timezone)
     if spec.query is not None:
         names = _column_names(connection, _text(spec.query).columns().subquery("q"))
-        rows: FromClause = _text(spec.query).columns(*_columns(names)).subquery("q")
+        rows: sa.FromClause = _text(spec.query).columns(*_columns(names)).subquery("q")
     else:
         schema, name = _split_schema(spec.table or "")
-        names = _column_names(connection, table(name, schema=schema))
-        rows = table(name, *_columns(names), schema=schema)
+        names = _column_names(connection, sa.table(name, schema=schema))
+        rows = sa.table(name, *_columns(names), schema=schema)
     return TableQuery(connection, rows, names, timestamp, timezone)
 
 
-def _create_view(connection: Connection, spec: SqlSource) -> None:
+def _create_view(connection: sa.Connection, spec: SqlSource) -> None:
     """Create a temporary view of the rows: SQLite knows the declared types of tables and views only."""
     if spec.query is not None:
         rows = spec.query.strip().rstrip(";")
     else:
         schema, name = _split_schema(spec.table or "")
-        statement: Select[Any] = select(literal_column("*")).select_from(table(name, schema=schema))
+        statement: sa.Select[Any] = sa.select(sa.literal_column("*")).select_from(sa.table(name, schema=schema))
         rows = str(statement.compile(dialect=connection.dialect))
     quoted = connection.dialect.identifier_preparer.quote(_VIEW)
     connection.exec_driver_sql(f"CREATE TEMP VIEW {quoted} AS {rows}")
     connection.exec_driver_sql("PRAGMA query_only = ON")
 
 
-def _text(query: str) -> TextClause:
+def _text(query: str) -> sa.TextClause:
     # A colon is a colon: nothing in the user's text is a parameter.
-    return text(query.strip().rstrip(";").replace(":", "\\:"))
+    return sa.text(query.strip().rstrip(";").replace(":", "\\:"))
 
 
 def _split_schema(name: str) -> tuple[str | None, str]:
@@ -267,12 +229,12 @@ def _split_schema(name: str) -> tuple[str | None, str]:
     return (schema, rest) if dot else (None, name)
 
 
-def _columns(names: Sequence[str]) -> list[ColumnClause[Any]]:
+def _columns(names: Sequence[str]) -> list[sa.ColumnClause[Any]]:
     # Always quoted, in the database's spelling: which words are reserved differs from version to version.
-    return [column(quoted_name(name, quote=True)) for name in names]
+    return [sa.column(sa.quoted_name(name, quote=True)) for name in names]
 
 
-def _column_names(connection: Connection, rows: FromClause) -> list[str]:
-    statement: Select[Any] = select(literal_column("*")).select_from(rows).where(false())
+def _column_names(connection: sa.Connection, rows: sa.FromClause) -> list[str]:
+    statement: sa.Select[Any] = sa.select(sa.literal_column("*")).select_from(rows).where(sa.false())
     with connection.execute(statement) as result:
         return require_unique([str(description[0]) for description in result.cursor.description or ()])

@@ -29,7 +29,7 @@ def _itself(x: SqlExpression) -> SqlExpression:
 
 
 def not_null(x: SqlExpression) -> SqlExpression:
-    """Return the condition that a value is present: any but null."""
+    """Return the condition that a value is not null."""
     return x.is_not(None)
 
 
@@ -87,8 +87,7 @@ def unbinnable(what: str) -> SqlType:
     return SqlType(None, message=f"{what} values cannot be cut into bins; {remedy}")
 
 
-def arrow(type_: pa.DataType) -> Callable[[list[Any]], pa.Array]:
-    """Return a function that makes an Arrow array of a type."""
+def _arrow(type_: pa.DataType) -> Callable[[list[Any]], pa.Array]:
     return lambda values: pa.array(values, type_)
 
 
@@ -99,7 +98,7 @@ def integers(low: int = _INT64[0], high: int = _INT64[1]) -> SqlType:
         limit = ceiling(edge, Fraction(1))
         return limit > high if limit > high or limit <= low else literal(limit, BigInteger())
 
-    return SqlType(Kind.NUMBER, arrow(pa.int64()), bound, parse_segment=int)
+    return SqlType(Kind.NUMBER, _arrow(pa.int64()), bound, parse_segment=int)
 
 
 def floats(present: Callable[[SqlExpression], SqlExpression], *, infinite: bool, single: bool = False) -> SqlType:
@@ -114,7 +113,7 @@ def floats(present: Callable[[SqlExpression], SqlExpression], *, infinite: bool,
 
     return SqlType(
         Kind.NUMBER,
-        arrow(pa.float32() if single else pa.float64()),
+        _arrow(pa.float32() if single else pa.float64()),
         bound,
         present=present,
         finite=finite if infinite else _itself,
@@ -140,17 +139,16 @@ def decimals(
 
 def _decimal_array(values: list[Any], scale: int | None) -> pa.Array:
     """Return decimals of the declared scale, else of the largest scale of any value."""
-    tuples = [value.as_tuple() for value in values if value is not None]
-    exponents = [-t.exponent for t in tuples if isinstance(t.exponent, int)]
-    scale = max([0, *exponents]) if scale is None else scale
-    digits = max((len(t.digits) + t.exponent + scale for t in tuples if isinstance(t.exponent, int)), default=1)
+    tuples = [t for value in values if value is not None and isinstance((t := value.as_tuple()).exponent, int)]
+    scale = max([0, *(-t.exponent for t in tuples)]) if scale is None else scale
+    digits = max((len(t.digits) + t.exponent + scale for t in tuples), default=1)
     wide = pa.decimal128(38, scale) if digits <= 38 and scale <= 38 else pa.decimal256(76, min(scale, 76))
     return pa.array(values, wide)
 
 
 def texts() -> SqlType:
     """Text, which is categorical."""
-    return SqlType(Kind.STRING, arrow(pa.string()), parse_segment=str)
+    return SqlType(Kind.STRING, _arrow(pa.string()), parse_segment=str)
 
 
 def booleans() -> SqlType:
@@ -174,7 +172,7 @@ def dates() -> SqlType:
             return bool(days > 1)
         return literal(date.fromordinal(days), Date())
 
-    return SqlType(Kind.DATETIME, arrow(pa.date32()), bound, parse_segment=date.fromisoformat)
+    return SqlType(Kind.DATETIME, _arrow(pa.date32()), bound, parse_segment=date.fromisoformat)
 
 
 def timestamps(*, zoned: bool, finite: Callable[[SqlExpression], SqlExpression] = _itself) -> SqlType:
@@ -188,7 +186,7 @@ def timestamps(*, zoned: bool, finite: Callable[[SqlExpression], SqlExpression] 
         return literal(instant.replace(tzinfo=UTC) if zoned else instant, DateTime(timezone=zoned))
 
     type_ = pa.timestamp("us", "UTC" if zoned else None)
-    return SqlType(Kind.DATETIME, arrow(type_), bound, finite=finite, sampled=finite)
+    return SqlType(Kind.DATETIME, _arrow(type_), bound, finite=finite, sampled=finite)
 
 
 def clock_times() -> SqlType:
@@ -200,7 +198,7 @@ def clock_times() -> SqlType:
             return bool(ticks > 0)
         return literal((_EPOCH + timedelta(microseconds=ticks)).time(), Time())
 
-    return SqlType(Kind.DURATION, arrow(pa.time64("us")), bound)
+    return SqlType(Kind.DURATION, _arrow(pa.time64("us")), bound)
 
 
 def durations() -> SqlType:
@@ -212,7 +210,7 @@ def durations() -> SqlType:
         except OverflowError:
             return bool(edge > 0)
 
-    return SqlType(Kind.DURATION, arrow(pa.duration("us")), bound)
+    return SqlType(Kind.DURATION, _arrow(pa.duration("us")), bound)
 
 
 def empty() -> SqlType:

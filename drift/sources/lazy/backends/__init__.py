@@ -19,20 +19,13 @@ BACKENDS: Final[Mapping[nw.Implementation, Backend]] = {
 
 @contextlib.contextmanager
 def backend_errors(implementation: nw.Implementation) -> Iterator[None]:
-    """Convert errors of a backend to SourceError, with the first line of their message.
-
-    Raises
-    ------
-    SourceError
-        If the backend fails.
-    """
+    """Convert errors of a backend to SourceError, with the first line of their message."""
     try:
         yield
     except _error_types(implementation) as error:
-        message = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise SourceError(
-            f"cannot read the data in {implementation.value}: {message.strip()}", code="source-unreadable"
-        ) from error
+        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        message = f"cannot read the data in {implementation.value}: {reason.strip()}"
+        raise SourceError(message, code="source-unreadable") from error
 
 
 def _error_types(implementation: nw.Implementation) -> tuple[type[BaseException], ...]:

@@ -41,23 +41,11 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition on a plain column; a missing value meets none.
+    """A condition on a plain column; a missing value meets none."""
 
-    Parameters
-    ----------
-    alias : str
-        The column.
-    test : str
-        "present": there is a value; ">=" and "==": compared with `value`.
-    type : narwhals data type
-        Type of the column and of `value`.
-    value : int, float, Decimal, bool or str, optional
-        What values are compared with.
-    """
-
-    alias: str
-    test: Literal["present", ">=", "=="]
-    type: Any
+    alias: str  # the column
+    test: Literal["present", ">=", "=="]  # there is a value, or it is compared with `value`
+    type: Any  # Narwhals type of the column and of `value`
     value: Any = None
 
 
@@ -75,7 +63,7 @@ def _rule_name(dtype: Any) -> str:
     if dtype.is_float():
         return "float"
     types: dict[str, Any] = {
-        "text": (nw.Categorical, nw.Enum),
+        "text": nw.Categorical | nw.Enum,
         "date": nw.Date,
         "time": nw.Time,
         "duration": nw.Duration,
