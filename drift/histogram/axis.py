@@ -123,10 +123,8 @@ class CategoricalAxis:
 
     def __post_init__(self) -> None:
         if self.kind.ordered:
-            raise AxisError(
-                f"a categorical axis needs strings or booleans; {self.kind.value!r} values are cut by edges",
-                code="invalid-axis",
-            )
+            message = f"a categorical axis needs strings or booleans; {self.kind.value!r} values are cut by edges"
+            raise AxisError(message, code="invalid-axis")
         categories = tuple(_plain_key(c) for c in self.categories)
         rare = None if self.rare is None else frozenset(_plain_key(c) for c in self.rare)
         object.__setattr__(self, "categories", categories)
@@ -140,11 +138,9 @@ class CategoricalAxis:
                 raise AxisError(f"category {name!r} is both listed and rare", code="invalid-axis")
             index[type(name), name] = len(categories)
         if len(index) > MAX_KNOWN:
-            raise AxisError(
-                f"an axis remembers at most {MAX_KNOWN} categories, got {len(index)}; "
-                "pass rare=None to merge rare and unseen into `other`",
-                code="invalid-axis",
-            )
+            remedy = "pass rare=None to merge rare and unseen into `other`"
+            message = f"an axis remembers at most {MAX_KNOWN} categories, got {len(index)}; {remedy}"
+            raise AxisError(message, code="invalid-axis")
         object.__setattr__(self, "_index", index)
 
     def __eq__(self, other: object) -> bool:
@@ -183,13 +179,8 @@ class CategoricalAxis:
     def to_dict(self) -> dict[str, Any]:
         """Return a versioned document for JSON."""
         rare = None if self.rare is None else sorted(self.rare, key=category_order)
-        return {
-            "version": _VERSION,
-            "type": "categorical",
-            "kind": self.kind.value,
-            "categories": list(self.categories),
-            "rare": rare,
-        }
+        document = {"version": _VERSION, "type": "categorical", "kind": self.kind.value}
+        return {**document, "categories": list(self.categories), "rare": rare}
 
     def __repr__(self) -> str:
         known = "" if not self.rare else f" ({len(self.rare)} rare categories)"
@@ -208,10 +199,8 @@ def axis_from_dict(document: Mapping[str, Any]) -> Axis:
         If the version or type of the document is unknown, or the document is malformed.
     """
     if document.get("version") != _VERSION:
-        raise AxisError(
-            f"unknown version {document.get('version')!r} of an axis document; this drift reads {_VERSION}",
-            code="invalid-input",
-        )
+        message = f"unknown version {document.get('version')!r} of an axis document; this drift reads {_VERSION}"
+        raise AxisError(message, code="invalid-input")
     try:
         kind = Kind(document["kind"])
         if document["type"] == "numeric":
@@ -221,10 +210,8 @@ def axis_from_dict(document: Mapping[str, Any]) -> Axis:
             return CategoricalAxis(tuple(document["categories"]), None if rare is None else frozenset(rare), kind)
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise AxisError(f"malformed axis document: {error!r}", code="invalid-input") from error
-    raise AxisError(
-        f"unknown type {document['type']!r} of an axis document; this drift reads numeric and categorical",
-        code="invalid-input",
-    )
+    message = f"unknown type {document['type']!r} of an axis document; this drift reads numeric and categorical"
+    raise AxisError(message, code="invalid-input")
 
 
 def category_order(key: Category) -> tuple[str, Category]:
@@ -243,9 +230,8 @@ def _checked_edge(edge: object, kind: Kind) -> Edge:
         raise AxisError(f"edges of {kind.value} values must be whole nanoseconds; got {edge!r}", code="invalid-axis")
     # A large int or Decimal is finite even if no float can represent it.
     if not (edge.is_finite() if isinstance(edge, Decimal) else isinstance(edge, int) or math.isfinite(edge)):
-        raise AxisError(
-            f"edges must be finite; got {edge!r} (every axis has bins below and above)", code="invalid-axis"
-        )
+        message = f"edges must be finite; got {edge!r} (every axis has bins below and above)"
+        raise AxisError(message, code="invalid-axis")
     return float(edge) if isinstance(edge, float) else edge  # NumPy's float64 is a float, but differs in repr and JSON
 
 

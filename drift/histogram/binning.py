@@ -53,9 +53,8 @@ class Bins:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise InputError(
-                f"unknown method {self.method!r} to choose bins; use one of {', '.join(METHODS)}", code="invalid-value"
-            )
+            known = ", ".join(METHODS)
+            raise InputError(f"unknown method {self.method!r} of bins; use one of {known}", code="invalid-value")
         if (self.edges is None) == (self.method == "edges"):
             raise InputError("edges and the method 'edges' must be given together", code="invalid-value")
         if self.edges is not None:
@@ -63,19 +62,12 @@ class Bins:
         if not 1 <= self.count <= MAX_BINS:
             raise InputError(f"the number of bins must be from 1 to {MAX_BINS}; got {self.count}", code="invalid-value")
         if not 1 <= self.top <= MAX_KNOWN:
-            raise InputError(
-                f"the number of listed categories must be from 1 to {MAX_KNOWN}; got {self.top}", code="invalid-value"
-            )
+            message = f"the number of listed categories must be from 1 to {MAX_KNOWN}; got {self.top}"
+            raise InputError(message, code="invalid-value")
 
 
 class RowSampler:
-    """Random rows to choose edges from: the same ones for every column of a table.
-
-    Parameters
-    ----------
-    seed : int
-        Seed of the generator; every sample starts it anew.
-    """
+    """Random rows to choose edges from: the same ones for every column, because every sample starts from the seed."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -100,19 +92,8 @@ class RowSampler:
 def choose_axis(values: Values, bins: Bins, sampler: RowSampler | None = None) -> Axis:
     """Choose the axis of a column from the reference's values.
 
-    Parameters
-    ----------
-    values : OrderedValues or CategoryCounts
-        The reference's values.
-    bins : Bins
-        How to choose.
-    sampler : RowSampler or None
-        Chooses the rows if there are more than `SAMPLE`; None uses every row.
-
-    Returns
-    -------
-    NumericAxis or CategoricalAxis
-        Every finite value of the reference is between its edges.
+    Every finite value of the reference is between its edges. A sampler chooses the rows if there are more than
+    `SAMPLE`; without one, every row is used.
 
     Raises
     ------
@@ -148,17 +129,14 @@ def _given_edges(edges: tuple[Edge, ...], values: Values) -> NumericAxis:
     if values.present == 0:
         return NumericAxis(edges, values.kind if values.kind in {Kind.DATETIME, Kind.DURATION} else Kind.NUMBER)
     if isinstance(values, CategoryCounts):
-        raise InputError(
-            f"edges need ordered values, and this column holds {values.kind.value} values", code="not-comparable"
-        )
+        message = f"edges need ordered values, and this column holds {values.kind.value} values"
+        raise InputError(message, code="not-comparable")
     return NumericAxis(edges, values.kind)
 
 
 def _choose_categories(values: CategoryCounts, top: int) -> CategoricalAxis:
-    by_count = sorted(
-        zip(values.keys, values.counts.tolist(), strict=True), key=lambda pair: (-pair[1], category_order(pair[0]))
-    )
-    names = [name for name, _ in by_count]
+    pairs = zip(values.keys, values.counts.tolist(), strict=True)
+    names = [name for name, _ in sorted(pairs, key=lambda pair: (-pair[1], category_order(pair[0])))]
     rare = frozenset(names[top:]) if len(names) <= MAX_KNOWN else None
     return CategoricalAxis(tuple(names[:top]), rare, values.kind)
 

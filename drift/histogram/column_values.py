@@ -47,10 +47,7 @@ class OrderedValues:
     def count_at_least(self, limits: Sequence[int] | Sequence[float]) -> tuple[list[int], int]:
         """Count the values that are >= each limit, and all values, in one pass.
 
-        Parameters
-        ----------
-        limits : sequence of int, or of float if the data are floats
-            In units of `step`, increasing; of any size.
+        Limits are in units of `step`, increasing, of any size; floats only if the data are floats.
         """
         total = np.zeros(len(limits), np.int64)
         present = 0

@@ -16,13 +16,6 @@ from drift.histogram.column_values import CategoryCounts, OrderedValues, Values
 def histogram_of_values(values: Values, axis: Axis) -> Histogram:
     """Count the values of a column on an axis chosen before.
 
-    Parameters
-    ----------
-    values : OrderedValues or CategoryCounts
-        The column.
-    axis : NumericAxis or CategoricalAxis
-        Chosen from the reference.
-
     Raises
     ------
     AxisError
@@ -38,9 +31,8 @@ def histogram_of_values(values: Values, axis: Axis) -> Histogram:
     present = values.present
     if present == 0 or axis.kind is Kind.EMPTY:
         return histogram_of_presence(axis, present, values.rows - present)
-    raise AxisError(
-        f"expected {axis.kind.value} values as in the reference, got {values.kind.value}", code="type-conflict"
-    )
+    message = f"expected {axis.kind.value} values as in the reference, got {values.kind.value}"
+    raise AxisError(message, code="type-conflict")
 
 
 def histogram_of_presence(axis: Axis, present: int, missing: int) -> Histogram:

@@ -47,13 +47,11 @@ class Histogram:
     def __init__(self, axis: Axis, counts: npt.ArrayLike) -> None:
         given = np.asarray(counts)
         if given.dtype.kind not in "iu":
-            raise InputError(
-                f"counts must be integers; got {given.dtype}; round or cast them first", code="invalid-input"
-            )
+            message = f"counts must be integers; got {given.dtype}; round or cast them first"
+            raise InputError(message, code="invalid-input")
         if given.shape != (axis.n_bins,):
-            raise InputError(
-                f"expected {axis.n_bins} counts, one for each bin of {axis!r}; got {given.shape}", code="axis-mismatch"
-            )
+            message = f"expected {axis.n_bins} counts, one for each bin of {axis!r}; got {given.shape}"
+            raise InputError(message, code="axis-mismatch")
         if (given < 0).any():
             raise InputError(f"counts must not be negative; got {given.min()}", code="invalid-input")
         # Python integers do not overflow but are slow: they are used only if a sum of floats comes close to the limit.
@@ -83,10 +81,8 @@ class Histogram:
         if not isinstance(other, Histogram):
             return NotImplemented
         if self.axis != other.axis:
-            raise AxisError(
-                f"histograms on different axes cannot be added; left: {self.axis!r}, right: {other.axis!r}",
-                code="axis-mismatch",
-            )
+            message = f"histograms on different axes cannot be added; left: {self.axis!r}, right: {other.axis!r}"
+            raise AxisError(message, code="axis-mismatch")
         # The sum of two int64 counts fits uint64, so one that exceeds int64 is refused and does not overflow.
         return Histogram(self.axis, self.counts.astype(np.uint64) + other.counts.astype(np.uint64))
 
@@ -134,19 +130,17 @@ class Histogram:
             If the version of the document is unknown, or the document is malformed.
         """
         if document.get("version") != _VERSION:
-            raise InputError(
-                f"unknown version {document.get('version')!r} of a histogram document; this drift reads {_VERSION}",
-                code="invalid-input",
+            message = (
+                f"unknown version {document.get('version')!r} of a histogram document; this drift reads {_VERSION}"
             )
+            raise InputError(message, code="invalid-input")
         try:
             axis, counts = document["axis"], list(document["counts"])
         except (KeyError, TypeError) as error:
             raise InputError(f"malformed histogram document: {error!r}", code="invalid-input") from error
         if wrong := [n for n in counts if type(n) is not int or not 0 <= n <= _MAX_COUNT]:
-            raise InputError(
-                f"malformed histogram document: counts must be integers from 0 to 2**63 - 1; got {wrong[0]!r}",
-                code="invalid-input",
-            )
+            reason = f"counts must be integers from 0 to 2**63 - 1; got {wrong[0]!r}"
+            raise InputError(f"malformed histogram document: {reason}", code="invalid-input")
         return cls(axis_from_dict(axis), np.array(counts, dtype=np.int64))
 
 
@@ -167,10 +161,8 @@ def _merge_categories(axis: CategoricalAxis, counts: Counts, keep: list[Any]) ->
     moved = [(c, i) for (t, c), i in listed.items() if (t, c) not in wanted]
     rare = None if axis.rare is None else axis.rare | {c for c, _ in moved}
     if rare is not None and axis.rare is not None and len(rare) != len(axis.rare) + len(moved):
-        raise AxisError(
-            f"1 and True (or 0 and False) cannot both be rare; keep a bin for one of them in {axis!r}",
-            code="axis-mismatch",
-        )
+        message = f"1 and True (or 0 and False) cannot both be rare; keep a bin for one of them in {axis!r}"
+        raise AxisError(message, code="axis-mismatch")
     merged = counts[[*(i for _, i in kept), *range(len(axis.categories), axis.n_bins)]]
     merged[len(kept)] += counts[[i for _, i in moved]].sum()
     return Histogram(CategoricalAxis(tuple(c for c, _ in kept), rare, axis.kind), merged)

@@ -43,11 +43,9 @@ class History:
         if given.size == 0:
             given = np.zeros((0, axis.n_bins), np.int64)
         if given.ndim != 2 or given.shape[1] != axis.n_bins or given.dtype.kind not in "iu":
-            raise InputError(
-                f"expected integers of shape (windows, {axis.n_bins}), one for each bin of {axis!r}; "
-                f"got {given.dtype} of shape {given.shape}",
-                code="axis-mismatch",
-            )
+            expected = f"integers of shape (windows, {axis.n_bins}), one for each bin of {axis!r}"
+            message = f"expected {expected}; got {given.dtype} of shape {given.shape}"
+            raise InputError(message, code="axis-mismatch")
         if (given < 0).any():
             raise InputError(f"counts must not be negative; got {given.min()}", code="invalid-input")
         own = given.astype(np.int64)

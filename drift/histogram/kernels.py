@@ -83,19 +83,7 @@ def _pieces(array: Array, size: int) -> Iterator[Array]:
 
 
 def count_at_least(chunks: Iterable[Chunk], limits: Array) -> npt.NDArray[np.int64]:
-    """Count the values that are >= each limit.
-
-    Parameters
-    ----------
-    chunks : iterable of Chunk
-        Of the dtype of the limits.
-    limits : ndarray, shape (k,)
-        Increasing.
-
-    Returns
-    -------
-    ndarray of int64, shape (k,)
-    """
+    """Count the values that are >= each limit; limits are increasing, and of the dtype of the chunks; shape (k,)."""
     chunks = list(chunks)
     longest = max((len(chunk.data) for chunk in chunks), default=0)
     if longest == 0 or len(limits) == 0:
@@ -161,9 +149,8 @@ def _by_sorting(blocks: Iterable[Array], limits: Array) -> npt.NDArray[np.int64]
     total = np.zeros(len(limits), np.int64)
     for block in blocks:
         ordered = np.sort(block)  # NaN last
-        present = (
-            int(np.searchsorted(ordered, ordered.dtype.type(np.nan))) if ordered.dtype.kind == "f" else len(ordered)
-        )
+        is_float = ordered.dtype.kind == "f"
+        present = int(np.searchsorted(ordered, ordered.dtype.type(np.nan))) if is_float else len(ordered)
         total += np.maximum(present - np.searchsorted(ordered, limits), 0)
     return total
 

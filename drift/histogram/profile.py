@@ -38,15 +38,6 @@ class Profile(Mapping[str, Histogram]):
     Every histogram sums to `rows`. Profiles on equal axes can be added. The mapping holds the counted columns;
     `uncounted` holds the others.
 
-    Parameters
-    ----------
-    histograms : mapping of str to Histogram
-        The counted columns.
-    rows : int
-        Rows of the window.
-    uncounted : mapping of str to Uncounted
-        Columns that could not be counted.
-
     Raises
     ------
     InputError
@@ -67,9 +58,8 @@ class Profile(Mapping[str, Histogram]):
             raise InputError(f"columns {both} are both counted and uncounted", code="invalid-input")
         for name, histogram in self.histograms.items():
             if histogram.rows != self.rows:
-                raise InputError(
-                    f"column {name!r} has {histogram.rows} rows, but the profile {self.rows}", code="invalid-input"
-                )
+                message = f"column {name!r} has {histogram.rows} rows, but the profile {self.rows}"
+                raise InputError(message, code="invalid-input")
 
     def __getitem__(self, column: str) -> Histogram:
         return self.histograms[column]
@@ -91,10 +81,8 @@ class Profile(Mapping[str, Histogram]):
         uncounted = {**self.uncounted, **other.uncounted}
         names = [n for n in {**self.histograms, **other.histograms} if n not in uncounted]
         if unmatched := sorted(n for n in names if n not in self.histograms or n not in other.histograms):
-            raise AxisError(
-                f"profiles with different columns cannot be added; only one of them has {unmatched}",
-                code="axis-mismatch",
-            )
+            message = f"profiles with different columns cannot be added; only one of them has {unmatched}"
+            raise AxisError(message, code="axis-mismatch")
         added = {n: self.histograms[n] + other.histograms[n] for n in names}
         return Profile(added, self.rows + other.rows, uncounted)
 
@@ -121,10 +109,8 @@ class Profile(Mapping[str, Histogram]):
             If the version of the document is unknown, or the document is malformed.
         """
         if document.get("version") != _VERSION:
-            raise InputError(
-                f"unknown version {document.get('version')!r} of a profile document; this drift reads {_VERSION}",
-                code="invalid-input",
-            )
+            message = f"unknown version {document.get('version')!r} of a profile document; this drift reads {_VERSION}"
+            raise InputError(message, code="invalid-input")
         try:
             columns, rows = document["columns"].items(), operator.index(document["rows"])
             uncounted = {n: Uncounted(Fault(u["fault"]), u["message"]) for n, u in document["uncounted"].items()}

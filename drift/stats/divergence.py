@@ -47,6 +47,7 @@ __all__ = [
 ]
 
 _TOLERANCE: Final = 1e-9
+_REMEDY: Final = "make shares from counts with smoothing.smooth"
 
 
 def entropy(p: npt.ArrayLike, base: float = 2) -> Floats:
@@ -263,13 +264,7 @@ DIVERGENCES: Final[dict[str, Divergence]] = {
 
 
 def lookup(metric: str) -> Divergence:
-    """Return the divergence of that name.
-
-    Raises
-    ------
-    InputError
-        If there is none; the message lists the known names.
-    """
+    """Return the divergence of that name, or raise InputError with the known names."""
     if metric not in DIVERGENCES:
         raise InputError(f"unknown metric {metric!r}; use one of {', '.join(DIVERGENCES)}", code="unknown-metric")
     return DIVERGENCES[metric]
@@ -321,26 +316,18 @@ def _validated(*sides: npt.ArrayLike) -> tuple[Floats, ...]:
     vectors = tuple(np.asarray(side, dtype=np.float64) for side in sides)
     for vector in vectors:
         if vector.ndim == 0 or vector.shape[-1] == 0:
-            raise InputError(
-                f"expected shares along the last axis, one for each bin; got shape {vector.shape}", code="invalid-input"
-            )
+            message = f"expected shares along the last axis, one for each bin; got shape {vector.shape}"
+            raise InputError(message, code="invalid-input")
         if vector.shape[-1] != vectors[0].shape[-1]:
-            raise InputError(
-                f"p has {vectors[0].shape[-1]} bins and q has {vector.shape[-1]}; use the same bins for both",
-                code="axis-mismatch",
-            )
+            sizes = f"p has {vectors[0].shape[-1]} bins and q has {vector.shape[-1]}"
+            raise InputError(f"{sizes}; use the same bins for both", code="axis-mismatch")
         if not np.isfinite(vector).all() or (vector < 0).any():
             wrong = vector[~(np.isfinite(vector) & (vector >= 0))].flat[0]
-            raise InputError(
-                f"shares must be finite and not negative; got {wrong}; make shares from counts with smoothing.smooth",
-                code="invalid-input",
-            )
+            raise InputError(f"shares must be finite and not negative; got {wrong}; {_REMEDY}", code="invalid-input")
         off = np.abs(vector.sum(axis=-1) - 1).max(initial=0.0)
         if off > _TOLERANCE * vector.shape[-1]:
-            raise InputError(
-                f"shares must sum to 1; the sum is off by {off:.3g}; make shares from counts with smoothing.smooth",
-                code="invalid-input",
-            )
+            message = f"shares must sum to 1; the sum is off by {off:.3g}; {_REMEDY}"
+            raise InputError(message, code="invalid-input")
     return vectors
 
 

@@ -15,30 +15,15 @@ _DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Maximum number of false alarms in a time, over all columns, segments and windows of a monitor.
-
-    Parameters
-    ----------
-    alarms : float
-        Expected number.
-    per : timedelta
-        The time.
-
-    Raises
-    ------
-    InputError
-        If either is not above zero.
-    """
+    """Expected number of false alarms in a time, over all columns, segments and windows of a monitor; both above 0."""
 
     alarms: float = 1.0
     per: timedelta = timedelta(days=90)
 
     def __post_init__(self) -> None:
         if not 0 < self.alarms < math.inf or self.per <= timedelta(0):
-            raise InputError(
-                f"invalid budget {self}; use a number above 0 in a time above 0, such as 1 per 90d",
-                code="invalid-value",
-            )
+            message = f"invalid budget {self}; use a number above 0 in a time above 0, such as 1 per 90d"
+            raise InputError(message, code="invalid-value")
 
     def __str__(self) -> str:
         return f"{self.alarms:g} per {self.per / _DAY:g}d"
@@ -46,26 +31,11 @@ class Budget:
     def level(self, checks: int, period: timedelta, for_windows: int = 1, autocorrelation: float = 0.0) -> float:
         """Return the p-value below which one check of one window is bad, so that the budget holds in expectation.
 
-        A window is `checks` chances of an alarm (columns times segments). Their rates are added, whether they depend
-        on each other or not (the union bound: dependent alarms come together, hence in fewer messages). An alarm needs
-        `for_windows` bad windows in a row; windows are modelled as a Markov chain in which neighbours are jointly
-        normal with correlation `autocorrelation`.
-
-        Parameters
-        ----------
-        checks : int
-            Columns times segments.
-        period : timedelta
-            Length of a window.
-        for_windows : int
-            Bad windows in a row before an alert fires.
-        autocorrelation : float
-            Correlation between the deviations of a window and the next, from 0 to below 1.
-
-        Returns
-        -------
-        float
-            At most `MAX_LEVEL`, whatever the budget: a window that is bad more often is no evidence by itself.
+        A window, of length `period`, is `checks` chances of an alarm (columns times segments). Their rates are added,
+        whether they depend on each other or not (the union bound: dependent alarms come together, hence in fewer
+        messages). An alarm needs `for_windows` bad windows in a row; windows are modelled as a Markov chain in which
+        deviations of neighbours are jointly normal with correlation `autocorrelation`, from 0 to below 1. The result is
+        at most `MAX_LEVEL`, whatever the budget: a window that is bad more often is no evidence by itself.
 
         Raises
         ------

@@ -23,13 +23,7 @@ _BATCH: Final = 2048  # bins summed at once: the intermediate arrays fit the cac
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Moments of T under no change, in nats; shape (pairs,) each.
-
-    Parameters
-    ----------
-    mean, variance, third : ndarray of float64
-        The first three cumulants; infinite or NaN if T itself may be infinite.
-    """
+    """The first three cumulants of T under no change, in nats; shape (pairs,); infinite or NaN if T may be infinite."""
 
     mean: Floats
     variance: Floats

@@ -39,7 +39,6 @@ _DRAWS: Final = 2000
 _FIRST_DRAWS: Final = 250
 _CLEARLY_COMMON: Final = 5
 _MAX_POOLED_ROWS: Final = 999_999_999  # NumPy's limit for hypergeometric draws
-
 _MIN_NORMAL: Final = 60.0  # expected rows of a bin from which its count is about normal (see `moments`)
 _MIN_ROWS: Final = 200  # on the smaller side, from which three moments describe scores
 _FAIR: Final = 5  # expected rows; at least three bins need as many
@@ -117,40 +116,20 @@ class PairBatch:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Scores under no change; one entry for each pair.
+    """Scores under no change; shape (pairs,) each."""
 
-    Parameters
-    ----------
-    floor : ndarray of float64
-        Expected score, in its own unit.
-    p_value : ndarray of float64
-        Probability of a score at least this large.
-    detectable : ndarray of float64
-        Smallest score with p < 0.001 for these numbers of rows.
-    """
-
-    floor: Floats
-    p_value: Floats
-    detectable: Floats
+    floor: Floats  # expected score, in its own unit
+    p_value: Floats  # probability of a score at least this large
+    detectable: Floats  # smallest score with p < 0.001 for these numbers of rows
 
 
 @dataclass(frozen=True, slots=True)
 class NullDistribution:
-    """Distribution of T under no change, in nats: a gamma distribution of three moments, shape (pairs,) each.
-
-    Parameters
-    ----------
-    moments : Moments
-        Mean, variance and third cumulant.
-    chi_squared : ndarray of bool
-        Every bin has enough expected rows: the distribution is chi-squared, even far in the tail.
-    known : ndarray of bool
-        The moments are known, and describe scores that are not rare.
-    """
+    """Distribution of T under no change, in nats: a gamma distribution of three moments, shape (pairs,) each."""
 
     moments: Moments
-    chi_squared: Mask
-    known: Mask
+    chi_squared: Mask  # every bin has enough expected rows: the distribution is chi-squared, even far in the tail
+    known: Mask  # the moments are known, and describe scores that are not rare
 
 
 def fit_null_distribution(batch: PairBatch) -> NullDistribution:

@@ -46,9 +46,8 @@ class Method:
         object.__setattr__(self, "base", row.base if self.base is None else self.base)
         pseudo_count(self.pseudo, 2)
         if not (math.isfinite(self.log_base) and self.log_base > 1):
-            raise InputError(
-                f"invalid base of a logarithm: {self.base!r}; use a finite number above 1", code="invalid-value"
-            )
+            message = f"invalid base of a logarithm: {self.base!r}; use a finite number above 1"
+            raise InputError(message, code="invalid-value")
 
     @property
     def pseudo(self) -> Smoothing:
@@ -103,17 +102,10 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two histograms to score.
+    """Two histograms to score, on equal axes, with at least one row each.
 
-    Parameters
-    ----------
-    live, reference : Histogram
-        On equal axes, at least one row each.
-    method : Method
-        Metric, smoothing and base.
-    rng : numpy.random.Generator, int or sequence of int
-        For simulations, if no formula applies. Each pair needs its own, or its score depends on other pairs. A seed
-        costs less than a generator: few pairs need one.
+    `rng` is for simulations, if no formula applies. Each pair needs its own, or its score depends on other pairs. A
+    seed costs less than a generator: few pairs need one.
     """
 
     live: Histogram
@@ -123,16 +115,9 @@ class Pair:
 
 
 def score_pair(live: Histogram, reference: Histogram, method: Method, rng: Seed) -> Score:
-    """Score a live histogram against a reference one.
+    """Score a live histogram against a reference one, on an equal axis, with at least one row each.
 
-    Parameters
-    ----------
-    live, reference : Histogram
-        On equal axes, at least one row each.
-    method : Method
-        Metric, smoothing and base.
-    rng : numpy.random.Generator, int or sequence of int
-        For the simulation of p-value and interval, if the rows are few or the metric has no formula.
+    `rng` is for the simulation of p-value and interval, if the rows are few or the metric has no formula.
 
     Raises
     ------
@@ -148,17 +133,9 @@ def score_pair(live: Histogram, reference: Histogram, method: Method, rng: Seed)
 
 
 def score_all(pairs: Sequence[Pair]) -> list[Score | InputError]:
-    """Score many pairs: those of equal method and number of bins are computed together.
+    """Return for each of many pairs, of any methods, what `score_pair` returns or raises for it alone.
 
-    Parameters
-    ----------
-    pairs : sequence of Pair
-        In any order, of any methods.
-
-    Returns
-    -------
-    list of Score or InputError
-        One for each pair, in order: what `score_pair` returns or raises for it alone.
+    Pairs of equal method and number of bins are computed together.
     """
     results: list[Score | InputError | None] = [_invalid(pair) for pair in pairs]
     alike: dict[tuple[Method, int], list[int]] = {}
@@ -178,10 +155,8 @@ def _invalid(pair: Pair) -> InputError | None:
     """Return the reason why a pair cannot be scored by its method, or None."""
     live, reference, metric = pair.live, pair.reference, pair.method.metric
     if live.axis is not reference.axis and live.axis != reference.axis:
-        return AxisError(
-            f"histograms on different axes cannot be scored; live: {live.axis!r}, reference: {reference.axis!r}",
-            code="axis-mismatch",
-        )
+        message = f"histograms on different axes cannot be scored; live: {live.axis!r}, reference: {reference.axis!r}"
+        return AxisError(message, code="axis-mismatch")
     if lookup(metric).ordered and not isinstance(live.axis, NumericAxis):
         return AxisError(
             f"metric {metric} needs ordered bins, and this column holds {live.axis.kind.value} values; "

@@ -46,19 +46,7 @@ def pseudo_count(smoothing: Smoothing, n_bins: int) -> float:
 
 
 def smooth(counts: npt.ArrayLike, smoothing: Smoothing = "none") -> Floats:
-    """Return probabilities from counts.
-
-    Parameters
-    ----------
-    counts : array_like, shape (..., k)
-        Counts; the last axis runs over bins.
-    smoothing : str or float
-        See `pseudo_count`.
-
-    Returns
-    -------
-    ndarray of float64, shape (..., k)
-        Shares that sum to 1 along the last axis.
+    """Return probabilities from counts, shape (..., k): shares that sum to 1 along the last axis; see `pseudo_count`.
 
     Raises
     ------
@@ -72,16 +60,14 @@ def smooth(counts: npt.ArrayLike, smoothing: Smoothing = "none") -> Floats:
     """
     values: np.ndarray[Any, np.dtype[np.float64]] = np.asarray(counts, dtype=np.float64)
     if values.ndim == 0 or values.shape[-1] == 0:
-        raise InputError(
-            f"expected counts along the last axis, one for each bin; got shape {values.shape}", code="invalid-input"
-        )
+        message = f"expected counts along the last axis, one for each bin; got shape {values.shape}"
+        raise InputError(message, code="invalid-input")
     if not np.isfinite(values).all() or (values < 0).any():
         wrong = values[~(np.isfinite(values) & (values >= 0))].flat[0]
         raise InputError(f"counts must be finite and not negative; got {wrong}", code="invalid-input")
     padded = values + pseudo_count(smoothing, values.shape[-1])
     total = padded.sum(axis=-1, keepdims=True)
     if (total == 0).any():
-        raise InputError(
-            "a histogram without rows has no probabilities; add a pseudo-count, or provide data", code="no-rows"
-        )
+        message = "a histogram without rows has no probabilities; add a pseudo-count, or provide data"
+        raise InputError(message, code="no-rows")
     return np.asarray(padded / total)

@@ -217,12 +217,11 @@ def _count_names(
     pairs: dict[str, list[tuple[Any, int]]] = {label: [] for label in ([""] if by is None else by.labels)}
     for row in results.to_pylist():
         pairs["" if by is None else by.labels[row["label"]]].append((row[column.alias], int(row["n"])))
-    return {
-        label: histogram_of_keys(
-            axis, [(key, n) for key, n in of_label if key is not None], sum(n for key, n in of_label if key is None)
-        )
-        for label, of_label in pairs.items()
-    }
+    histograms = {}
+    for label, of_label in pairs.items():
+        present = [(key, n) for key, n in of_label if key is not None]
+        histograms[label] = histogram_of_keys(axis, present, sum(n for key, n in of_label if key is None))
+    return histograms
 
 
 def _unknown_name(axis: CategoricalAxis) -> str:

@@ -37,38 +37,22 @@ _MAX_CELLS: Final = 2_000_000
 class Evidence:
     """Result of comparing a live window with the reference windows, in one column.
 
-    Parameters
-    ----------
-    p_value : float
-        Probability that an unchanged window is at least as unusual.
-    bin : int
-        Index of the most unusual bin.
-    new : bool
-        No reference window filled that bin.
-    low, high : float
-        Range of the share of that bin in the reference windows.
-    windows : int
-        Number of reference windows.
+    `low` and `high` are the range of the share of `bin` in the reference windows.
     """
 
-    p_value: float
-    bin: int
-    new: bool
+    p_value: float  # probability that an unchanged window is at least as unusual
+    bin: int  # index of the most unusual bin
+    new: bool  # no reference window filled that bin
     low: float
     high: float
-    windows: int
+    windows: int  # number of reference windows
 
 
 @dataclass(frozen=True, slots=True)
 class TypicalScores:
-    """Scores of the reference windows of one column, in the unit of the method.
+    """Scores of the reference windows of one column, each against all others, in the unit of the method.
 
-    Parameters
-    ----------
-    mean, largest : float
-        Of the reference windows' scores, each against all others.
-    detectable : float
-        The smallest score beyond normal variation: one bin leaves its band, the others change in proportion.
+    `detectable` is the smallest score beyond normal variation: one bin leaves its band, the others move in proportion.
     """
 
     mean: float
@@ -88,19 +72,11 @@ class Band:
 class CalibrationWindows:
     """Reference windows behind the calibration of one column.
 
-    Parameters
-    ----------
-    windows : int
-        Number of windows that hold rows.
-    rows : float
-        Median of their rows.
-    outliers : tuple of (int, float)
-        Index and p-value of the windows that differ from the others, at most three
-        (`drift.stats.calibration.outliers`).
+    `outliers` are index and p-value of the windows that differ from the others, at most three (see `outliers.py`).
     """
 
-    windows: int
-    rows: float
+    windows: int  # number of windows that hold rows
+    rows: float  # median of their rows
     outliers: tuple[tuple[int, float], ...]
 
 
@@ -167,13 +143,7 @@ class Calibration:
         return self._windows
 
     def evidence(self, live: Mapping[str, Histogram]) -> dict[str, Evidence]:
-        """Compare a live window with the reference windows.
-
-        Returns
-        -------
-        dict of str to Evidence
-            For each calibrated column that has rows in `live`, on the same axis.
-        """
+        """Compare a live window with the reference windows: each calibrated column that has rows on the same axis."""
         result: dict[str, Evidence] = {}
         for fitted in self._groups:
             group, positions = fitted.group, fitted.positions
@@ -193,12 +163,7 @@ class Calibration:
     def bands(self, level: float, rows: Mapping[str, int] | None = None) -> dict[str, Band]:
         """Return the shares between which bins stay unless the p-value of a window falls below `level`.
 
-        Parameters
-        ----------
-        level : float
-            A p-value.
-        rows : mapping of str to int, optional
-            Size of the window by column; default: the median size of the reference windows.
+        `rows` is the size of the window by column; default: the median size of the reference windows.
         """
         result = {}
         for fitted in self._groups:
@@ -221,16 +186,9 @@ class Calibration:
         return result
 
     def typical_scores(self, method: Method, level: float, columns: Collection[str]) -> dict[str, TypicalScores]:
-        """Return the scores of the reference windows of some columns by a method.
+        """Return the scores of the reference windows of some columns by a method; uncalibrated columns are skipped.
 
-        Parameters
-        ----------
-        method : Method
-            The metric and its parameters.
-        level : float
-            P-value below which a window is beyond normal variation: it defines the smallest detectable score.
-        columns : collection of str
-            Columns without a calibration are skipped.
+        `level`, the p-value below which a window is beyond normal variation, defines the smallest detectable score.
         """
         result = {name: known for name in columns if (known := self._typical.get((name, method, level)))}
         for fitted in self._groups:

@@ -85,9 +85,7 @@ class DeviationModel:
 
 
 def fit_deviation_model(counts: Floats, own: tuple[Floats, Floats] | None = None) -> DeviationModel:
-    """Fit to the windows of C columns.
-
-    The deviation of a reference window is relative to the other windows only, never to itself.
+    """Fit to the windows of C columns: the deviation of a reference window is relative to the other windows only.
 
     Parameters
     ----------
@@ -176,9 +174,8 @@ def _sampling(rows: Floats, share: Floats, skewed: Mask) -> Floats:
 
 
 def _moderated(variance: Floats, sampling: Floats, degrees: int) -> Floats:
-    return np.where(
-        variance >= sampling, variance, (PRIOR_WINDOWS * sampling + degrees * variance) / (PRIOR_WINDOWS + degrees)
-    )
+    mixed = (PRIOR_WINDOWS * sampling + degrees * variance) / (PRIOR_WINDOWS + degrees)
+    return np.where(variance >= sampling, variance, mixed)
 
 
 def _spread(rows: Floats, largest: Floats, variance: Floats, sampling: Floats, share: Floats, skewed: Mask) -> Floats:

@@ -120,12 +120,10 @@ def fold(counts: Floats, folds: Folds) -> Floats:
 
 
 def fit_group(axes: Sequence[Axis], counts: Counts, own: tuple[Counts, Counts] | None = None) -> Group:
-    """Calibrate C columns on N windows.
+    """Calibrate C columns, whose axes have one kind and number of bins, on N windows.
 
     Parameters
     ----------
-    axes : sequence of Axis
-        Of one kind and number of bins.
     counts : array of int, shape (C, N, k)
         No window is empty.
     own : pair of arrays of int, shapes (C, N, k) and (C, k), optional
@@ -135,9 +133,7 @@ def fit_group(axes: Sequence[Axis], counts: Counts, own: tuple[Counts, Counts] |
     pairs = neighbours(axes[0])
     folds = tuple((source, target, (pooled[:, source] == 0) & (pooled[:, target] > 0)) for source, target in pairs)
     folded = fold(values, folds)
-    folded_own = None
-    if own is not None:
-        folded_own = fold(own[0].astype(np.float64), folds), fold(own[1].astype(np.float64), folds)
+    folded_own = None if own is None else (fold(own[0].astype(float), folds), fold(own[1].astype(float), folds))
     model = fit_deviation_model(folded, folded_own)
     filled = np.count_nonzero(folded.sum(axis=1), axis=1)
     rows = values.sum(axis=2)
@@ -157,10 +153,7 @@ def fit_group(axes: Sequence[Axis], counts: Counts, own: tuple[Counts, Counts] |
 
 
 def _fit_novelty(axes: Sequence[Axis], counts: Counts, values: Floats, pairs: Neighbours) -> Novelty:
-    """Fit the bins that the reference may never have filled: those with a neighbour, and `missing`.
-
-    `values` are the counts of shape (C, N, k) as floats.
-    """
+    """Fit the bins that the reference may never have filled: those with a neighbour, and `missing`."""
     pooled, rows = counts.sum(axis=1), values.sum(axis=2)
     missing = counts.shape[2] - 1
     never = [*(pooled[:, source] == 0 for source, _ in pairs), pooled[:, missing] == 0]

@@ -66,15 +66,7 @@ class Tail:
 
 
 def fit_tail(sorted_deviations: Floats, bins: npt.NDArray[np.int64]) -> Tail:
-    """Fit to the deviations of N reference windows.
-
-    Parameters
-    ----------
-    sorted_deviations : array, shape (C, N)
-        Sorted along the last axis.
-    bins : array of int, shape (C,)
-        Number of bins that hold rows.
-    """
+    """Fit to the sorted deviations of N reference windows, shape (C, N); `bins`, shape (C,), hold rows."""
     windows = sorted_deviations.shape[1]
     logs = np.log(sorted_deviations + _SHIFT)
     by_chance = np.array([_by_chance(int(k), windows - 1) for k in bins]).reshape(-1, 2)

@@ -1,7 +1,6 @@
 """Scores of the reference windows, and the smallest score that is beyond their normal variation."""
 
 import numpy as np
-import numpy.typing as npt
 
 from drift.stats.arrays import Floats, Indices
 from drift.stats.calibration.group import Group
@@ -14,23 +13,13 @@ def score_windows(group: Group, columns: Indices, method: Method, level: float) 
     """Return mean and largest score of the reference windows, and the smallest detectable score.
 
     Each window is scored against its reference. Infinite scores (an empty bin, not smoothed) do not count; if all are
-    infinite, the result is NaN.
-
-    Parameters
-    ----------
-    columns : array of int, shape (c,)
-        Indices of columns of the group.
-    level : float
-        P-value below which a window is beyond normal variation.
-
-    Returns
-    -------
-    mean, largest, detectable : array, shape (c,)
-        In the unit of the method.
+    infinite, the result is NaN. All have the shape (c,) of `columns` (indices of the group's) and the unit of the
+    method; a window is beyond normal variation if its p-value is below `level`.
     """
     counts = group.counts[columns]
     references = counts.sum(axis=1, keepdims=True) - counts if group.own is None else group.own[columns]
-    scores = _scores(method, counts, references)
+    p, q = smooth(counts, method.pseudo), smooth(references, method.pseudo)
+    scores = divergence(method.metric, p, q, method.log_base)
     finite = np.isfinite(scores)
     number = finite.sum(axis=1)
     summands = np.where(finite, scores, 0.0)
@@ -38,11 +27,6 @@ def score_windows(group: Group, columns: Indices, method: Method, level: float) 
         mean = summands.sum(axis=1) / number
     largest = np.where(number > 0, summands.max(axis=1), np.nan)
     return mean, largest, _detectable(group, columns, method, level)
-
-
-def _scores(method: Method, live: npt.NDArray[np.int64], reference: npt.NDArray[np.int64]) -> Floats:
-    p, q = smooth(live, method.pseudo), smooth(reference, method.pseudo)
-    return np.asarray(divergence(method.metric, p, q, method.log_base))
 
 
 def _detectable(group: Group, columns: Indices, method: Method, level: float) -> Floats:
