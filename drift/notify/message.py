@@ -261,13 +261,7 @@ def page_path(monitor: str, start: datetime | None = None) -> str:
 def _by_urgency(event: Event) -> tuple[bool, bool, int, float, str, str, str]:
     fingerprint = event.transition.fingerprint
     place = (fingerprint.column, fingerprint.segment, fingerprint.rule)
-    return (
-        not event.firing,
-        fingerprint.rule != "drift",
-        -severity(event.transition.verdict),
-        -event.ratio,
-        *place,
-    )
+    return (not event.firing, fingerprint.rule != "drift", -severity(event.transition.verdict), -event.ratio, *place)
 
 
 def _stable_id(kind: str, monitor: str, window: Window, revision: int, *rest: str) -> str:

@@ -54,43 +54,21 @@ class WindowResult:
 
 @dataclass(frozen=True, slots=True)
 class RecheckSkipped:
-    """A re-check that left its window unchanged.
-
-    Parameters
-    ----------
-    monitor : str
-        Name of the monitor.
-    window : Window or None
-        The window; None if it is unknown whether rows arrived late in any window of the `lookback`.
-    problem : str
-        Why the re-check failed; empty if it found no new rows.
-    code : str
-        Code of the problem; empty without one.
-    """
+    """A re-check that left its window unchanged."""
 
     monitor: str
-    window: Window | None
-    problem: str = ""
-    code: str = ""
+    window: Window | None  # None if it is unknown whether rows arrived late in any window of the `lookback`
+    problem: str = ""  # why the re-check failed; empty if it found no new rows
+    code: str = ""  # of the problem; empty without one
 
 
 @dataclass(frozen=True, slots=True)
 class MonitorFailure:
-    """A monitor whose windows could not be checked.
-
-    Parameters
-    ----------
-    monitor : str
-        Name of the monitor.
-    message : str
-        The reason.
-    code : str
-        Code of the `DriftError`, or ``internal-error``.
-    """
+    """A monitor whose windows could not be checked."""
 
     monitor: str
-    message: str
-    code: str
+    message: str  # the reason
+    code: str  # of the `DriftError`, or ``internal-error``
 
 
 def run_all(
@@ -240,11 +218,7 @@ def _recheck(store: Store, source: Source, resolver: ReferenceResolver, claim: C
 
 
 def _commit(
-    store: Store,
-    resolver: ReferenceResolver,
-    claim: Claim,
-    evaluation: Evaluation,
-    now: Callable[[], datetime],
+    store: Store, resolver: ReferenceResolver, claim: Claim, evaluation: Evaluation, now: Callable[[], datetime]
 ) -> Outcome:
     """Decide on the current alerts and store the outcome; decide again if another window changed them meanwhile."""
     for _ in range(MAX_DECISIONS):
@@ -259,7 +233,6 @@ def _commit(
 
 
 def _log_result(result: WindowResult) -> None:
-    """Log one line for each window."""
     outcome, verdict = result.outcome, result.outcome.verdict.value
     columns = [column for part in outcome.segments for column in part.columns]
     fields = {

@@ -26,37 +26,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Result of counting and comparing one window, or the reason why it failed.
+    """Result of counting and comparing one window, or the reason why it failed."""
 
-    Parameters
-    ----------
-    results : tuple of SegmentResult
-        One for each segment, the whole window first; empty after an error.
-    error : str
-        Why the window could not be evaluated; empty if it could.
-    source : mapping
-        Provenance of the source; strict JSON.
-    code : str
-        Code of the error: that of the `DriftError`, ``evaluation-timeout``, ``evaluation-abandoned`` or
-        ``internal-error``; empty without an error.
-    new_columns : tuple of str
-        Watched columns that appeared after the reference was frozen.
-    judged : mapping or None
-        How the scores were judged; strict JSON.
-    previous : tuple of SegmentResult
-        In a re-check, the results of the revision before.
-    final : bool
-        Whether the error is not retried.
-    """
-
-    results: tuple[SegmentResult, ...]
-    error: str
-    source: Mapping[str, Any]
-    code: str = ""
-    new_columns: tuple[str, ...] = ()
-    judged: Mapping[str, Any] | None = None
-    previous: tuple[SegmentResult, ...] = ()
-    final: bool = False
+    results: tuple[SegmentResult, ...]  # one for each segment, the whole window first; empty after an error
+    error: str  # why the window could not be evaluated; empty if it could
+    source: Mapping[str, Any]  # provenance; strict JSON
+    code: str = ""  # that of the `DriftError`, ``evaluation-timeout``, ``evaluation-abandoned`` or ``internal-error``
+    new_columns: tuple[str, ...] = ()  # watched columns that appeared after the reference was frozen
+    judged: Mapping[str, Any] | None = None  # how the scores were judged; strict JSON
+    previous: tuple[SegmentResult, ...] = ()  # in a re-check, the results of the revision before
+    final: bool = False  # whether the error is not retried
 
     @property
     def is_unchanged(self) -> bool:
@@ -93,11 +72,7 @@ def abandoned_evaluation(claim: Claim) -> Evaluation | None:
         "see its log); not retried automatically; fix the cause, then run `drift backfill`"
     )
     log.error(
-        "window %s of %s is abandoned: %s",
-        claim.window,
-        claim.monitor,
-        reason,
-        extra={"code": "evaluation-abandoned"},
+        "window %s of %s is abandoned: %s", claim.window, claim.monitor, reason, extra={"code": "evaluation-abandoned"}
     )
     return Evaluation((), reason, {ABANDONED: claim.crashes}, "evaluation-abandoned", final=True)
 
@@ -110,12 +85,8 @@ def evaluate_window(source: Source, resolver: ReferenceResolver, window: Window)
     except EvaluationTimeout as error:
         return Evaluation((), str(error), {}, error.code)
     except Exception as error:  # a defect in one window must not stop the next one
-        log.exception(
-            "window %s of %s could not be evaluated because of a defect in drift",
-            window,
-            monitor.name,
-            extra={"code": "internal-error"},
-        )
+        message = "window %s of %s could not be evaluated because of a defect in drift"
+        log.exception(message, window, monitor.name, extra={"code": "internal-error"})
         reason = f"a defect in drift ({type(error).__name__}: {error}); please report it with the log"
         return Evaluation((), reason, {}, "internal-error")
 
@@ -143,10 +114,7 @@ def _compare(
             segment,
             live,
             compare_profiles(
-                live,
-                references.get(segment, unknown),
-                monitor.columns,
-                window_rng(monitor.name, window, segment),
+                live, references.get(segment, unknown), monitor.columns, window_rng(monitor.name, window, segment)
             ),
         )
         for segment, live in profiles.items()

@@ -31,18 +31,7 @@ def hold_lease(
     """Renew the lease of a claimed window while the body runs; if the body raises, make the window due at once.
 
     An interruption or a failure of the store does not count as an attempt. Any other failure does: it may happen every
-    time, and would block the monitor for ever.
-
-    Parameters
-    ----------
-    store : Store
-        The store.
-    claim : Claim
-        The claim.
-    now : callable
-        The time.
-    lease : timedelta
-        Length of the lease; it is renewed every third of it.
+    time, and would block the monitor for ever. The lease is renewed every third of its length.
     """
     finished = threading.Event()
     key = (claim.window_id, claim.token)
@@ -107,19 +96,12 @@ def reclaim_expired(store: Store, monitor_id: int, worker: Worker, now: datetime
     """
     for leased in store.windows.leased(monitor_id, now):
         if leased.owner == worker.name and not is_owned(leased):
-            log.warning(
-                "window %s is due again: this worker could not release it earlier",
-                leased.window,
-                extra={"code": "lease-reclaimed"},
-            )
+            message = "window %s is due again: this worker could not release it earlier"
+            log.warning(message, leased.window, extra={"code": "lease-reclaimed"})
             _reclaim_own(store, leased, now)
         elif worker.knows_dead(leased.owner, leased.until - LEASE_TTL):
-            log.warning(
-                "window %s is due again: worker %s died while evaluating it",
-                leased.window,
-                leased.owner,
-                extra={"code": "lease-reclaimed"},
-            )
+            message = "window %s is due again: worker %s died while evaluating it"
+            log.warning(message, leased.window, leased.owner, extra={"code": "lease-reclaimed"})
             store.windows.expire(leased, now)
         elif worker.shares_name(leased.owner):
             _report_shared_name(worker, leased.owner)
@@ -156,18 +138,8 @@ def heartbeat_thread(
 ) -> threading.Thread:
     """Return a thread, not started yet, that renews a lease every third of its length until `finished` is set.
 
-    Parameters
-    ----------
-    renew : callable
-        Extends the lease to the given instant; False if the lease is lost, which ends the thread.
-    subject : str
-        What is leased, for log messages.
-    now : callable
-        The time.
-    lease : timedelta
-        Length of the lease after each renewal.
-    finished : Event
-        Set when the work has ended.
+    `renew` extends the lease to the given instant; it returns False if the lease is lost, which ends the thread.
+    `subject` names what is leased, for log messages.
     """
 
     def keep_renewing() -> None:
@@ -192,13 +164,8 @@ def _record_failed_attempt(store: Store, claim: Claim, now: Callable[[], datetim
             store.windows.expire(claim, now())
             return
         reason = f"no outcome can be stored, not even that the window is abandoned: {type(cause).__name__}: {cause}"
-        log.error(
-            "window %s of %s failed, later windows are evaluated: %s; run `drift backfill` to try again",
-            claim.window,
-            claim.monitor,
-            reason,
-            extra={"code": "window-failed"},
-        )
+        message = "window %s of %s failed, later windows are evaluated: %s; run `drift backfill` to try again"
+        log.error(message, claim.window, claim.monitor, reason, extra={"code": "window-failed"})
         store.windows.fail(claim, reason)
     except StoreError as error:  # the caller raises the cause; the lease expires
         _log_unreleased(claim, error)

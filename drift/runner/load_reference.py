@@ -65,11 +65,9 @@ def load_reference(
     with work_slot(exclusive=len(crashed) >= ISOLATE_AFTER_CRASHES, stopping=stopping) as granted:
         if not granted and not stopping():  # an error, because the windows of the monitor wait and no one works on them
             raise SourceError(_postponed_message(len(crashed)), code="isolation-postponed")
-        attempt = (
-            store.references.begin_attempt(definition.monitor_id, digest, worker.name, now(), LEASE_TTL)
-            if granted
-            else None
-        )
+        if not granted:
+            return None
+        attempt = store.references.begin_attempt(definition.monitor_id, digest, worker.name, now(), LEASE_TTL)
         if attempt is None:
             return None
         with _hold_attempt(store, attempt, now):
@@ -162,12 +160,8 @@ def _end(store: Store, attempt: Attempt) -> None:
     try:
         store.references.end_attempt(attempt)
     except StoreError as error:  # it would count as a crash; the next call of `_collect_crashed` ends it
-        log.warning(
-            "%s: could not store that reading the reference has ended: %s",
-            attempt.monitor,
-            error,
-            extra={"code": error.code},
-        )
+        message = "%s: could not store that reading the reference has ended: %s"
+        log.warning(message, attempt.monitor, error, extra={"code": error.code})
         _unrecorded.add(_key(store, attempt))
 
 
@@ -181,12 +175,8 @@ def _collect_crashed(store: Store, monitor: Monitor, digest: str, worker: Worker
         elif attempt.digest == digest and _has_crashed(store, attempt, worker, now):
             crashed.append(attempt)
             if attempt.is_leased(now):
-                log.warning(
-                    "%s: worker %s died while reading the reference",
-                    monitor.name,
-                    attempt.owner,
-                    extra={"code": "lease-reclaimed"},
-                )
+                message = "%s: worker %s died while reading the reference"
+                log.warning(message, monitor.name, attempt.owner, extra={"code": "lease-reclaimed"})
                 store.references.expire_attempt(attempt, now)
     return crashed
 

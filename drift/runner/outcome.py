@@ -38,22 +38,8 @@ def decide_outcome(
 ) -> Outcome:
     """Return the outcome of a window; writes nothing.
 
-    The code of the outcome is that of the error if the window could not be evaluated, else follows from the window's
-    verdict: ``ok``, ``warn``, ``drift``, ``insufficient``, ``no-rows``, ``not-comparable``, ``schema-error`` or
-    ``column-unreadable`` (see `VERDICT_CODES`).
-
-    Parameters
-    ----------
-    resolver : ReferenceResolver
-        References of the monitor's windows.
-    claim : Claim
-        Claim on the window.
-    evaluation : Evaluation
-        Result of counting and comparing.
-    states : mapping of Fingerprint to AlertState
-        Current states of the monitor's alerts.
-    now : datetime
-        Time of the decision: alerts change state then, and the delay of a retry starts.
+    The code of the outcome is that of the error if the window could not be evaluated, else that of the window's verdict
+    (`VERDICT_CODES`). `now` is the time of the decision: alerts change state then, and the delay of a retry starts.
     """
     monitor = resolver.monitor
     changes = transitions(
@@ -68,6 +54,9 @@ def decide_outcome(
     by_column = {(part.segment, c.column): c for part in evaluation.results for c in part.columns}
     events = make_events(changes, by_column, monitor.name, claim.window, claim.revision, evaluation.error)
     rules = monitor.alerting
+    notification = make_notification(
+        monitor.name, claim.window, claim.revision, events, labels=rules.labels, runbook=rules.runbook, page=rules.page
+    )
     retries = bool(evaluation.error) and not evaluation.final and claim.failures < len(RETRY_DELAYS)
     return Outcome(
         rows=evaluation.results[0].live.rows if evaluation.results else 0,
@@ -78,15 +67,7 @@ def decide_outcome(
         segments=evaluation.results,
         transitions=changes,
         events=events,
-        notification=make_notification(
-            monitor.name,
-            claim.window,
-            claim.revision,
-            events,
-            labels=rules.labels,
-            runbook=rules.runbook,
-            page=rules.page,
-        ),
+        notification=notification,
         channels=rules.notify,
         retry_at=now + _retry_delay(claim) if retries else None,
         judged=evaluation.judged,

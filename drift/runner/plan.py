@@ -66,15 +66,10 @@ def plan_windows(store: Store, monitor: Monitor, source: Source, now: datetime) 
 
 
 def plan_rechecks(store: Store, monitor: Monitor, source: Source, definition: Definition, now: datetime) -> int:
-    """Make windows of the `lookback` due again if their source has changed since they were counted.
+    """Make windows of the `lookback` due again if their source changed after they were counted; return their number.
 
     A source that counts rows cheaply is compared by the rows of each window, any other by its provenance. No re-checks
     are planned while earlier ones are pending: if each takes long, the last ones would never be reached.
-
-    Returns
-    -------
-    int
-        Number of windows that became due.
 
     Raises
     ------

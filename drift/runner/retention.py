@@ -19,23 +19,10 @@ log = logging.getLogger(__name__)
 
 
 def prune_monitors(store: Store, monitors: Iterable[Monitor], now: datetime, limit: int = PRUNE_LIMIT) -> int:
-    """Drop the histograms and scores of windows older than the `keep` of their monitor.
+    """Drop the histograms and scores of windows older than the `keep` of their monitor; return the number of windows.
 
-    Parameters
-    ----------
-    store : Store
-        The store.
-    monitors : iterable of Monitor
-        The monitors. Those without `keep` keep everything.
-    now : datetime
-        The time, with a time zone.
-    limit : int
-        Most windows to prune in this call, oldest first in each monitor; later calls take the rest.
-
-    Returns
-    -------
-    int
-        Number of pruned windows.
+    Monitors without `keep` keep everything. One call prunes at most `limit` windows, oldest first in each monitor;
+    later calls take the rest.
 
     Raises
     ------

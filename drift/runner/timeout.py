@@ -22,18 +22,8 @@ class EvaluationTimeout(SourceError):  # noqa: N818 - reads as what happened
 def run_with_timeout(deadline: timedelta, monitor: str, task: str, work: Callable[[], ResultT]) -> ResultT:
     """Run some work in its own thread and return its result, waiting no longer than a deadline.
 
-    Abandoned work goes on until it ends or the process exits. It holds no claim, and its result is discarded.
-
-    Parameters
-    ----------
-    deadline : timedelta
-        Longest time to wait.
-    monitor : str
-        Name of the monitor.
-    task : str
-        Name of the work in messages, such as ``counting``.
-    work : callable
-        The work. Its exceptions are raised here.
+    Abandoned work goes on until it ends or the process exits. It holds no claim, and its result is discarded. `task`
+    names the work in messages, such as ``counting``. Exceptions of the work are raised here.
 
     Raises
     ------
@@ -62,16 +52,12 @@ def run_with_timeout(deadline: timedelta, monitor: str, task: str, work: Callabl
     try:
         thread.start()
     except RuntimeError as error:
-        raise SourceError(
-            f"{task} was not started: the system could not start a thread ({error}); check the limits of this process",
-            code="thread-not-started",
-        ) from error
+        reason = f"the system could not start a thread ({error}); check the limits of this process"
+        raise SourceError(f"{task} was not started: {reason}", code="thread-not-started") from error
     thread.join(min(deadline.total_seconds(), threading.TIMEOUT_MAX))
     if errors:
         raise errors[0]
     if not results:
-        raise EvaluationTimeout(
-            f"{task} exceeded its deadline of {deadline}; check the source, or configure a longer `deadline`",
-            code="evaluation-timeout",
-        )
+        message = f"{task} exceeded its deadline of {deadline}; check the source, or configure a longer `deadline`"
+        raise EvaluationTimeout(message, code="evaluation-timeout")
     return results[0]

@@ -72,14 +72,7 @@ class Worker:
         Nothing is known of processes of another boot or PID namespace, even under the same host name; their leases
         must expire. A worker with the same assigned name is alive if it was seen after this one started (two workers
         that took windows from each other would never finish one) or if its process is still running (overlapping runs
-        would count as crashes).
-
-        Parameters
-        ----------
-        other : str
-            Name of the other worker.
-        last_seen : datetime or None
-            When it last claimed or renewed a lease, by the store's clock, if known.
+        would count as crashes). `last_seen` is when it last claimed or renewed a lease, by the store's clock, if known.
         """
         mine, theirs = _IDENTITY.fullmatch(self.name), _IDENTITY.fullmatch(other)
         is_local = mine and theirs and mine["host"] == theirs["host"] and mine["namespace"] == theirs["namespace"]

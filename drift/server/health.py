@@ -16,56 +16,26 @@ log = logging.getLogger("drift.server")
 
 @dataclass(frozen=True, slots=True)
 class HealthSnapshot:
-    """Health of the service at one instant.
+    """Health of the service at one instant."""
 
-    Parameters
-    ----------
-    started : datetime or None
-        When the newest tick started.
-    finished : datetime or None
-        When a tick last succeeded.
-    delivered : datetime or None
-        When the outbox was last processed; a long tick does so every few seconds.
-    alive : datetime or None
-        The last heartbeat: a tick started, ended, or polled its batches.
-    fault : str
-        Why the newest completed tick failed; empty if it succeeded, or if the running one makes progress.
-    succeeded : mapping of str to datetime
-        By monitor, when all its due windows were last checked successfully.
-    failed : mapping of str to str
-        By monitor, why the newest check failed.
-    """
-
-    started: datetime | None = None
-    finished: datetime | None = None
-    delivered: datetime | None = None
-    alive: datetime | None = None
-    fault: str = ""
-    succeeded: Mapping[str, datetime] = field(default_factory=dict)
-    failed: Mapping[str, str] = field(default_factory=dict)
+    started: datetime | None = None  # when the newest tick started
+    finished: datetime | None = None  # when a tick last succeeded
+    delivered: datetime | None = None  # when the outbox was last processed; a long tick does so every few seconds
+    alive: datetime | None = None  # the last heartbeat: a tick started, ended, or polled its batches
+    fault: str = ""  # why the newest completed tick failed; empty if it succeeded, or if the running one makes progress
+    succeeded: Mapping[str, datetime] = field(default_factory=dict)  # by monitor, the last check of all due windows
+    failed: Mapping[str, str] = field(default_factory=dict)  # by monitor, why the newest check failed
 
 
 class Health:
     """Current health. Only the ticking thread changes it; any thread may read it.
 
-    Parameters
-    ----------
-    now : callable
-        The time shared by all replicas; may raise `StoreError`.
-    clock : callable
-        The host's time, for heartbeats; available without the store.
-    interval : float
-        Seconds between ticks.
-    watchdog : Watchdog or None
-        Notified of each heartbeat.
+    `now` is the time shared by all replicas, and may raise `StoreError`; `clock` is the host's time, for heartbeats,
+    and available without the store. `interval` is the number of seconds between ticks.
     """
 
     def __init__(
-        self,
-        now: Callable[[], datetime],
-        clock: Callable[[], datetime],
-        interval: float,
-        watchdog: Watchdog | None,
+        self, now: Callable[[], datetime], clock: Callable[[], datetime], interval: float, watchdog: Watchdog | None
     ) -> None:
         self._now, self._clock, self._interval, self._watchdog = now, clock, interval, watchdog
         self.snapshot = HealthSnapshot()
@@ -99,11 +69,8 @@ class Health:
     def record_defect(self, error: BaseException) -> None:
         """Record a defect that ended a tick; APScheduler logged its traceback, and the next tick comes."""
         kind = type(error).__name__
-        log.error(
-            "a tick ended because of a defect in drift (%s, traceback above); the next tick continues",
-            kind,
-            extra={"code": "internal-error"},
-        )
+        message = "a tick ended because of a defect in drift (%s, traceback above); the next tick continues"
+        log.error(message, kind, extra={"code": "internal-error"})
         self.snapshot = replace(self.snapshot, fault=f"a defect in drift: {kind}")
 
     def age(self) -> timedelta | None:

@@ -17,30 +17,14 @@ SLOW_WINDOW_SECONDS: Final = 60.0
 
 @dataclass(eq=False, slots=True)
 class MonitorBatch:
-    """Some windows of one monitor, checked in one thread.
-
-    Parameters
-    ----------
-    monitor : Monitor
-        The monitor.
-    last_progress : float
-        When the batch started or last finished a window, by `time.monotonic`.
-    checked : int
-        Finished windows.
-    problem : str
-        Why the last of them failed; empty if it did not.
-    code : str
-        Code of the problem.
-    stopped : bool
-        Whether the batch ended early because the service is stopping.
-    """
+    """Some windows of one monitor, checked in one thread."""
 
     monitor: Monitor
-    last_progress: float = field(default_factory=time.monotonic)
-    checked: int = 0
-    problem: str = "its batch ended because of a defect in drift; see the log"
-    code: str = "internal-error"
-    stopped: bool = False
+    last_progress: float = field(default_factory=time.monotonic)  # when it started or last finished a window
+    checked: int = 0  # finished windows
+    problem: str = "its batch ended because of a defect in drift; see the log"  # of the last one; empty if none
+    code: str = "internal-error"  # of the problem
+    stopped: bool = False  # whether it ended early because the service is stopping
 
 
 class MonitorPool:
@@ -89,7 +73,6 @@ class MonitorPool:
         return sum(batch.last_progress > limit for batch, _ in self._running.values())
 
     def has_capacity(self) -> bool:
-        """Return whether another batch may start."""
         return self.active_count() < self._max_batches
 
     def next_finished(self, seconds: float) -> MonitorBatch | None:

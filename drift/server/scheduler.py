@@ -49,11 +49,7 @@ class Scheduler:
     Parameters
     ----------
     store : Store
-        The store. The caller closes it after `stop`.
-    monitors : sequence of Monitor
-        The monitors.
-    channels : mapping of str to Channel
-        Channels by name.
+        The caller closes it after `stop`.
     now : callable
         The time shared by all replicas, with a time zone: `Store.now`.
     worker : Worker
@@ -93,18 +89,14 @@ class Scheduler:
         max_batches: int = MAX_BATCHES,
     ) -> None:
         if not 0 < interval <= 86_400:
-            raise InputError(
-                f"the tick interval must be above 0 and at most 86400 seconds; got {interval:g}", code="invalid-value"
-            )
+            message = f"the tick interval must be above 0 and at most 86400 seconds; got {interval:g}"
+            raise InputError(message, code="invalid-value")
         self._store, self._channels = store, channels
         self._monitors = deque(monitors)
         self._now, self._worker, self._rng = now, worker, rng
         self._clock, self._interval = clock or now, interval
-        self._watchdog = (
-            Watchdog("the ticks", max(max_silence, MAX_MISSED_TICKS * interval), on_silence)
-            if on_silence is not None
-            else None
-        )
+        silence = max(max_silence, MAX_MISSED_TICKS * interval)
+        self._watchdog = None if on_silence is None else Watchdog("the ticks", silence, on_silence)
         self._stopping = threading.Event()
         self._health = Health(now, self._clock, interval, self._watchdog)
         self._pool = MonitorPool(
@@ -130,11 +122,9 @@ class Scheduler:
 
     @property
     def stopping(self) -> bool:
-        """Whether the service was asked to stop."""
         return self._stopping.is_set()
 
     def start(self) -> None:
-        """Start ticking."""
         self._ticker.start()
         if self._watchdog is not None:
             self._watchdog.start()
@@ -158,13 +148,8 @@ class Scheduler:
             log.warning("the running tick did not end within %g s", grace, extra={"code": "stop-grace-exceeded"})
         for monitor in unfinished:
             for window in release_all(self._store, monitor.name):
-                log.warning(
-                    "window %s of %s did not end within %g s: released, due at once",
-                    window,
-                    monitor.name,
-                    grace,
-                    extra={"code": "stop-grace-exceeded"},
-                )
+                message = "window %s of %s did not end within %g s: released, due at once"
+                log.warning(message, window, monitor.name, grace, extra={"code": "stop-grace-exceeded"})
             end_attempts(self._store, monitor.name)
         if self._watchdog is not None:
             self._watchdog.stop()
@@ -280,9 +265,7 @@ class Scheduler:
         return ""
 
     def age(self) -> timedelta | None:
-        """Return the time since the last heartbeat; None before the first."""
         return self._health.age()
 
     def not_ready_reason(self) -> str:
-        """Return why the service is not ready, without internal details, or an empty string."""
         return "stopping" if self.stopping else self._health.not_ready_reason()

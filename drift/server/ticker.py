@@ -44,11 +44,8 @@ class MonotonicJobStore(MemoryJobStore):  # type: ignore[misc]  # APScheduler is
         if self.epoch is None or abs(clock_step) >= CLOCK_TOLERANCE:
             self.epoch = epoch
         if abs(clock_step) >= CLOCK_TOLERANCE:
-            log.warning(
-                "the host's clock was set by %+.0f s; ticks keep their interval",
-                clock_step.total_seconds(),
-                extra={"code": "clock-step"},
-            )
+            message = "the host's clock was set by %+.0f s; ticks keep their interval"
+            log.warning(message, clock_step.total_seconds(), extra={"code": "clock-step"})
             for job in self.get_all_jobs():
                 job.modify(next_run_time=job.next_run_time + clock_step)
 
@@ -69,16 +66,8 @@ class _DaemonExecutor(BaseExecutor):  # type: ignore[misc]  # APScheduler is not
 class Ticker:
     """Calls the tick at once and then at a fixed interval; never twice at a time, and once for all missed ticks.
 
-    The interval is measured by the monotonic clock, whatever the host's clock is set to.
-
-    Parameters
-    ----------
-    tick : callable
-        The tick.
-    interval : float
-        Seconds between ticks.
-    on_error : callable
-        Called with the exception that ended a tick.
+    The interval (seconds) is measured by the monotonic clock, whatever the host's clock is set to. `on_error` is called
+    with the exception that ended a tick.
     """
 
     def __init__(self, tick: Callable[[], None], interval: float, on_error: Callable[[BaseException], None]) -> None:
@@ -96,7 +85,6 @@ class Ticker:
         self.scheduler.add_listener(lambda event: on_error(event.exception), EVENT_JOB_ERROR)
 
     def start(self) -> None:
-        """Start ticking."""
         self.scheduler.add_job(
             self._tick,
             "interval",
@@ -113,8 +101,6 @@ class Ticker:
         """Stop ticking and wait so long for the running tick; return whether it has ended."""
         if self.scheduler.running:
             self.scheduler.shutdown(wait=False)
-        tick = self._executor.newest
-        if tick is None:
-            return True
-        tick.join(seconds)
-        return not tick.is_alive()
+        if (tick := self._executor.newest) is not None:
+            tick.join(seconds)
+        return tick is None or not tick.is_alive()

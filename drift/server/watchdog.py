@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Final, Self
 
 POLL_SECONDS: Final = 5.0  # longest time between two looks at the heartbeat
@@ -14,16 +13,9 @@ log = logging.getLogger("drift.server")
 
 
 class Watchdog:
-    """Call `on_silence` if there is no heartbeat for too long; a context manager, watching while it is open.
+    """Call `on_silence` once, in a separate thread, after `max_silence` seconds without a heartbeat.
 
-    Parameters
-    ----------
-    subject : str
-        What sends heartbeats, for the log.
-    max_silence : float
-        Seconds without a heartbeat.
-    on_silence : callable
-        Called once, in a separate thread.
+    A context manager, watching while it is open. `subject` is what sends heartbeats, for the log.
     """
 
     def __init__(self, subject: str, max_silence: float, on_silence: Callable[[], None]) -> None:
@@ -36,13 +28,10 @@ class Watchdog:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.stop()
 
     def start(self) -> None:
-        """Start watching."""
         self.beat()
         threading.Thread(target=self._watch, name="drift-watchdog", daemon=True).start()
 
@@ -73,9 +62,5 @@ class Watchdog:
                 return
 
     def _log_silence(self, silence: float) -> None:
-        log.critical(
-            "no heartbeat of %s for %.0f s: the process ends itself, to be restarted",
-            self._subject,
-            silence,
-            extra={"code": "heartbeat-lost"},
-        )
+        message = "no heartbeat of %s for %.0f s: the process ends itself, to be restarted"
+        log.critical(message, self._subject, silence, extra={"code": "heartbeat-lost"})

@@ -17,18 +17,10 @@ _HOST: Final = re.compile(r"\*|(\*\.)?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]")
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a request must carry.
+    """What a request must carry."""
 
-    Parameters
-    ----------
-    token : str or None
-        Secret required by every route except the probes; None requires none. Not shown by repr.
-    hosts : tuple of str
-        Accepted values of the Host header; ``*.example.com`` accepts every name under it, ``*`` any name.
-    """
-
-    token: str | None = field(repr=False)
-    hosts: tuple[str, ...]
+    token: str | None = field(repr=False)  # required by every route except the probes; None requires none
+    hosts: tuple[str, ...]  # accepted Host headers; ``*.example.com`` accepts every name under it, ``*`` any name
 
 
 def is_short_token(token: str | None) -> bool:
@@ -47,16 +39,9 @@ def is_loopback(host: str) -> bool:
 
 
 def access_for(host: str, environ: Mapping[str, str], *, insecure: bool = False) -> Access:
-    """Return the access rules: the token is DRIFT_TOKEN, DRIFT_ALLOWED_HOSTS lists additional host names.
+    """Return the access rules of a server that listens on `host`; `insecure` allows access without a token.
 
-    Parameters
-    ----------
-    host : str
-        Address to listen on.
-    environ : mapping of str to str
-        The environment.
-    insecure : bool
-        Allow access without a token.
+    The token is DRIFT_TOKEN, DRIFT_ALLOWED_HOSTS lists additional host names.
 
     Raises
     ------
@@ -65,20 +50,16 @@ def access_for(host: str, environ: Mapping[str, str], *, insecure: bool = False)
     """
     token = environ.get(TOKEN_VARIABLE)
     if token is not None and (not token or not token.isascii() or not token.isprintable() or " " in token):
-        raise ConfigError(
-            f"{TOKEN_VARIABLE} must be one word of printable ASCII (its value is not shown); change or unset it",
-            code="invalid-value",
-        )
+        message = f"{TOKEN_VARIABLE} must be one word of printable ASCII (its value is not shown); change or unset it"
+        raise ConfigError(message, code="invalid-value")
     hosts = _accepted_hosts(host, environ)
     if token is None and not insecure:
         remedy = f"set {TOKEN_VARIABLE}, or pass --insecure to allow access without a token"
         if not is_loopback(host):
             raise ConfigError(f"--host {host}: other machines could read everything; {remedy}", code="token-missing")
         if "*" in hosts:
-            raise ConfigError(
-                f"{HOSTS_VARIABLE}=* lets every web page that is open on this machine read everything; {remedy}",
-                code="token-missing",
-            )
+            message = f"{HOSTS_VARIABLE}=* lets every web page that is open on this machine read everything; {remedy}"
+            raise ConfigError(message, code="token-missing")
     return Access(token, hosts)
 
 
@@ -86,10 +67,8 @@ def _accepted_hosts(host: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     names = [part.strip() for part in environ.get(HOSTS_VARIABLE, "").split(",") if part.strip()]
     for name in names:
         if not _HOST.fullmatch(name):
-            raise ConfigError(
-                f"{HOSTS_VARIABLE}: {name!r} is not a host name; expected drift.example.com,*.example.org",
-                code="invalid-value",
-            )
+            message = f"{HOSTS_VARIABLE}: {name!r} is not a host name; expected drift.example.com,*.example.org"
+            raise ConfigError(message, code="invalid-value")
     return tuple(dict.fromkeys([*LOOPBACK_HOSTS, *_host_headers(host), *names]))
 
 

@@ -48,8 +48,6 @@ class PageFilter(BaseModel):
 
 
 class AlertFilter(_Filter):
-    """Which alerts to return."""
-
     state: State | None = None
 
 
@@ -69,13 +67,10 @@ class WindowFilter(_Filter):
 
 
 class ScoreFilter(WindowFilter):
-    """Which scores to return."""
-
     column: str | None = None
     segment: str | None = None
 
     def arguments(self, monitors: Mapping[str, Monitor]) -> dict[str, Any]:
-        """Return the arguments of the store's query."""
         return {**super().arguments(monitors), "column": self.column, "segment": self.segment}
 
 
@@ -109,17 +104,7 @@ def _all_rows(read: Callable[..., list[dict[str, Any]]], arguments: Mapping[str,
 def api_router(
     store: Store, monitors: Mapping[str, Monitor], overviews: Callable[[], list[MonitorOverview]]
 ) -> APIRouter:
-    """Return the routes.
-
-    Parameters
-    ----------
-    store : Store
-        The store.
-    monitors : mapping of str to Monitor
-        Configured monitors, for their time zones.
-    overviews : callable
-        Returns the state of every monitor.
-    """
+    """Return the routes; `monitors` are the configured ones, for their time zones."""
     errors: dict[int | str, dict[str, Any]] = {status: {"model": schemas.ErrorDocument} for status in (422, 503)}
     router = APIRouter(prefix="/api/v1", tags=["stored"], responses=errors)
 

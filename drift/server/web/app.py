@@ -14,8 +14,8 @@ from typing import Annotated, Final
 from fastapi import Depends, FastAPI, Query
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from fastapi.security import HTTPBearer
-from jinja2 import Environment
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from jinja2 import Template
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from drift import __version__
 from drift.errors import StoreError
@@ -28,12 +28,11 @@ from drift.report.templating import strict
 from drift.server.web.access import Access
 from drift.server.web.api import PageFilter, api_router, to_utc
 from drift.server.web.auth_middleware import AuthMiddleware
-from drift.server.web.metrics import metrics_registry
+from drift.server.web.metrics import StoreCollector
 from drift.server.web.monitor_status import MonitorOverview, SchedulerStatus, monitor_overviews
 from drift.server.web.responses import RequestRefused, add_error_handlers
 from drift.store import Store
 
-_TEMPLATES: Final = Path(__file__).parent / "templates"
 _YEAR_SECONDS: Final = 365 * 24 * 3600
 MAX_PAGE_CELLS: Final = 10_000  # windows times columns of a page: 100 windows of up to 100 columns
 
@@ -42,30 +41,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Content of the application.
-
-    Parameters
-    ----------
-    store : Store
-        The store.
-    scheduler : SchedulerStatus
-        The scheduler of this process.
-    monitors : mapping of str to Monitor
-        Monitors that are checked.
-    now : callable
-        The time.
-    broken : mapping of str to str
-        Configured monitors that cannot be used, and why.
-    lines_dropped : callable
-        Returns the number of log lines that were lost because the log was not read.
-    """
+    """Content of the application."""
 
     store: Store
-    scheduler: SchedulerStatus
-    monitors: Mapping[str, Monitor]
+    scheduler: SchedulerStatus  # of this process
+    monitors: Mapping[str, Monitor]  # those that are checked
     now: Callable[[], datetime]
-    broken: Mapping[str, str] = field(default_factory=dict)
-    lines_dropped: Callable[[], int] = lambda: 0
+    broken: Mapping[str, str] = field(default_factory=dict)  # configured monitors that cannot be used, and why
+    lines_dropped: Callable[[], int] = lambda: 0  # log lines that were lost because the log was not read
 
     def overviews(self) -> list[MonitorOverview]:
         """Return the current state of every monitor."""
@@ -73,15 +56,7 @@ class Site:
 
 
 def create_app(site: Site, access: Access) -> FastAPI:
-    """Return the application; all routes except the probes enforce `access`.
-
-    Parameters
-    ----------
-    site : Site
-        Content.
-    access : Access
-        Token and host names.
-    """
+    """Return the application; all routes except the probes enforce `access`."""
     app = FastAPI(
         title="drift",
         version=__version__,
@@ -122,7 +97,8 @@ def _add_probes(app: FastAPI, site: Site) -> None:
 
 
 def _add_metrics(app: FastAPI, site: Site) -> None:
-    metrics = metrics_registry(site.overviews, site.store, site.scheduler, site.now, site.lines_dropped)
+    metrics = CollectorRegistry(auto_describe=False)  # registration must not read the store
+    metrics.register(StoreCollector(site.overviews, site.store, site.scheduler, site.now, site.lines_dropped))
 
     @app.get("/metrics", tags=["metrics"], response_class=PlainTextResponse)
     def scrape() -> Response:
@@ -135,18 +111,15 @@ def _add_pages(app: FastAPI, site: Site) -> None:
     def index() -> HTMLResponse:
         overviews = site.overviews()
         configured, removed = ([one for one in overviews if one.configured is wanted] for wanted in (True, False))
-        return _Page(
-            _environment()
-            .get_template("monitors.html")
-            .render(
-                monitors=configured,
-                removed=removed,
-                summary=_summary(configured),
-                not_ready_reason=site.scheduler.not_ready_reason(),
-                style=_assets().style,
-                w=formatting,
-            )
+        text = _template().render(
+            monitors=configured,
+            removed=removed,
+            summary=_summary(configured),
+            not_ready_reason=site.scheduler.not_ready_reason(),
+            style=_assets().style,
+            w=formatting,
         )
+        return _Page(text)
 
     @app.get("/monitors/{name:path}", include_in_schema=False)
     def monitor(name: str, query: Annotated[PageFilter, Query()]) -> HTMLResponse:
@@ -190,7 +163,6 @@ def _monitor_page(site: Site, name: str, window: datetime | None) -> Page:
 
 
 def _links(page: Page, *, newest: bool) -> Linked:
-    """Return the URLs on the page of a monitor."""
     older = "" if page.older is None else page_path(page.title, page.older)
     return replace(_assets(), newest="" if newest else page_path(page.title), older=older)
 
@@ -214,7 +186,6 @@ class _Page(HTMLResponse):
 
 
 def _summary(monitors: list[MonitorOverview]) -> str:
-    """Return one sentence about all monitors."""
     verdicts = [Verdict(one.last["verdict"]) for one in monitors if one.last]
     drifted, inconclusive = verdicts.count(Verdict.DRIFT), sum(not verdict.is_conclusive for verdict in verdicts)
     unchecked = len(monitors) - len(verdicts)
@@ -224,7 +195,7 @@ def _summary(monitors: list[MonitorOverview]) -> str:
 
 
 @cache
-def _environment() -> Environment:
-    environment = strict(_TEMPLATES)
+def _template() -> Template:
+    environment = strict(Path(__file__).parent / "templates")
     environment.filters["page"] = page_path
-    return environment
+    return environment.get_template("monitors.html")

@@ -53,15 +53,7 @@ _DENIED_PAGE: Final = (
 
 
 class AuthMiddleware:
-    """ASGI middleware around the application.
-
-    Parameters
-    ----------
-    app : ASGIApp
-        The application.
-    access : Access
-        Token and host names.
-    """
+    """ASGI middleware around the application."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
@@ -70,7 +62,6 @@ class AuthMiddleware:
         self._logged_hosts: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request to the application, or refuse it."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return

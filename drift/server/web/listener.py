@@ -21,17 +21,13 @@ CLOSE_GRACE_SECONDS: Final = 5  # for running requests
 class Stoppable(Protocol):
     """A service that runs beside the web server; `drift.server.Scheduler` is one."""
 
-    def start(self) -> None:
-        """Start."""
-        ...
+    def start(self) -> None: ...
 
     def stop_soon(self) -> None:
         """Start no further work; called from a signal handler, perhaps twice."""
-        ...
 
     def stop(self) -> None:
         """Return when the running work has ended."""
-        ...
 
 
 class _Server(uvicorn.Server):
@@ -57,16 +53,8 @@ class _Server(uvicorn.Server):
 def serve_until_stopped(app: ASGIApp, listening: socket.socket, service: Stoppable) -> None:
     """Serve and tick until SIGTERM or SIGINT, then finish the running windows.
 
-    A second signal ends the process at once; its windows are due again when their leases expire.
-
-    Parameters
-    ----------
-    app : ASGIApp
-        The application.
-    listening : socket.socket
-        Socket to serve on; see `listen`.
-    service : Stoppable
-        Service beside the server. It is started and stopped here.
+    A second signal ends the process at once; its windows are due again when their leases expire. The service beside the
+    server is started and stopped here.
     """
     server = make_server(app, service.stop_soon)
     with _handling(server.stop_soon):
@@ -104,14 +92,7 @@ def _handling(handler: Any) -> Iterator[None]:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket.
-
-    Parameters
-    ----------
-    host : str
-        Host name or address.
-    port : int
-        Port; 0 chooses a free one.
+    """Return a listening socket; port 0 chooses a free one.
 
     Raises
     ------
@@ -123,10 +104,8 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server(address[:2], family=family, backlog=128)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ConfigError(
-            f"cannot listen on {host}, port {port}: {reason}; choose another with --host and --port",
-            code="address-unavailable",
-        ) from error
+        message = f"cannot listen on {host}, port {port}: {reason}; choose another with --host and --port"
+        raise ConfigError(message, code="address-unavailable") from error
 
 
 def listens_everywhere(listening: socket.socket) -> bool:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -64,21 +63,7 @@ def _timestamp(moment: datetime | None) -> float | None:
 
 
 class StoreCollector(Collector):
-    """Metrics of monitors, deliveries, ticks and the store.
-
-    Parameters
-    ----------
-    overviews : callable
-        Returns the state of every monitor.
-    store : Store
-        The store: deliveries and size.
-    scheduler : SchedulerStatus
-        State of the ticks.
-    now : callable
-        The time, with a time zone: for ages.
-    lines_dropped : callable
-        Returns the number of lost log lines.
-    """
+    """Metrics of monitors, deliveries, ticks and the store; `now`, with a time zone, is for ages."""
 
     def __init__(
         self,
@@ -91,12 +76,7 @@ class StoreCollector(Collector):
         self._overviews, self._store, self._scheduler, self._now = overviews, store, scheduler, now
         self._lines_dropped = lines_dropped
 
-    def describe(self) -> list[Metric]:
-        """Return nothing: registration must not read the store."""
-        return []
-
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric with its current value."""
         yield InfoMetricFamily("drift_build", "Version of drift.", {"version": __version__})
         yield from self._ticks()
         yield CounterMetricFamily(
@@ -160,16 +140,3 @@ class StoreCollector(Collector):
             pending.add_metric([channel.channel], channel.waiting)
             oldest.add_metric([channel.channel], _age(channel.since, now) or 0.0)
         yield from (deliveries, pending, oldest)
-
-
-def metrics_registry(
-    overviews: Callable[[], list[MonitorOverview]],
-    store: Store,
-    scheduler: SchedulerStatus,
-    now: Callable[[], datetime],
-    lines_dropped: Callable[[], int],
-) -> CollectorRegistry:
-    """Return a registry with these metrics and nothing else."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(StoreCollector(overviews, store, scheduler, now, lines_dropped))
-    return registry

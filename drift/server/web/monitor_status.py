@@ -16,12 +16,10 @@ class MonitorHealth(Protocol):
     @property
     def succeeded(self) -> Mapping[str, datetime]:
         """By monitor, when all its due windows were last checked successfully."""
-        ...
 
     @property
     def failed(self) -> Mapping[str, str]:
         """By monitor, why the newest check failed."""
-        ...
 
 
 class SchedulerStatus(Protocol):
@@ -30,49 +28,26 @@ class SchedulerStatus(Protocol):
     @property
     def health(self) -> MonitorHealth:
         """Current health."""
-        ...
 
     def age(self) -> timedelta | None:
         """Return the time since the last heartbeat; None before the first."""
-        ...
 
     def not_ready_reason(self) -> str:
         """Return why the service is not ready, without internal details, or an empty string."""
-        ...
 
 
 @dataclass(slots=True)
 class MonitorOverview:
-    """Current state of one monitor.
-
-    Parameters
-    ----------
-    name : str
-        Name of the monitor.
-    monitor : Monitor or None
-        The configured monitor; None if its configuration cannot be used, or if only the store knows it.
-    configured : bool
-        Whether the configuration names it. One that it does not was renamed or removed, and cannot fail.
-    stored : bool
-        Whether the store knows it.
-    problem : str
-        Why it is not checked; empty if it is.
-    succeeded : datetime or None
-        When this process last checked all its due windows successfully.
-    firing : list of mapping
-        Its firing alerts, in the form of `StoreQueries.alerts`.
-    status : MonitorStatus
-        Its windows by verdict, the newest one, and the pending ones.
-    """
+    """Current state of one monitor."""
 
     name: str
-    monitor: Monitor | None = None
-    configured: bool = False
-    stored: bool = False
-    problem: str = ""
-    succeeded: datetime | None = None
-    firing: list[Mapping[str, Any]] = field(default_factory=list)
-    status: MonitorStatus = field(default_factory=lambda: MonitorStatus(""))
+    monitor: Monitor | None = None  # None if its configuration cannot be used, or if only the store knows it
+    configured: bool = False  # if the configuration does not name it, it was renamed or removed, and cannot fail
+    stored: bool = False  # whether the store knows it
+    problem: str = ""  # why it is not checked; empty if it is
+    succeeded: datetime | None = None  # when this process last checked all its due windows successfully
+    firing: list[Mapping[str, Any]] = field(default_factory=list)  # alerts, as `StoreQueries.alerts` has them
+    status: MonitorStatus = field(default_factory=lambda: MonitorStatus(""))  # windows by verdict, newest, pending
 
     @property
     def last(self) -> Mapping[str, Any] | None:
@@ -104,18 +79,7 @@ def monitor_overviews(
 ) -> list[MonitorOverview]:
     """Return every monitor that is configured or stored, by name.
 
-    Parameters
-    ----------
-    store : Store
-        The store.
-    monitors : mapping of str to Monitor
-        Monitors that are checked.
-    broken : mapping of str to str
-        Configured monitors that cannot be used, and why.
-    health : MonitorHealth
-        Results of the newest checks.
-    now : datetime
-        The time, with a time zone.
+    `monitors` are those that are checked; `broken` are those configured that cannot be used, and why.
 
     Raises
     ------

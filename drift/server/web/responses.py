@@ -21,22 +21,11 @@ class StrictJSON(JSONResponse):
     """JSON without NaN, in pure ASCII: a name may hold a lone surrogate, which UTF-8 cannot encode."""
 
     def render(self, content: Any) -> bytes:
-        """Return the body."""
         return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
 
 
 class RequestRefused(HTTPException):
-    """A request cannot be answered.
-
-    Parameters
-    ----------
-    status : int
-        HTTP status of the response.
-    message : str
-        The reason, and what to do.
-    code : str
-        Stable name of the problem.
-    """
+    """A request cannot be answered; the message says why, and what to do."""
 
     def __init__(self, status: int, message: str, *, code: str) -> None:
         super().__init__(status, message)
