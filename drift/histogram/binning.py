@@ -265,7 +265,6 @@ def _following(value: Any) -> Any:
 
 
 def _item(value: Any) -> Any:
-    """Convert an array's scalar to a plain Python number."""
     return value.item() if isinstance(value, np.generic) else value
 
 

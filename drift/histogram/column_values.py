@@ -17,22 +17,13 @@ from drift.histogram.kernels import Array, Chunk, count_at_least, extremes, gath
 class OrderedValues:
     """Values that are cut by edges. They are not copied, and computations run on request.
 
-    Parameters
-    ----------
-    kind : Kind
-        NUMBER, DATETIME, DURATION or EMPTY.
-    chunks : tuple of Chunk
-        Integers of any width, floats, or Python integers (dtype object).
-    step : Fraction
-        A value is ``data * step``: 1 for numbers, 10**-scale for decimals, nanoseconds per unit for times.
-    rows : int
-        Number of rows; those not in the chunks are missing.
+    A value is ``data * step``: 1 for numbers, 10**-scale for decimals, nanoseconds per unit for times.
     """
 
-    kind: Kind
-    chunks: tuple[Chunk, ...]
+    kind: Kind  # NUMBER, DATETIME, DURATION or EMPTY
+    chunks: tuple[Chunk, ...]  # integers of any width, floats, or Python integers (dtype object)
     step: Fraction
-    rows: int
+    rows: int  # those not in the chunks are missing
 
     @property
     def present(self) -> int:

@@ -23,16 +23,10 @@ MANY_LIMITS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Part of a column's values, not copied.
+    """Part of a column's values, not copied: integers, floats, or Python integers (dtype object), shape (n,).
 
-    Parameters
-    ----------
-    data : ndarray, shape (n,)
-        Integers, floats, or Python integers (dtype object). Missing values may have any content. NaN is missing.
-    valid : ndarray of uint8, or None
-        Arrow's validity bitmap: bit `offset + i`, from the lowest, is set if value i is present. None: all are.
-    offset : int
-        In bits.
+    `valid` is Arrow's validity bitmap: bit `offset + i`, from the lowest, is set if value i is present; None: all are.
+    Missing values may have any content. NaN is missing.
     """
 
     data: Array

@@ -48,11 +48,11 @@ class Budget:
         0.001111
         """
         if checks < 1 or period <= timedelta(0) or for_windows < 1 or not 0 <= autocorrelation < 1:
-            raise InputError(
-                f"a budget needs at least 1 check and windows longer than 0, got {checks} checks of {period}; "
-                f"`for` of at least 1, got {for_windows}; an autocorrelation from 0 to below 1, got {autocorrelation}",
-                code="invalid-input",
+            numbers = f"at least 1 check and windows longer than 0, got {checks} checks of {period}"
+            chain = (
+                f"`for` of at least 1, got {for_windows}; an autocorrelation from 0 to below 1, got {autocorrelation}"
             )
+            raise InputError(f"a budget needs {numbers}; {chain}", code="invalid-input")
         rate = self.alarms * (period / self.per) / checks
         if for_windows == 1:
             return min(MAX_LEVEL, rate)

@@ -33,21 +33,13 @@ def read_files(pattern: str, columns: Sequence[str] | None = None) -> Table:
 class Files:
     """A source of files; see `drift.sources.Source`.
 
-    Parameters
-    ----------
-    pattern : str
-        Path, glob, folder, or the URL of one in an object store (``s3://``, ``gs://``, ``abfs://``, ``file://``).
-    timestamp : str or None
-        The column that places rows in windows. None means that all rows are one window.
-    timezone : ZoneInfo
-        Time zone of timestamps without one.
-    seed : int
-        Seed of the sample from which axes are chosen if there are more than `drift.histogram.binning.SAMPLE` rows.
+    `pattern` is a path, glob, folder, or the URL of one in an object store (``s3://``, ``gs://``, ``abfs://``,
+    ``file://``). `seed` is that of the sample from which axes are chosen if there are more than `binning.SAMPLE` rows.
     """
 
     pattern: str = field(repr=False)
-    timestamp: str | None
-    timezone: ZoneInfo
+    timestamp: str | None  # the column that places rows in windows; None: all rows are one window
+    timezone: ZoneInfo  # of timestamps without one
     seed: int = 0
 
     def columns(self) -> list[str]:
@@ -128,7 +120,6 @@ class FileTable:
 
     @property
     def columns(self) -> list[str]:
-        """Names, in order."""
         return _names(self._files)
 
     def learn(self, names: Sequence[str], columns: Columns, *, seed: int = 0) -> Profile:
@@ -136,7 +127,6 @@ class FileTable:
         return learn_profiles(Stream(self._files, names, None), names, columns, (), seed)[""]
 
     def count(self, axes: Mapping[str, Axis]) -> Profile:
-        """Count the rows on given axes."""
         return count_stream(Stream(self._files, list(axes), None), axes, (), ())[""]
 
 

@@ -37,7 +37,6 @@ class File:
     partitions: Mapping[str, str | None] = field(default_factory=dict)
 
     def open(self) -> Any:
-        """Open the file for random access."""
         return self.system.open_input_file(self.path)
 
     def unchanged(self) -> bool:

@@ -30,7 +30,6 @@ class WindowPlacement:
     timezone: ZoneInfo
 
     def within(self, table: Table) -> Table:
-        """Return the rows of the window."""
         return table.within(self.window, self.timestamp, self.timezone)
 
     def contains_ranges(self, minima: pa.ChunkedArray, maxima: pa.ChunkedArray) -> list[bool | None]:
@@ -175,5 +174,4 @@ def value_type(type_: pa.DataType) -> pa.DataType:
 
 
 def null_column(type_: pa.DataType, rows: int) -> pa.ChunkedArray:
-    """Return a column of nulls."""
     return pa.chunked_array([pa.nulls(rows, type_)])

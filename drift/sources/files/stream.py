@@ -47,7 +47,6 @@ class Stream:
         return selected
 
     def empty_table(self) -> Table:
-        """Return the columns without rows."""
         return Table({n: t if isinstance(t, Uncounted) else null_column(t, 0) for n, t in self.columns.items()}, 0)
 
     def tables(self) -> Iterator[Table]:
@@ -64,7 +63,6 @@ class Stream:
                 yield index, self._convert(table)
 
     def concatenate(self, tables: Sequence[Table]) -> Table:
-        """Return tables of this stream as one table."""
         parts = [self.empty_table(), *tables]
         columns = {name: _concatenate_column([part.columns[name] for part in parts]) for name in self.columns}
         return Table(columns, sum(table.rows for table in tables))

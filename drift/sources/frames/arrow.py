@@ -63,14 +63,12 @@ def normalize_column(column: ArrowColumn) -> ArrowColumn:
 
 
 def decode_dictionary(column: ArrowColumn) -> ArrowColumn:
-    """Return the column with values instead of dictionary codes."""
     if not pa.types.is_dictionary(column.type):
         return column
     return pa.chunked_array([pc.take(c.dictionary, c.indices) for c in column.chunks], column.type.value_type)
 
 
 def is_text(type_: pa.DataType) -> bool:
-    """Return whether a type is one of Arrow's string types."""
     return any(matches(type_) for matches in _TEXT_TYPES)
 
 

@@ -47,11 +47,9 @@ def _parse_text(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
         except pa.ArrowInvalid as error:
             last_error = error
     example = next((text for text in column.slice(0, 1000).to_pylist() if text is not None), None)
-    raise SourceError(
-        f"timestamp column {name!r} holds text that is not ISO 8601 of one form (2024-02-09T10:00, all with an offset "
-        f"or all without), such as {example!r}",
-        code="timestamp-invalid",
-    ) from last_error
+    expected = "ISO 8601 of one form (2024-02-09T10:00, all with an offset or all without)"
+    message = f"timestamp column {name!r} holds text that is not {expected}, such as {example!r}"
+    raise SourceError(message, code="timestamp-invalid") from last_error
 
 
 def ticks_of(moment: datetime, unit: str) -> int:

@@ -45,7 +45,6 @@ class Table:
         return cls(dict(zip(require_unique(table.column_names), table.columns, strict=True)), table.num_rows)
 
     def filter(self, mask: pa.ChunkedArray) -> "Table":
-        """Return the rows for which the mask is true."""
         columns = {n: c if isinstance(c, Uncounted) else c.filter(mask) for n, c in self.columns.items()}
         return Table(columns, pc.sum(mask).as_py() or 0)
 

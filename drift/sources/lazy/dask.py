@@ -36,7 +36,6 @@ class DaskTable:
 
     @property
     def columns(self) -> list[str]:
-        """Column names, in order."""
         return [str(name) for name in self.frame.columns]
 
     def count(self, axes: Mapping[str, Axis]) -> Profile:
@@ -100,7 +99,6 @@ def _sum(profiles: Sequence[Profile]) -> Profile:
 
 
 def _summarize(part: Any) -> dict[str, ColumnSummary]:
-    """Summarize each column of a partition."""
     summaries: dict[str, ColumnSummary] = {}
     for name, column in read_frame(part).columns.items():
         if isinstance(column, Uncounted):

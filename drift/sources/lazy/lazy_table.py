@@ -33,7 +33,6 @@ class LazyTable:
 
     @property
     def columns(self) -> list[str]:
-        """Column names, in order."""
         return list(schema_of(self.frame))
 
     def learn(self, names: Sequence[str], columns: Columns, *, seed: int = 0) -> Profile:

@@ -60,11 +60,9 @@ class GroupCounts:
             self.rows = rows
             self.histograms = {group: {} for group in rows}
         elif self.rows != rows:
-            raise SourceError(
-                f"the rows changed while they were counted ({sum(self.rows.values())} at first, then "
-                f"{sum(rows.values())}), because this database offers no snapshot; count a table that does not change",
-                code="source-changed",
-            )
+            change = f"{sum(self.rows.values())} at first, then {sum(rows.values())}"
+            remedy = "because this database offers no snapshot; count a table that does not change"
+            raise SourceError(f"the rows changed while they were counted ({change}), {remedy}", code="source-changed")
 
 
 def count_groups(

@@ -28,7 +28,6 @@ class SegmentColumn:
 
     @property
     def other(self) -> str:
-        """Key of all other rows."""
         return f"{self.column}={OTHER_SEGMENT}"
 
 

@@ -40,40 +40,20 @@ def count_of(condition: SqlExpression) -> SqlExpression:
 
 @dataclass(frozen=True, slots=True)
 class SqlType:
-    """The type of a column, as far as counting needs it.
+    """The type of a column, as far as counting needs it."""
 
-    Parameters
-    ----------
-    kind : Kind or None
-        None if values of this type cannot be cut into bins, for the reason in `message`.
-    to_arrow : callable
-        Converts the driver's Python values (None among them) to the Arrow type of the same rows in memory.
-    bound : callable
-        Converts an edge to a value of this type: ``x < bound`` is true exactly for the values below the edge.
-    value : callable
-        The expression that is compared and grouped.
-    present : callable
-        The condition that a value is neither null nor NaN.
-    finite : callable
-        The value if it is finite, else null.
-    sampled : callable
-        The value if the driver can return it, else null.
-    parse_segment : callable or None
-        Converts a segment's text (as in its key) to a value of this type; ValueError if it is none. None if values of
-        this type cannot name segments.
-    message : str
-        Why values cannot be cut into bins.
-    """
-
-    kind: Kind | None
+    kind: Kind | None  # None if values of this type cannot be cut into bins, for the reason in `message`
+    # Converts the driver's Python values (None among them) to the Arrow type of the same rows in memory.
     to_arrow: Callable[[list[Any]], pa.Array] = pa.array
+    # Converts an edge to a value of this type: ``x < bound`` is true exactly for the values below the edge.
     bound: Callable[[Edge], Bound] | None = None
-    value: Callable[[SqlExpression], SqlExpression] = _itself
-    present: Callable[[SqlExpression], SqlExpression] = not_null
-    finite: Callable[[SqlExpression], SqlExpression] = _itself
-    sampled: Callable[[SqlExpression], SqlExpression] = _itself
+    value: Callable[[SqlExpression], SqlExpression] = _itself  # the expression that is compared and grouped
+    present: Callable[[SqlExpression], SqlExpression] = not_null  # the condition that it is neither null nor NaN
+    finite: Callable[[SqlExpression], SqlExpression] = _itself  # the value if it is finite, else null
+    sampled: Callable[[SqlExpression], SqlExpression] = _itself  # the value if the driver can return it, else null
+    # Converts a segment's text (as in its key) to a value; ValueError if it is none. None: values name no segments.
     parse_segment: Callable[[str], Any] | None = None
-    message: str = ""
+    message: str = ""  # why values cannot be cut into bins
 
     def below(self, x: SqlExpression, edge: Edge) -> Bound:
         """Return the condition that a value is below an edge; a missing value never is."""
@@ -82,8 +62,7 @@ class SqlType:
 
 
 def unbinnable(what: str) -> SqlType:
-    """Return a type whose values cannot be cut into bins."""
-    remedy = "watch something derived from them (a length, a count), or exclude the column"
+    remedy = "watch a column derived from them (a length, a count), or exclude the column"
     return SqlType(None, message=f"{what} values cannot be cut into bins; {remedy}")
 
 

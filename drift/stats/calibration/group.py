@@ -72,7 +72,6 @@ class Group:
 
     @property
     def windows(self) -> int:
-        """Number of reference windows."""
         return self.model.windows
 
     def evidence(self, counts: Floats) -> tuple[Floats, Indices, Mask]:
