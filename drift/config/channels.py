@@ -20,21 +20,11 @@ _PLANNED: Final = ("slack", "email", "pagerduty", "teams", "alertmanager", "appr
 
 @dataclass(frozen=True, slots=True)
 class ChannelSpec:
-    """One channel, as configured.
-
-    Parameters
-    ----------
-    name : str
-        Its name in the configuration.
-    type : str
-        A key of the table of channel types, such as `webhook`.
-    options : ChannelOptions
-        Validated options, secrets filled in (repr masks them).
-    """
+    """One channel, as configured."""
 
     name: str
-    type: str
-    options: ChannelOptions
+    type: str  # a key of the table of channel types, such as `webhook`
+    options: ChannelOptions  # validated, secrets filled in (repr masks them)
 
 
 def build_channel(
@@ -44,21 +34,7 @@ def build_channel(
     folder: Path,
     option_classes: Mapping[str, type[ChannelOptions]],
 ) -> tuple[ChannelSpec | None, list[Problem]]:
-    """Validate one channel; None if it has problems.
-
-    Parameters
-    ----------
-    tree : YamlTree
-        The document.
-    name : str
-        Key below ``channels``.
-    environ : mapping of str to str
-        Fills in variables.
-    folder : Path
-        Relative paths start here.
-    option_classes : mapping of str to type
-        The known channel types.
-    """
+    """Validate one channel, with variables from `environ` and paths relative to `folder`; None if it has problems."""
     prefix: KeyPath = ("channels", name)
     problems: list[Problem] = []
     try:
@@ -95,9 +71,8 @@ def _channel_type(filled: object, written: object, known: Collection[str]) -> st
     if kind in known:
         return kind
     if kind == written and kind in _PLANNED:
-        raise InputError(
-            f"the channel type {kind} is not in this release; use one of {', '.join(known)}", code="not-in-release"
-        )
+        message = f"the channel type {kind} is not in this release; use one of {', '.join(known)}"
+        raise InputError(message, code="not-in-release")
     return values.one_of(written, known, "channel type", code="unknown-channel-type")
 
 

@@ -13,30 +13,14 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One error or warning, and its place.
+    """One error or warning, and its place."""
 
-    Parameters
-    ----------
-    file : str
-        The file, as the user named it.
-    line : int or None
-        Counted from 1; None for the file as a whole.
-    path : KeyPath
-        The key; empty for the document as a whole.
-    message : str
-        What was expected, what came, what to do. Never a secret.
-    column : int or None
-        Counted from 1, for errors of YAML itself.
-    code : str
-        Stable name of the kind of problem, such as ``unknown-key``.
-    """
-
-    file: str
-    line: int | None
-    path: KeyPath
-    message: str
-    column: int | None = None
-    code: str = "invalid-value"
+    file: str  # as the user named it
+    line: int | None  # counted from 1; None for the file as a whole
+    path: KeyPath  # the key; empty for the document as a whole
+    message: str  # what was expected, what came, what to do; never a secret
+    column: int | None = None  # counted from 1, for errors of YAML itself
+    code: str = "invalid-value"  # stable name of the kind of problem, such as ``unknown-key``
 
     @property
     def monitor(self) -> str | None:

@@ -30,7 +30,7 @@ def starter(
     timezone: str = "UTC",
     exclude: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the text of a drift.yaml for some data.
+    """Return the text of a drift.yaml for some data, as `load` accepts it.
 
     Parameters
     ----------
@@ -48,11 +48,6 @@ def starter(
         IANA name; days begin at its midnight.
     exclude : mapping of str to str
         Columns not to monitor (ids, say), each with the reason.
-
-    Returns
-    -------
-    str
-        YAML that `load` accepts.
 
     Raises
     ------

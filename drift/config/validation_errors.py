@@ -24,20 +24,10 @@ def code_of(error: object) -> str:
 def explain(
     error: ValidationError, tree: YamlTree, prefix: KeyPath, section_at: SectionAt, reported: Collection[Problem]
 ) -> list[Problem]:
-    """Return one problem for each error of pydantic.
+    """Return one problem for each error of pydantic in validating the value at `prefix`.
 
-    Parameters
-    ----------
-    error : ValidationError
-        From validating the value at `prefix`.
-    tree : YamlTree
-        The document as written.
-    prefix : KeyPath
-        Place of the validated section.
-    section_at : callable
-        Returns the section that a path below `prefix` leads to.
-    reported : collection of Problem
-        Known problems: their keys are not reported again.
+    `section_at` returns the section that a path below `prefix` leads to. Keys of problems in `reported` are left
+    out.
     """
     known = {problem.path for problem in reported}
     problems = []

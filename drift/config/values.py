@@ -49,9 +49,8 @@ def text(value: object) -> str:
 def name(value: str) -> str:
     """Return the name of a monitor or channel."""
     if not value or value.strip() != value or not value.isprintable() or len(value) > 100:
-        raise InputError(
-            "a name has 1 to 100 printable characters, without spaces around them; rename it", code="invalid-key"
-        )
+        message = "a name has 1 to 100 printable characters, without spaces around them; rename it"
+        raise InputError(message, code="invalid-key")
     return value
 
 
@@ -95,9 +94,8 @@ def one_of(value: object, known: Collection[str], kind: str, *, code: str = "inv
     """Return one of some names."""
     value = text(value)
     if value not in known:
-        raise InputError(
-            f"unknown {kind} {value!r}; use one of {', '.join(known)}{did_you_mean(value, known)}", code=code
-        )
+        message = f"unknown {kind} {value!r}; use one of {', '.join(known)}{did_you_mean(value, known)}"
+        raise InputError(message, code=code)
     return value
 
 
@@ -138,9 +136,8 @@ def zone(value: object) -> ZoneInfo:
         return ZoneInfo(key)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "America" is a folder of the database
         near = did_you_mean(key, available_timezones())
-        raise InputError(
-            f"unknown time zone {key!r}; expected an IANA name such as Europe/Paris or UTC{near}"
-        ) from None
+        message = f"unknown time zone {key!r}; expected an IANA name such as Europe/Paris or UTC{near}"
+        raise InputError(message) from None
 
 
 def moment(value: object) -> datetime:
@@ -154,9 +151,8 @@ def moment(value: object) -> datetime:
     try:
         return datetime.fromisoformat(value)
     except ValueError:
-        raise InputError(
-            f"not a date: {value!r}; expected a date such as 2011-04-01, or a time such as 2011-04-01T06:00Z"
-        ) from None
+        expected = "expected a date such as 2011-04-01, or a time such as 2011-04-01T06:00Z"
+        raise InputError(f"not a date: {value!r}; {expected}") from None
 
 
 def metric(value: object) -> str:

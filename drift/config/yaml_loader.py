@@ -21,21 +21,11 @@ _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_]\w*)\}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class YamlTree:
-    """One document.
+    """One document."""
 
-    Parameters
-    ----------
-    file : str
-        Its file, as the user named it.
-    value : object
-        Dicts with text keys, lists, text, numbers, booleans, dates, None.
-    lines : mapping of KeyPath to int
-        The line of every key and list item, counted from 1.
-    """
-
-    file: str
-    value: Any
-    lines: Mapping[KeyPath, int]
+    file: str  # as the user named it
+    value: Any  # dicts with text keys, lists, text, numbers, booleans, dates, None
+    lines: Mapping[KeyPath, int]  # the line of every key and list item, counted from 1
 
     def clip(self, path: KeyPath) -> KeyPath:
         """Return the longest beginning of a path that the document contains."""

@@ -29,36 +29,17 @@ class PendingDelivery(Protocol):
 
 @dataclass(eq=False, slots=True)
 class ChannelWorker:
-    """Sends the deliveries of one channel in order, one at a time, as they are assigned.
-
-    Parameters
-    ----------
-    name : str
-        The channel's name.
-    channel : Channel
-        Sends them.
-    deliveries : list of PendingDelivery
-        Those not assigned yet.
-    seconds : float
-        Time for all of them.
-    end : float
-        When that time ends, on the monotonic clock.
-    send_end : float
-        When the current attempt ends, on the monotonic clock.
-    assigned : SimpleQueue
-        The next delivery for the thread; None ends it.
-    current : PendingDelivery or None
-        The delivery being sent.
-    """
+    """Sends the deliveries of one channel in order, one at a time, as they are assigned."""
 
     name: str
     channel: Channel
-    deliveries: list[PendingDelivery]
-    seconds: float
-    end: float = 0.0
-    send_end: float = math.inf
+    deliveries: list[PendingDelivery]  # not assigned yet
+    seconds: float  # for all of them
+    end: float = 0.0  # of that time, on the monotonic clock
+    send_end: float = math.inf  # of the current attempt, on the monotonic clock
+    # The next delivery for the thread; None ends it.
     assigned: "queue.SimpleQueue[PendingDelivery | None]" = field(default_factory=queue.SimpleQueue)
-    current: PendingDelivery | None = None
+    current: PendingDelivery | None = None  # the delivery being sent
 
     def next_delivery(self) -> PendingDelivery | None:
         """Remove and return the next delivery; None if none is left, or less than half of the time.

@@ -27,21 +27,17 @@ class Outbox(Protocol):
 
     def due(self, now: datetime | None, limit: int = 1000) -> Sequence[PendingDelivery]:
         """Return pending deliveries whose next attempt is due by `now` (None: all pending ones), oldest first."""
-        ...
 
     def take(self, delivery_id: int, now: datetime, until: datetime) -> bool:
         """Claim a delivery until a time, before it is sent; return False if another sender has it."""
-        ...
 
     def mark_sent(self, delivery_id: int, now: datetime) -> None:
         """Record that the receiver accepted it."""
-        ...
 
     def mark_failed(
         self, delivery_id: int, error: str, retry_at: datetime | None, taken_until: datetime | None = None
     ) -> None:
         """Record a failure; `retry_at` None abandons the delivery. `taken_until` is the end of the sender's claim."""
-        ...
 
 
 def backoff(failures: int, rng: np.random.Generator) -> float:
@@ -52,41 +48,19 @@ def backoff(failures: int, rng: np.random.Generator) -> float:
 
 @dataclass(slots=True)
 class OutboxSession:
-    """Claims deliveries and records their results, in the calling thread.
-
-    Parameters
-    ----------
-    outbox : Outbox
-        Stores the deliveries.
-    now : callable
-        The time.
-    rng : numpy.random.Generator
-        Spreads retries.
-    attempts : int
-        Attempts after which a delivery is abandoned.
-    lease : timedelta
-        Duration of a claim.
-    stopping : callable
-        Returns True to start no further delivery.
-    lease_ends : dict
-        End of the claim of each delivery.
-    sent, retried, dead : int
-        Deliveries accepted, to be retried, and abandoned.
-    store_error : StoreError or None
-        First error of the store.
-    """
+    """Claims deliveries and records their results, in the calling thread."""
 
     outbox: Outbox
     now: Callable[[], datetime]
-    rng: np.random.Generator
-    attempts: int
-    lease: timedelta
-    stopping: Callable[[], bool]
-    lease_ends: dict[int, datetime] = field(default_factory=dict)
-    sent: int = 0
-    retried: int = 0
-    dead: int = 0
-    store_error: StoreError | None = None
+    rng: np.random.Generator  # spreads retries
+    attempts: int  # after which a delivery is abandoned
+    lease: timedelta  # duration of a claim
+    stopping: Callable[[], bool]  # returns True to start no further delivery
+    lease_ends: dict[int, datetime] = field(default_factory=dict)  # end of the claim, by delivery
+    sent: int = 0  # accepted by the receiver
+    retried: int = 0  # failed, to be retried
+    dead: int = 0  # abandoned
+    store_error: StoreError | None = None  # the first one
 
     def claim(self, delivery: PendingDelivery) -> bool:
         """Claim a delivery until the lease expires; return False if another sender has it."""

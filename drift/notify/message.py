@@ -29,24 +29,12 @@ _HEADLINES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A change of state of one alert.
+    """A change of state of one alert."""
 
-    Parameters
-    ----------
-    id : str
-        Stable over retries: the same for the same transition of the same alert by the same revision.
-    transition : Transition
-        The states before and after, and the reason.
-    result : ColumnResult or None
-        The column's result; None for an event about the whole window.
-    note : str
-        The message of the whole window, for an event about that.
-    """
-
-    id: str
-    transition: Transition
-    result: ColumnResult | None
-    note: str = ""
+    id: str  # stable over retries: the same for the same transition of the same alert by the same revision
+    transition: Transition  # the states before and after, and the reason
+    result: ColumnResult | None  # the column's result; None for an event about the whole window
+    note: str = ""  # the message of the whole window, for an event about that
 
     @property
     def firing(self) -> bool:
@@ -109,36 +97,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """The message about one window of one monitor: all alerts that began to fire or were resolved.
+    """The message about one window of one monitor: all alerts that began to fire or were resolved."""
 
-    Parameters
-    ----------
-    id : str
-        Stable over retries; receivers discard repeats by it.
-    monitor : str
-        The monitor's name.
-    window : Window
-        The evaluated window.
-    revision : int
-        Number of the evaluation of that window, from 1.
-    events : tuple of Event
-        Those that notify, the worst first.
-    labels : mapping of str to str
-        The user's labels.
-    runbook : str or None
-        The user's link.
-    link : str or None
-        URL of this window on the monitor's page.
-    """
-
-    id: str
+    id: str  # stable over retries; receivers discard repeats by it
     monitor: str
     window: Window
-    revision: int
-    events: tuple[Event, ...]
-    labels: Mapping[str, str] = field(default_factory=dict)
-    runbook: str | None = None
-    link: str | None = None
+    revision: int  # number of the evaluation of that window, from 1
+    events: tuple[Event, ...]  # those that notify, the worst first
+    labels: Mapping[str, str] = field(default_factory=dict)  # the user's labels
+    runbook: str | None = None  # the user's link
+    link: str | None = None  # URL of this window on the monitor's page
 
     @property
     def status(self) -> str:
@@ -188,20 +156,8 @@ def make_events(
 ) -> tuple[Event, ...]:
     """Return one event for each alert whose state changed, in the order of the transitions.
 
-    Parameters
-    ----------
-    transitions : iterable of Transition
-        From `drift.monitors.alert_rules.transitions`.
-    results : mapping of (segment, column) to ColumnResult
-        The result of each column.
-    monitor : str
-        The monitor's name.
-    window : Window
-        The evaluated window.
-    revision : int
-        Number of the evaluation of that window.
-    note : str
-        Message of the whole window, such as why it could not be read; for events about the whole window.
+    `results` are those of the columns, by segment and column. `note` is the message of the whole window, such as why it
+    could not be read, for events about the whole window.
     """
     by_name = {(segment, column or UNNAMED): result for (segment, column), result in results.items()}
     events = []
@@ -227,22 +183,8 @@ def make_notification(
 ) -> Notification | None:
     """Return the one notification of a window, or None if no alert began to fire or was resolved.
 
-    Parameters
-    ----------
-    monitor : str
-        The monitor's name.
-    window : Window
-        The evaluated window.
-    revision : int
-        Number of the evaluation of that window.
-    events : iterable of Event
-        All events of the window; those that do not notify are left out.
-    labels : mapping of str to str, optional
-        Sent along.
-    runbook : str, optional
-        A link sent along.
-    page : str, optional
-        Address of `drift serve`: the notification then links to the monitor's page.
+    Events that do not notify are left out. With `page`, the address of `drift serve`, the notification links to the
+    monitor's page; labels and runbook are sent along.
     """
     notifying = sorted((e for e in events if e.transition.notifies), key=_by_urgency)
     if not notifying:

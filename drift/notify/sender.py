@@ -29,24 +29,12 @@ records this one.
 
 @dataclass(frozen=True, slots=True)
 class DrainStats:
-    """Results of the deliveries that were due.
+    """Results of the deliveries that were due."""
 
-    Parameters
-    ----------
-    sent : int
-        Accepted by their receivers.
-    retried : int
-        Failed, to be retried.
-    dead : int
-        Abandoned: not retryable, or out of attempts.
-    waiting : int
-        Not attempted: behind an older one of their channel, out of time, or claimed by another sender.
-    """
-
-    sent: int = 0
-    retried: int = 0
-    dead: int = 0
-    waiting: int = 0
+    sent: int = 0  # accepted by their receivers
+    retried: int = 0  # failed, to be retried
+    dead: int = 0  # abandoned: not retryable, or out of attempts
+    waiting: int = 0  # not attempted: behind an older one of their channel, out of time, or claimed by another sender
 
 
 def drain(
@@ -75,12 +63,6 @@ def drain(
 
     Parameters
     ----------
-    outbox : Outbox
-        The store.
-    channels : mapping of str to Channel
-        The configured channels, by name.
-    now : callable
-        The time.
     rng : numpy.random.Generator
         Spreads retries.
     deadline : float

@@ -17,12 +17,7 @@ def one_line(text: str, limit: int = MAX_LINE_LENGTH) -> str:
 def to_text(payload: Mapping[str, Any], *, limit: int = MAX_EVENTS) -> str:
     """Return the title, one line for each event (in their order, the worst first), labels, runbook and link.
 
-    Parameters
-    ----------
-    payload : mapping
-        The dict form of a notification.
-    limit : int
-        Events shown; the others are counted in one line.
+    Events beyond `limit` are only counted, in one line.
     """
     events = payload["events"]
     # Names come from data: they must not move the cursor of a terminal or forge a line.

@@ -20,18 +20,10 @@ __all__ = ["CHANNELS", "Channel", "ChannelType", "channel_option_classes", "open
 
 
 class ChannelType(NamedTuple):
-    """One channel type.
+    """One channel type."""
 
-    Parameters
-    ----------
-    options : type
-        Its options class: the keys a user writes, validated.
-    channel : callable
-        Builds a channel from its name and its validated options; it neither sends nor opens anything.
-    """
-
-    options: type[ChannelOptions]
-    channel: Callable[[str, Any], Channel]
+    options: type[ChannelOptions]  # the keys a user writes, validated
+    channel: Callable[[str, Any], Channel]  # takes name and validated options; neither sends nor opens anything
 
 
 CHANNELS: Final[Mapping[str, ChannelType]] = {

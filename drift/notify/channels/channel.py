@@ -10,7 +10,6 @@ class Channel(Protocol):
     @property
     def name(self) -> str:
         """The channel's name in the configuration."""
-        ...
 
     def send(self, payload: Mapping[str, Any], *, deadline: float) -> None:
         """Send one notification; return once the receiver accepted it.
@@ -27,7 +26,6 @@ class Channel(Protocol):
         DeliveryError
             If the receiver did not accept it; says whether and when sending again can help.
         """
-        ...
 
     def probe(self, *, deadline: float) -> str:
         """Test whether the receiver can be reached, without sending anything.
@@ -47,4 +45,3 @@ class Channel(Protocol):
         DeliveryError
             If the receiver cannot be reached.
         """
-        ...

@@ -21,17 +21,7 @@ class ConsoleOptions(ChannelOptions):
 
 
 class ConsoleChannel:
-    """Prints the text form of notifications.
-
-    Parameters
-    ----------
-    name : str
-        Its name in the configuration.
-    options : ConsoleOptions
-        Without keys.
-    stream : TextIO, optional
-        Default: the standard error of the moment of sending.
-    """
+    """Prints the text form of notifications, by default on the standard error of the moment of sending."""
 
     def __init__(self, name: str, options: ConsoleOptions, stream: TextIO | None = None) -> None:
         del options  # it has none

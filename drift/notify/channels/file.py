@@ -22,15 +22,7 @@ class FileOptions(ChannelOptions):
 
 
 class FileChannel:
-    """Appends one line of JSON in a single write; the line is on disk before `send` returns.
-
-    Parameters
-    ----------
-    name : str
-        Its name in the configuration.
-    options : FileOptions
-        The path; the file is created if it does not exist.
-    """
+    """Appends one line of JSON in a single write; it is on disk before `send` returns. Creates a missing file."""
 
     def __init__(self, name: str, options: FileOptions) -> None:
         self.name = name

@@ -37,18 +37,8 @@ def redact_url(url: str) -> str:
 def post(url: str, body: bytes, headers: Mapping[str, str], *, deadline: float, now: Callable[[], datetime]) -> None:
     """Send a body; return once the receiver answered 2xx.
 
-    Parameters
-    ----------
-    url : str
-        Receives the request.
-    body : bytes
-        Its body.
-    headers : mapping of str to str
-        Its headers.
-    deadline : float
-        Seconds in total: name lookup, connection, TLS, request, response.
-    now : callable
-        The time, for a Retry-After that is a date.
+    The deadline is in seconds for name lookup, connection, TLS, request and response together. `now` is the time, for a
+    Retry-After that is a date.
 
     Raises
     ------
@@ -109,17 +99,8 @@ async def _first_text(response: "httpx.Response") -> str:
 def check_connection(url: str, *, deadline: float) -> str:
     """Connect to a receiver and disconnect: name, TCP, and for https a valid certificate. No request is sent.
 
-    Parameters
-    ----------
-    url : str
-        The receiver. If the environment names a proxy for it, only the proxy can be tested without sending.
-    deadline : float
-        Seconds in total.
-
-    Returns
-    -------
-    str
-        What answered; only scheme and host of the URL.
+    If the environment names a proxy for the receiver, only the proxy can be tested without sending. The deadline is in
+    seconds in total. The result says what answered; it shows only scheme and host of the URL.
 
     Raises
     ------

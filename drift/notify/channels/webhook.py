@@ -54,25 +54,14 @@ def _header_value(value: SecretStr) -> SecretStr:
 
 
 class WebhookOptions(ChannelOptions):
-    """Options of a webhook.
-
-    Parameters
-    ----------
-    url : SecretStr
-        Receives the POST; http or https.
-    secret : SecretStr, optional
-        Key of the signature.
-    timeout : float
-        Seconds for one request in total.
-    headers : mapping of str to SecretStr
-        Sent along, such as Authorization.
-    """
+    """Options of a webhook."""
 
     files = ("url", "secret")
 
-    url: Annotated[Secret, AfterValidator(_url)]
-    secret: Secret | None = None
-    timeout: Annotated[float, PlainValidator(_seconds)] = 10.0
+    url: Annotated[Secret, AfterValidator(_url)]  # receives the POST; http or https
+    secret: Secret | None = None  # key of the signature
+    timeout: Annotated[float, PlainValidator(_seconds)] = 10.0  # seconds for one request in total
+    # Sent along, such as Authorization.
     headers: Annotated[dict[str, Annotated[Secret, AfterValidator(_header_value)]], BeforeValidator(_headers)] = Field(
         default_factory=dict
     )
@@ -96,15 +85,6 @@ class WebhookChannel:
     Every request carries ``Idempotency-Key``, the notification's id: the same on every retry. With a secret it also
     carries ``X-Drift-Timestamp`` (Unix seconds of this attempt) and ``X-Drift-Signature``; a receiver computes
     `signature` again, compares it in constant time, and refuses old timestamps.
-
-    Parameters
-    ----------
-    name : str
-        Its name in the configuration.
-    options : WebhookOptions
-        URL, secret, timeout and headers.
-    now : callable, optional
-        The time, for the signature.
     """
 
     def __init__(
