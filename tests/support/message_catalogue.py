@@ -1,7 +1,7 @@
 """Messages with a code in drift's source: texts of exceptions and log lines, read from the syntax tree."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tests.support.paths import ROOT
@@ -16,15 +16,38 @@ class Message:
     text: str
 
 
-def template(node: ast.expr) -> str | None:
+Texts = Mapping[str, str]
+"""Texts of the variables assigned so far: a long message is often assigned before it is raised."""
+
+
+def template(node: ast.AST, known: Texts) -> str | None:
     """Return the text of a string expression, with `{}` for inserted values; None for other expressions."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
+    if isinstance(node, ast.Name):
+        return known.get(node.id)
+    if isinstance(node, ast.FormattedValue):
+        return template(node.value, known) or "{}"
     if isinstance(node, ast.JoinedStr):
-        return "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        return "".join(template(part, known) or "" for part in node.values)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return (template(node.left) or "{}") + (template(node.right) or "{}")
+        return (template(node.left, known) or "{}") + (template(node.right, known) or "{}")
     return None
+
+
+def calls(node: ast.AST, known: dict[str, str]) -> Iterator[tuple[ast.Call, Texts]]:
+    """Yield the calls in a tree, in order, with the texts of the variables at that point."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        known = dict(known)  # its variables are its own
+    for child in ast.iter_child_nodes(node):
+        yield from calls(child, known)
+    if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            if isinstance(target, ast.Name):
+                text = template(node.value, known)
+                known.pop(target.id, None) if text is None else known.update({target.id: text})
+    if isinstance(node, ast.Call):
+        yield node, known
 
 
 def literal_codes(call: ast.Call) -> Iterator[str]:
@@ -49,8 +72,7 @@ def messages() -> list[Message]:
     gathered = set()
     for path in (ROOT / "drift").rglob("*.py"):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call):
-                text = next(filter(None, map(template, node.args)), "{}")
-                gathered |= {Message(module, code, " ".join(text.split())) for code in literal_codes(node)}
+        for call, known in calls(ast.parse(path.read_text("utf-8")), {}):
+            text = next((text for node in call.args if (text := template(node, known))), "{}")
+            gathered |= {Message(module, code, " ".join(text.split())) for code in literal_codes(call)}
     return sorted(gathered)
