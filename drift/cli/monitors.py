@@ -169,14 +169,14 @@ def plan_command(
 
 def _due_windows(store: "Store", monitor: "Monitor") -> "list[tuple[Window, datetime, int]]":
     """Return the due windows, planned and new, each with its due time and the attempts made."""
-    from drift.runner.plan import new_windows
+    from drift.runner.plan import closed_windows
     from drift.sources import open_source
 
     definition = store.monitors.find(monitor.name)
     planned = [] if definition is None else store.windows.due(definition, store.now())
     planned_until = None if definition is None else store.windows.last_planned_end(definition.monitor_id)
     now = store.now()
-    new = new_windows(monitor, open_source(monitor), planned_until, now)
+    new = closed_windows(monitor, open_source(monitor), planned_until, now)
     return [(w.window, w.due_at, w.attempts) for w in planned] + [(window, at, 0) for window, at in new if at <= now]
 
 

@@ -1,13 +1,14 @@
-"""Planning: which windows exist, and when each is due. The plan itself is kept in the store."""
+"""Planning: new windows, re-checks and backfills become rows of the store."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from drift.failpoints import reach
+from drift.monitors.schedule import needs_span, new_windows, windows_between
 from drift.monitors.spec import Monitor
-from drift.monitors.window import Window, due_at, format_duration
+from drift.monitors.window import Window, format_duration
 from drift.sources import Source
 from drift.store import Definition, Store
 from drift.store.work_items import source_digest
@@ -15,31 +16,12 @@ from drift.store.work_items import source_digest
 log = logging.getLogger(__name__)
 
 
-def new_windows(
+def closed_windows(
     monitor: Monitor, source: Source, last_planned_end: datetime | None, now: datetime
 ) -> list[tuple[Window, datetime]]:
     """Return the windows that closed after the last planned one, each with the instant it is due."""
-    start = last_planned_end or _first_start(monitor, source)
-    return [] if start is None else list(windows_between(monitor, start, now))
-
-
-def windows_between(monitor: Monitor, since: datetime, until: datetime) -> Iterator[tuple[Window, datetime]]:
-    """Yield the monitor's windows that closed in [since, until], each with the instant it is due."""
-    until = until if monitor.end is None else min(until, monitor.end)
-    for window in monitor.period.windows(since, until, monitor.timezone):
-        yield window, due_at(window, monitor.delay, monitor.schedule, monitor.timezone)
-
-
-def _first_start(monitor: Monitor, source: Source) -> datetime | None:
-    """Return the configured start, else the end of the reference, else the first instant of the data."""
-    if monitor.start is not None:
-        return monitor.start
-    span = None if monitor.reference.window is not None else source.span()
-    if (reference := monitor.reference_range(span)) is not None:
-        # A window that overlaps the reference would be compared with itself, so the next one is the first.
-        last = monitor.period.window_at(reference.end, monitor.timezone)
-        return reference.end if last.start == reference.end else last.end
-    return None if span is None else span[0]
+    span = source.span() if needs_span(monitor, last_planned_end) else None
+    return new_windows(monitor, span, last_planned_end, now)
 
 
 def plan_windows(store: Store, monitor: Monitor, source: Source, now: datetime) -> Definition:
@@ -47,7 +29,7 @@ def plan_windows(store: Store, monitor: Monitor, source: Source, now: datetime) 
     definition = store.monitors.define(monitor.name, monitor.document, now)
     reach("planning")
     last_planned_end = store.windows.last_planned_end(definition.monitor_id)
-    store.windows.plan(definition, new_windows(monitor, source, last_planned_end, now))
+    store.windows.plan(definition, closed_windows(monitor, source, last_planned_end, now))
     reach("planned")
     if monitor.catch_up is not None:
         limit = format_duration(monitor.catch_up)
