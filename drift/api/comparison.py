@@ -70,8 +70,7 @@ class Comparison(Mapping[str, ColumnResult]):
     def to_frame(self) -> Any:
         """Return one row for each column, as a data frame of pandas, Polars or PyArrow: the first that is installed."""
         rows = [_row(result) for result in self.columns]
-        table = {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
-        return _frame(table)
+        return _frame({name: [row[name] for row in rows] for name in (rows[0] if rows else {})})
 
     def page(self, now: datetime | None = None) -> "Page":
         """Return the report page of this comparison, generated at `now` (default: the current time)."""
@@ -122,9 +121,9 @@ def _row(result: ColumnResult) -> dict[str, Any]:
 def _frame(table: dict[str, list[Any]]) -> Any:
     import importlib  # noqa: PLC0415
 
-    for name, build in (("pandas", "DataFrame"), ("polars", "DataFrame")):
+    for name in ("pandas", "polars"):
         try:
-            return getattr(importlib.import_module(name), build)(table)
+            return importlib.import_module(name).DataFrame(table)
         except ModuleNotFoundError:
             continue
     import pyarrow as pa  # noqa: PLC0415

@@ -24,16 +24,9 @@ Draws = Callable[[Window, str], np.random.Generator]
 def replay_windows(monitor: Monitor, frozen: StoredReference, stored: StoredWindows, draws: Draws) -> Backtest:
     """Return what a monitor would have reported for evaluated windows under its rules.
 
-    Parameters
-    ----------
-    monitor : Monitor
-        The monitor with the rules to try; its windows, columns and segments must be the stored ones.
-    frozen : StoredReference
-        The frozen reference; a reference that moves begins with it.
-    stored : StoredWindows
-        The evaluated windows.
-    draws : callable of (Window, str)
-        Random numbers of a window and segment; those of the evaluation are `drift.runner.evaluate.window_rng`.
+    `monitor` has the rules to try; its windows, columns and segments must be the stored ones. A reference that moves
+    begins with the frozen one. `draws` returns the random numbers of a window and segment; those of the evaluation are
+    `drift.runner.evaluate.window_rng`.
 
     Returns
     -------

@@ -17,20 +17,10 @@ ColumnKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert from firing to resolved.
+    """One alert from firing to resolved; `drift.monitors.alert_state.Fingerprint` identifies it.
 
-    Parameters
-    ----------
-    column, segment, rule : str
-        Identity of the alert; see `drift.monitors.alert_state.Fingerprint`.
-    fired : Window
-        The window that fires it.
-    resolved : Window or None
-        The window that resolves it; None if it still fires at the end.
-    windows : int
-        Windows at the end of which it fires.
-    message : str
-        Message of the window that fires it.
+    `fired` and `resolved` are the windows that fire and resolve it (None if it still fires at the end); `windows` is
+    the number of windows at the end of which it fires; `message` is that of the window that fires it.
     """
 
     column: str
@@ -69,8 +59,6 @@ class Backtest:
 
     Parameters
     ----------
-    monitor : str
-        Name of the monitor.
     rules : mapping
         The rules, from `drift.backtest.rules_from_monitor`.
     windows : mapping of Window to Verdict
@@ -79,8 +67,6 @@ class Backtest:
         The alerts, in the order in which they fire.
     cells : tuple of Cell
         Columns of windows that are not `ok`, or have a firing alert.
-    columns : tuple of (str, str)
-        Every segment and column with a result.
     kept : int
         Columns of windows that keep their stored verdict, because they were counted on other bins than the reference's.
     level : float or None

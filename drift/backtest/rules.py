@@ -29,12 +29,8 @@ class ReplayRules:
         Columns have no threshold: limits learned from reference windows decide.
     limit : Threshold or None
         Threshold of every column that is scored by the default metric of the monitor.
-    budget : Budget or None
-        False-alarm budget.
     metric : str or None
         Metric of every column. A column with another metric loses its threshold, smoothing and base.
-    smoothing : str, float or None
-        Smoothing of every column.
     reference : Reference or None
         A reference that moves; `Reference()` is the frozen one.
     for_windows, keep_firing_for : int or None
@@ -147,8 +143,6 @@ def rule_variants(
 
     Parameters
     ----------
-    shared : ReplayRules
-        The rules common to all.
     thresholds : sequence of str
         ``auto`` or numbers; empty for the monitor's own.
     budgets : sequence of str
@@ -186,12 +180,7 @@ def _limit(text: str, warn: float | None) -> Threshold:
 def parse_reference(text: str, monitor: Monitor) -> tuple[Reference, Sequence[str]]:
     """Return the reference that an option of the command names, and warnings about it.
 
-    Parameters
-    ----------
-    text : str
-        ``fixed``, ``rolling:28d``, ``seasonal:1w`` or ``seasonal:1w:3``.
-    monitor : Monitor
-        The monitor whose windows are compared with it.
+    The text is ``fixed``, ``rolling:28d``, ``seasonal:1w`` or ``seasonal:1w:3``.
 
     Raises
     ------

@@ -20,14 +20,8 @@ StoredVerdicts = Mapping[str, Mapping[str, tuple[Verdict, str, str]]]
 class StoredWindows:
     """Evaluated windows of one monitor, each in its newest revision.
 
-    Parameters
-    ----------
-    histories : WindowHistories
-        Counts of these windows, and of earlier ones for references that move.
-    rows : mapping of Window to int
-        Rows of the windows to replay; 0 if one could not be read.
-    verdicts : mapping of Window to StoredVerdicts
-        Stored verdicts; empty for a window that could not be read.
+    `histories` has the counts of these windows, and of earlier ones for references that move. `rows` has the windows to
+    replay with their numbers of rows; 0 if one could not be read. `verdicts` are those stored; none for such a window.
     """
 
     histories: WindowHistories

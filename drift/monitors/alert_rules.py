@@ -25,10 +25,7 @@ _COLUMN_RULES: Final[Mapping[Verdict, tuple[str, frozenset[Verdict]]]] = {
 }
 
 # Rules of the window as a whole.
-_WINDOW_RULES: Final[Mapping[Verdict, str]] = {
-    Verdict.NO_DATA: "no_data",
-    Verdict.ERROR: "error",
-}
+_WINDOW_RULES: Final[Mapping[Verdict, str]] = {Verdict.NO_DATA: "no_data", Verdict.ERROR: "error"}
 
 
 def column_rules(alerting: Alerting) -> tuple[AlertRule, ...]:
@@ -87,16 +84,10 @@ def transitions(
 
     Parameters
     ----------
-    monitor : Monitor
-        The monitor with its alert rules.
-    window : Window
-        The window that was evaluated.
     outcome : sequence of SegmentResult, or Verdict
-        Its results; a single verdict if it could not be counted at all.
+        Results of the window; a single verdict if it could not be counted at all.
     previous : mapping of Fingerprint to AlertState
         The current state of every alert of the monitor.
-    now : datetime
-        The time of the decision.
     overdue : bool
         The window was not evaluated when it was due, so no alert has taken it into account yet.
     changed : sequence of SegmentResult
@@ -135,8 +126,6 @@ def is_superseded(window: Window, previous: Mapping[Fingerprint, AlertState]) ->
 
 @dataclass(frozen=True, slots=True)
 class _WindowDecisions:
-    """The decisions that one window leads to."""
-
     monitor: Monitor
     window: Window
     previous: Mapping[Fingerprint, AlertState]

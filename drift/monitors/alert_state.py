@@ -42,18 +42,10 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """The state of an alert, with its counters.
+    """The state of an alert, when it entered that state (`since`), and its counters.
 
-    Parameters
-    ----------
-    state : State
-        The state.
-    since : datetime or None
-        When the alert entered that state.
-    bad, calm : int
-        Consecutive windows that fire and clear the rule.
-    last_window : datetime or None
-        Start of the newest window that was decided on.
+    `bad` and `calm` count consecutive windows that fire and clear the rule. `last_window` is the start of the newest
+    window that was decided on.
     """
 
     state: State = State.OK
@@ -111,21 +103,10 @@ class Decision:
 
 
 def decide(previous: AlertState, verdict: Verdict, rule: AlertRule, now: datetime) -> Decision:
-    """Return the state of an alert after one more window.
+    """Return the state of an alert after one more window. `AlertState()` is the state of a new alert.
 
     ok -> pending -> firing -> resolved, and from resolved as from ok. A verdict that fires the rule resets the count
     of calm windows, one that clears it the count of bad windows; any other verdict changes neither.
-
-    Parameters
-    ----------
-    previous : AlertState
-        The state before; `AlertState()` for a new alert.
-    verdict : Verdict
-        The verdict of the window.
-    rule : AlertRule
-        The rule of the alert.
-    now : datetime
-        The time of the decision.
     """
     if verdict in rule.fires_on:
         return _bad(replace(previous, bad=previous.bad + 1, calm=0), verdict, rule, now)
@@ -173,7 +154,6 @@ class Transition:
 
     @property
     def changed(self) -> bool:
-        """Whether the state changed."""
         return self.before.state is not self.after.state
 
     @property

@@ -34,10 +34,6 @@ class ColumnResult:
 
     Parameters
     ----------
-    column : str
-        Name of the column.
-    verdict : Verdict
-        The verdict; `message` explains it.
     code : str
         Stable name of the reason, for programs: ``threshold-reached``, ``schema-error``, ...; empty for a result
         stored before there were codes.
@@ -45,10 +41,6 @@ class ColumnResult:
         The reason, one line for people.
     threshold : Threshold or None
         The threshold that the score was compared with; None if limits learned from reference windows decided.
-    scored : Score or None
-        The score with its provenance.
-    live, reference : Histogram or None
-        Both sides, if they could be counted.
     windows : int or None
         Reference windows that the p-value and the typical score come from; None if they follow from the two samples.
     level : float or None
@@ -163,20 +155,10 @@ class SegmentResult:
 
 @dataclass(frozen=True, slots=True)
 class SegmentReference:
-    """The reference of one segment.
+    """The reference of one segment: its histograms by column, and the columns it could not count.
 
-    Parameters
-    ----------
-    histograms : mapping of str to Histogram
-        The reference of each column.
-    uncounted : mapping of str to Uncounted
-        Columns that the reference could not count.
-    calibration : Calibration
-        Limits learned from reference windows; it may hold no column.
-    level : float
-        The p-value below which a column without a user's threshold drifts.
-    period : timedelta
-        Length of a window.
+    `calibration` has the limits learned from reference windows; it may hold no column. A p-value below `level` is
+    drift in a column without a user's threshold. `period` is the length of a window.
     """
 
     histograms: Mapping[str, Histogram]
@@ -185,28 +167,14 @@ class SegmentReference:
     level: float = 0.001
     period: timedelta = timedelta(days=1)
 
-    @classmethod
-    def from_profile(cls, reference: Profile) -> "SegmentReference":
-        """Return the reference of a single profile: nothing is learned from it."""
-        return cls(reference.histograms, reference.uncounted)
-
 
 def compare_profiles(
     live: Profile, reference: Profile | SegmentReference, columns: Columns, rng: np.random.Generator
 ) -> tuple[ColumnResult, ...]:
     """Compare every column of a live profile with its reference, each by its own rule.
 
-    Parameters
-    ----------
-    live : Profile
-        Counts on the axes of the reference.
-    reference : Profile or SegmentReference
-        The reference.
-    columns : Columns
-        The rule of each column.
-    rng : numpy.random.Generator
-        Source of randomness for p-values and intervals. Each column draws from its own stream, so other columns do
-        not change its result.
+    `live` has counts on the axes of the reference. `rng` is the source of randomness for p-values and intervals. Each
+    column draws from its own stream, so other columns do not change its result.
 
     Returns
     -------
@@ -214,7 +182,7 @@ def compare_profiles(
         One for every column of either side, sorted by `importance_key`.
     """
     if isinstance(reference, Profile):
-        reference = SegmentReference.from_profile(reference)
+        reference = SegmentReference(reference.histograms, reference.uncounted)
     names = sorted({*live, *live.uncounted, *reference.histograms, *reference.uncounted})
     base = int(rng.integers(2**63))
     unscored = {name: result for name in names if (result := _unscored(name, live, reference)) is not None}

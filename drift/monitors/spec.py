@@ -45,18 +45,9 @@ class ColumnRule:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns to monitor, and the rule of each.
+    """The columns to monitor, and the rule of each: its own in `overrides`, else `default`.
 
-    Parameters
-    ----------
-    default : ColumnRule
-        The rule of every column without one of its own.
-    overrides : mapping of str to ColumnRule
-        Rules of single columns.
-    include : tuple of str, or None
-        Only these columns; None for all.
-    exclude : tuple of str
-        Not these.
+    Only those in `include` (None: all), without those in `exclude`.
     """
 
     default: ColumnRule = field(default_factory=ColumnRule)
@@ -98,16 +89,8 @@ class FileSource(SourceSpec):
 class SqlSource(SourceSpec):
     """A table, or the rows of a query, in a database that SQLAlchemy supports; counted there.
 
-    Parameters
-    ----------
-    url : str
-        Address of the database; it may hold a password, so it is never shown.
-    table : str or None
-        ``name`` or ``schema.name``.
-    query : str or None
-        A SELECT, instead of a table.
-    timeout : timedelta or None
-        Time limit of one statement; None for no limit.
+    `url` may hold a password, so it is never shown. `table` is ``name`` or ``schema.name``; `query` is a SELECT,
+    instead of a table. `timeout` is the limit of one statement; None for no limit.
     """
 
     url: str = field(repr=False)
@@ -123,14 +106,8 @@ class SqlSource(SourceSpec):
 class SparkSource(SourceSpec):
     """A table, or the rows of a query, in Spark; counted there.
 
-    Parameters
-    ----------
-    table : str or None
-        ``db.table``.
-    query : str or None
-        A SELECT, instead of a table.
-    remote : str or None
-        A Spark Connect address (``sc://host:15002``); None for the session of this process.
+    `table` is ``db.table``; `query` is a SELECT, instead of a table. `remote` is a Spark Connect address
+    (``sc://host:15002``); None is the session of this process.
     """
 
     table: str | None = None
@@ -176,20 +153,9 @@ class Reference:
 class Alerting:
     """When a monitor alerts, and where notifications go.
 
-    Parameters
-    ----------
-    for_windows, keep_firing_for : int
-        See `drift.monitors.alert_state.AlertRule`.
-    notify : tuple of str
-        Names of channels.
-    verdicts : frozenset of Verdict
-        The verdicts that alert.
-    labels : mapping of str to str
-        Labels of every notification.
-    runbook : str or None
-        Link in every notification.
-    page : str or None
-        Address of `drift serve`; notifications link to the page of the monitor there.
+    `for_windows` and `keep_firing_for` are those of `drift.monitors.alert_state.AlertRule`; `verdicts` are those that
+    alert. `notify` has names of channels. Every notification has the `labels` and a link to the `runbook`; with `page`,
+    the address of `drift serve`, also one to the page of the monitor there.
     """
 
     for_windows: int = 1
@@ -207,10 +173,6 @@ class Monitor:
 
     Parameters
     ----------
-    name : str
-        Name in the configuration.
-    source : SourceSpec
-        The source of the rows.
     timestamp : str
         The column that assigns a row to a window. Instants without a time zone are wall-clock time in `timezone`.
     timezone : ZoneInfo
@@ -229,14 +191,8 @@ class Monitor:
         Windows due longer ago are skipped; None skips none.
     keep : timedelta or None
         Retention of histograms and scores, from the start of a window; None keeps all.
-    reference : Reference
-        The reference.
-    columns : Columns
-        The columns, with their rules.
     segments : tuple of str
         Columns whose values split the rows into segments.
-    alerting : Alerting
-        Alert rules and notifications.
     budget : Budget
         False-alarm budget of the whole monitor. It applies to columns without a threshold, if the reference has
         enough windows.
@@ -275,23 +231,18 @@ class Monitor:
     def reference_range(self, span: tuple[datetime, datetime] | None) -> Window | None:
         """Return the range of the source to freeze as reference; None for a file, or if no row is known.
 
-        A reference that moves begins with whole windows: before `start` if that is given, else at the first row.
-
-        Parameters
-        ----------
-        span : tuple of datetime, or None
-            First and last instant in the source.
+        A reference that moves begins with whole windows: before `start` if that is given, else at the first row. `span`
+        is the first and the last instant in the source.
         """
         if not self.reference.moves:
             return self.reference.window
-        if self.start is None and span is None:
-            return None
         length = self.reference_lookback
         if self.start is not None:
             end = self.period.window_at(self.start, self.timezone).start
             return Window(self.period.window_at(end - length, self.timezone).start, end)
-        begin = self.period.window_at(span[0], self.timezone).start if span else None
-        assert begin is not None  # noqa: S101 - for the type checker; one of the two is known
+        if span is None:
+            return None
+        begin = self.period.window_at(span[0], self.timezone).start
         last = self.period.window_at(begin + length, self.timezone)
         return Window(begin, last.start if last.start - begin >= length else last.end)
 

@@ -84,13 +84,11 @@ class Threshold:
     def __post_init__(self) -> None:
         for name, limit in (("drift", self.drift), ("warn", self.warn)):
             if limit is not None and not 0 < limit < float("inf"):
-                raise InputError(
-                    f"threshold {name} must be a finite number above 0; got {limit!r}", code="invalid-value"
-                )
+                message = f"threshold {name} must be a finite number above 0; got {limit!r}"
+                raise InputError(message, code="invalid-value")
         if self.warn is not None and self.warn > self.drift:
-            raise InputError(
-                f"threshold warn ({self.warn}) must not be above drift ({self.drift})", code="invalid-value"
-            )
+            message = f"threshold warn ({self.warn}) must not be above drift ({self.drift})"
+            raise InputError(message, code="invalid-value")
 
 
 def default_threshold(metric: str) -> Threshold:
@@ -122,16 +120,10 @@ class Assessment:
 
 @dataclass(frozen=True, slots=True)
 class LearnedEvidence:
-    """The p-value of a window by its reference windows, and the limit on it.
+    """How unusual a window is among its reference windows, and the limit on its p-value.
 
-    Parameters
-    ----------
-    evidence : Evidence
-        How often an unchanged window is at least as unusual.
-    level : float
-        The limit: a lower p-value is drift. It follows from the false-alarm budget.
-    period : timedelta
-        Length of a window: it turns a p-value into "once in 9 years".
+    A p-value lower than `level` is drift; the level follows from the false-alarm budget. `period`, the length of a
+    window, turns a p-value into "once in 9 years".
     """
 
     evidence: Evidence
@@ -234,14 +226,8 @@ def format_frequency(p_value: float, period: timedelta) -> str:
 def format_frequencies(p_value: float, level: float, period: timedelta) -> tuple[str, str]:
     """Return how often a window occurs and how often its limit does; the texts differ if the numbers do.
 
-    Near the limit both may be ``once in 3 years``; then both get the digits that distinguish them.
-
-    Parameters
-    ----------
-    p_value, level : float
-        P-value of the window, and the limit below which it is drift.
-    period : timedelta
-        Length of a window.
+    Near the limit both may be ``once in 3 years``; then both get the digits that distinguish them. `p_value` is that of
+    the window, `level` the limit below which it is drift, `period` the length of a window.
 
     Raises
     ------

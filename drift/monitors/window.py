@@ -176,18 +176,9 @@ def _midnight(ordinal: int, timezone: ZoneInfo) -> datetime:
 
 
 def due_at(window: Window, delay: timedelta, schedule: str | None, timezone: ZoneInfo) -> datetime:
-    """Return when a window is due: at the first scheduled time after its end and the delay.
+    """Return when a window is due: at the first scheduled time after its end and the delay for late rows.
 
-    Parameters
-    ----------
-    window : Window
-        The window.
-    delay : timedelta
-        Time to wait for late rows.
-    schedule : str or None
-        A cron line; None if the window is due as soon as it is ready.
-    timezone : ZoneInfo
-        Time zone of the schedule.
+    `schedule` is a cron line in `timezone`; if it is None, the window is due as soon as it is ready.
     """
     ready = window.end + delay
     if schedule is None:

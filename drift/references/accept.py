@@ -17,16 +17,10 @@ from drift.store import NewReference, Store, StoredReference, WindowHistories
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """A decision that a range of data is normal.
+    """The decision of a person (`by`), for a reason (`why`), that a range of data is normal.
 
-    Parameters
-    ----------
-    window : Window
-        The range.
-    by, why : str
-        The person who accepts it, and the reason.
-    keep_bins : bool
-        Keep the present bins and add up the stored windows; else read the range from the source and choose new bins.
+    `keep_bins` keeps the present bins and adds up the stored windows; else the range is read from the source and new
+    bins are chosen.
 
     Raises
     ------

@@ -45,10 +45,6 @@ class ColumnCalibration:
 
     Parameters
     ----------
-    column, segment : str
-        The column and its segment.
-    method : Method
-        The scoring method.
     decided_by : str
         `learned` (limits learned from reference windows), `threshold` (the user's), `customary` (the default of the
         metric), or `none` (not comparable). Values of the JSON key `judge`.
@@ -70,8 +66,6 @@ class ColumnCalibration:
     nearest : tuple of NearestLimit
         The limits that need the smallest change of a share: one of a bin that is empty in the reference, and one of a
         bin that is not.
-    bins : tuple of BinBand
-        All bins.
     outliers : tuple of (Window, float)
         Unusual reference windows, at most three, with their p-values. Empty for references that move.
     """
@@ -140,18 +134,9 @@ def next_reference(store: Store, monitor: Monitor, frozen: StoredReference, now:
 def calibration_rows(
     monitor: Monitor, frozen: StoredReference, reference: ResolvedReference, significance: float
 ) -> list[ColumnCalibration]:
-    """Return the limits of every column.
+    """Return the limits of every column; columns that the reference could not count have none.
 
-    Parameters
-    ----------
-    monitor : Monitor
-        The monitor as configured.
-    frozen : StoredReference
-        The frozen reference.
-    reference : ResolvedReference
-        The reference of a window. Columns that it could not count have no limits.
-    significance : float
-        The p-value below which a score at the user's threshold counts (`null_distribution.SIGNIFICANCE`).
+    `significance` is the p-value below which a score at the user's threshold counts (`null_distribution.SIGNIFICANCE`).
     """
     windows = frozen.windows if reference.note["reference"] == "fixed" else ()
     rows: list[ColumnCalibration] = []

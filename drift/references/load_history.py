@@ -14,17 +14,15 @@ def load_history(store: Store, monitor: Monitor, first: datetime, last: datetime
     """
     reference, name = monitor.reference, monitor.name
     if reference.rolling is None:
-        return (
-            store.history.windows(name, since=history_start(monitor, first), before=last)
-            if reference.seasonal
-            else None
-        )
+        if reference.seasonal is None:
+            return None
+        return store.history.windows(name, since=history_start(monitor, first), until=last)
     wanted = 2 * monitor.rolling_windows + (last - first) // monitor.period.length + 1
-    newest = store.history.windows(name, before=last, limit=wanted)
+    newest = store.history.windows(name, until=last, limit=wanted)
     usable = [
         int((history.counts.any(axis=1) & ~newest.drifted[segment][column]).sum())
         for segment, columns in newest.histories.items()
         for column, history in columns.items()
     ]
     enough = min(usable, default=0) >= wanted - monitor.rolling_windows
-    return newest if enough or len(newest.windows) < wanted else store.history.windows(name, before=last)
+    return newest if enough or len(newest.windows) < wanted else store.history.windows(name, until=last)

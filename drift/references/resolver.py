@@ -16,7 +16,7 @@ from drift.histogram import Histogram, History, Profile
 from drift.monitors.comparison import SegmentReference, SegmentResult
 from drift.monitors.spec import Monitor
 from drift.monitors.window import Window, format_instant
-from drift.references.seasons import MAX_SEASONS, Seasons
+from drift.references.seasons import MAX_SEASONS, season_starts
 from drift.references.window_history import WindowHistory
 from drift.stats.calibration import Calibration
 from drift.store import StoredReference, WindowHistories
@@ -24,15 +24,7 @@ from drift.store import StoredReference, WindowHistories
 
 @dataclass(frozen=True, slots=True)
 class ResolvedReference:
-    """The reference of one window.
-
-    Parameters
-    ----------
-    segments : mapping of str to SegmentReference
-        By segment; "" is all rows.
-    note : mapping
-        Provenance in strict JSON.
-    """
+    """The reference of one window by segment ("" is all rows), and its provenance in strict JSON."""
 
     segments: Mapping[str, SegmentReference]
     note: Mapping[str, Any]
@@ -41,14 +33,8 @@ class ResolvedReference:
 class ReferenceResolver:
     """Resolve the references of the windows of a monitor, in any order.
 
-    Parameters
-    ----------
-    monitor : Monitor
-        The monitor as configured.
-    frozen : StoredReference
-        The frozen reference, with its windows.
-    evaluated : WindowHistories or None
-        Evaluated windows, for a reference that moves; those from before the end of the frozen one are not used.
+    `evaluated` has the evaluated windows, for a reference that moves; those from before the end of the frozen one are
+    not used.
     """
 
     def __init__(self, monitor: Monitor, frozen: StoredReference, evaluated: WindowHistories | None = None) -> None:
@@ -60,8 +46,9 @@ class ReferenceResolver:
         """Return the reference of a window."""
         if self._history is not None and (moving := self._moving(self._history, window)) is not None:
             return moving
-        disjoint = [i for i, other in enumerate(self.frozen.windows) if not _overlap(window, other)]
-        if len(disjoint) < len(self.frozen.windows):
+        windows = self.frozen.windows
+        disjoint = [i for i, w in enumerate(windows) if w.end <= window.start or window.end <= w.start]
+        if len(disjoint) < len(windows):
             return self._from_frozen(disjoint)
         if self._fixed is None:
             self._fixed = self._from_frozen(disjoint)
@@ -114,12 +101,11 @@ class ReferenceResolver:
         self, history: WindowHistory, segment: str, profile: Profile, window: Window, used: set[int]
     ) -> tuple[Mapping[str, Histogram], Calibration]:
         index = {other.start: i for i, other in enumerate(history.windows)}
-        seasons = Seasons(self.monitor)
-        own = [i for start in seasons.starts(window) if (i := index.get(start)) is not None]
+        own = [i for start in season_starts(self.monitor, window) if (i := index.get(start)) is not None]
         newest = np.flatnonzero(history.before(window))[-MAX_SEASONS:]
-        theirs = np.array(
-            [[index.get(start, -1) for start in seasons.starts(history.windows[i])] for i in newest], np.intp
-        ).reshape(len(newest), -1)
+        seasons = (season_starts(self.monitor, history.windows[i]) for i in newest)
+        theirs = np.array([[index.get(start, -1) for start in starts] for starts in seasons], np.intp)
+        theirs = theirs.reshape(len(newest), -1)
         pooled, histories, references = {}, {}, {}
         for name, axis in profile.axes.items():
             usable = history.usable(segment, name)
@@ -134,10 +120,7 @@ class ReferenceResolver:
         return _or_frozen(pooled, profile), Calibration(known, references)
 
     def _resolved(
-        self,
-        segments: Mapping[str, tuple[Mapping[str, Histogram], Calibration]],
-        kind: str,
-        windows: Sequence[Window],
+        self, segments: Mapping[str, tuple[Mapping[str, Histogram], Calibration]], kind: str, windows: Sequence[Window]
     ) -> ResolvedReference:
         monitor, whole = self.monitor, segments[""][1]
         checks = max(1, sum(len(pooled) for pooled, _ in segments.values()))
@@ -169,10 +152,6 @@ class ReferenceResolver:
 def _or_frozen(pooled: Mapping[str, Histogram], profile: Profile) -> dict[str, Histogram]:
     """Use the whole frozen reference for a column without rows in other windows."""
     return {name: histogram if histogram.rows else profile[name] for name, histogram in pooled.items()}
-
-
-def _overlap(a: Window, b: Window) -> bool:
-    return a.start < b.end and b.start < a.end
 
 
 def _seconds(moments: Iterable[datetime]) -> npt.NDArray[np.float64]:

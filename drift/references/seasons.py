@@ -1,6 +1,5 @@
 """The windows of a seasonal reference: the same hour of the week, earlier."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -13,28 +12,21 @@ MAX_SEASONS: Final = 400
 
 def history_start(monitor: Monitor, start: datetime) -> datetime:
     """Return the start of the history that a window at `start` needs: for learning limits, and for their references."""
-    week_for_calendar_shifts = WEEK
     learning = MAX_SEASONS * monitor.period.length
-    return start - learning - monitor.reference_lookback - week_for_calendar_shifts
+    return start - learning - monitor.reference_lookback - WEEK  # a week for shifts of the calendar
 
 
-@dataclass(frozen=True, slots=True)
-class Seasons:
-    """The calendar of a seasonal reference."""
+def season_starts(monitor: Monitor, window: Window) -> list[datetime]:
+    """Return the starts of the reference windows: newest first up to `MAX_SHORT_SEASON`, oldest first beyond."""
+    season, number = monitor.reference.seasonal or WEEK, monitor.reference.windows
+    if season <= MAX_SHORT_SEASON:
+        return [_earlier(monitor, window.start, season * j) for j in range(1, number + 1)]
+    return [_earlier(monitor, window.start, season - WEEK * k) for k in range(-(number // 2), number - number // 2)]
 
-    monitor: Monitor
 
-    def starts(self, window: Window) -> list[datetime]:
-        """Return the starts of the reference windows: newest first up to `MAX_SHORT_SEASON`, oldest first beyond."""
-        reference = self.monitor.reference
-        season, number = reference.seasonal or WEEK, reference.windows
-        if season <= MAX_SHORT_SEASON:
-            return [self._earlier(window.start, season * j) for j in range(1, number + 1)]
-        return [self._earlier(window.start, season - WEEK * k) for k in range(-(number // 2), number - number // 2)]
-
-    def _earlier(self, start: datetime, length: timedelta) -> datetime:
-        """Go back days and weeks in the calendar of the monitor, minutes and hours in UTC, as its windows do."""
-        if self.monitor.period.unit in {"m", "h"}:
-            return start - length
-        local = start.astimezone(self.monitor.timezone).replace(tzinfo=None) - length
-        return local.replace(tzinfo=self.monitor.timezone).astimezone(UTC)
+def _earlier(monitor: Monitor, start: datetime, length: timedelta) -> datetime:
+    """Go back days and weeks in the calendar of the monitor, minutes and hours in UTC, as its windows do."""
+    if monitor.period.unit in {"m", "h"}:
+        return start - length
+    local = start.astimezone(monitor.timezone).replace(tzinfo=None) - length
+    return local.replace(tzinfo=monitor.timezone).astimezone(UTC)

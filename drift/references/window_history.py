@@ -16,12 +16,7 @@ Usable = npt.NDArray[np.bool_]
 class WindowHistory:
     """Counts of the windows of the frozen reference and of those evaluated after it, in order of time.
 
-    Parameters
-    ----------
-    frozen : StoredReference
-        The frozen reference; its axes are those of the counts.
-    evaluated : WindowHistories or None
-        Evaluated windows; those that start before the end of the frozen reference are not used.
+    The axes are those of the frozen reference. Evaluated windows that start before its end are not used.
     """
 
     def __init__(self, frozen: StoredReference, evaluated: WindowHistories | None) -> None:

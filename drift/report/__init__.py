@@ -58,16 +58,9 @@ def render(page: Page, format: str = "html") -> str:  # noqa: A002 - the word us
 
 
 def save(page: Page, path: str | os.PathLike[str], format: str | None = None) -> Path:  # noqa: A002 - as in `render`
-    """Write the page to a file, atomically.
+    """Write the page to a file, atomically; an existing one is replaced.
 
-    Parameters
-    ----------
-    page : Page
-        The page.
-    path : str or path
-        The file; an existing one is replaced.
-    format : str, optional
-        One of the `RENDERERS`; None takes it from the suffix: ``.html``, ``.json``, ``.md`` or ``.csv``.
+    `format` is one of the `RENDERERS`; None takes it from the suffix: ``.html``, ``.json``, ``.md`` or ``.csv``.
 
     Raises
     ------

@@ -37,18 +37,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The chart of one set of rules.
+    """The chart of one set of rules: the title names the rules, the subtitle their result.
 
-    Parameters
-    ----------
-    title, subtitle : str
-        The rules, and their result.
-    labels : sequence of str
-        Columns, from top to bottom.
-    windows : sequence of Window
-        The windows, oldest first.
-    marks : iterable of Mark
-        Columns and windows that are not `ok`.
+    Labels of columns are drawn from top to bottom, windows oldest first. Marks are columns and windows that are not
+    `ok`.
     """
 
     title: str

@@ -121,11 +121,7 @@ def _history() -> alt.LayerChart:
         alt.Tooltip("ratio:Q", title="relative to limit (1 = drift)", format=".2f"),
         alt.Tooltip("noise:Q", title="typical score", format=".2~g"),
     ]
-    time = alt.X(
-        "middle:T",
-        scale=alt.Scale(type="utc", nice=False),
-        axis=alt.Axis(title=None, grid=False, tickCount=6, labelOverlap=True, labelSeparation=10, labelFlush=True),
-    )
+    time = _time("middle:T")
     score = alt.Y(
         "score:Q", title=None, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=4, domain=False, ticks=False)
     )
@@ -138,8 +134,9 @@ def _history() -> alt.LayerChart:
     detectable = base.mark_line(color=_colour("soft"), strokeDash=[2, 3], strokeWidth=1.2, interpolate="step").encode(
         y=alt.Y("detectable:Q", title=None)
     )
+    size = alt.when("datum.verdict == 'ok'").then(alt.value(12)).otherwise(alt.value(55))
     marks = base.mark_point(filled=True, opacity=1, stroke=_colour("paper"), strokeWidth=0.8).encode(
-        y=score, shape=_shape(), size=_size(), color=_verdict_colour(), tooltip=tooltip
+        y=score, shape=_shape(), size=size, color=_verdict_colour(), tooltip=tooltip
     )
     return alt.LayerChart(layer=[noise, limit, detectable, line, marks])
 
@@ -157,14 +154,9 @@ def _heatmap() -> alt.LayerChart:
         alt.Tooltip("ratio:Q", title="relative to limit (1 = drift)", format=".2f"),
         alt.Tooltip("score:Q", title="score", format=".3~g"),
     ]
-    time = alt.Scale(type="utc", nice=False)
     base = alt.Chart(alt.NamedData("rows")).encode(y=_names(0.12), tooltip=tooltip)
     cells = base.mark_rect(stroke=_colour("paper"), strokeWidth=0.6).encode(
-        x=alt.X(
-            "start:T",
-            scale=time,
-            axis=alt.Axis(title=None, grid=False, tickCount=6, labelOverlap=True, labelSeparation=10, labelFlush=True),
-        ),
+        x=_time("start:T"),
         x2="end:T",
         color=alt.Color(
             "ratio:Q",
@@ -174,12 +166,18 @@ def _heatmap() -> alt.LayerChart:
             ),
         ),
     )
+    ink = alt.when("datum.verdict == 'drift'").then(alt.value(_colour("paper"))).otherwise(alt.value(_colour("ink")))
     marks = (
         base.mark_point(filled=True, opacity=1, size=14)
-        .encode(x="middle:T", shape=_shape(), color=_mark_colour())
+        .encode(x="middle:T", shape=_shape(), color=ink)
         .transform_filter("datum.verdict != 'ok'")
     )
     return alt.LayerChart(layer=[cells, marks])
+
+
+def _time(field: str) -> alt.X:
+    axis = alt.Axis(title=None, grid=False, tickCount=6, labelOverlap=True, labelSeparation=10, labelFlush=True)
+    return alt.X(field, scale=alt.Scale(type="utc", nice=False), axis=axis)
 
 
 def _shape() -> Any:
@@ -191,10 +189,6 @@ def _shape() -> Any:
     )
 
 
-def _size() -> Any:
-    return alt.when("datum.verdict == 'ok'").then(alt.value(12)).otherwise(alt.value(55))
-
-
 def _verdict_colour() -> Any:
     colours = {Verdict.DRIFT: "drift", Verdict.WARN: "warn", Verdict.OK: "live"}
     return alt.Color(
@@ -202,10 +196,6 @@ def _verdict_colour() -> Any:
         legend=None,
         scale=alt.Scale(domain=[v.value for v in Verdict], range=[_colour(colours.get(v, "soft")) for v in Verdict]),
     )
-
-
-def _mark_colour() -> Any:
-    return alt.when("datum.verdict == 'drift'").then(alt.value(_colour("paper"))).otherwise(alt.value(_colour("ink")))
 
 
 assert set(NAMES) == set(Verdict)  # noqa: S101 - every verdict has a name

@@ -35,14 +35,9 @@ _MAX_NAMED: Final = 3
 
 
 def unit_symbol(metric: str | None, base: float | None = None) -> str:
-    """Return the unit of a score: ``√bit``, ``bit``, ``nat``; "" if the divergence has no logarithm.
+    """Return the unit of a score: ``√bit``, ``bit``, ``nat``; "" if the divergence has no logarithm, or is None.
 
-    Parameters
-    ----------
-    metric : str or None
-        The divergence; None gives "".
-    base : float or None
-        Base of the logarithm; None takes the default of the divergence.
+    `base` is that of the logarithm; None takes the default of the divergence.
 
     Raises
     ------

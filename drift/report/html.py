@@ -25,16 +25,8 @@ MAX_OPEN_COLUMNS: Final = 8  # column details that are open at first
 class Linked:
     """Addresses on a server of the parts that a self-contained page has inside, and of related pages.
 
-    Parameters
-    ----------
-    style, charts, script : str
-        Style sheet, chart library and script.
-    home : str
-        List of monitors.
-    newest : str
-        This monitor's newest windows; "" if this page shows them.
-    older : str
-        Windows before those of this page; "" if there are none.
+    `home` is the list of monitors. `newest` is this monitor's newest windows, "" if the page shows them; `older` those
+    before the windows of the page, "" if there are none.
     """
 
     style: str
@@ -48,13 +40,8 @@ class Linked:
 def render_html(page: Page, linked: Linked | None = None) -> str:
     """Render a page.
 
-    Parameters
-    ----------
-    page : Page
-        The page.
-    linked : Linked, optional
-        Addresses of style and scripts. Without them everything is in the page, which then forbids network access and
-        all scripts except its own (Content-Security-Policy, by hashes).
+    Without the addresses of style and scripts (`linked`) everything is in the page, which then forbids network access
+    and all scripts except its own (Content-Security-Policy, by hashes).
     """
     inline = None if linked else {"style": asset("report.css"), "charts": bundle(), "script": asset("report.js")}
     return (

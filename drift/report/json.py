@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from drift.monitors.comparison import ColumnResult
-from drift.monitors.window import format_instant
+from drift.monitors.window import Window, format_instant
 from drift.report.page import Column, Page, Point
 
 DOCUMENT_VERSION: Final = 1
@@ -21,16 +20,8 @@ def comparison_document(
 ) -> dict[str, Any]:
     """Return the document of ``drift compare --json``, without NaN.
 
-    Parameters
-    ----------
-    metric : str
-        The requested divergence; columns may override it.
-    reference_rows, live_rows : int
-        Rows of each side.
-    results : sequence of ColumnResult
-        The columns, in the order of the document.
-    labels : tuple of str
-        Names of the reference and the live data.
+    `metric` is the requested divergence, which columns may override. The columns are in the order of the results.
+    `labels` are the names of the reference and the live data.
     """
     return {
         "version": DOCUMENT_VERSION,
@@ -76,7 +67,7 @@ def page_document(page: Page) -> dict[str, Any]:
         "generated_at": None if page.generated_at is None else format_instant(page.generated_at),
         "metric": page.metric,
         "verdict": page.verdict.value,
-        "window": None if page.window is None else _ends(page.window.start, page.window.end),
+        "window": None if page.window is None else _ends(page.window),
         "reference": {"rows": page.reference.rows, "label": page.reference.label},
         "live": {"rows": page.live.rows, "label": page.live.label},
         "notes": list(page.notes),
@@ -96,8 +87,8 @@ def page_document(page: Page) -> dict[str, Any]:
     }
 
 
-def _ends(start: datetime, end: datetime) -> dict[str, str]:
-    return {"start": format_instant(start), "end": format_instant(end)}
+def _ends(window: Window) -> dict[str, str]:
+    return {"start": format_instant(window.start), "end": format_instant(window.end)}
 
 
 def _point(point: Point) -> dict[str, Any]:

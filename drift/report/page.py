@@ -48,10 +48,6 @@ class Column:
 
     Parameters
     ----------
-    name, segment : str
-        Name of the column; name of the segment, "" for all rows.
-    verdict : Verdict
-        The verdict.
     code : str
         The reason as a stable name for programs.
     message : str
@@ -80,12 +76,8 @@ class Column:
         Length of a window, which turns a p-value into "once in 9 years".
     missing_reference, missing_live : float or None
         Share of rows without a value, 0 to 1; None if unknown.
-    bins : tuple of Bin
-        Counts of both sides, special bins included.
     explanation : str
         The bins that moved.
-    history : tuple of Point
-        The newest windows, oldest first.
     """
 
     name: str
@@ -114,11 +106,7 @@ class Column:
 
     @classmethod
     def from_result(
-        cls,
-        result: ColumnResult,
-        segment: str = "",
-        history: Sequence[Point] = (),
-        window: timedelta | None = None,
+        cls, result: ColumnResult, segment: str = "", history: Sequence[Point] = (), window: timedelta | None = None
     ) -> "Column":
         """Build a column from a result of `drift.monitors.comparison` about a window of the given length."""
         scored = result.scored
@@ -190,12 +178,8 @@ class Page:
 
     Parameters
     ----------
-    title, subtitle : str
-        Headings.
     metric : str
         The divergence of most columns.
-    reference, live : Side
-        The two data sets.
     columns : tuple of Column
         The columns, in any order; they are sorted by importance.
     generated_at : datetime or None
@@ -206,12 +190,8 @@ class Page:
         The window of the verdicts.
     older : datetime or None
         Start of the newest window before `timeline`, if there is one.
-    timezone : ZoneInfo
-        Time zone of days.
     alerts : tuple of mapping
         Firing alerts, as from `StoreQueries.alerts`.
-    notes : tuple of str
-        Warnings for the reader.
     credit : str or None
         Origin of the data, if its licence requires attribution.
     budget : str or None

@@ -40,12 +40,6 @@ def page_from_store(
 
     Parameters
     ----------
-    store : Store
-        The store.
-    monitor : str
-        Name of the monitor.
-    now : datetime
-        Time of creation, with a time zone.
     since, until : datetime, optional
         Only windows that begin in [since, until).
     max_windows : int
@@ -126,11 +120,7 @@ def _newest_with_results(
 
 
 def _columns(
-    store: "Store",
-    monitor: str,
-    results: Sequence[SegmentResult],
-    timeline: Sequence[Window],
-    window: Window | None,
+    store: "Store", monitor: str, results: Sequence[SegmentResult], timeline: Sequence[Window], window: Window | None
 ) -> tuple[Column, ...]:
     if window is None:
         return ()

@@ -33,12 +33,7 @@ class _Reading:
 class SharedClock:
     """The server's time. Changes of the host's own clock do not matter; the delay of an answer is not added.
 
-    Parameters
-    ----------
-    read : callable
-        Opens a transaction.
-    seconds : callable
-        The host's count of seconds, which is never set.
+    `read` opens a transaction; `seconds` is the host's count of seconds, which is never set.
     """
 
     def __init__(

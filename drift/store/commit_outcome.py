@@ -18,7 +18,7 @@ from drift.store.leases import end_claim
 from drift.store.outcomes import Outcome, StorableEvent, StorableNotification
 from drift.store.profiles import write_profiles
 from drift.store.retention import reopen
-from drift.store.tables import COUNTS_DTYPE, delivery, event, monitor, notification, revision, score, tally
+from drift.store.tables import COUNTS_DTYPE, delivery, event, monitor, notification, revision, score_table, tally
 from drift.store.work_items import BACKFILL, Claim
 
 
@@ -57,12 +57,8 @@ def write_outcome(connection: Connection, cache: AxisCache, claim: Claim, outcom
 
 def is_written(connection: Connection, claim: Claim) -> bool:
     """Return whether exactly this claim has written its revision."""
-    query = select(revision.c.id).where(
-        revision.c.window_id == claim.window_id,
-        revision.c.number == claim.revision,
-        revision.c.token == claim.token,
-    )
-    return connection.execute(query).one_or_none() is not None
+    query = select(revision.c.id).where(revision.c.window_id == claim.window_id, revision.c.number == claim.revision)
+    return connection.execute(query.where(revision.c.token == claim.token)).one_or_none() is not None
 
 
 def _end_claim(connection: Connection, claim: Claim, outcome: Outcome) -> None:
@@ -105,8 +101,7 @@ def _update_tally(connection: Connection, monitor_id: int, before: Verdict | Non
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     new = insert(tally)
     added = new.on_conflict_do_update(
-        index_elements=[tally.c.monitor_id, tally.c.verdict],
-        set_={"windows": tally.c.windows + new.excluded.windows},
+        index_elements=[tally.c.monitor_id, tally.c.verdict], set_={"windows": tally.c.windows + new.excluded.windows}
     )
     rows = [{"monitor_id": monitor_id, "verdict": verdict.value, "windows": by} for verdict, by in changes.items()]
     connection.execute(added, rows)
@@ -128,7 +123,7 @@ def _write_scores(connection: Connection, monitor_id: int, profiles: Mapping[str
         }
         for profile_id, column in results
     ]
-    connection.execute(score.insert(), rows)
+    connection.execute(score_table.insert(), rows)
 
 
 def _score_row(column: ColumnResult, methods: Mapping[MethodKey, int]) -> dict[str, Any]:
@@ -164,10 +159,8 @@ def _write_events(
     for value in events:
         transition = value.transition
         if transition.fingerprint not in alert_ids:
-            raise StoreError(
-                f"event {value.id} is about {transition.fingerprint}, but no transition of this outcome is",
-                code="internal-error",
-            )
+            message = f"event {value.id} is about {transition.fingerprint}, but no transition of this outcome is"
+            raise StoreError(message, code="internal-error")
         rows.append(
             {
                 "id": value.id,

@@ -76,12 +76,7 @@ def sqlite_path(url: URL) -> Path | None:
 def make_engine(url: URL, *, foreign_keys: bool = True) -> Engine:
     """Return an engine whose transactions behave alike on both databases.
 
-    Parameters
-    ----------
-    url : sqlalchemy.URL
-        From `parse_url`.
-    foreign_keys : bool
-        False only for migrations, which copy tables on SQLite.
+    `foreign_keys` is False only for migrations, which copy tables on SQLite.
 
     Raises
     ------

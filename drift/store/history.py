@@ -24,9 +24,9 @@ from drift.store.tables import (
     histogram,
     method,
     monitor,
-    profile,
+    profile_table,
     revision,
-    score,
+    score_table,
     watched_column,
     window,
 )
@@ -65,18 +65,9 @@ class HistoryStore:
         self._database = database
 
     def profile(self, name: str, start: datetime, revision: int | None = None, segment: str = "") -> Profile | None:
-        """Return the histograms of one of a monitor's windows; None if there are none.
+        """Return the histograms of a segment ("" is all rows) of a monitor's window; None if there are none.
 
-        Parameters
-        ----------
-        name : str
-            The monitor.
-        start : datetime
-            Start of the window.
-        revision : int or None
-            Number of the revision; None is the newest.
-        segment : str
-            The segment; "" is all rows.
+        `revision` is the number of the revision; None is the newest.
         """
         with self._database.read() as connection:
             row = _revision(connection, name, start, revision)
@@ -106,23 +97,12 @@ class HistoryStore:
         starts: Sequence[datetime] | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-        before: datetime | None = None,
         limit: int | None = None,
     ) -> WindowHistories:
-        """Return the counts of those of a monitor's checked windows that meet all conditions.
+        """Return the counts of a monitor's checked windows; none for a monitor that the store does not know.
 
-        Parameters
-        ----------
-        name : str
-            The monitor; one that the store does not know has no windows.
-        starts : sequence of datetime, or None
-            Only windows that start at exactly one of these.
-        since, until : datetime or None
-            Only windows that start in [since, until).
-        before : datetime or None
-            Only windows that start before this.
-        limit : int or None
-            Only the newest ones, up to so many.
+        Only windows that start at exactly one of the `starts`, and in [since, until); of these only the newest ones, up
+        to `limit`. None is no condition.
 
         Notes
         -----
@@ -130,7 +110,7 @@ class HistoryStore:
         changed, windows of both lengths are returned.
         """
         with self._database.read() as connection:
-            rows = _checked_rows(connection, _checked(name, since, until, before), starts, limit)
+            rows = _checked_rows(connection, _checked(name, since, until), starts, limit)
             positions = _positions(connection, [row.id for row in rows])
             rows, positions = _without_pruned(rows, positions)
             names = column_names(connection, name)
@@ -163,21 +143,21 @@ def _revision(connection: Connection, name: str, start: datetime, number: int | 
 def _results(connection: Connection, cache: AxisCache, checked: Any) -> tuple[SegmentResult, ...]:
     live = read_profiles(connection, cache, "revision_id", checked.id)
     reference = read_profiles(connection, cache, "baseline_id", checked.baseline_id) if checked.baseline_id else {}
-    scores = (column.label(_LABELS.get(column.name, column.name)) for column in score.c)
+    scores = (column.label(_LABELS.get(column.name, column.name)) for column in score_table.c)
     query = (
-        select(*scores, profile.c.segment, watched_column.c.name, method.c.metric, method.c.base, method.c.smoothing)
-        .join(profile, profile.c.id == score.c.profile_id)
-        .join(watched_column, watched_column.c.id == score.c.column_id)
-        .outerjoin(method, method.c.id == score.c.method_id)
-        .where(profile.c.revision_id == checked.id)
+        select(
+            *scores, profile_table.c.segment, watched_column.c.name, method.c.metric, method.c.base, method.c.smoothing
+        )
+        .join(profile_table, profile_table.c.id == score_table.c.profile_id)
+        .join(watched_column, watched_column.c.id == score_table.c.column_id)
+        .outerjoin(method, method.c.id == score_table.c.method_id)
+        .where(profile_table.c.revision_id == checked.id)
     )
     columns: dict[str, list[ColumnResult]] = {segment: [] for segment in live}
     for row in connection.execute(query):
         live_side = live[row.segment].histograms.get(row.name)
         reference_side = reference[row.segment].histograms.get(row.name) if row.segment in reference else None
-        if (
-            row.reference_counts is not None and reference_side is not None
-        ):  # a moving reference: same axis, its own counts
+        if row.reference_counts is not None and reference_side is not None:  # a moving reference has its own counts
             reference_side = Histogram(reference_side.axis, np.frombuffer(row.reference_counts, COUNTS_DTYPE))
         columns[row.segment].append(_column_result(row, live_side, reference_side))
     return tuple(
@@ -215,7 +195,7 @@ def _score(row: Any, live: Histogram, reference: Histogram) -> Score:
     )
 
 
-def _checked(name: str, since: datetime | None, until: datetime | None, before: datetime | None) -> Select[Any]:
+def _checked(name: str, since: datetime | None, until: datetime | None) -> Select[Any]:
     """Select the newest revision of each window, the newest window first."""
     query = (
         select(revision.c.id, revision.c.verdict, window.c.start_at, window.c.end_at)
@@ -227,9 +207,7 @@ def _checked(name: str, since: datetime | None, until: datetime | None, before: 
     )
     if since is not None:
         query = query.where(window.c.start_at >= since)
-    if until is not None:
-        query = query.where(window.c.start_at < until)
-    return query if before is None else query.where(window.c.start_at < before)
+    return query if until is None else query.where(window.c.start_at < until)
 
 
 def _checked_rows(
@@ -258,11 +236,11 @@ def _without_pruned(
 def _positions(connection: Connection, revisions: Sequence[int]) -> dict[int, ProfilePosition]:
     """Return the position of each profile by its key. Revisions are in the order of their windows."""
     index = {key: i for i, key in enumerate(revisions)}
-    query = select(profile.c.id, profile.c.segment, profile.c.revision_id)
+    query = select(profile_table.c.id, profile_table.c.segment, profile_table.c.revision_id)
     return {
         row.id: (row.segment, index[row.revision_id])
         for part in chunks(revisions)
-        for row in connection.execute(query.where(profile.c.revision_id.in_(part)).order_by(profile.c.id))
+        for row in connection.execute(query.where(profile_table.c.revision_id.in_(part)).order_by(profile_table.c.id))
     }
 
 
@@ -294,9 +272,9 @@ def _histories(
 
 def _excluded(connection: Connection, positions: Mapping[int, ProfilePosition]) -> Iterator[tuple[int, int]]:
     """Yield profile and column of each `ColumnResult.excluded_from_reference`; each has a score, and so a histogram."""
-    query = select(score.c.profile_id, score.c.column_id).where(
-        score.c.verdict == Verdict.DRIFT.value, score.c["customary"].is_not(True)
+    query = select(score_table.c.profile_id, score_table.c.column_id).where(
+        score_table.c.verdict == Verdict.DRIFT.value, score_table.c["customary"].is_not(True)
     )
     for part in chunks(list(positions)):
-        for row in connection.execute(query.where(score.c.profile_id.in_(part))):
+        for row in connection.execute(query.where(score_table.c.profile_id.in_(part))):
             yield row.profile_id, row.column_id

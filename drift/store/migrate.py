@@ -30,11 +30,6 @@ that table wait behind it, so a forgotten transaction would stop the whole servi
 def upgrade(url: str) -> tuple[str | None, str]:
     """Upgrade the schema to the newest revision; create a missing SQLite file.
 
-    Parameters
-    ----------
-    url : str
-        The store.
-
     Returns
     -------
     tuple

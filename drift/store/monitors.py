@@ -19,14 +19,9 @@ from drift.store.tables import definition, monitor, revision, tally, window
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A version of a monitor's configuration.
+    """A version of a monitor's configuration, with its key and that of the monitor.
 
-    Parameters
-    ----------
-    id, monitor_id : int
-        Keys of the definition and of the monitor.
-    digest : str
-        SHA-256 of the document as canonical JSON.
+    `digest` is the SHA-256 of the document as canonical JSON.
     """
 
     id: int
@@ -40,25 +35,17 @@ class MonitorStatus:
 
     Parameters
     ----------
-    monitor : str
-        Its name.
     verdicts : Counter of str
         Checked windows by the verdict of their newest revision.
     last : dict or None
         The newest checked window: `window_start`, `window_end`, `revision`, `verdict`, `rows`, `columns`, `drifted`,
         `message`, as in `StoreQueries.windows`.
-    checked_until : datetime or None
-        End of that window.
-    checked_at : datetime or None
-        When it was checked.
     waiting : int
         Windows planned but neither checked nor skipped, and windows to check again.
     overdue : int
         Those of them that are due now.
     oldest_due : datetime or None
         When the oldest of these became due.
-    skipped : int
-        Skipped windows.
     """
 
     monitor: str

@@ -29,18 +29,8 @@ class DeliveryConflict(StoreError):  # noqa: N818 - names the event
 class Delivery:
     """One notification to send to one channel.
 
-    Parameters
-    ----------
-    id : int
-        Its key.
-    notification_id : str
-        Stable over retries: receivers may use it to discard repeats.
-    channel : str
-        Name of the channel.
-    attempts : int
-        Attempts made.
-    payload : mapping
-        The notification.
+    `notification_id` is stable over retries: receivers may use it to discard repeats. `attempts` is the number made,
+    `payload` the notification.
     """
 
     id: int
@@ -52,17 +42,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class ChannelQueue:
-    """Pending deliveries of one channel.
-
-    Parameters
-    ----------
-    channel : str
-        Its name.
-    waiting : int
-        Their number.
-    since : datetime
-        When the oldest was created.
-    """
+    """The number of pending deliveries of one channel, and when the oldest was created."""
 
     channel: str
     waiting: int
@@ -127,18 +107,10 @@ class OutboxStore:
     def mark_failed(
         self, delivery_id: int, error: str, retry_at: datetime | None, taken_until: datetime | None = None
     ) -> None:
-        """Record that a channel did not accept a delivery.
+        """Record that a channel did not accept a delivery, with the reason for people.
 
-        Parameters
-        ----------
-        delivery_id : int
-            Its key.
-        error : str
-            The reason, for people.
-        retry_at : datetime or None
-            Time of the next attempt; None abandons the delivery.
-        taken_until : datetime or None
-            The `until` it was taken with; None if it was not taken.
+        At `retry_at` it is tried again; None abandons it. `taken_until` is the `until` it was taken with; None if it
+        was not taken.
 
         Raises
         ------
@@ -153,18 +125,10 @@ class OutboxStore:
             self._mark(delivery_id, "pending", taken_until, last_error=error, next_attempt_at=retry_at)
 
     def resend(self, now: datetime, channels: Sequence[str], since: datetime | None = None) -> list[dict[str, Any]]:
-        """Make abandoned deliveries due again, with the same id and no attempts.
+        """Make abandoned deliveries of some channels due now, with the same id and no attempts.
 
-        They keep their place: later deliveries of the same channel are sent after them.
-
-        Parameters
-        ----------
-        now : datetime
-            When they are due.
-        channels : sequence of str
-            Only deliveries of these channels.
-        since : datetime or None
-            Only notifications created then or later.
+        They keep their place: later deliveries of the same channel are sent after them. With `since`, only
+        notifications created then or later.
 
         Returns
         -------
@@ -239,7 +203,6 @@ def _is_due(now: Any) -> ColumnElement[bool]:
 
 
 def _has(connection: Connection, delivery_id: int, status: str, **values: object) -> bool:
-    """Return whether a delivery has this status and these values."""
     conditions = [delivery.c[name] == value for name, value in values.items()]
     query = select(delivery.c.id).where(delivery.c.id == delivery_id, delivery.c.status == status, *conditions)
     return connection.execute(query).one_or_none() is not None

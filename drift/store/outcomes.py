@@ -40,34 +40,10 @@ class StorableNotification(Protocol):
 class Outcome:
     """Everything that the check of a window writes.
 
-    Parameters
-    ----------
-    rows : int
-        Rows of the window.
-    verdict : Verdict
-        Verdict of the window.
-    message : str
-        One line for people.
-    source : mapping
-        Fingerprint of the data read; strict JSON.
-    baseline_id : int or None
-        Key of the reference it was compared with.
-    segments : tuple of SegmentResult
-        Profiles and results.
-    transitions : tuple of Transition
-        Every alert decided on, changed or not.
-    events : tuple of StorableEvent
-        One for each alert that changed.
-    notification : StorableNotification or None
-        Message to send.
-    channels : tuple of str
-        Channels to send it to.
-    retry_at : datetime or None
-        When to check the window again, as a further revision; None: it is done.
-    judged : mapping or None
-        How the scores were judged; strict JSON.
-    code : str
-        Stable code of the message; empty if it has none.
+    `message` is one line for people, `code` its stable code (empty if it has none). `source` is the fingerprint of the
+    data read, `judged` how the scores were judged, both strict JSON. `baseline_id` is the key of the reference that the
+    window was compared with. `transitions` has every alert decided on, changed or not; `events` has one for each that
+    changed. At `retry_at` the window is checked again, as a further revision; None: it is done.
     """
 
     rows: int

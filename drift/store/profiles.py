@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from drift.histogram import Fault, Histogram, Profile, Uncounted
 from drift.store.dimension_keys import AxisCache, axes_by_id, axis_ids, column_ids
-from drift.store.tables import COUNTS_DTYPE, histogram, profile, watched_column
+from drift.store.tables import COUNTS_DTYPE, histogram, profile_table, watched_column
 
 ProfileOwner = Literal["revision_id", "baseline_id"]
 
@@ -27,17 +27,16 @@ def write_profiles(
     axes = axis_ids(connection, cache, (h.axis for p in profiles.values() for h in p.histograms.values()))
     columns = column_ids(connection, monitor_id, (name for p in profiles.values() for name in (*p, *p.uncounted)))
     heads = [{owner: owner_id, "segment": segment, "rows": value.rows} for segment, value in profiles.items()]
-    inserted = connection.execute(profile.insert().returning(profile.c.id, sort_by_parameter_order=True), heads)
+    inserted = connection.execute(
+        profile_table.insert().returning(profile_table.c.id, sort_by_parameter_order=True), heads
+    )
     keys = dict(zip(profiles, inserted.scalars(), strict=True))
     rows: list[dict[str, Any]] = []
     for segment, value in profiles.items():
         for name, counted in value.histograms.items():
+            counts = counted.counts.astype(COUNTS_DTYPE).tobytes()
             row = _row(keys[segment], columns[name])
-            row |= {
-                "axis_id": axes[cache.digest(counted.axis)],
-                "counts": counted.counts.astype(COUNTS_DTYPE).tobytes(),
-            }
-            rows.append(row)
+            rows.append(row | {"axis_id": axes[cache.digest(counted.axis)], "counts": counts})
         for name, uncounted in value.uncounted.items():
             row = _row(keys[segment], columns[name])
             rows.append(row | {"fault": uncounted.fault.value, "message": uncounted.message})
@@ -53,10 +52,11 @@ def _row(profile_id: int, column_id: int) -> dict[str, Any]:
 
 def read_profiles(connection: Connection, cache: AxisCache, owner: ProfileOwner, owner_id: int) -> dict[str, Profile]:
     """Return the profiles of a revision or a reference, by segment."""
-    heads = select(profile.c.id, profile.c.segment, profile.c.rows).where(profile.c[owner] == owner_id)
+    columns = profile_table.c
+    heads = select(columns.id, columns.segment, columns.rows).where(columns[owner] == owner_id)
     return {
         head.segment: _read(connection, cache, head.id, head.rows)
-        for head in connection.execute(heads.order_by(profile.c.id)).all()
+        for head in connection.execute(heads.order_by(columns.id)).all()
     }
 
 

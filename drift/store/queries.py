@@ -11,7 +11,17 @@ from drift.errors import StoreError
 from drift.monitors.window import Window, format_instant
 from drift.store.database import StoreDatabase
 from drift.store.dimension_keys import chunks, column_names
-from drift.store.tables import alert, delivery, method, monitor, profile, revision, score, watched_column, window
+from drift.store.tables import (
+    alert,
+    delivery,
+    method,
+    monitor,
+    profile_table,
+    revision,
+    score_table,
+    watched_column,
+    window,
+)
 from drift.store.types import IsoInstant, SafeText
 
 RevisionFilter = Literal["newest", "all"]
@@ -82,9 +92,9 @@ class StoreQueries:
             if monitor is not None:
                 query = query.where(window.c.monitor_id.in_(monitors))
             if column is not None:
-                query = query.where(score.c.column_id.in_(_column_keys(connection, column)))
+                query = query.where(score_table.c.column_id.in_(_column_keys(connection, column)))
             if segment is not None:
-                query = query.where(profile.c.segment == segment)
+                query = query.where(profile_table.c.segment == segment)
             rows = _fetch(connection, _between(query, since, until), limit)
         return [_score_row(monitors, methods, *row) for row in rows]
 
@@ -130,14 +140,14 @@ class StoreQueries:
         """
         wanted = set(windows)
         profiles = (
-            select(profile.c.id, profile.c.segment, window.c.start_at, window.c.end_at)
-            .join(revision, revision.c.id == profile.c.revision_id)
+            select(profile_table.c.id, profile_table.c.segment, window.c.start_at, window.c.end_at)
+            .join(revision, revision.c.id == profile_table.c.revision_id)
             .join(window, (window.c.id == revision.c.window_id) & (window.c.revision == revision.c.number))
             .join(monitor, monitor.c.id == window.c.monitor_id)
             .where(monitor.c.name == name, window.c.start_at.in_({w.start for w in wanted}))
         )
         values = ("value", "noise_floor", "p_value", "detectable", "threshold_drift", "level", "verdict")
-        query = select(score.c.profile_id, score.c.column_id, *(score.c[value] for value in values))
+        query = select(score_table.c.profile_id, score_table.c.column_id, *(score_table.c[value] for value in values))
         by_column: Trends = {}
         with self._database.read() as connection:
             positions = {
@@ -147,7 +157,7 @@ class StoreQueries:
             }
             names = column_names(connection, name)
             for part in chunks(list(positions)):
-                for key, column_id, *row in connection.execute(query.where(score.c.profile_id.in_(part))).all():
+                for key, column_id, *row in connection.execute(query.where(score_table.c.profile_id.in_(part))).all():
                     segment, interval = positions[key]
                     by_column.setdefault((segment, names[column_id]), []).append(Trend(interval, *row))
         for trend in by_column.values():
@@ -215,22 +225,23 @@ def _scores(column: str | None, revisions: RevisionFilter) -> Select[Any]:
     query: Select[Any] = (
         select(
             window.c.monitor_id,
-            profile.c.segment,
+            profile_table.c.segment,
             watched_column.c.name if column is None else literal(column, SafeText),
             *_iso_instants("start_at", "end_at"),
             revision.c.number,
-            score.c.method_id,
-            *(score.c[n] for n in ("value", "noise_floor", "p_value", "detectable", "threshold_drift")),
-            *(score.c[n] for n in ("level", "windows", "verdict", "message", "code")),
+            score_table.c.method_id,
+            *(score_table.c[n] for n in ("value", "noise_floor", "p_value", "detectable", "threshold_drift")),
+            *(score_table.c[n] for n in ("level", "windows", "verdict", "message", "code")),
         )
         .select_from(window)
         .join(revision, revision.c.window_id == window.c.id)
-        .join(profile, profile.c.revision_id == revision.c.id)
-        .join(score, score.c.profile_id == profile.c.id)
-        .order_by(window.c.start_at, window.c.id, revision.c.number, profile.c.segment)
+        .join(profile_table, profile_table.c.revision_id == revision.c.id)
+        .join(score_table, score_table.c.profile_id == profile_table.c.id)
+        .order_by(window.c.start_at, window.c.id, revision.c.number, profile_table.c.segment)
     )
     if column is None:
-        query = query.join(watched_column, watched_column.c.id == score.c.column_id).order_by(watched_column.c.name)
+        query = query.join(watched_column, watched_column.c.id == score_table.c.column_id)
+        query = query.order_by(watched_column.c.name)
     return query.where(revision.c.number == window.c.revision) if revisions == "newest" else query
 
 

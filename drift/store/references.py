@@ -38,14 +38,10 @@ class StoredReference:
 
     Parameters
     ----------
-    id : int
-        Its key.
     profiles : mapping of str to Profile
         By segment; "" is all rows.
     note : mapping
         How it was made.
-    created_at : datetime
-        When it was frozen.
     windows : tuple of Window
         Windows that it was also counted by, in the order of time; rows may lie outside of all. Empty for a reference
         without windows.
@@ -63,22 +59,9 @@ class StoredReference:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt to read a reference that has not ended as far as the store knows.
+    """An attempt of a worker (`owner`) to read a reference that has not ended as far as the store knows.
 
-    Parameters
-    ----------
-    id : int
-        Its key.
-    monitor : str
-        Name of the monitor.
-    digest : str
-        Digest of what decides the reference.
-    owner : str
-        Name of the worker.
-    begun_at : datetime
-        When it began.
-    until : datetime
-        End of its lease; from then on it counts as lost.
+    `digest` is that of what decides the reference. From `until`, the end of its lease, the attempt counts as lost.
     """
 
     id: int

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
 
-from drift.store.tables import histogram, monitor, profile, revision, score, window
+from drift.store.tables import histogram, monitor, profile_table, revision, score_table, window
 from drift.store.types import Instant
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -32,13 +32,14 @@ def prune(connection: Connection, name: str, before: datetime, limit: int) -> in
     # A range of starts, so that of windows with the same start none is left.
     pruned = (window.c.monitor_id == monitor_id, window.c.start_at >= starts[0], window.c.start_at <= starts[-1])
     profiles = (
-        select(profile.c.id)
-        .join(revision, revision.c.id == profile.c.revision_id)
+        select(profile_table.c.id)
+        .join(revision, revision.c.id == profile_table.c.revision_id)
         .join(window, window.c.id == revision.c.window_id)
         .where(*pruned)
     )
-    for table, key in ((score, score.c.profile_id), (histogram, histogram.c.profile_id), (profile, profile.c.id)):
-        connection.execute(delete(table).where(key.in_(profiles)))
+    for table in (score_table, histogram):
+        connection.execute(delete(table).where(table.c.profile_id.in_(profiles)))
+    connection.execute(delete(profile_table).where(profile_table.c.id.in_(profiles)))
     connection.execute(update(monitor).where(monitor.c.id == monitor_id).values(thinned_until=starts[-1]))
     return len(starts)
 

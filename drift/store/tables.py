@@ -115,12 +115,7 @@ reference_attempt = Table(  # attempts that have not ended; those with an expire
 )
 
 axis = Table(
-    "axis",
-    metadata,
-    _key(),
-    _text("digest"),
-    Column("document", Document, nullable=False),
-    UniqueConstraint("digest"),
+    "axis", metadata, _key(), _text("digest"), Column("document", Document, nullable=False), UniqueConstraint("digest")
 )
 
 method = Table(
@@ -195,7 +190,7 @@ revision = Table(
     UniqueConstraint("window_id", "number"),
 )
 
-profile = Table(
+profile_table = Table(
     "profile",
     metadata,
     _key(),
@@ -242,7 +237,7 @@ reference_history = Table(
     sqlite_with_rowid=False,
 )
 
-score = Table(
+score_table = Table(
     "score",
     metadata,
     _to("profile", primary_key=True, autoincrement=False),

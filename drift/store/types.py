@@ -100,7 +100,6 @@ class Whole(TypeDecorator[int]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> int | None:
-        """Refuse what is not an integer."""
         if value is None:
             return None
         try:
@@ -146,11 +145,9 @@ class Document(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        """Convert to strict JSON."""
         return None if value is None else dump(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        """Parse."""
         return None if value is None else json.loads(value)
 
 

@@ -1,25 +1,22 @@
 """Windows from planned to done: planning, leases, outcomes, re-checks, retention. Truth is these rows, not timers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, not_, null, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 
 from drift.monitors.verdict import Verdict
 from drift.monitors.window import Window
 from drift.store import retention
 from drift.store.commit_outcome import is_written, write_outcome
 from drift.store.database import StoreDatabase
-from drift.store.dimension_keys import insert_new
 from drift.store.engine import CommitUnknown
-from drift.store.leases import end_claim, is_expired, is_running
+from drift.store.leases import claim_from_row, count_failures, end_claim, is_claimed, is_leased, is_ready
 from drift.store.monitors import Definition
 from drift.store.outcomes import Outcome
+from drift.store.planning import DueWindows, insert_windows, make_due, overdue_windows, skip_windows
 from drift.store.tables import monitor, revision, window
-from drift.store.work_items import ABANDONED, BACKFILL, CHECK, LATE, CheckedWindow, Claim, LeasedWindow, PlannedWindow
-
-DueWindows = Sequence[tuple[Window, datetime]]
-"""Windows, each with the instant it is due."""
+from drift.store.work_items import ABANDONED, BACKFILL, LATE, CheckedWindow, Claim, LeasedWindow, PlannedWindow
 
 
 class WindowStore:
@@ -41,7 +38,7 @@ class WindowStore:
         if not windows:  # the usual case of a tick: no reason to wait for other writers
             return 0
         with self._database.write() as connection:
-            return _insert(connection, definition, windows)
+            return insert_windows(connection, definition, windows)
 
     def plan_backfill(self, definition: Definition, windows: DueWindows) -> int:
         """Make windows due, except those a worker has claimed; a window checked before gets a new revision.
@@ -54,25 +51,16 @@ class WindowStore:
             Number of windows that are due because of this.
         """
         with self._database.write() as connection:
-            made_due = sum(_make_due(connection, definition, interval, due_at) for interval, due_at in windows)
-            return made_due + _insert(connection, definition, windows, BACKFILL)
+            made_due = sum(make_due(connection, definition, interval, due_at) for interval, due_at in windows)
+            return made_due + insert_windows(connection, definition, windows, BACKFILL)
 
     def skip_overdue(self, monitor_id: int, before: datetime, reason: str) -> int:
         """Set windows to `skipped` that were due before an instant and never begun; return their number."""
-        overdue = (
-            window.c.monitor_id == monitor_id,
-            window.c.status == "due",
-            window.c.due_at < before,
-            window.c.attempts == 0,
-            window.c.revision == 0,
-            window.c.cause.is_distinct_from(BACKFILL),
-        )
-        with self._database.read() as connection:
-            if connection.execute(select(window.c.id).where(*overdue).limit(1)).first() is None:
+        with self._database.read() as connection:  # without a lock if there is nothing to skip
+            if connection.execute(overdue_windows(monitor_id, before).limit(1)).first() is None:
                 return 0
         with self._database.write() as connection:
-            skipped = update(window).where(*overdue).values(status="skipped", last_error=reason)
-            return connection.execute(skipped).rowcount
+            return skip_windows(connection, monitor_id, before, reason)
 
     def last_planned_end(self, monitor_id: int) -> datetime | None:
         """Return the end of the newest window, whichever definition planned it; planning continues there."""
@@ -89,10 +77,10 @@ class WindowStore:
         Ends before the first window that another worker has claimed, because alerts are decided in order. Re-checks
         come last: otherwise slow ones would delay windows that were never checked.
         """
-        first_leased = select(func.min(_start())).where(*_leased(definition.monitor_id, now)).scalar_subquery()
+        first_leased = select(func.min(_start())).where(is_leased(definition.monitor_id, now)).scalar_subquery()
         query = (
             select(window)
-            .where(window.c.monitor_id == definition.monitor_id, window.c.status.in_(["due", "claimed"]), _ready(now))
+            .where(window.c.monitor_id == definition.monitor_id, window.c.status.in_(["due", "claimed"]), is_ready(now))
             .where(or_(first_leased.is_(None), window.c.start_at < first_leased))
             .order_by(case((window.c.cause == LATE, 1), else_=0), _start(), window.c.end_at, window.c.id)
             .limit(limit)
@@ -106,14 +94,14 @@ class WindowStore:
                     due_at=row.due_at,
                     attempts=row.attempts,
                     is_recheck=row.cause == LATE,
-                    crashes=row.attempts - _failures(connection, row, row.attempts),
+                    crashes=row.attempts - count_failures(connection, row, row.attempts),
                 )
                 for row in connection.execute(query).all()
             ]
 
     def leased(self, monitor_id: int, now: datetime) -> list[LeasedWindow]:
         """Return the monitor's windows that workers are checking, oldest first; these and later ones are not due."""
-        query = select(window).where(*_leased(monitor_id, now)).order_by(_start())
+        query = select(window).where(is_leased(monitor_id, now)).order_by(_start())
         with self._database.read() as connection:
             return [
                 LeasedWindow(
@@ -143,7 +131,7 @@ class WindowStore:
         """Claim a window for `lease`, to be checked as `definition` says; None if another worker has it."""
         claimed = (
             update(window)
-            .where(window.c.id == window_id, window.c.monitor_id == definition.monitor_id, _ready(now))
+            .where(window.c.id == window_id, window.c.monitor_id == definition.monitor_id, is_ready(now))
             .values(
                 status="claimed",
                 lease_owner=owner,
@@ -156,7 +144,7 @@ class WindowStore:
         try:
             with self._database.write() as connection:
                 row = connection.execute(claimed).one_or_none()
-                return None if row is None else _claim(connection, row, definition)
+                return None if row is None else claim_from_row(connection, row, definition)
         except CommitUnknown:
             mine = window.c.id == window_id, window.c.status == "claimed", window.c.lease_owner == owner
             written = select(window).where(*mine, window.c.lease_until == now + lease)
@@ -164,15 +152,11 @@ class WindowStore:
                 row = connection.execute(written).one_or_none()
                 if row is None:  # neither written nor another worker's: a full disk is reported in COMMIT
                     raise
-                return _claim(connection, row, definition)
+                return claim_from_row(connection, row, definition)
 
     def renew(self, claim: Claim, until: datetime) -> bool:
         """Extend a claim's lease; False if the claim is no longer valid."""
-        extended = (
-            update(window)
-            .where(window.c.id == claim.window_id, window.c.token == claim.token, window.c.status == "claimed")
-            .values(lease_until=until)
-        )
+        extended = update(window).where(is_claimed(claim)).values(lease_until=until)
         with self._database.write() as connection:
             return connection.execute(extended).rowcount == 1
 
@@ -181,16 +165,7 @@ class WindowStore:
 
         If the worker is alive after all, it cannot write once another worker has claimed the window.
         """
-        expired = (
-            update(window)
-            .where(
-                window.c.id == claim.window_id,
-                window.c.token == claim.token,
-                window.c.status == "claimed",
-                window.c.lease_until > now,
-            )
-            .values(lease_until=now)
-        )
+        expired = update(window).where(is_claimed(claim), window.c.lease_until > now).values(lease_until=now)
         with self._database.write() as connection:
             connection.execute(expired)
 
@@ -259,12 +234,7 @@ class WindowStore:
     def recheck(self, digests: Mapping[int, str], now: datetime) -> int:
         """Make checked windows due again because their source has changed; return their number.
 
-        Parameters
-        ----------
-        digests : mapping of int to str
-            Digest of the present source (`source_digest`) by key of the window.
-        now : datetime
-            When they are due.
+        `digests` has the digest of the present source (`source_digest`) by key of the window.
         """
         changed = 0
         with self._database.write() as connection:
@@ -283,12 +253,7 @@ class WindowStore:
     def close_recheck(self, claim: Claim, *, retry: bool = False) -> None:
         """End the claim of a re-check that leaves the window as it was.
 
-        Parameters
-        ----------
-        claim : Claim
-            The claim.
-        retry : bool
-            The re-check failed: forget the digest of the source, so that it is compared again.
+        With `retry` the re-check failed: forget the digest of the source, so that it is compared again.
 
         Raises
         ------
@@ -317,92 +282,6 @@ class WindowStore:
             return retention.prune(connection, name, before, limit)
 
 
-def _insert(connection: Connection, definition: Definition, windows: DueWindows, cause: str | None = None) -> int:
-    """Insert the windows that do not exist yet; return their number."""
-    rows = [
-        {
-            "monitor_id": definition.monitor_id,
-            "definition_id": definition.id,
-            "start_at": interval.start,
-            "end_at": interval.end,
-            "kind": CHECK,
-            "status": "due",
-            "due_at": due_at,
-            "next_attempt_at": due_at,
-            "attempts": 0,
-            "token": 0,
-            "revision": 0,
-            "cause": cause,
-        }
-        for interval, due_at in windows
-    ]
-    if not rows:
-        return 0
-    return len(connection.execute(insert_new(connection, window).returning(window.c.id), rows).all())
-
-
-def _make_due(connection: Connection, definition: Definition, interval: Window, due_at: datetime) -> int:
-    planned = and_(window.c.status == "due", window.c.cause.is_distinct_from(BACKFILL))
-    cause = case((and_(window.c.revision == 0, not_(planned)), BACKFILL), else_=null())
-    return connection.execute(
-        update(window)
-        .where(
-            window.c.monitor_id == definition.monitor_id,
-            window.c.start_at == interval.start,
-            window.c.end_at == interval.end,
-            window.c.kind == CHECK,
-            window.c.status.in_(["due", "done", "failed", "skipped"]),
-        )
-        .values(status="due", due_at=due_at, next_attempt_at=due_at, attempts=0, last_error=None, cause=cause)
-    ).rowcount
-
-
-def _ready(now: datetime) -> ColumnElement[bool]:
-    """Return the condition that a window is due, or claimed with an expired lease."""
-    return or_(
-        and_(window.c.status == "due", window.c.next_attempt_at <= now),
-        and_(window.c.status == "claimed", is_expired(window.c.lease_until, now)),
-    )
-
-
-def _leased(monitor_id: int, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return window.c.monitor_id == monitor_id, window.c.status == "claimed", is_running(window.c.lease_until, now)
-
-
 def _start() -> ColumnElement[datetime]:
     """Return a window's start that no index holds: SQLite would walk a year in order for the few that are due."""
     return func.coalesce(window.c.start_at, window.c.end_at)
-
-
-def _failures(connection: Connection, row: Row[tuple[object, ...]], attempts: int) -> int:
-    """Count those of a window's attempts that wrote an error since it became due; a re-check has none."""
-    if row.cause == LATE or not attempts:
-        return 0
-    errors = select(func.count()).where(
-        revision.c.window_id == row.id,
-        revision.c.verdict == Verdict.ERROR.value,
-        revision.c.counted_at >= row.due_at,
-    )
-    return min(int(connection.execute(errors).scalar_one()), attempts)
-
-
-def _claim(connection: Connection, row: Row[tuple[object, ...]], definition: Definition) -> Claim:
-    name = connection.execute(select(monitor.c.name).where(monitor.c.id == definition.monitor_id)).scalar_one()
-    verdict = connection.execute(
-        select(revision.c.verdict).where(revision.c.window_id == row.id, revision.c.number == row.revision)
-    ).scalar_one_or_none()
-    return Claim(
-        window_id=row.id,
-        monitor_id=definition.monitor_id,
-        monitor=name,
-        definition_id=definition.id,
-        window=Window(row.start_at, row.end_at),
-        kind=row.kind,
-        token=row.token,
-        attempt=row.attempts,
-        revision=row.revision + 1,
-        previous_verdict=None if verdict is None else Verdict(verdict),
-        is_recheck=row.cause == LATE,
-        is_backfill=row.cause == BACKFILL,
-        failures=_failures(connection, row, row.attempts - 1),
-    )

@@ -24,24 +24,10 @@ ABANDONED: Final = "given_up"
 
 @dataclass(frozen=True, slots=True)
 class PlannedWindow:
-    """A window that is due.
+    """A window that is due (since `due_at`), and the work to do (`kind`: `check`).
 
-    Parameters
-    ----------
-    id : int
-        Its key.
-    window : Window
-        The interval.
-    kind : str
-        The work: `check`.
-    due_at : datetime
-        When it became due.
-    attempts : int
-        Attempts begun.
-    is_recheck : bool
-        It was checked before; a re-check is due.
-    crashes : int
-        Attempts that ended without a result: the lease expired, or the worker was found dead.
+    `attempts` counts those begun; `crashes` those of them that ended without a result: the lease expired, or the worker
+    was found dead. With `is_recheck`, the window was checked before.
     """
 
     id: int
@@ -55,19 +41,7 @@ class PlannedWindow:
 
 @dataclass(frozen=True, slots=True)
 class LeasedWindow:
-    """A window that a worker is checking.
-
-    Parameters
-    ----------
-    window_id, token : int
-        Its key, and the fencing token of the claim.
-    window : Window
-        The interval.
-    owner : str
-        Name of the worker.
-    until : datetime
-        End of the lease.
-    """
+    """A window that a worker (`owner`) is checking until the end of its lease, with the fencing token of the claim."""
 
     window_id: int
     window: Window
@@ -82,12 +56,6 @@ class Claim:
 
     Parameters
     ----------
-    window_id, monitor_id, definition_id : int
-        Keys.
-    monitor : str
-        Name of the monitor.
-    window : Window
-        The interval.
     kind : str
         The work: `check`.
     token : int
@@ -128,20 +96,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class CheckedWindow:
-    """A window that was checked.
+    """A window that was checked, with its rows and the fingerprint of its source then (`Source.provenance`).
 
-    Parameters
-    ----------
-    id : int
-        Its key.
-    window : Window
-        The interval.
-    rechecked_digest : str or None
-        Digest of the source at the last re-check (`source_digest`); None without a re-check since the count.
-    source : mapping
-        Fingerprint of the source when the window was counted (`Source.provenance`).
-    rows : int
-        Rows counted.
+    `rechecked_digest` is the digest of the source at the last re-check (`source_digest`); None without a re-check since
+    the count.
     """
 
     id: int

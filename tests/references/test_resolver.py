@@ -226,12 +226,12 @@ class _HistoryStore:
         self.history = self
 
     def windows(
-        self, _: str, *, since: datetime | None = None, before: datetime | None = None, limit: int | None = None
+        self, _: str, *, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
     ) -> WindowHistories:
         chosen = [
             i
             for i, w in enumerate(self.all)
-            if (since is None or w.start >= since) and (before is None or w.start < before)
+            if (since is None or w.start >= since) and (until is None or w.start < until)
         ][-limit if limit else 0 :]
         self.read.append(len(chosen))
         bad = {"": {"x": self.incidents[chosen]}}
