@@ -55,31 +55,17 @@ class AlertTally:
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """What a monitor would have reported under some rules.
-
-    Parameters
-    ----------
-    rules : mapping
-        The rules, from `drift.backtest.rules_from_monitor`.
-    windows : mapping of Window to Verdict
-        The windows, oldest first, with their verdicts under these rules.
-    alerts : tuple of Alert
-        The alerts, in the order in which they fire.
-    cells : tuple of Cell
-        Columns of windows that are not `ok`, or have a firing alert.
-    kept : int
-        Columns of windows that keep their stored verdict, because they were counted on other bins than the reference's.
-    level : float or None
-        The limit on the p-value in the last window; None if learned limits decide no column of it.
-    """
+    """What a monitor would have reported under some rules."""
 
     monitor: str
-    rules: Mapping[str, Any]
-    windows: Mapping[Window, Verdict]
-    alerts: tuple[Alert, ...]
-    cells: tuple[Cell, ...]
+    rules: Mapping[str, Any]  # the rules, from `drift.backtest.rules_from_monitor`
+    windows: Mapping[Window, Verdict]  # the windows, oldest first, with their verdicts under these rules
+    alerts: tuple[Alert, ...]  # the alerts, in the order in which they fire
+    cells: tuple[Cell, ...]  # columns of windows that are not `ok`, or have a firing alert
     columns: tuple[ColumnKey, ...]
+    # Columns of windows that keep their stored verdict, because they were counted on other bins than the reference's
     kept: int = 0
+    # The limit on the p-value in the last window; None if learned limits decide no column of it
     level: float | None = None
 
     @property

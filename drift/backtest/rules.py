@@ -21,28 +21,16 @@ _KINDS: Final = "fixed, rolling:28d, seasonal:1w or seasonal:1w:3"
 
 @dataclass(frozen=True, slots=True)
 class ReplayRules:
-    """Changes to the rules of a monitor; None changes nothing.
+    """Changes to the rules of a monitor; None changes nothing."""
 
-    Parameters
-    ----------
-    auto : bool
-        Columns have no threshold: limits learned from reference windows decide.
-    limit : Threshold or None
-        Threshold of every column that is scored by the default metric of the monitor.
-    metric : str or None
-        Metric of every column. A column with another metric loses its threshold, smoothing and base.
-    reference : Reference or None
-        A reference that moves; `Reference()` is the frozen one.
-    for_windows, keep_firing_for : int or None
-        See `drift.monitors.alert_state.AlertRule`.
-    """
-
-    auto: bool = False
-    limit: Threshold | None = None
+    auto: bool = False  # columns have no threshold: limits learned from reference windows decide
+    limit: Threshold | None = None  # threshold of every column that is scored by the default metric of the monitor
     budget: Budget | None = None
+    # Metric of every column. A column with another metric loses its threshold, smoothing and base.
     metric: str | None = None
     smoothing: Smoothing | None = None
-    reference: Reference | None = None
+    reference: Reference | None = None  # a reference that moves; `Reference()` is the frozen one
+    # for_windows, keep_firing_for: see `drift.monitors.alert_state.AlertRule`
     for_windows: int | None = None
     keep_firing_for: int | None = None
 

@@ -59,28 +59,18 @@ class AlertState:
 class AlertRule:
     """The verdicts that fire and clear an alert, and the number of windows required.
 
-    Parameters
-    ----------
-    name : str
-        `drift`, `warn`, `schema`, `no_data`, `error`, `not_comparable` or `insufficient`.
-    fires_on, clears_on : frozenset of Verdict
-        A verdict in neither leaves the alert as it is.
-    for_windows : int
-        Consecutive bad windows before it fires.
-    keep_firing_for : int
-        Consecutive calm windows during which it keeps firing; the next one resolves it.
-
     Raises
     ------
     InputError
         If a verdict both fires and clears, or a number of windows is out of range.
     """
 
-    name: str
+    name: str  # `drift`, `warn`, `schema`, `no_data`, `error`, `not_comparable` or `insufficient`
+    # fires_on, clears_on: a verdict in neither leaves the alert as it is
     fires_on: frozenset[Verdict]
     clears_on: frozenset[Verdict]
-    for_windows: int = 1
-    keep_firing_for: int = 0
+    for_windows: int = 1  # consecutive bad windows before it fires
+    keep_firing_for: int = 0  # consecutive calm windows during which it keeps firing; the next one resolves it
 
     def __post_init__(self) -> None:
         if both := self.fires_on & self.clears_on:

@@ -30,33 +30,22 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class ColumnResult:
-    """The result of one column.
-
-    Parameters
-    ----------
-    code : str
-        Stable name of the reason, for programs: ``threshold-reached``, ``schema-error``, ...; empty for a result
-        stored before there were codes.
-    message : str
-        The reason, one line for people.
-    threshold : Threshold or None
-        The threshold that the score was compared with; None if limits learned from reference windows decided.
-    windows : int or None
-        Reference windows that the p-value and the typical score come from; None if they follow from the two samples.
-    level : float or None
-        The p-value below which the column drifts, if learned limits decided.
-    """
+    """The result of one column."""
 
     column: str
     verdict: Verdict
+    # Stable name of the reason, for programs: ``threshold-reached``, ``schema-error``, ...; empty for a result stored
+    # before there were codes
     code: str
-    message: str
+    message: str  # the reason, one line for people
+    # The threshold that the score was compared with; None if limits learned from reference windows decided
     threshold: Threshold | None = None
     scored: Score | None = None
     live: Histogram | None = None
     reference: Histogram | None = None
+    # Reference windows that the p-value and the typical score come from; None if they follow from the two samples
     windows: int | None = None
-    level: float | None = None
+    level: float | None = None  # the p-value below which the column drifts, if learned limits decided
 
     @property
     def score(self) -> float | None:

@@ -120,27 +120,14 @@ class SparkSource(SourceSpec):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The data that windows are compared with, one of four kinds.
+    """The data that windows are compared with, one of four kinds."""
 
-    Parameters
-    ----------
-    window : Window or None
-        A range of the monitor's own source.
-    path : str or None
-        A separate file.
-    rolling : timedelta or None
-        The windows of this much time before the window that is evaluated.
-    seasonal : timedelta or None
-        Windows of whole weeks ago: the same hour of the week.
-    windows : int
-        Number of seasonal windows. With a season up to a quarter of a year: one from each of as many seasons; with a
-        longer one: as many weeks around the same time, in the newest season that there is.
-    """
-
-    window: Window | None = None
-    path: str | None = None
-    rolling: timedelta | None = None
-    seasonal: timedelta | None = None
+    window: Window | None = None  # a range of the monitor's own source
+    path: str | None = None  # a separate file
+    rolling: timedelta | None = None  # the windows of this much time before the window that is evaluated
+    seasonal: timedelta | None = None  # windows of whole weeks ago: the same hour of the week
+    # Number of seasonal windows. With a season up to a quarter of a year: one from each of as many seasons; with a
+    # longer one: as many weeks around the same time, in the newest season that there is.
     windows: int = 3
 
     @property
@@ -169,58 +156,33 @@ class Alerting:
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """One monitor, as configured.
-
-    Parameters
-    ----------
-    timestamp : str
-        The column that assigns a row to a window. Instants without a time zone are wall-clock time in `timezone`.
-    timezone : ZoneInfo
-        Time zone of calendar days and of the schedule.
-    period : Period
-        Length of a window.
-    schedule : str or None
-        A cron line; None evaluates a window as soon as it is ready.
-    delay : timedelta
-        Time to wait for late rows.
-    deadline : timedelta
-        Time limit of counting one window, or of reading the reference.
-    lookback : timedelta
-        Time after its end during which a window is re-checked if the source has changed.
-    catch_up : timedelta or None
-        Windows due longer ago are skipped; None skips none.
-    keep : timedelta or None
-        Retention of histograms and scores, from the start of a window; None keeps all.
-    segments : tuple of str
-        Columns whose values split the rows into segments.
-    budget : Budget
-        False-alarm budget of the whole monitor. It applies to columns without a threshold, if the reference has
-        enough windows.
-    start, end : datetime or None
-        The first window contains `start` (default: the end of the reference, else the first row of the source);
-        windows that end after `end` are not evaluated.
-    document : mapping
-        The monitor as written, without secrets: the definition in the store.
-    """
+    """One monitor, as configured."""
 
     name: str
     source: SourceSpec
+    # The column that assigns a row to a window. Instants without a time zone are wall-clock time in `timezone`.
     timestamp: str
     reference: Reference
-    timezone: ZoneInfo
-    period: Period
-    schedule: str | None = None
-    delay: timedelta = timedelta(0)
-    deadline: timedelta = timedelta(hours=1)
+    timezone: ZoneInfo  # time zone of calendar days and of the schedule
+    period: Period  # length of a window
+    schedule: str | None = None  # a cron line; None evaluates a window as soon as it is ready
+    delay: timedelta = timedelta(0)  # time to wait for late rows
+    deadline: timedelta = timedelta(hours=1)  # time limit of counting one window, or of reading the reference
+    # Time after its end during which a window is re-checked if the source has changed
     lookback: timedelta = timedelta(0)
-    catch_up: timedelta | None = None
-    keep: timedelta | None = None
+    catch_up: timedelta | None = None  # windows due longer ago are skipped; None skips none
+    keep: timedelta | None = None  # retention of histograms and scores, from the start of a window; None keeps all
     columns: Columns = field(default_factory=Columns)
-    segments: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()  # columns whose values split the rows into segments
     alerting: Alerting = field(default_factory=Alerting)
+    # False-alarm budget of the whole monitor. It applies to columns without a threshold, if the reference has enough
+    # windows.
     budget: Budget = field(default_factory=Budget)
+    # start, end: the first window contains `start` (default: the end of the reference, else the first row of the
+    # source); windows that end after `end` are not evaluated
     start: datetime | None = None
     end: datetime | None = None
+    # The monitor as written, without secrets: the definition in the store
     document: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -41,49 +41,30 @@ class NearestLimit:
 
 @dataclass(frozen=True, slots=True)
 class ColumnCalibration:
-    """The limits of one column of one segment.
-
-    Parameters
-    ----------
-    decided_by : str
-        `learned` (limits learned from reference windows), `threshold` (the user's), `customary` (the default of the
-        metric), or `none` (not comparable). Values of the JSON key `judge`.
-    explanation : str
-        The same in words.
-    threshold : float or None
-        The threshold that decides, if one does.
-    level : float or None
-        The p-value below which it is drift, if learned limits decide.
-    windows : int
-        Reference windows with rows; 0 if nothing is learned.
-    rows : float or None
-        Median number of their rows.
-    mean, largest : float or None
-        Scores of these windows, each against its reference.
-    detectable : float or None
-        The smallest score that is drift: one bin goes beyond its limit and the others give way in proportion; never
-        below a threshold of the user.
-    nearest : tuple of NearestLimit
-        The limits that need the smallest change of a share: one of a bin that is empty in the reference, and one of a
-        bin that is not.
-    outliers : tuple of (Window, float)
-        Unusual reference windows, at most three, with their p-values. Empty for references that move.
-    """
+    """The limits of one column of one segment."""
 
     column: str
     segment: str
     method: Method
+    # `learned` (limits learned from reference windows), `threshold` (the user's), `customary` (the default of the
+    # metric), or `none` (not comparable). Values of the JSON key `judge`.
     decided_by: str
-    explanation: str
-    threshold: float | None = None
-    level: float | None = None
-    windows: int = 0
-    rows: float | None = None
+    explanation: str  # the same in words
+    threshold: float | None = None  # the threshold that decides, if one does
+    level: float | None = None  # the p-value below which it is drift, if learned limits decide
+    windows: int = 0  # reference windows with rows; 0 if nothing is learned
+    rows: float | None = None  # median number of their rows
+    # mean, largest: scores of these windows, each against its reference
     mean: float | None = None
     largest: float | None = None
+    # The smallest score that is drift: one bin goes beyond its limit and the others give way in proportion; never
+    # below a threshold of the user
     detectable: float | None = None
+    # The limits that need the smallest change of a share: one of a bin that is empty in the reference, and one of a
+    # bin that is not
     nearest: tuple[NearestLimit, ...] = ()
     bins: tuple[BinBand, ...] = ()
+    # Unusual reference windows, at most three, with their p-values. Empty for references that move.
     outliers: tuple[tuple[Window, float], ...] = ()
 
     def to_dict(self, *, bins: bool) -> dict[str, Any]:

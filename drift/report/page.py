@@ -44,64 +44,34 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of one segment.
-
-    Parameters
-    ----------
-    code : str
-        The reason as a stable name for programs.
-    message : str
-        The reason for the verdict, in one line.
-    kind : str or None
-        `number`, `string`, ...; None if the column could not be counted.
-    metric : str or None
-        The divergence; None if there is no score.
-    base : float or None
-        Base of its logarithm, which with the metric gives the unit.
-    score, noise_floor, p_value : float or None
-        The divergence, its typical value for unchanged data, and how often unchanged data scores as high.
-    interval : tuple of float, or None
-        95 % interval of the divergence, without noise.
-    threshold : Threshold or None
-        Limit of the score; None if the limit was learned from reference windows.
-    level : float or None
-        The p-value below which it is drift, if the limit was learned.
-    reference_windows : int or None
-        Windows behind p-value and typical score; None if they come from the two samples alone.
-    detectable : float or None
-        The smallest score that would exceed the noise.
-    ratio : float or None
-        Score relative to its limit (1.0 = drift).
-    window : timedelta or None
-        Length of a window, which turns a p-value into "once in 9 years".
-    missing_reference, missing_live : float or None
-        Share of rows without a value, 0 to 1; None if unknown.
-    explanation : str
-        The bins that moved.
-    """
+    """One column of one segment."""
 
     name: str
     verdict: Verdict
-    code: str
-    message: str
+    code: str  # the reason as a stable name for programs
+    message: str  # the reason for the verdict, in one line
     segment: str = ""
-    kind: str | None = None
-    metric: str | None = None
-    base: float | None = None
+    kind: str | None = None  # `number`, `string`, ...; None if the column could not be counted
+    metric: str | None = None  # the divergence; None if there is no score
+    base: float | None = None  # base of its logarithm, which with the metric gives the unit
+    # score, noise_floor, p_value: the divergence, its typical value for unchanged data, and how often unchanged data
+    # scores as high
     score: float | None = None
     noise_floor: float | None = None
     p_value: float | None = None
-    interval: tuple[float, float] | None = None
-    threshold: Threshold | None = None
-    level: float | None = None
+    interval: tuple[float, float] | None = None  # 95 % interval of the divergence, without noise
+    threshold: Threshold | None = None  # limit of the score; None if the limit was learned from reference windows
+    level: float | None = None  # the p-value below which it is drift, if the limit was learned
+    # Windows behind p-value and typical score; None if they come from the two samples alone
     reference_windows: int | None = None
-    detectable: float | None = None
-    ratio: float | None = None
-    window: timedelta | None = None
+    detectable: float | None = None  # the smallest score that would exceed the noise
+    ratio: float | None = None  # score relative to its limit (1.0 = drift)
+    window: timedelta | None = None  # length of a window, which turns a p-value into "once in 9 years"
+    # missing_reference, missing_live: share of rows without a value, 0 to 1; None if unknown
     missing_reference: float | None = None
     missing_live: float | None = None
     bins: tuple[Bin, ...] = ()
-    explanation: str = ""
+    explanation: str = ""  # the bins that moved
     history: tuple[Point, ...] = ()
 
     @classmethod
@@ -176,27 +146,6 @@ def importance(column: Column) -> tuple[int, float, str, str]:
 class Page:
     """The content of a report, independent of its format.
 
-    Parameters
-    ----------
-    metric : str
-        The divergence of most columns.
-    columns : tuple of Column
-        The columns, in any order; they are sorted by importance.
-    generated_at : datetime or None
-        Time of creation, with a time zone; None omits it.
-    timeline : tuple of Window
-        The windows of the histories, oldest first; empty for an ad-hoc comparison.
-    window : Window or None
-        The window of the verdicts.
-    older : datetime or None
-        Start of the newest window before `timeline`, if there is one.
-    alerts : tuple of mapping
-        Firing alerts, as from `StoreQueries.alerts`.
-    credit : str or None
-        Origin of the data, if its licence requires attribution.
-    budget : str or None
-        The false-alarm budget, ``1 per 90d``, if the limits were learned.
-
     Raises
     ------
     InputError
@@ -204,20 +153,20 @@ class Page:
     """
 
     title: str
-    metric: str
+    metric: str  # the divergence of most columns
     reference: Side
     live: Side
-    columns: tuple[Column, ...]
+    columns: tuple[Column, ...]  # the columns, in any order; they are sorted by importance
     subtitle: str = ""
-    generated_at: datetime | None = None
-    timeline: tuple[Window, ...] = ()
-    window: Window | None = None
-    older: datetime | None = None
+    generated_at: datetime | None = None  # time of creation, with a time zone; None omits it
+    timeline: tuple[Window, ...] = ()  # the windows of the histories, oldest first; empty for an ad-hoc comparison
+    window: Window | None = None  # the window of the verdicts
+    older: datetime | None = None  # start of the newest window before `timeline`, if there is one
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
-    alerts: tuple[Mapping[str, Any], ...] = ()
+    alerts: tuple[Mapping[str, Any], ...] = ()  # firing alerts, as from `StoreQueries.alerts`
     notes: tuple[str, ...] = ()
-    credit: str | None = None
-    budget: str | None = None
+    credit: str | None = None  # origin of the data, if its licence requires attribution
+    budget: str | None = None  # the false-alarm budget, ``1 per 90d``, if the limits were learned
 
     def __post_init__(self) -> None:
         if self.generated_at is not None:

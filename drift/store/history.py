@@ -40,21 +40,14 @@ ProfilePosition = tuple[str, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowHistories:
-    """Counts of several checked windows, each by its newest revision.
+    """Counts of several checked windows, each by its newest revision."""
 
-    Parameters
-    ----------
-    windows : tuple of Window
-        In the order of time.
-    histories : mapping of str to mapping of str to History
-        By segment, then column. A row of zeros is a window without rows, or one in which the column was not counted
-        on its axis in the newest of these windows.
-    drifted : mapping of str to mapping of str to ndarray of bool, shape (windows,)
-        As `histories`: whether references leave the window out (`ColumnResult.excluded_from_reference`).
-    """
-
-    windows: tuple[Window, ...]
+    windows: tuple[Window, ...]  # in the order of time
+    # By segment, then column. A row of zeros is a window without rows, or one in which the column was not counted on
+    # its axis in the newest of these windows.
     histories: Mapping[str, Mapping[str, History]]
+    # As `histories`: whether references leave the window out (`ColumnResult.excluded_from_reference`), shape
+    # (windows,)
     drifted: Mapping[str, Mapping[str, npt.NDArray[np.bool_]]]
 
 

@@ -31,31 +31,18 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class MonitorStatus:
-    """Status of one monitor in the store.
-
-    Parameters
-    ----------
-    verdicts : Counter of str
-        Checked windows by the verdict of their newest revision.
-    last : dict or None
-        The newest checked window: `window_start`, `window_end`, `revision`, `verdict`, `rows`, `columns`, `drifted`,
-        `message`, as in `StoreQueries.windows`.
-    waiting : int
-        Windows planned but neither checked nor skipped, and windows to check again.
-    overdue : int
-        Those of them that are due now.
-    oldest_due : datetime or None
-        When the oldest of these became due.
-    """
+    """Status of one monitor in the store."""
 
     monitor: str
-    verdicts: Counter[str] = field(default_factory=Counter)
+    verdicts: Counter[str] = field(default_factory=Counter)  # checked windows by the verdict of their newest revision
+    # The newest checked window: `window_start`, `window_end`, `revision`, `verdict`, `rows`, `columns`, `drifted`,
+    # `message`, as in `StoreQueries.windows`
     last: dict[str, Any] | None = None
     checked_until: datetime | None = None
     checked_at: datetime | None = None
-    waiting: int = 0
-    overdue: int = 0
-    oldest_due: datetime | None = None
+    waiting: int = 0  # windows planned but neither checked nor skipped, and windows to check again
+    overdue: int = 0  # those of them that are due now
+    oldest_due: datetime | None = None  # when the oldest of these became due
     skipped: int = 0
 
 

@@ -34,26 +34,16 @@ class NewReference:
 
 @dataclass(frozen=True, slots=True)
 class StoredReference:
-    """A frozen reference.
-
-    Parameters
-    ----------
-    profiles : mapping of str to Profile
-        By segment; "" is all rows.
-    note : mapping
-        How it was made.
-    windows : tuple of Window
-        Windows that it was also counted by, in the order of time; rows may lie outside of all. Empty for a reference
-        without windows.
-    histories : mapping of str to mapping of str to History
-        Counts of those windows by segment, then column. A column that could not be counted in each has none.
-    """
+    """A frozen reference."""
 
     id: int
-    profiles: Mapping[str, Profile]
-    note: Mapping[str, Any]
+    profiles: Mapping[str, Profile]  # by segment; "" is all rows
+    note: Mapping[str, Any]  # how it was made
     created_at: datetime
+    # Windows that it was also counted by, in the order of time; rows may lie outside of all. Empty for a reference
+    # without windows.
     windows: tuple[Window, ...] = ()
+    # Counts of those windows by segment, then column. A column that could not be counted in each has none.
     histories: Mapping[str, Mapping[str, History]] = field(default_factory=dict)
 
 

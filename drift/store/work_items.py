@@ -52,41 +52,22 @@ class LeasedWindow:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to write the outcome of one window.
-
-    Parameters
-    ----------
-    kind : str
-        The work: `check`.
-    token : int
-        Fencing token: the newest claim has the largest.
-    attempt : int
-        1 for the first attempt since the window became due. Released attempts do not count.
-    revision : int
-        Number of the revision that this claim writes.
-    previous_verdict : Verdict or None
-        Verdict of the newest revision; None before the first.
-    is_recheck : bool
-        A re-check: write a revision only if the rows differ.
-    is_backfill : bool
-        Requested by `drift backfill` before the first check.
-    failures : int
-        Earlier attempts that ended with the verdict `error`.
-    """
+    """The right to write the outcome of one window."""
 
     window_id: int
     monitor_id: int
     monitor: str
     definition_id: int
     window: Window
-    kind: str
-    token: int
+    kind: str  # the work: `check`
+    token: int  # fencing token: the newest claim has the largest
+    # 1 for the first attempt since the window became due. Released attempts do not count.
     attempt: int
-    revision: int
-    previous_verdict: Verdict | None = None
-    is_recheck: bool = False
-    is_backfill: bool = False
-    failures: int = 0
+    revision: int  # number of the revision that this claim writes
+    previous_verdict: Verdict | None = None  # verdict of the newest revision; None before the first
+    is_recheck: bool = False  # a re-check: write a revision only if the rows differ
+    is_backfill: bool = False  # requested by `drift backfill` before the first check
+    failures: int = 0  # earlier attempts that ended with the verdict `error`
 
     @property
     def crashes(self) -> int:

@@ -174,11 +174,11 @@ def test_the_past_is_narrowed_by_every_condition(store: Store) -> None:
         ({"since": day(2).start + second}, [3, 4, 5]),
         ({"until": day(2).start}, [0, 1]),
         ({"since": day(1).start, "until": day(2).start + second}, [1, 2]),
-        ({"before": day(4).start, "limit": 2}, [2, 3]),
+        ({"until": day(4).start, "limit": 2}, [2, 3]),
         ({"limit": 1}, [5]),
         ({"limit": 0}, []),
         ({"starts": starts}, [0, 4, 5]),
-        ({"starts": starts, "before": day(5).start}, [0, 4]),
+        ({"starts": starts, "until": day(5).start}, [0, 4]),
         ({"starts": starts, "limit": 2}, [4, 5]),
         ({"starts": []}, []),
     )
