@@ -129,14 +129,8 @@ def rule_variants(
 ) -> list[ReplayRules]:
     """Return the sets of rules for the options of the command: one for each threshold, with `auto` one a budget.
 
-    Parameters
-    ----------
-    thresholds : sequence of str
-        ``auto`` or numbers; empty for the monitor's own.
-    budgets : sequence of str
-        Such as ``1 per 90d``; not used with a number as threshold.
-    warn : float or None
-        The warning threshold, with numbers only.
+    Thresholds are ``auto`` or numbers; none for the monitor's own. Budgets, such as ``1 per 90d``, are not used with a
+    number as threshold; `warn`, the warning threshold, is used with numbers only.
 
     Raises
     ------

@@ -77,10 +77,8 @@ def load_stored_windows(
                 rows[window] = row["rows"] or 0
     if not rows:
         when = f" from {since or 'the first'} to {until or 'the last'}" if since or until else ""
-        raise StoreError(
-            f"monitor {monitor.name!r} has no evaluated window of {monitor.period}{when}; run `drift run` first",
-            code="no-evaluated-windows",
-        )
+        message = f"monitor {monitor.name!r} has no evaluated window of {monitor.period}{when}; run `drift run` first"
+        raise StoreError(message, code="no-evaluated-windows")
     counted = frozenset(histories.windows)
     rows = {window: number for window, number in rows.items() if window in counted}
     if not rows:

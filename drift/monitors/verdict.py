@@ -102,10 +102,8 @@ def default_threshold(metric: str) -> Threshold:
     limit = lookup(metric).threshold
     if limit is None:
         others = ", ".join(name for name, row in DIVERGENCES.items() if row.threshold is not None)
-        raise InputError(
-            f"metric {metric} has no default threshold; set one (threshold: 0.1), or use one of {others}",
-            code="no-default-threshold",
-        )
+        message = f"metric {metric} has no default threshold; set one (threshold: 0.1), or use one of {others}"
+        raise InputError(message, code="no-default-threshold")
     return Threshold(limit, is_default=True)
 
 

@@ -54,14 +54,12 @@ def accept_windows(store: Store, monitor: Monitor, acceptance: Acceptance, now: 
     """
     window = acceptance.window
     if window.end > now:
-        raise InputError(
-            f"{window} has not ended: it is now {now.isoformat()}; accept a range of the past", code="range-not-ended"
-        )
+        message = f"{window} has not ended: it is now {now.isoformat()}; accept a range of the past"
+        raise InputError(message, code="range-not-ended")
     definition = store.monitors.find(monitor.name)
     if definition is None:
-        raise InputError(
-            f"monitor {monitor.name!r} has never run; `drift run` freezes the configured reference", code="never-run"
-        )
+        message = f"monitor {monitor.name!r} has never run; `drift run` freezes the configured reference"
+        raise InputError(message, code="never-run")
     replaced = current_reference(store, monitor, definition.monitor_id)
     if acceptance.keep_bins:
         new = _from_store(store, monitor, replaced, window, now)
@@ -118,9 +116,8 @@ def _from_store(
         sampled_histories[segment] = {name: History(before[name].axis, counts[name][sampled]) for name in profile}
     whole = profiles[""]
     if whole.rows == 0:
-        raise InputError(
-            f"no row of {window} is stored on the present bins; omit --keep-bins to choose new ones", code="no-rows"
-        )
+        message = f"no row of {window} is stored on the present bins; omit --keep-bins to choose new ones"
+        raise InputError(message, code="no-rows")
     missing = len(complete) - len(evaluated)
     warnings = [*reference_warnings(whole)]
     warnings += [f"{missing} of {len(complete)} windows were not evaluated"] if missing else []

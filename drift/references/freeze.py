@@ -66,9 +66,8 @@ def read_reference(monitor: Monitor, now: datetime) -> NewReference:
     profiles = {key: _without_unnamed(profile, monitor.columns) for key, profile in profiles.items()}
     if profiles[""].rows == 0:
         place = window or monitor.reference.path or monitor.source
-        raise SourceError(
-            f"the reference ({place}) has no rows; the data spans {_span_text(source.span())}", code="no-rows"
-        )
+        message = f"the reference ({place}) has no rows; the data spans {_span_text(source.span())}"
+        raise SourceError(message, code="no-rows")
     by_time, within, warnings = (source, window, []) if window else timestamped_file(monitor, available)
     windows = () if within is None else sample_windows(complete_windows(monitor, within, now), monitor.name)
     histories, uncounted = (

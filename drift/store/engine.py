@@ -57,14 +57,11 @@ def parse_url(url: str) -> URL:
     if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername not in {"sqlite", "sqlite+pysqlite"}:
-        raise StoreError(
-            f"a store is SQLite or PostgreSQL (through psycopg); got {parsed.drivername}; {_EXPECTED}",
-            code="invalid-value",
-        )
+        message = f"a store is SQLite or PostgreSQL (through psycopg); got {parsed.drivername}; {_EXPECTED}"
+        raise StoreError(message, code="invalid-value")
     if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
-        raise StoreError(
-            f"a SQLite store is a file named by its path; got {parsed.database!r}; {_EXPECTED}", code="invalid-value"
-        )
+        message = f"a SQLite store is a file named by its path; got {parsed.database!r}; {_EXPECTED}"
+        raise StoreError(message, code="invalid-value")
     return parsed.set(drivername="sqlite+pysqlite")
 
 
@@ -89,9 +86,8 @@ def make_engine(url: URL, *, foreign_keys: bool = True) -> Engine:
     try:
         return create_engine(url.set(query=query), pool_pre_ping=True)
     except ModuleNotFoundError as error:
-        raise StoreError(
-            "PostgreSQL needs psycopg: pip install 'driftgauge[postgres]'", code="dependency-missing"
-        ) from error
+        message = "PostgreSQL needs psycopg: pip install 'driftgauge[postgres]'"
+        raise StoreError(message, code="dependency-missing") from error
 
 
 def _sqlite_engine(url: URL, *, foreign_keys: bool) -> Engine:

@@ -167,10 +167,8 @@ def _check_foreign_keys(connection: Connection) -> None:
     broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     if broken:
         tables = sorted({str(row[0]) for row in broken})
-        raise StoreError(
-            f"the migration would break {len(broken)} foreign keys of {', '.join(tables)}; nothing has changed",
-            code="migration-failed",
-        )
+        message = f"the migration would break {len(broken)} foreign keys of {', '.join(tables)}; nothing has changed"
+        raise StoreError(message, code="migration-failed")
 
 
 def _require_migratable(connection: Connection, revision: str | None, url: str) -> None:
@@ -204,6 +202,5 @@ def _folder() -> Path:
     for folder in (package / "_migrations", package.parent / "migrations"):  # in a wheel; in a checkout
         if (folder / "env.py").exists():
             return folder
-    raise StoreError(
-        f"the migrations of drift are missing beside {package}; install drift again", code="installation-incomplete"
-    )
+    message = f"the migrations of drift are missing beside {package}; install drift again"
+    raise StoreError(message, code="installation-incomplete")

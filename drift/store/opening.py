@@ -23,10 +23,8 @@ def open_engine(url: str, *, create: bool) -> Engine:
     path = sqlite_path(parsed)
     if path is not None and not os.path.exists(path):  # noqa: PTH110 - Path.exists raises without permission
         if not create:
-            raise StoreError(
-                f"{shown}: the store does not exist; create it with `drift run` or `drift db upgrade`",
-                code="store-not-found",
-            )
+            message = f"{shown}: the store does not exist; create it with `drift run` or `drift db upgrade`"
+            raise StoreError(message, code="store-not-found")
         if problem := obstacle(path):
             code = "store-read-only" if os.path.isdir(path.parent) else "store-not-found"  # noqa: PTH112 - as above
             raise StoreError(f"{shown}: {problem}", code=code)

@@ -219,12 +219,10 @@ def _mark(
     if marked.rowcount == 1:
         return
     if taken_until is not None and _has(connection, delivery_id, "pending"):
-        raise DeliveryConflict(
-            f"another sender took delivery {delivery_id} after this one's lease expired", code="delivery-conflict"
-        )
-    raise StoreError(
-        f"delivery {delivery_id} is not pending: it was sent or abandoned already", code="delivery-conflict"
-    )
+        message = f"another sender took delivery {delivery_id} after this one's lease expired"
+        raise DeliveryConflict(message, code="delivery-conflict")
+    message = f"delivery {delivery_id} is not pending: it was sent or abandoned already"
+    raise StoreError(message, code="delivery-conflict")
 
 
 def _resent_row(row: Any) -> dict[str, Any]:

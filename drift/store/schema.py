@@ -39,9 +39,8 @@ def require_drift_store(revision: str | None, store: str) -> None:
         If it has none.
     """
     if revision is None:
-        raise StoreError(
-            f"{store} is a SQLite database, but not a drift store; name another file", code="not-a-drift-store"
-        )
+        message = f"{store} is a SQLite database, but not a drift store; name another file"
+        raise StoreError(message, code="not-a-drift-store")
 
 
 def refuse_newer(revision: str | None, store: str) -> None:
@@ -74,10 +73,8 @@ def require_newest(connection: Connection, store: str) -> None:
     if revision is None:
         raise SchemaMismatch(f"{store} contains no drift store yet; {REMEDY} to create it", code="store-not-migrated")
     if revision != REVISIONS[-1]:
-        raise SchemaMismatch(
-            f"store {store} has schema {revision}, this drift needs {REVISIONS[-1]}; {REMEDY}",
-            code="store-not-migrated",
-        )
+        message = f"store {store} has schema {revision}, this drift needs {REVISIONS[-1]}; {REMEDY}"
+        raise SchemaMismatch(message, code="store-not-migrated")
 
 
 def require_unchanged(connection: Connection, store: str) -> None:

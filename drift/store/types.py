@@ -40,10 +40,8 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         if not isinstance(value, datetime) or value.tzinfo is None:
-            raise ValueRefused(
-                f"the store keeps instants with a time zone; got {value!r}; attach one (UTC, for example)",
-                code="value-not-storable",
-            )
+            message = f"the store keeps instants with a time zone; got {value!r}; attach one (UTC, for example)"
+            raise ValueRefused(message, code="value-not-storable")
         moment = value.astimezone(UTC)
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
@@ -87,9 +85,8 @@ class Finite(TypeDecorator[float]):
         if value is None:
             return None
         if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-            raise ValueRefused(
-                f"the store keeps finite numbers; got {value!r} ({type(value).__name__})", code="value-not-storable"
-            )
+            message = f"the store keeps finite numbers; got {value!r} ({type(value).__name__})"
+            raise ValueRefused(message, code="value-not-storable")
         return float(value)
 
 
@@ -105,9 +102,8 @@ class Whole(TypeDecorator[int]):
         try:
             return int(operator.index(value))
         except TypeError:
-            raise ValueRefused(
-                f"the store expected an integer; got {value!r} ({type(value).__name__})", code="value-not-storable"
-            ) from None
+            message = f"the store expected an integer; got {value!r} ({type(value).__name__})"
+            raise ValueRefused(message, code="value-not-storable") from None
 
 
 class SafeText(TypeDecorator[str]):
@@ -121,9 +117,8 @@ class SafeText(TypeDecorator[str]):
         if value is None:
             return None
         if not isinstance(value, str):
-            raise ValueRefused(
-                f"the store expected text; got {value!r} ({type(value).__name__})", code="value-not-storable"
-            )
+            message = f"the store expected text; got {value!r} ({type(value).__name__})"
+            raise ValueRefused(message, code="value-not-storable")
         return _ESCAPED + json.dumps(value) if _UNSTORABLE.search(value) else str(value)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], str | None]:
