@@ -11,7 +11,7 @@ import numpy as np
 from drift.api.comparison import Comparison
 from drift.errors import InputError
 from drift.histogram import Axis, Edge, Fault, Profile, Uncounted
-from drift.histogram.binning import Bins, near_duplicates
+from drift.histogram.binning import Bins
 from drift.monitors.comparison import compare_profiles
 from drift.monitors.spec import ColumnRule, Columns
 from drift.monitors.verdict import Threshold
@@ -104,7 +104,6 @@ def compare(
         live=live_profile,
         columns=compare_profiles(live_profile, reference_profile, columns, np.random.default_rng(seed)),
         labels=(_label(reference, "reference"), _label(live, "live")),
-        warnings=tuple(f"{name}: {w}" for name, axis in reference_profile.axes.items() for w in near_duplicates(axis)),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drift.histogram import Profile
+from drift.histogram.binning import near_duplicates
 from drift.monitors.comparison import ColumnResult
 from drift.monitors.verdict import Verdict, worst
 
@@ -28,8 +29,6 @@ class Comparison(Mapping[str, ColumnResult]):
         The results in order of importance.
     labels : tuple of str
         Names of the reference and the live side.
-    warnings : tuple of str
-        Warnings about the data, such as near-duplicate categories.
     """
 
     metric: str
@@ -37,7 +36,12 @@ class Comparison(Mapping[str, ColumnResult]):
     live: Profile
     columns: tuple[ColumnResult, ...]
     labels: tuple[str, str] = ("reference", "live")
-    warnings: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Warnings about the data: categories of the reference that differ only in case or white space."""
+        axes = self.reference.axes.items()
+        return tuple(f"{name}: {warning}" for name, axis in axes for warning in near_duplicates(axis))
 
     def __getitem__(self, column: str) -> ColumnResult:
         for result in self.columns:

@@ -24,10 +24,19 @@ from drift.store import StoredReference, WindowHistories
 
 @dataclass(frozen=True, slots=True)
 class ResolvedReference:
-    """The reference of one window by segment ("" is all rows), and its provenance in strict JSON."""
+    """The reference of one window by segment ("" is all rows), its windows, and what else is known of it."""
 
     segments: Mapping[str, SegmentReference]
-    note: Mapping[str, Any]
+    kind: str
+    windows: Sequence[Window]
+    facts: Mapping[str, Any]
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """Its provenance in strict JSON."""
+        ends = (self.windows[0].start, self.windows[-1].end) if self.windows else ()
+        first, last = map(format_instant, ends) if ends else (None, None)
+        return {"reference": self.kind, "windows": len(self.windows), "from": first, "to": last, **self.facts}
 
 
 class ReferenceResolver:
@@ -135,18 +144,14 @@ class ReferenceResolver:
             )
             for name, (pooled, calibration) in segments.items()
         }
-        note = {
-            "reference": kind,
-            "windows": len(windows),
-            "from": format_instant(windows[0].start) if windows else None,
-            "to": format_instant(windows[-1].end) if windows else None,
+        facts = {
             "budget": str(monitor.budget),
             "checks": checks,
             "carried_over": round(autocorrelation, 4),
             "level": level,
             "calibrated": sum(len(calibration) for _, calibration in segments.values()),
         }
-        return ResolvedReference(references, note)
+        return ResolvedReference(references, kind, windows, facts)
 
 
 def _or_frozen(pooled: Mapping[str, Histogram], profile: Profile) -> dict[str, Histogram]:
