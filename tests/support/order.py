@@ -9,6 +9,7 @@ def _seconds(item: pytest.Item) -> float:
     return float(marker.kwargs.get("seconds", 0)) if marker else 0.0
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the longest tests first, so that no worker waits at the end; only one worker starts Spark."""
     items.sort(key=_seconds, reverse=True)
