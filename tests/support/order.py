@@ -1,4 +1,4 @@
-"""Order of long tests, and which of them share a process."""
+"""Order of long tests."""
 
 import pytest
 
@@ -9,10 +9,6 @@ def _seconds(item: pytest.Item) -> float:
     return float(marker.kwargs.get("seconds", 0)) if marker else 0.0
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the longest tests first, so that no worker waits at the end; only one worker starts Spark."""
+    """Run the longest tests first, so that no worker waits at the end."""
     items.sort(key=_seconds, reverse=True)
-    for item in items:
-        if item.get_closest_marker("spark"):
-            item.add_marker(pytest.mark.xdist_group("spark"))
