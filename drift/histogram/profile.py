@@ -38,6 +38,15 @@ class Profile(Mapping[str, Histogram]):
     Every histogram sums to `rows`. Profiles on equal axes can be added. The mapping holds the counted columns;
     `uncounted` holds the others.
 
+    Parameters
+    ----------
+    histograms : mapping of str to Histogram
+        The counted columns.
+    rows : int
+        Number of rows.
+    uncounted : mapping of str to Uncounted
+        Why the other columns could not be counted.
+
     Raises
     ------
     InputError

@@ -30,22 +30,40 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class ColumnResult:
-    """The result of one column."""
+    """The result of one column.
+
+    Parameters
+    ----------
+    column : str
+        Its name.
+    verdict : Verdict
+        The verdict.
+    code : str
+        Stable name of the reason, for programs; empty for a result stored before there were codes.
+    message : str
+        The reason, one line for people.
+    threshold : Threshold or None
+        What the score was compared with; None if limits learned from reference windows decided.
+    scored : Score or None
+        The score; None if the column could not be scored.
+    live, reference : Histogram or None
+        The counts of either side; None if a side was not counted.
+    windows : int or None
+        Reference windows that p-value and typical score come from; None if they follow from the two samples.
+    level : float or None
+        The p-value below which the column drifts, if learned limits decided.
+    """
 
     column: str
     verdict: Verdict
-    # Stable name of the reason, for programs: ``threshold-reached``, ``schema-error``, ...; empty for a result stored
-    # before there were codes
     code: str
-    message: str  # the reason, one line for people
-    # The threshold that the score was compared with; None if limits learned from reference windows decided
+    message: str
     threshold: Threshold | None = None
     scored: Score | None = None
     live: Histogram | None = None
     reference: Histogram | None = None
-    # Reference windows that the p-value and the typical score come from; None if they follow from the two samples
     windows: int | None = None
-    level: float | None = None  # the p-value below which the column drifts, if learned limits decided
+    level: float | None = None
 
     @property
     def score(self) -> float | None:
