@@ -112,7 +112,7 @@ def _cut(data: pd.DataFrame, key: pd.Series, without: list[str]) -> Windows:
 
 
 def _bikes() -> tuple[pd.DataFrame, pd.Series]:
-    data = pd.read_parquet(Path(str(files("drift.cli.demo.data"))) / "bike_sharing_hour.parquet")
+    data = pd.read_parquet(Path(str(files("drift.cli.demo"))) / "bike_sharing_hour.parquet")
     coded = dict.fromkeys(("season", "weathersit", "weekday"), str)
     rest = data.drop(columns=["ts", "instant", "dteday", "yr"], errors="ignore").astype(coded)
     return rest, pd.to_datetime(data["ts"])
